@@ -1,0 +1,30 @@
+/** Programs that the agent may run; nothing else is ever started. */
+export type ProgramName = 'modprobe' | 'rmmod' | 'udevadm' | 'dmesg' | 'dmsetup' | 'ip' | 'systemd-run';
+
+/** How a program ended. stdout and stderr are cut at `maxOutputBytes`. */
+export interface ExecResult {
+  readonly ended:
+    | { readonly kind: 'exited'; readonly code: number }
+    | { readonly kind: 'signalled'; readonly signal: string }
+    /** Past its time limit; killed, but a process inside the kernel may not die. */
+    | { readonly kind: 'timed_out'; readonly reaped: boolean }
+    | { readonly kind: 'not_started'; readonly reason: string };
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly durationMs: number;
+}
+
+/** A program that goes on and writes lines. */
+export interface ExecStream {
+  onLine(listener: (line: string) => void): void;
+  onEnd(listener: (why: string) => void): void;
+  stop(): void;
+}
+
+/** The second door to the host: declared programs, argument vectors, never a shell, a time limit, a captured result. */
+export interface Exec {
+  /** Whether the program is there, and where. */
+  find(program: ProgramName): string | undefined;
+  run(program: ProgramName, args: readonly string[], options: { readonly timeoutMs: number; readonly maxOutputBytes?: number }): Promise<ExecResult>;
+  stream(program: ProgramName, args: readonly string[]): ExecStream;
+}

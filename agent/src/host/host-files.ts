@@ -1,0 +1,35 @@
+/** What one read of a host file gave. `error` keeps errno's name, for example EIO. */
+export type ReadOutcome<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'not_found' }
+  | { readonly kind: 'denied'; readonly errno: string }
+  | { readonly kind: 'error'; readonly errno: string; readonly message: string };
+
+/** One entry of a directory. */
+export interface HostEntry {
+  readonly name: string;
+  readonly kind: 'file' | 'directory' | 'link' | 'other';
+}
+
+/** Size in bytes and modification time in ms since the epoch. */
+export interface HostStat {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly kind: HostEntry['kind'];
+}
+
+/**
+ * The first door to the host: files below a root prefix. Paths are absolute as the host sees them (`/proc/modules`); symbolic links are
+ * resolved inside the prefix. The only place in the agent that reads host paths.
+ */
+export interface HostFiles {
+  readonly root: string;
+  readText(path: string): Promise<ReadOutcome<string>>;
+  readBytes(path: string, maxBytes?: number): Promise<ReadOutcome<Uint8Array>>;
+  list(path: string): Promise<ReadOutcome<readonly HostEntry[]>>;
+  /** The link's target as written. */
+  readLink(path: string): Promise<ReadOutcome<string>>;
+  /** The path with all links resolved, as the host sees it. */
+  realPath(path: string): Promise<ReadOutcome<string>>;
+  stat(path: string): Promise<ReadOutcome<HostStat>>;
+}

@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+/** Three tiers (docs/layout.md): unit beside the source without I/O, integration on real Postgres, e2e as a black box. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: 'unit', include: ['{proto,agent,services,lab,scripts,bench}/**/*.spec.ts'], exclude: ['**/node_modules/**', '**/dist/**'] },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['{agent,services}/**/*.itest.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['tests/e2e/**/*.e2e.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
