@@ -1,0 +1,4 @@
+import { build } from './lib/make.ts';
+import { runMain } from './lib/program.ts';
+
+await runMain(build);

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { repository } from './paths.ts';
+
+/** How a program ended, and the end of what it wrote. */
+export interface ProgramEnd {
+  readonly status: number;
+  readonly output: string;
+}
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  /** Shows what it writes while it runs, too. */
+  readonly show?: boolean;
+}
+
+const KEPT_CHARACTERS = 200_000;
+
+/** Runs a program to its end; never throws, a program that cannot start has status 127. */
+export function runProgram(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramEnd> {
+  return new Promise((done) => {
+    const child = spawn(command, args, {
+      cwd: options.cwd ?? repository,
+      env: options.env ?? process.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const keep = (target: NodeJS.WriteStream) => (chunk: Buffer) => {
+      output = (output + chunk.toString()).slice(-KEPT_CHARACTERS);
+      if (options.show === true) target.write(chunk);
+    };
+    child.stdout.on('data', keep(process.stdout));
+    child.stderr.on('data', keep(process.stderr));
+    child.once('error', (error) => done({ status: 127, output: error.message }));
+    child.once('close', (status) => done({ status: status ?? 1, output }));
+  });
+}
+
+/** A root script's end: the message is what a person reads, one sentence with the way out. */
+export class ScriptError extends Error {}
+
+/** Runs a root script's main function; a ScriptError ends it with its sentence, anything else with a stack. */
+export async function runMain(main: () => Promise<number | void>): Promise<void> {
+  try {
+    process.exitCode = (await main()) ?? 0;
+  } catch (error) {
+    const known = error instanceof ScriptError || (error instanceof Error && error.constructor.name === 'EmbeddedPostgresError');
+    console.error(known ? `modfleet: ${error.message}` : error);
+    process.exitCode = 1;
+  }
+}
