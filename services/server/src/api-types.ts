@@ -1,0 +1,93 @@
+/**
+ * Types of the HTTP API, for its clients: what a caller sends (`…Body`, `…Query`: input of the schema) and what it gets. Types only; nothing of the server is
+ * imported at run time.
+ */
+import type { z } from 'zod';
+import type * as actions from './actions/actions.schema.ts';
+import type * as drivers from './drivers/drivers.schema.ts';
+import type * as freeze from './freeze/freeze.schema.ts';
+import type * as health from './health/health.schema.ts';
+import type * as hostEvents from './host-events/host-events.schema.ts';
+import type * as hosts from './hosts/hosts.schema.ts';
+import type * as common from './http/common.schema.ts';
+import type * as joinTokens from './join-tokens/join-tokens.schema.ts';
+import type * as kmods from './kmods/kmods.schema.ts';
+import type * as queries from './queries/queries.schema.ts';
+
+export type Problem = z.output<typeof common.problemSchema>;
+export type Freeze = z.output<typeof common.freezeSchema>;
+export type Coverage = z.output<typeof common.coverageSchema>;
+export type CoverageWord = z.output<typeof common.coverageWord>;
+export type FacetWord = z.output<typeof common.facetWord>;
+export type PresenceWord = z.output<typeof common.presenceWord>;
+export type HostRef = z.output<typeof common.hostRef>;
+export type KmodBlock = z.output<typeof common.blockSchema>;
+export type BlockRungWord = z.output<typeof common.rungWord>;
+export type BlockedWord = z.output<typeof common.blockedWord>;
+
+export type HostSummary = z.output<typeof hosts.hostSummarySchema>;
+export type HostListQuery = z.input<typeof hosts.hostListQuery>;
+export type HostList = z.output<typeof hosts.hostListSchema>;
+export type Host = z.output<typeof hosts.hostSchema>;
+export type HostFacet = z.output<typeof hosts.hostFacetSchema>;
+export type HostKmod = z.output<typeof hosts.hostKmodSchema>;
+export type HostKmodsQuery = z.input<typeof hosts.hostKmodsQuery>;
+export type HostKmodList = z.output<typeof hosts.hostKmodsSchema>;
+export type Device = z.output<typeof hosts.deviceSchema>;
+export type HostDevicesQuery = z.input<typeof hosts.hostDevicesQuery>;
+export type HostDeviceList = z.output<typeof hosts.hostDevicesSchema>;
+export type LabelHostsBody = z.input<typeof hosts.labelHostsBody>;
+export type LabelResult = z.output<typeof hosts.labelHostsSchema>;
+export type RetireHostBody = z.input<typeof hosts.retireHostBody>;
+export type RetiredHost = z.output<typeof hosts.retireHostSchema>;
+
+export type KmodCounts = z.output<typeof kmods.kmodCountsSchema>;
+export type KmodListQuery = z.input<typeof kmods.kmodListQuery>;
+export type KmodListItem = z.output<typeof kmods.kmodListItemSchema>;
+export type KmodList = z.output<typeof kmods.kmodListSchema>;
+export type KmodQuery = z.input<typeof kmods.kmodQuery>;
+export type Kmod = z.output<typeof kmods.kmodSchema>;
+export type KmodHostsQuery = z.input<typeof kmods.kmodHostsQuery>;
+export type KmodHost = z.output<typeof kmods.kmodHostSchema>;
+export type KmodHostList = z.output<typeof kmods.kmodHostsSchema>;
+
+export type DriverHostsQuery = z.input<typeof drivers.driverHostsQuery>;
+export type DriverHost = z.output<typeof drivers.driverHostSchema>;
+export type DriverHostList = z.output<typeof drivers.driverHostsSchema>;
+
+export type Verb = z.output<typeof actions.verbWord>;
+export type ActionState = z.output<typeof actions.actionStateWord>;
+export type OutcomeWord = z.output<typeof actions.outcomeWord>;
+export type CreateActionBody = z.input<typeof actions.createActionBody>;
+export type Action = z.output<typeof actions.actionSchema>;
+export type ActionItem = z.output<typeof actions.actionItemSchema>;
+export type ActionListQuery = z.input<typeof actions.actionListQuery>;
+export type ActionList = z.output<typeof actions.actionListSchema>;
+export type CancelResult = z.output<typeof actions.cancelActionSchema>;
+export type Verdict = z.output<typeof actions.verdictSchema>;
+export type Finding = z.output<typeof actions.findingSchema>;
+export type PlanStep = z.output<typeof actions.planStepSchema>;
+export type ReloadPath = z.output<typeof actions.reloadPathSchema>;
+export type ActionResult = z.output<typeof actions.actionResultSchema>;
+
+export type QueryBody = z.input<typeof queries.queryBody>;
+export type QueryStart = z.output<typeof queries.queryStartSchema>;
+export type QueryAnswer = z.output<typeof queries.queryAnswerSchema>;
+export type KmodAnswer = z.output<typeof queries.kmodAnswerSchema>;
+export type QueryEnd = z.output<typeof queries.queryEndSchema>;
+export type QueryLine = z.output<typeof queries.queryLineSchema>;
+
+export type FreezeBody = z.input<typeof freeze.freezeBody>;
+export type FreezeAnswer = z.output<typeof freeze.freezeAnswerSchema>;
+
+export type CreateJoinTokenBody = z.input<typeof joinTokens.createJoinTokenBody>;
+export type JoinToken = z.output<typeof joinTokens.joinTokenSchema>;
+export type JoinTokenItem = z.output<typeof joinTokens.joinTokenItemSchema>;
+export type CreatedJoinToken = z.output<typeof joinTokens.createdJoinTokenSchema>;
+export type JoinTokenList = z.output<typeof joinTokens.joinTokenListSchema>;
+
+export type HostEventsQuery = z.input<typeof hostEvents.hostEventsQuery>;
+export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;
+export type HostEventList = z.output<typeof hostEvents.hostEventsSchema>;
+
+export type Readiness = z.output<typeof health.readinessSchema>;

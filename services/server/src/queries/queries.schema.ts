@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import {
+  blockSchema,
+  exactlyOneTarget,
+  exactlyOneTargetMessage,
+  freezeSchema,
+  hostRef,
+  instant,
+  kmodNameInput,
+  presenceWord,
+  targetFields,
+} from '../http/common.schema.ts';
+
+export const queryBody = z
+  .strictObject({
+    kmods: z.array(kmodNameInput).min(1).max(100),
+    ...targetFields,
+    timeoutMs: z.int().min(100).max(30_000).optional().describe('Milliseconds to wait; 2000 when absent.'),
+  })
+  .refine(exactlyOneTarget, { message: exactlyOneTargetMessage });
+
+export const queryStartSchema = z
+  .strictObject({ queryId: z.uuid(), targets: z.int(), asOf: instant, freeze: freezeSchema })
+  .meta({ id: 'QueryStart' });
+
+export const kmodAnswerSchema = z.strictObject({
+  name: z.string(),
+  presence: presenceWord.nullable().describe('Null: the host could not say.'),
+  refcount: z.int().nullable(),
+  holders: z.array(z.string()),
+  loaded: z
+    .strictObject({
+      buildId: z.string().nullable(),
+      size: z.int(),
+      taint: z.string(),
+      version: z.string().nullable(),
+      srcversion: z.string().nullable(),
+      state: z.enum(['live', 'loading', 'unloading']).nullable(),
+    })
+    .nullable(),
+  blocks: z.array(blockSchema),
+});
+
+export const queryAnswerSchema = z
+  .strictObject({ host: hostRef, kmods: z.array(kmodAnswerSchema), elapsedMs: z.int() })
+  .meta({ id: 'QueryAnswer' });
+
+export const queryEndSchema = z
+  .strictObject({
+    targets: z.int(),
+    answered: z.int(),
+    noAnswer: z.array(
+      z.strictObject({ host: hostRef, reason: z.enum(['silent', 'timeout', 'error']), detail: z.string() }),
+    ),
+    elapsedMs: z.int(),
+  })
+  .meta({ id: 'QueryEnd' });
+
+/** One line of application/x-ndjson; over text/event-stream `event` is the event's name and the rest its data. */
+export const queryLineSchema = z
+  .discriminatedUnion('event', [
+    z.strictObject({ event: z.literal('start'), data: queryStartSchema }),
+    z.strictObject({ event: z.literal('answer'), data: queryAnswerSchema }),
+    z.strictObject({ event: z.literal('end'), data: queryEndSchema }),
+  ])
+  .meta({ id: 'QueryLine' });
