@@ -1,0 +1,193 @@
+import { assertNever } from '@modfleet/proto';
+import {
+  RESULT_GRACE_MS,
+  isEnded,
+  isOpenToReport,
+  isReportable,
+  type ActionState,
+  type OutcomeWord,
+} from './action.states.ts';
+
+/*
+ * INVARIANTS
+ * - Nothing but a result of the host, or proof that it was never sent, gives an action its outcome. `unconfirmed` says that there is neither.
+ * - `cancelled` and `expired` are said by this server only of an action in state `queued`: no byte of it has left.
+ * - An outcome never changes. `unconfirmed` and `stuck` may be resolved by one report, once; both are kept.
+ * - A result is never dropped: it is the action's own, or it is kept apart with the reason; either way the host may forget it (acknowledge).
+ * - A state only moves forward, but for `dispatched -> queued` when the sender knows that nothing was written.
+ */
+
+/** What the machine needs to know of an action. */
+export interface ActionSnapshot {
+  readonly state: ActionState;
+  readonly outcome: OutcomeWord | null;
+  readonly resolvedOutcome: OutcomeWord | null;
+  readonly expiresAt: Date;
+  readonly dispatchedAt: Date | null;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly resolvedAt: Date | null;
+  readonly cancelRequestedAt: Date | null;
+  readonly cancelledBy: string | null;
+}
+
+export type ActionEvent =
+  /** The guarded update took it: it is sent next. */
+  | { readonly kind: 'dispatch' }
+  /** It was taken, and the stream was gone before a byte was written. */
+  | { readonly kind: 'not_sent' }
+  /** The host has it. */
+  | { readonly kind: 'received' }
+  /** The host has journalled its intent. */
+  | { readonly kind: 'started' }
+  /** Somebody wants it back. */
+  | { readonly kind: 'cancel'; readonly by: string }
+  /** The host says that the cancel came too late. */
+  | { readonly kind: 'cancel_refused' }
+  /** The host says how it ended. `startedAt` is unset when no step began. */
+  | { readonly kind: 'result'; readonly outcome: OutcomeWord | undefined; readonly startedAt?: Date }
+  /** Time has passed. */
+  | { readonly kind: 'sweep' };
+
+export type ActionEventKind = ActionEvent['kind'];
+
+export type ActionEffect =
+  /** A line of the timeline. */
+  | { readonly kind: 'record'; readonly note: string }
+  /** The result belongs to the action. */
+  | { readonly kind: 'store_result' }
+  /** The result is true of something, but not of this action as it is known here: keep it apart. */
+  | { readonly kind: 'keep_result_apart'; readonly why: string }
+  /** The result is stored: the host may forget it. */
+  | { readonly kind: 'acknowledge' }
+  /** Ask the host to take it back. */
+  | { readonly kind: 'send_cancel' }
+  /** The host has nothing in flight any more: its queue may move. */
+  | { readonly kind: 'advance_queue' };
+
+export interface Decision {
+  readonly next: ActionSnapshot;
+  readonly effects: readonly ActionEffect[];
+}
+
+/** Which state an event leads to; an event without an entry is refused and changes nothing. `same` keeps the state. */
+export const TRANSITIONS = {
+  queued: { dispatch: 'dispatched', cancel: 'ended', result: 'ended', sweep: 'ended' },
+  dispatched: {
+    not_sent: 'queued',
+    received: 'received',
+    started: 'started',
+    cancel: 'same',
+    cancel_refused: 'started',
+    result: 'ended',
+    sweep: 'ended',
+  },
+  received: { started: 'started', cancel: 'same', cancel_refused: 'started', result: 'ended', sweep: 'ended' },
+  started: { cancel: 'same', result: 'ended', sweep: 'ended' },
+  ended: { result: 'same' },
+} as const satisfies Record<ActionState, Partial<Record<ActionEventKind, ActionState | 'same'>>>;
+
+/** True when the table has an entry; a sweep before its time is accepted and does nothing. */
+export function isAccepted(state: ActionState, kind: ActionEventKind): boolean {
+  return kind in TRANSITIONS[state];
+}
+
+/** The only place that decides what becomes of an action. Pure: the caller brings the time (Postgres's). */
+export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): Decision {
+  if (!isAccepted(action.state, event.kind)) return { next: action, effects: [] };
+  switch (event.kind) {
+    case 'dispatch':
+      return move(action, { state: 'dispatched', dispatchedAt: now }, 'sent to the host, not yet confirmed');
+    case 'not_sent':
+      return move(
+        action,
+        { state: 'queued', dispatchedAt: null },
+        'not sent after all: the session of the host ended before a byte was written',
+      );
+    case 'received':
+      return move(action, { state: 'received' }, 'the host has it; not started');
+    case 'started':
+      return move(action, { state: 'started', startedAt: now }, 'started on the host');
+    case 'cancel':
+      return decideCancel(action, event.by, now);
+    case 'cancel_refused':
+      return move(action, { state: 'started' }, 'the host says that the cancel came too late');
+    case 'result':
+      return decideResult(action, event, now);
+    case 'sweep':
+      return decideSweep(action, now);
+    default:
+      return assertNever(event);
+  }
+}
+
+function move(action: ActionSnapshot, change: Partial<ActionSnapshot>, note: string): Decision {
+  return { next: { ...action, ...change }, effects: [{ kind: 'record', note }] };
+}
+
+function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
+  const asked = { cancelRequestedAt: action.cancelRequestedAt ?? now, cancelledBy: action.cancelledBy ?? by };
+  if (action.state === 'queued') {
+    return move(action, { ...asked, state: 'ended', outcome: 'cancelled', endedAt: now }, 'cancelled before it was sent');
+  }
+  const first = action.cancelRequestedAt === null;
+  if (action.state === 'started') {
+    return first ? move(action, asked, 'cancel refused: it had already started') : { next: action, effects: [] };
+  }
+  const record: ActionEffect[] = first ? [{ kind: 'record', note: 'cancel asked for, not yet answered by the host' }] : [];
+  return { next: { ...action, ...asked }, effects: [...record, { kind: 'send_cancel' }] };
+}
+
+function decideResult(action: ActionSnapshot, event: Extract<ActionEvent, { kind: 'result' }>, now: Date): Decision {
+  const { outcome } = event;
+  if (outcome === undefined || !isReportable(outcome)) {
+    return keptApart(action, 'the result carries no outcome that a host can report');
+  }
+  if (!isEnded(action.state)) {
+    const startedAt = event.startedAt ?? action.startedAt;
+    return {
+      next: { ...action, state: 'ended', outcome, startedAt, endedAt: now },
+      effects: [
+        { kind: 'record', note: `the host reports: ${outcome}` },
+        { kind: 'store_result' },
+        { kind: 'acknowledge' },
+        { kind: 'advance_queue' },
+      ],
+    };
+  }
+  const known = action.resolvedOutcome ?? action.outcome;
+  if (outcome === known) return { next: action, effects: [{ kind: 'acknowledge' }] };
+  if (action.outcome !== null && isOpenToReport(action.outcome) && action.resolvedOutcome === null) {
+    return {
+      next: { ...action, resolvedOutcome: outcome, resolvedAt: now, startedAt: event.startedAt ?? action.startedAt },
+      effects: [
+        { kind: 'record', note: `a late report of the host resolves ${action.outcome}: ${outcome}` },
+        { kind: 'store_result' },
+        { kind: 'acknowledge' },
+      ],
+    };
+  }
+  return keptApart(action, `the host reports ${outcome} for an action that had ended as ${known ?? 'unknown'}`);
+}
+
+function keptApart(action: ActionSnapshot, why: string): Decision {
+  return {
+    next: action,
+    effects: [{ kind: 'record', note: `${why}; kept apart` }, { kind: 'keep_result_apart', why }, { kind: 'acknowledge' }],
+  };
+}
+
+function decideSweep(action: ActionSnapshot, now: Date): Decision {
+  if (action.state === 'queued') {
+    if (now < action.expiresAt) return { next: action, effects: [] };
+    return move(action, { state: 'ended', outcome: 'expired', endedAt: now }, 'expired before it was sent: it did not start');
+  }
+  if (now.getTime() < action.expiresAt.getTime() + RESULT_GRACE_MS) return { next: action, effects: [] };
+  const seen = action.state === 'started' ? 'it started, and' : 'it may have run:';
+  const decision = move(
+    action,
+    { state: 'ended', outcome: 'unconfirmed', endedAt: now },
+    `${seen} no result came by ${RESULT_GRACE_MS / 1000} s after its expiry`,
+  );
+  return { next: decision.next, effects: [...decision.effects, { kind: 'advance_queue' }] };
+}
