@@ -22,7 +22,8 @@ export class KmodNameError extends Error {
  */
 export function canonicalKmodName(input: string): string {
   if (input === '') throw new KmodNameError(input, 'a kmod name is empty');
-  if (input.startsWith('-')) throw new KmodNameError(input, `${JSON.stringify(input)} looks like an option, not a kmod name`);
+  if (input.startsWith('-'))
+    throw new KmodNameError(input, `${JSON.stringify(input)} looks like an option, not a kmod name`);
   if (!GRAMMAR.test(input)) {
     const bad = [...input].find((character) => !/[A-Za-z0-9_-]/.test(character)) ?? '';
     throw new KmodNameError(
@@ -31,7 +32,10 @@ export function canonicalKmodName(input: string): string {
     );
   }
   if (input.length > KMOD_NAME_MAX_BYTES) {
-    throw new KmodNameError(input.slice(0, 64), `a kmod name has at most ${KMOD_NAME_MAX_BYTES} characters, this one has ${input.length}`);
+    throw new KmodNameError(
+      input.slice(0, 64),
+      `a kmod name has at most ${KMOD_NAME_MAX_BYTES} characters, this one has ${input.length}`,
+    );
   }
   return input.replaceAll('-', '_');
 }

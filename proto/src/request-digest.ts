@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto';
+import { ActionRequest } from '../gen/modfleet/types/v1/action.ts';
+import { compareText } from './sorting.ts';
+
+/** Keeps this digest apart from every other use of SHA-256 here. */
+const DOMAIN = 'modfleet-action-v1\0';
+
+/**
+ * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with the parameters sorted. Two requests with the same id and
+ * another digest are a conflict.
+ */
+export function requestDigest(request: ActionRequest): Uint8Array {
+  const canonical = ActionRequest.encode({
+    ...request,
+    parameters: [...request.parameters].sort(compareText),
+  }).finish();
+  return createHash('sha256').update(DOMAIN).update(canonical).digest();
+}
