@@ -5,7 +5,11 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: 'unit', include: ['{proto,agent,services,lab,scripts,bench}/**/*.spec.ts'], exclude: ['**/node_modules/**', '**/dist/**'] },
+        test: {
+          name: 'unit',
+          include: ['{proto,agent,services,lab,scripts,bench}/**/*.spec.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+        },
       },
       {
         test: {

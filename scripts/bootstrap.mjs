@@ -39,8 +39,10 @@ function run(command, args, env) {
 }
 
 function installError(output) {
-  if (/ENOSPC|no space left/i.test(output)) return `the disk that holds ${repository} is full: the packages need about 1.2 GB.`;
-  if (/ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN/.test(output)) return 'npm cannot reach its registry: check the network or npm\'s proxy settings, then start again.';
+  if (/ENOSPC|no space left/i.test(output))
+    return `the disk that holds ${repository} is full: the packages need about 1.2 GB.`;
+  if (/ENOTFOUND|ECONNREFUSED|ETIMEDOUT|EAI_AGAIN/.test(output))
+    return "npm cannot reach its registry: check the network or npm's proxy settings, then start again.";
   if (/EACCES|EPERM/.test(output)) return `npm may not write to ${repository}: check who owns the folder.`;
   return `npm could not install the packages:\n${output.trim().split('\n').slice(-12).join('\n')}`;
 }
@@ -60,21 +62,29 @@ async function install() {
 
 function checkNode() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < OLDEST_NODE) fail(`Node.js ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}: install a newer one (nodejs.org) and try again.`);
+  if (major < OLDEST_NODE)
+    fail(
+      `Node.js ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}: install a newer one (nodejs.org) and try again.`,
+    );
 }
 
 function checkNewerNode() {
   if (existsSync(join(bin, 'node'))) return join(bin, 'node');
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= 24) return process.execPath;
-  return fail(`no Node.js 24 came with the packages for ${process.platform}-${process.arch}: install Node.js 24 or newer yourself, then start again.`);
+  return fail(
+    `no Node.js 24 came with the packages for ${process.platform}-${process.arch}: install Node.js 24 or newer yourself, then start again.`,
+  );
 }
 
-/** On a machine whose npm links a binary of another platform nothing is there; arm64 has its own package, optional in package.json. */
 async function handOver(verb, args) {
   const node = checkNewerNode();
   const env = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` };
-  const child = spawn(node, ['--disable-warning=ExperimentalWarning', join(repository, 'scripts', `${verb}.ts`), ...args], { stdio: 'inherit', env });
+  const child = spawn(
+    node,
+    ['--disable-warning=ExperimentalWarning', join(repository, 'scripts', `${verb}.ts`), ...args],
+    { stdio: 'inherit', env },
+  );
   // Ctrl-C reaches the child through the terminal; a signal sent to us alone is passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   process.on('SIGINT', () => {});
@@ -95,7 +105,8 @@ async function alone(work) {
     }
     const holder = Number(readFileSync(lock, 'utf8')) || 0;
     if (!lives(holder)) rmSync(lock, { force: true });
-    if (!waited && lives(holder)) console.error(`waiting for another root script of this clone (process ${holder}) to install`);
+    if (!waited && lives(holder))
+      console.error(`waiting for another root script of this clone (process ${holder}) to install`);
     await new Promise((again) => setTimeout(again, 200));
   }
   try {
@@ -115,6 +126,7 @@ function lives(pid) {
 
 const [verb, ...args] = process.argv.slice(2);
 checkNode();
-if (verb === undefined || !existsSync(join(repository, 'scripts', `${verb}.ts`))) fail(`no root script "${verb ?? ''}": see package.json.`);
+if (verb === undefined || !existsSync(join(repository, 'scripts', `${verb}.ts`)))
+  fail(`no root script "${verb ?? ''}": see package.json.`);
 await alone(install);
 await handOver(verb, args);

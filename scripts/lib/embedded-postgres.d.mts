@@ -17,6 +17,9 @@ export interface EmbeddedPostgresOptions {
   readonly onInitialise?: () => void;
 }
 
-export declare function startEmbeddedPostgres(folder: string, options?: EmbeddedPostgresOptions): Promise<EmbeddedPostgres>;
+export declare function startEmbeddedPostgres(
+  folder: string,
+  options?: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres>;
 export declare function freePort(): Promise<number>;
 export declare function removeAbandoned(parent: string, prefix: string): void;

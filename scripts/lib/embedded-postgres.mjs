@@ -7,7 +7,17 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { arch, platform } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -75,10 +85,20 @@ function initialise(native, folder, password) {
   giveAway(passwordFile);
   const data = join(folder, 'data');
   const run = asAcceptedUser(join(native, 'bin/initdb'), [
-    ...['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-instructions'],
-    ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`],
+    `--pgdata=${data}`,
+    '--username=postgres',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--auth=scram-sha-256',
+    `--pwfile=${passwordFile}`,
+    '--no-instructions',
   ]);
-  const result = spawnSync(run.command, run.args, { ...run.options, encoding: 'utf8', cwd: folder, env: programEnv(folder) });
+  const result = spawnSync(run.command, run.args, {
+    ...run.options,
+    encoding: 'utf8',
+    cwd: folder,
+    env: programEnv(folder),
+  });
   rmSync(passwordFile, { force: true });
   if (result.status === 0) return;
   rmSync(data, { recursive: true, force: true });
@@ -92,15 +112,21 @@ function programEnv(folder) {
 /** Turns what PostgreSQL wrote into one sentence with the way out. */
 function explained(folder, output) {
   if (/No space left on device|Disk quota exceeded/.test(output)) {
-    return new EmbeddedPostgresError(`The disk that holds ${folder} is full: free some space, or set DATABASE_URL to a PostgreSQL elsewhere.`);
+    return new EmbeddedPostgresError(
+      `The disk that holds ${folder} is full: free some space, or set DATABASE_URL to a PostgreSQL elsewhere.`,
+    );
   }
   if (/Address already in use/.test(output)) {
     return new EmbeddedPostgresError(`PostgreSQL's port is in use: start again, a new one is chosen each time.`);
   }
   if (/Permission denied/.test(output)) {
-    return new EmbeddedPostgresError(`PostgreSQL may not use ${folder}: check who owns it, or remove it to begin anew.`);
+    return new EmbeddedPostgresError(
+      `PostgreSQL may not use ${folder}: check who owns it, or remove it to begin anew.`,
+    );
   }
-  return new EmbeddedPostgresError(`PostgreSQL did not start (log: ${join(folder, 'postgres.log')}): ${lastLines(output)}`);
+  return new EmbeddedPostgresError(
+    `PostgreSQL did not start (log: ${join(folder, 'postgres.log')}): ${lastLines(output)}`,
+  );
 }
 
 function lastLines(text) {
@@ -149,10 +175,22 @@ export async function startEmbeddedPostgres(folder, options = {}) {
     );
   }
   const port = await freePort();
-  const settings = { listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: '', max_connections: '200', ...options.settings };
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '200',
+    ...options.settings,
+  };
   const args = ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
   const run = asAcceptedUser(join(native, 'bin/postgres'), args);
-  const child = spawn(run.command, run.args, { ...run.options, cwd: folder, env: programEnv(folder), stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn(run.command, run.args, {
+    ...run.options,
+    cwd: folder,
+    env: programEnv(folder),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let log = '';
   const exited = new Promise((done) => {
     child.once('exit', () => done());

@@ -4,19 +4,28 @@ import { ScriptError, runProgram } from './program.ts';
 import { withProgress } from './progress.mjs';
 import { whenStale } from './stale.ts';
 
-async function step(title: string, command: string, args: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<void> {
+async function step(
+  title: string,
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<void> {
   await withProgress(title, async () => {
     const end = await runProgram(command, args, options);
     if (end.status === 0) return;
-    if (/ENOSPC|no space left/i.test(end.output)) throw new ScriptError(`${title}: the disk is full; free some space and start again.`);
+    if (/ENOSPC|no space left/i.test(end.output))
+      throw new ScriptError(`${title}: the disk is full; free some space and start again.`);
     throw new ScriptError(`${title} failed:\n${end.output.trim().split('\n').slice(-25).join('\n')}`);
   });
 }
 
 /** Makes what is generated: the contract's types (buf, ts-proto) and Prisma's client. Only what is stale. */
 export async function generate(): Promise<void> {
-  await whenStale('gen-proto', ['proto/modfleet', 'proto/buf.gen.yaml', 'package-lock.json'], ['proto/gen/modfleet/agent/v1/session.ts'], () =>
-    step('generating the contract', join(binFolder, 'buf'), ['generate'], { cwd: 'proto' }),
+  await whenStale(
+    'gen-proto',
+    ['proto/modfleet', 'proto/buf.gen.yaml', 'package-lock.json'],
+    ['proto/gen/modfleet/agent/v1/session.ts'],
+    () => step('generating the contract', join(binFolder, 'buf'), ['generate'], { cwd: 'proto' }),
   );
   await whenStale(
     'gen-prisma',
@@ -32,7 +41,12 @@ export async function generate(): Promise<void> {
 }
 
 const SOURCES = ['proto', 'agent', 'services', 'tsconfig.json', 'tsconfig.base.json', 'package-lock.json'];
-const OUTPUTS = ['proto/dist/src/index.js', 'agent/dist/main.js', 'services/server/dist/main.js', 'services/cli/dist/main.js'];
+const OUTPUTS = [
+  'proto/dist/src/index.js',
+  'agent/dist/main.js',
+  'services/server/dist/main.js',
+  'services/cli/dist/main.js',
+];
 
 /** Compiles the workspaces that run as compiled code. Only when a source changed. */
 export async function build(): Promise<void> {

@@ -17,7 +17,11 @@ export interface ProgramOptions {
 const KEPT_CHARACTERS = 200_000;
 
 /** Runs a program to its end; never throws, a program that cannot start has status 127. */
-export function runProgram(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramEnd> {
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramEnd> {
   return new Promise((done) => {
     const child = spawn(command, args, {
       cwd: options.cwd ?? repository,
@@ -44,7 +48,8 @@ export async function runMain(main: () => Promise<number | void>): Promise<void>
   try {
     process.exitCode = (await main()) ?? 0;
   } catch (error) {
-    const known = error instanceof ScriptError || (error instanceof Error && error.constructor.name === 'EmbeddedPostgresError');
+    const known =
+      error instanceof ScriptError || (error instanceof Error && error.constructor.name === 'EmbeddedPostgresError');
     console.error(known ? `modfleet: ${error.message}` : error);
     process.exitCode = 1;
   }

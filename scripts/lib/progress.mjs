@@ -15,7 +15,10 @@ export async function withProgress(title, work) {
   const began = Date.now();
   const seconds = () => `${Math.round((Date.now() - began) / 1000)} s`;
   process.stderr.write(`· ${title}${terminal ? '' : ' '}`);
-  const timer = setInterval(() => process.stderr.write(terminal ? `\r· ${title} … ${seconds()}` : '.'), terminal ? 500 : TICK_MS);
+  const timer = setInterval(
+    () => process.stderr.write(terminal ? `\r· ${title} … ${seconds()}` : '.'),
+    terminal ? 500 : TICK_MS,
+  );
   try {
     const result = await work();
     clearInterval(timer);

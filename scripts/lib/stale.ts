@@ -30,7 +30,12 @@ export function contentHash(paths: readonly string[]): string {
  *
  * @returns whether it ran
  */
-export async function whenStale(name: string, inputs: readonly string[], outputs: readonly string[], work: () => Promise<void>): Promise<boolean> {
+export async function whenStale(
+  name: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  work: () => Promise<void>,
+): Promise<boolean> {
   const stamp = join(cacheFolder, 'stamps', name);
   const wanted = contentHash(inputs);
   const present = outputs.every((output) => existsSync(join(repository, output)));

@@ -1,0 +1,59 @@
+/** Who may import whom: docs/layout.md. */
+const rule = (name, comment, from, to) => ({ name, comment, severity: 'error', from, to });
+
+module.exports = {
+  forbidden: [
+    rule(
+      'no-cycles',
+      'A cycle has no first thing to read.',
+      {},
+      { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    ),
+    rule(
+      'proto-stands-alone',
+      'The contract imports neither side.',
+      { path: '^proto/' },
+      { path: '^(agent|services|lab|tests)/' },
+    ),
+    rule(
+      'agent-only-proto',
+      'The agent knows the contract, never a service.',
+      { path: '^agent/' },
+      { path: '^(services|lab|tests|scripts)/' },
+    ),
+    rule(
+      'server-never-agent',
+      'The server knows the contract, never the agent.',
+      { path: '^services/server/src/(?!.*\\.(spec|itest)\\.ts$)' },
+      { path: '^(agent|lab|tests)/' },
+    ),
+    rule(
+      'cli-over-http',
+      'The command line talks HTTP; of the server it knows types only.',
+      { path: '^services/cli/' },
+      { path: '^(agent|proto|lab|services/server)/', dependencyTypesNot: ['type-only'] },
+    ),
+    rule(
+      'sql-in-its-place',
+      'Prisma and SQL belong to *.repository.ts, *.queries.ts and database/.',
+      {
+        path: '^services/server/src/',
+        pathNot: '(repository|queries|itest|spec)\\.ts$|/(database|testing|generated)/',
+      },
+      { path: 'generated/prisma|^node_modules/pg/|@prisma' },
+    ),
+    rule(
+      'proto-stops-at-the-door',
+      'The HTTP side never sees protobuf.',
+      { path: '^services/server/src/.*\\.controller\\.ts$' },
+      { path: '^proto/gen' },
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules|/dist/' },
+    exclude: { path: '(^|/)(dist|gen|generated|testdata)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.base.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'default'] },
+  },
+};

@@ -1,0 +1,25 @@
+import { runProgram } from './program.ts';
+
+/** Why container tests cannot run here, or undefined. */
+export async function dockerMissing(): Promise<string | undefined> {
+  const end = await runProgram('docker', ['info', '--format', '{{.ServerVersion}}']);
+  return end.status === 0 ? undefined : 'no Docker engine answers (docker info)';
+}
+
+/** Why the compose file cannot be run here, or undefined. */
+export async function composeMissing(): Promise<string | undefined> {
+  const engine = await dockerMissing();
+  if (engine !== undefined) return engine;
+  const found = await Promise.all([
+    runProgram('docker-compose', ['version']),
+    runProgram('docker', ['compose', 'version']),
+  ]);
+  return found.some((end) => end.status === 0) ? undefined : 'no docker-compose and no docker compose';
+}
+
+/** Why lab hosts cannot be booted here, or undefined. */
+export async function labMissing(): Promise<string | undefined> {
+  const { checkPrerequisites } = await import('../../lab/src/prerequisites.ts');
+  const found = await checkPrerequisites();
+  return found.ok ? undefined : `the lab needs ${found.missing.join(', ')}: ${found.hint}`;
+}

@@ -1,0 +1,192 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { type Api, connectApi, until } from './lib/api.ts';
+import { startEmbeddedPostgres } from './lib/embedded-postgres.mjs';
+import { bootLabHosts } from './lib/lab-fleet.ts';
+import { build } from './lib/make.ts';
+import { repository, stateFolder } from './lib/paths.ts';
+import { runMain } from './lib/program.ts';
+import { withProgress } from './lib/progress.mjs';
+import { takeRunLock } from './lib/run-lock.ts';
+import { type Service, startService } from './lib/service.ts';
+import { START_HELP, type StartSettings, requireFreePort, startSettings } from './lib/start-settings.ts';
+
+const SERVER_READY_MS = 60_000;
+const HOST_CONNECTED_MS = 30_000;
+
+/** Stops what was started, newest first; each at most once. */
+class Started {
+  readonly #stops: { name: string; stop: () => Promise<void> }[] = [];
+
+  add(name: string, stop: () => Promise<void>): void {
+    this.#stops.push({ name, stop });
+  }
+
+  async stopAll(): Promise<void> {
+    for (let next = this.#stops.pop(); next !== undefined; next = this.#stops.pop()) {
+      await next.stop().catch((error: unknown) => console.error(`stopping ${next?.name}: ${String(error)}`));
+    }
+  }
+}
+
+type RunLock = Awaited<ReturnType<typeof takeRunLock>>;
+
+async function startDatabase(started: Started, lock: RunLock): Promise<{ url: string; ended: Promise<string> }> {
+  const given = process.env['DATABASE_URL'];
+  if (given !== undefined && given !== '') return { url: given, ended: new Promise(() => {}) };
+  const folder = join(stateFolder, 'postgres');
+  const first = !existsSync(join(folder, 'data', 'PG_VERSION'));
+  const postgres = await withProgress(first ? 'making the database (once)' : 'starting PostgreSQL', () =>
+    startEmbeddedPostgres(folder),
+  );
+  started.add('PostgreSQL', () => postgres.stop());
+  lock.add('postgres', postgres.pid, 'bin/postgres');
+  return { url: postgres.url(), ended: postgres.exited.then(() => 'PostgreSQL ended by itself') };
+}
+
+async function startServer(
+  settings: StartSettings,
+  databaseUrl: string,
+  started: Started,
+  lock: RunLock,
+): Promise<Service> {
+  const folder = join(stateFolder, 'server');
+  rmSync(join(folder, 'listening.json'), { force: true });
+  const entry = join(repository, 'services/server/bin/modfleet-server.js');
+  const service = startService('server', process.execPath, ['--enable-source-maps', entry, 'serve'], {
+    ...process.env,
+    DATABASE_URL: databaseUrl,
+    MODFLEET_HTTP_LISTEN: settings.http,
+    MODFLEET_SESSION_LISTEN: settings.session,
+    MODFLEET_IDENTITY_LISTEN: settings.identity,
+    MODFLEET_STATE_DIR: folder,
+  });
+  started.add('the server', () => service.stop());
+  if (service.pid !== undefined) lock.add('server', service.pid, 'modfleet-server.js');
+  await withProgress('starting the server', () =>
+    until(
+      'the server is ready',
+      SERVER_READY_MS,
+      async () => (await fetch(`http://${settings.http}/readyz`)).ok || undefined,
+      [service.ended],
+    ),
+  );
+  return service;
+}
+
+/** True when this clone's agent has an identity that this clone's server still knows. */
+async function isEnrolled(api: Api, folder: string): Promise<boolean> {
+  const identity = join(folder, 'state', 'identity.json');
+  if (!existsSync(identity)) return false;
+  const { host_id: id } = JSON.parse(readFileSync(identity, 'utf8')) as { host_id?: string };
+  if (id === undefined) return false;
+  const known = await api.get(`/api/v1/hosts/${id}`).then(
+    (host) => (host as { retiredAt: string | null }).retiredAt === null,
+    () => false,
+  );
+  if (!known) rmSync(join(folder, 'state'), { recursive: true, force: true });
+  return known;
+}
+
+async function startAgent(settings: StartSettings, api: Api, started: Started, lock: RunLock): Promise<Service> {
+  const folder = join(stateFolder, 'agent');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const joinFile = join(folder, 'join');
+  if (!(await isEnrolled(api, folder))) {
+    const token = (await api.post('/api/v1/join-tokens', { name: `npm start on ${hostname()}` })) as {
+      joinString: string;
+    };
+    writeFileSync(joinFile, `${token.joinString}\n`, { mode: 0o600 });
+  }
+  const config = join(folder, 'agent.yaml');
+  writeFileSync(
+    config,
+    [
+      '# Written by npm start. The agent of this machine: it reports, and never acts.',
+      `server: ${settings.identity}`,
+      'mode: observe',
+      `state_dir: ${join(folder, 'state')}`,
+      `join_file: ${joinFile}`,
+      '',
+    ].join('\n'),
+  );
+  const entry = join(repository, 'agent/bin/modfleet-agent.js');
+  const service = startService(
+    'agent',
+    process.execPath,
+    ['--enable-source-maps', entry, 'run', '--config', config],
+    process.env,
+  );
+  started.add('the agent', () => service.stop());
+  if (service.pid !== undefined) lock.add('agent', service.pid, 'modfleet-agent.js');
+  await withProgress("connecting this machine's agent", () =>
+    until('the agent is connected', HOST_CONNECTED_MS, () => connectedHost(api, folder), [service.ended]),
+  );
+  return service;
+}
+
+async function connectedHost(api: Api, folder: string): Promise<string | undefined> {
+  const identity = join(folder, 'state', 'identity.json');
+  if (!existsSync(identity)) return undefined;
+  const { host_id: id } = JSON.parse(readFileSync(identity, 'utf8')) as { host_id: string };
+  const host = (await api.get(`/api/v1/hosts/${id}`)) as { name: string; connected: boolean };
+  return host.connected ? host.name : undefined;
+}
+
+function tellHowToUse(settings: StartSettings, tokenFile: string): void {
+  console.log(`
+modfleet runs.
+  API          http://${settings.http}/api/v1   (description: /api/v1/openapi.json)
+  admin token  ${tokenFile}
+  logs         ${join(stateFolder, 'logs')}
+
+Try, in another terminal in this folder:
+  npx modfleet hosts list
+  npx modfleet kmods hosts virtio_net
+  npx modfleet kmods list
+
+Ctrl-C stops everything.`);
+}
+
+async function main(): Promise<number> {
+  const settings = startSettings(process.argv.slice(2));
+  if (settings.help) {
+    console.log(START_HELP);
+    return 0;
+  }
+  const lock = await takeRunLock();
+  const started = new Started();
+  const interrupted = new Promise<string>((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => done(''));
+  });
+  try {
+    const work = run(settings, started, lock);
+    const why = await Promise.race([work.then((failures) => Promise.race(failures)), interrupted]);
+    if (why !== '') console.error(`modfleet: ${why}`);
+    else process.stderr.write('\nstopping …\n');
+    return why === '' ? 0 : 1;
+  } finally {
+    await started.stopAll();
+    lock.release();
+  }
+}
+
+/** Brings everything up; gives the promises that settle when a part ends by itself. */
+async function run(settings: StartSettings, started: Started, lock: RunLock): Promise<Promise<string>[]> {
+  await build();
+  await requireFreePort('--http', settings.http);
+  await requireFreePort('--session', settings.session);
+  await requireFreePort('--identity', settings.identity);
+  const database = await startDatabase(started, lock);
+  const server = await startServer(settings, database.url, started, lock);
+  const tokenFile = join(stateFolder, 'server', 'admin-token');
+  const api = connectApi(`http://${settings.http}`, readFileSync(tokenFile, 'utf8').trim());
+  writeFileSync(join(stateFolder, 'cli.yaml'), `url: http://${settings.http}\ntoken_file: ${tokenFile}\n`);
+  const agent = await startAgent(settings, api, started, lock);
+  if (settings.lab > 0) await bootLabHosts(settings, api, (name, stop) => started.add(name, stop));
+  tellHowToUse(settings, tokenFile);
+  return [server.ended, agent.ended, database.ended];
+}
+
+await runMain(main);

@@ -1,0 +1,81 @@
+import { parseArgs } from 'node:util';
+import { runChecks } from './lib/checks.ts';
+import { composeMissing, dockerMissing, labMissing } from './lib/machine-needs.ts';
+import { build } from './lib/make.ts';
+import { ScriptError, runMain } from './lib/program.ts';
+import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
+
+const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
+
+  --require-all   what this machine cannot run counts as failed, not as skipped (CI)
+  --help          this text`;
+
+const SUITES: readonly Suite[] = [
+  { name: 'unit', project: 'unit', files: ['{proto,agent,lab,scripts,bench}/**/*.spec.ts', 'services/**/*.spec.ts'] },
+  {
+    name: 'integration',
+    project: 'integration',
+    files: ['{agent,services}/**/*.itest.ts'],
+    // DATABASE_URL wins; without it the embedded server, so that a run does not depend on an engine that happens to answer.
+    env: { MODFLEET_TEST_POSTGRES: 'embedded' },
+  },
+  {
+    name: 'testcontainers',
+    project: 'integration',
+    files: ['services/server/src/database/**/*.itest.ts'],
+    env: { MODFLEET_TEST_POSTGRES: 'testcontainers', TESTCONTAINERS_RYUK_DISABLED: 'true' },
+    missing: dockerMissing,
+  },
+  { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
+  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing },
+  { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
+];
+
+async function checkSuite(): Promise<SuiteResult> {
+  const results = await runChecks();
+  const passed = results.filter((result) => result.passed).length;
+  return { name: 'check', passed, failed: results.length - passed, skipped: 0, notes: [] };
+}
+
+function summary(results: readonly SuiteResult[], requireAll: boolean): number {
+  const skippedAsFailed = (result: SuiteResult) => (requireAll ? result.skipped : 0);
+  console.log('');
+  for (const result of results) {
+    console.log(
+      `${result.name.padEnd(16)} ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`,
+    );
+    for (const note of result.notes) console.log(`${' '.repeat(16)} ${note}`);
+  }
+  const total = (pick: (result: SuiteResult) => number) => results.reduce((sum, result) => sum + pick(result), 0);
+  const failed = total((result) => result.failed + skippedAsFailed(result));
+  const skipped = requireAll ? 0 : total((result) => result.skipped);
+  if (requireAll && total((result) => result.skipped) > 0)
+    console.log('here everything is required: what was skipped counts as failed');
+  console.log(`${total((result) => result.passed)} passed, ${failed} failed, ${skipped} skipped`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { 'require-all': { type: 'boolean' }, help: { type: 'boolean' } },
+  });
+  if (values.help === true) {
+    console.log(HELP);
+    return 0;
+  }
+  const names = ['check', ...SUITES.map((suite) => suite.name)];
+  const unknown = positionals.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new ScriptError(`no suite "${unknown}"; there are: ${names.join(', ')}.`);
+  const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
+  await build();
+  const results: SuiteResult[] = [];
+  if (wanted('check')) results.push(await checkSuite());
+  for (const suite of SUITES.filter((one) => wanted(one.name))) {
+    console.log(`\n── ${suite.name}`);
+    results.push(await runSuite(suite));
+  }
+  return summary(results, values['require-all'] === true);
+}
+
+await runMain(main);
