@@ -24,8 +24,11 @@ export interface HostStat {
  */
 export interface HostFiles {
   readonly root: string;
+  /** UTF-8; a byte-order mark is kept, bytes that are no UTF-8 become U+FFFD. More than 16 MiB: `error` EFBIG, never a cut text. */
   readText(path: string): Promise<ReadOutcome<string>>;
+  /** More than `maxBytes` (default 64 MiB): `error` EFBIG, never cut bytes. */
   readBytes(path: string, maxBytes?: number): Promise<ReadOutcome<Uint8Array>>;
+  /** Entries sorted by name. */
   list(path: string): Promise<ReadOutcome<readonly HostEntry[]>>;
   /** The link's target as written. */
   readLink(path: string): Promise<ReadOutcome<string>>;

@@ -1,0 +1,21 @@
+import type { ProgramName } from './exec.ts';
+
+/** Where Debian, Red Hat and SUSE keep system programs; in this order. PATH is never asked: it may name a folder that others can write. */
+export const PROGRAM_FOLDERS = ['/usr/sbin', '/sbin', '/usr/bin', '/bin'] as const;
+
+/** What each program is for: shown by `modfleet-agent check`. */
+export const PROGRAM_PURPOSE = {
+  modprobe: 'load kmods',
+  rmmod: 'unload kmods',
+  udevadm: 'see kmods come and go as it happens',
+  dmesg: 'say why the kernel refused a kmod',
+  dmsetup: 'see what device-mapper volumes stand on',
+  ip: 'see network interfaces, their kinds and routes',
+  'systemd-run': 'keep a stuck unload apart from the agent',
+} as const satisfies Record<ProgramName, string>;
+
+/** Every program that may be run. */
+export const PROGRAM_NAMES = Object.keys(PROGRAM_PURPOSE) as ProgramName[];
+
+/** The environment of every program: messages in English, nothing of ours. */
+export const PROGRAM_ENVIRONMENT = { LC_ALL: 'C', PATH: PROGRAM_FOLDERS.join(':') } as const;
