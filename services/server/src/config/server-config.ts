@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isLoopback, listenAddress } from './listen-address.ts';
+
+/** Injection token of {@link ServerConfig}. */
+export const SERVER_CONFIG = Symbol('SERVER_CONFIG');
+
+/** Every setting that is wrong, in one error: `message` has one line each, with the variable's name and never its value. */
+export class ConfigError extends Error {
+  readonly code = 'config_invalid';
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(`The settings of modfleet-server are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** A whole number from an environment variable, between two bounds. */
+function wholeNumber(minimum: number, maximum: number, standard: number) {
+  return z
+    .string()
+    .regex(/^\d+$/, 'is not a whole number')
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, `is not between ${minimum} and ${maximum}`)
+    .default(standard);
+}
+
+/** postgres:// or postgresql://; the value never appears in a message, because it holds a password. */
+const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// connection string');
+
+/** One variable each: type, default and the reason for the default. */
+const environmentSchema = z.object({
+  /** Truth is kept here. */
+  DATABASE_URL: databaseUrl.optional(),
+  /** A file that holds DATABASE_URL, for container secrets. */
+  DATABASE_URL_FILE: z.string().optional(),
+  /** For LISTEN and migrations, which need session state; set it when DATABASE_URL leads to a transaction pooler. */
+  DATABASE_DIRECT_URL: databaseUrl.optional(),
+  /** Loopback, because plain HTTP belongs nowhere else. */
+  MODFLEET_HTTP_LISTEN: listenAddress.prefault('127.0.0.1:7780'),
+  /** Agents: mutual TLS. Loopback until somebody decides otherwise. */
+  MODFLEET_SESSION_LISTEN: listenAddress.prefault('127.0.0.1:7781'),
+  /** Machines that want to become hosts. */
+  MODFLEET_IDENTITY_LISTEN: listenAddress.prefault('127.0.0.1:7782'),
+  /** Holds ca/, admin-token and listening.json. */
+  MODFLEET_STATE_DIR: z.string().min(1).optional(),
+  /** Further names and addresses that agents may reach this server by (comma separated): they go into its certificate. */
+  MODFLEET_SERVER_NAMES: z
+    .string()
+    .transform((text) => text.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .default([]),
+  MODFLEET_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  /** Ten connections a replica: Postgres's usual hundred then serves eight replicas and the operators. */
+  MODFLEET_DB_POOL_SIZE: wholeNumber(2, 200, 10),
+  MODFLEET_HTTP_TLS_CERT_FILE: z.string().optional(),
+  MODFLEET_HTTP_TLS_KEY_FILE: z.string().optional(),
+  /** Address or CIDR of a proxy that speaks TLS for this server. */
+  MODFLEET_TRUSTED_PROXY: z.string().optional(),
+  /** A quarter: what an incident review looks back over. */
+  MODFLEET_EVENT_RETENTION_DAYS: wholeNumber(1, 3650, 90),
+  MODFLEET_RETIRE_AFTER_DAYS: wholeNumber(1, 3650, 30),
+  /** 10 s: a host that died is seen in half a minute, at a cost of tens of bytes. */
+  MODFLEET_HEARTBEAT_INTERVAL_MS: wholeNumber(200, 300_000, 10_000),
+  /** Poll of /proc/modules, where uevents are not to be had. */
+  MODFLEET_POLL_INTERVAL_MS: wholeNumber(100, 300_000, 2_000),
+  MODFLEET_FACET_INTERVAL_MS: wholeNumber(1_000, 3_600_000, 60_000),
+  MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
+});
+
+/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`. */
+export interface ServerConfig {
+  readonly databaseUrl: string;
+  readonly databaseDirectUrl: string;
+  readonly httpListen: ListenAddress;
+  readonly sessionListen: ListenAddress;
+  readonly identityListen: ListenAddress;
+  readonly stateDir: string;
+  readonly serverNames: readonly string[];
+  readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
+  readonly dbPoolSize: number;
+  readonly httpTls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly trustedProxy: string | null;
+  readonly eventRetentionDays: number;
+  readonly retireAfterDays: number;
+  readonly heartbeatIntervalMs: number;
+  readonly pollIntervalMs: number;
+  readonly facetIntervalMs: number;
+  readonly hostCertDays: number;
+}
+
+/** Where to listen. Port 0: any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the settings from an environment; this folder is the only one that may pass `process.env`.
+ *
+ * @throws ConfigError listing everything that is wrong.
+ */
+export function readServerConfig(environment: Environment = process.env): ServerConfig {
+  const named = Object.fromEntries(Object.keys(environmentSchema.shape).map((name) => [name, blankIsUnset(environment[name])]));
+  const parsed = environmentSchema.safeParse(named);
+  const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  if (!parsed.success) throw new ConfigError(problems);
+  const values = parsed.data;
+  const url = values.DATABASE_URL ?? urlFromFile(values.DATABASE_URL_FILE, problems);
+  if (url === undefined && problems.length === 0) {
+    problems.push('DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one');
+  }
+  const certFile = values.MODFLEET_HTTP_TLS_CERT_FILE;
+  const keyFile = values.MODFLEET_HTTP_TLS_KEY_FILE;
+  if ((certFile === undefined) !== (keyFile === undefined)) {
+    problems.push('MODFLEET_HTTP_TLS_CERT_FILE and MODFLEET_HTTP_TLS_KEY_FILE belong together: set both or neither');
+  }
+  if (!isLoopback(values.MODFLEET_HTTP_LISTEN.host) && certFile === undefined && values.MODFLEET_TRUSTED_PROXY === undefined) {
+    problems.push(
+      `MODFLEET_HTTP_LISTEN is off loopback (${values.MODFLEET_HTTP_LISTEN.host}) without TLS: set MODFLEET_HTTP_TLS_CERT_FILE and ` +
+        'MODFLEET_HTTP_TLS_KEY_FILE, or MODFLEET_TRUSTED_PROXY when a proxy speaks TLS for it',
+    );
+  }
+  if (url === undefined || problems.length > 0) throw new ConfigError(problems);
+  return {
+    databaseUrl: url,
+    databaseDirectUrl: values.DATABASE_DIRECT_URL ?? url,
+    httpListen: values.MODFLEET_HTTP_LISTEN,
+    sessionListen: values.MODFLEET_SESSION_LISTEN,
+    identityListen: values.MODFLEET_IDENTITY_LISTEN,
+    stateDir: values.MODFLEET_STATE_DIR ?? join(homedir(), '.local', 'state', 'modfleet-server'),
+    serverNames: values.MODFLEET_SERVER_NAMES,
+    logLevel: values.MODFLEET_LOG_LEVEL,
+    dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
+    httpTls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
+    trustedProxy: values.MODFLEET_TRUSTED_PROXY ?? null,
+    eventRetentionDays: values.MODFLEET_EVENT_RETENTION_DAYS,
+    retireAfterDays: values.MODFLEET_RETIRE_AFTER_DAYS,
+    heartbeatIntervalMs: values.MODFLEET_HEARTBEAT_INTERVAL_MS,
+    pollIntervalMs: values.MODFLEET_POLL_INTERVAL_MS,
+    facetIntervalMs: values.MODFLEET_FACET_INTERVAL_MS,
+    hostCertDays: values.MODFLEET_HOST_CERT_DAYS,
+  };
+}
+
+/** `FOO=` in an env file means: not set. */
+function blankIsUnset(value: string | undefined): string | undefined {
+  return value === undefined || value.trim() === '' ? undefined : value;
+}
+
+function urlFromFile(path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    const url = readFileSync(path, 'utf8').trim();
+    if (databaseUrl.safeParse(url).success) return url;
+    problems.push(`DATABASE_URL_FILE: ${path} does not hold a postgresql:// connection string`);
+  } catch (error) {
+    problems.push(`DATABASE_URL_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+  }
+  return undefined;
+}
