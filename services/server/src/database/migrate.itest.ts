@@ -1,0 +1,47 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TestPostgres, startTestPostgres } from '../testing/postgres.ts';
+import { MigrationError, migrate, migrationList } from './migrate.ts';
+
+describe('migrate', () => {
+  let postgres: TestPostgres;
+  beforeAll(async () => {
+    postgres = await startTestPostgres();
+  });
+  afterAll(() => postgres.close());
+
+  it('lets ten migrators at once apply every migration once', async () => {
+    const { url } = await postgres.createEmptyDatabase();
+    const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(url)));
+    const names = migrationList().migrationDirectories.map((directory) => directory.path);
+    expect(applied.flat().sort()).toEqual(names);
+    expect(await rows(url, 'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1')).toEqual(
+      names.map((name) => ({ name })),
+    );
+    expect(await migrate(url)).toEqual([]);
+  });
+
+  it('says plainly when the database is in the way', async () => {
+    const { url } = await postgres.createEmptyDatabase();
+    await rows(url, 'CREATE TABLE host (id int)');
+    await expect(migrate(url)).rejects.toBeInstanceOf(MigrationError);
+    // A migration is all or nothing: of its tables none was made.
+    expect(await rows(url, `SELECT to_regclass('kmod') AS kmod`)).toEqual([{ kmod: null }]);
+  });
+
+  it('names an unreachable database without its password', async () => {
+    const failure = await migrate('postgresql://someone:secret-word@127.0.0.1:1/none').catch((error: unknown) => error);
+    expect(failure).toMatchObject({ code: 'database_unavailable' });
+    expect(String(failure)).not.toContain('secret-word');
+  });
+});
+
+async function rows(url: string, sql: string): Promise<object[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<object>(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}

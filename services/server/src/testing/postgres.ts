@@ -1,0 +1,132 @@
+/**
+ * A Postgres for integration tests: DATABASE_URL, else Testcontainers where an engine answers, else the embedded server.
+ * MODFLEET_TEST_POSTGRES=embedded|testcontainers forces one of the two.
+ *
+ * One server a test process (vitest runs each file in its own), one template built by the real migrations on a server, one clone of it a test
+ * database. Everything made here is removed by `close()`.
+ */
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { removeAbandoned, startEmbeddedPostgres } from '../../../../scripts/lib/embedded-postgres.mjs';
+import { migrate } from '../database/migrate.ts';
+
+/** Which kind of server this is: said in test titles and in the summary. */
+export type TestPostgresKind = 'given' | 'testcontainers' | 'embedded';
+
+/** A server that tests make databases on. */
+export interface TestPostgres {
+  readonly kind: TestPostgresKind;
+  /** A new migrated database; `drop()` is optional, `close()` drops what is left. */
+  createDatabase(): Promise<TestDatabase>;
+  /** A new empty database, without migrations. */
+  createEmptyDatabase(): Promise<TestDatabase>;
+  close(): Promise<void>;
+}
+
+export interface TestDatabase {
+  readonly url: string;
+  readonly name: string;
+  drop(): Promise<void>;
+}
+
+interface Server {
+  readonly kind: TestPostgresKind;
+  readonly adminUrl: string;
+  stop(): Promise<void>;
+}
+
+const IMAGE = 'postgres:18';
+const FOLDER_PREFIX = 'modfleet-test-pg-';
+/** Test data need not survive a crash: half the time goes without these. */
+const FAST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const server = await chooseServer();
+  const suffix = randomBytes(6).toString('hex');
+  const template = `modfleet_template_${suffix}`;
+  const made = new Set<string>();
+  const admin = new pg.Client({ connectionString: server.adminUrl });
+  admin.on('error', () => undefined);
+  await admin.connect();
+  let templateReady: Promise<void> | undefined;
+  // CREATE DATABASE … TEMPLATE refuses while another copy runs: one after the other.
+  let queue: Promise<unknown> = Promise.resolve();
+  const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = queue.then(work);
+    queue = next.catch(() => undefined);
+    return next;
+  };
+  const create = async (from?: string): Promise<TestDatabase> => {
+    const name = `modfleet_test_${suffix}_${made.size}`;
+    made.add(name);
+    await exclusively(() => admin.query(`CREATE DATABASE ${name}${from === undefined ? '' : ` TEMPLATE ${from}`}`));
+    return { name, url: withDatabase(server.adminUrl, name), drop: () => exclusively(() => dropDatabase(admin, name)).then(() => void made.delete(name)) };
+  };
+  return {
+    kind: server.kind,
+    createEmptyDatabase: () => create(),
+    createDatabase: async () => {
+      templateReady ??= exclusively(async () => {
+        made.add(template);
+        await admin.query(`CREATE DATABASE ${template}`);
+        await migrate(withDatabase(server.adminUrl, template));
+      });
+      await templateReady;
+      return create(template);
+    },
+    close: async () => {
+      if (server.kind === 'given') for (const name of made) await dropDatabase(admin, name);
+      await admin.end();
+      await server.stop();
+    },
+  };
+}
+
+async function dropDatabase(admin: pg.Client, name: string): Promise<void> {
+  await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+}
+
+function withDatabase(adminUrl: string, name: string): string {
+  const url = new URL(adminUrl);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function chooseServer(): Promise<Server> {
+  const wanted = process.env['MODFLEET_TEST_POSTGRES'];
+  const given = process.env['DATABASE_URL'];
+  if (wanted === 'testcontainers') return containerServer();
+  if (wanted === 'embedded') return embeddedServer();
+  if (given !== undefined && given !== '') return { kind: 'given', adminUrl: given, stop: () => Promise.resolve() };
+  return engineAnswers() ? containerServer() : embeddedServer();
+}
+
+function engineAnswers(): boolean {
+  try {
+    execFileSync('docker', ['info', '--format', '{{.ServerVersion}}'], { timeout: 3_000, stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function containerServer(): Promise<Server> {
+  const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
+  const container = await new PostgreSqlContainer(IMAGE).start();
+  return { kind: 'testcontainers', adminUrl: container.getConnectionUri(), stop: async () => void (await container.stop()) };
+}
+
+async function embeddedServer(): Promise<Server> {
+  removeAbandoned(tmpdir(), FOLDER_PREFIX);
+  const folder = mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
+  const server = await startEmbeddedPostgres(folder, { settings: FAST_SETTINGS });
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { kind: 'embedded', adminUrl: server.url(), stop };
+}
