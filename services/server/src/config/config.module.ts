@@ -6,6 +6,10 @@ import { SERVER_CONFIG, type ServerConfig } from './server-config.ts';
 @Module({})
 export class ConfigModule {
   static of(config: ServerConfig): DynamicModule {
-    return { module: ConfigModule, providers: [{ provide: SERVER_CONFIG, useValue: config }], exports: [SERVER_CONFIG] };
+    return {
+      module: ConfigModule,
+      providers: [{ provide: SERVER_CONFIG, useValue: config }],
+      exports: [SERVER_CONFIG],
+    };
   }
 }

@@ -37,6 +37,8 @@ const environmentSchema = z.object({
   DATABASE_URL: databaseUrl.optional(),
   /** A file that holds DATABASE_URL, for container secrets. */
   DATABASE_URL_FILE: z.string().optional(),
+  /** A file that holds the password for DATABASE_URL, for container secrets: the rest of the connection string is no secret. */
+  DATABASE_PASSWORD_FILE: z.string().optional(),
   /** For LISTEN and migrations, which need session state; set it when DATABASE_URL leads to a transaction pooler. */
   DATABASE_DIRECT_URL: databaseUrl.optional(),
   /** Loopback, because plain HTTP belongs nowhere else. */
@@ -50,7 +52,12 @@ const environmentSchema = z.object({
   /** Further names and addresses that agents may reach this server by (comma separated): they go into its certificate. */
   MODFLEET_SERVER_NAMES: z
     .string()
-    .transform((text) => text.split(',').map((name) => name.trim()).filter((name) => name !== ''))
+    .transform((text) =>
+      text
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== ''),
+    )
     .default([]),
   MODFLEET_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Ten connections a replica: Postgres's usual hundred then serves eight replicas and the operators. */
@@ -105,21 +112,33 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * @throws ConfigError listing everything that is wrong.
  */
 export function readServerConfig(environment: Environment = process.env): ServerConfig {
-  const named = Object.fromEntries(Object.keys(environmentSchema.shape).map((name) => [name, blankIsUnset(environment[name])]));
+  const named = Object.fromEntries(
+    Object.keys(environmentSchema.shape).map((name) => [name, blankIsUnset(environment[name])]),
+  );
   const parsed = environmentSchema.safeParse(named);
   const problems = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
   if (!parsed.success) throw new ConfigError(problems);
   const values = parsed.data;
-  const url = values.DATABASE_URL ?? urlFromFile(values.DATABASE_URL_FILE, problems);
+  const url = withPassword(
+    values.DATABASE_URL ?? urlFromFile(values.DATABASE_URL_FILE, problems),
+    values.DATABASE_PASSWORD_FILE,
+    problems,
+  );
   if (url === undefined && problems.length === 0) {
-    problems.push('DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one');
+    problems.push(
+      'DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one',
+    );
   }
   const certFile = values.MODFLEET_HTTP_TLS_CERT_FILE;
   const keyFile = values.MODFLEET_HTTP_TLS_KEY_FILE;
   if ((certFile === undefined) !== (keyFile === undefined)) {
     problems.push('MODFLEET_HTTP_TLS_CERT_FILE and MODFLEET_HTTP_TLS_KEY_FILE belong together: set both or neither');
   }
-  if (!isLoopback(values.MODFLEET_HTTP_LISTEN.host) && certFile === undefined && values.MODFLEET_TRUSTED_PROXY === undefined) {
+  if (
+    !isLoopback(values.MODFLEET_HTTP_LISTEN.host) &&
+    certFile === undefined &&
+    values.MODFLEET_TRUSTED_PROXY === undefined
+  ) {
     problems.push(
       `MODFLEET_HTTP_LISTEN is off loopback (${values.MODFLEET_HTTP_LISTEN.host}) without TLS: set MODFLEET_HTTP_TLS_CERT_FILE and ` +
         'MODFLEET_HTTP_TLS_KEY_FILE, or MODFLEET_TRUSTED_PROXY when a proxy speaks TLS for it',
@@ -128,7 +147,7 @@ export function readServerConfig(environment: Environment = process.env): Server
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     databaseUrl: url,
-    databaseDirectUrl: values.DATABASE_DIRECT_URL ?? url,
+    databaseDirectUrl: withPassword(values.DATABASE_DIRECT_URL, values.DATABASE_PASSWORD_FILE, problems) ?? url,
     httpListen: values.MODFLEET_HTTP_LISTEN,
     sessionListen: values.MODFLEET_SESSION_LISTEN,
     identityListen: values.MODFLEET_IDENTITY_LISTEN,
@@ -162,4 +181,23 @@ function urlFromFile(path: string | undefined, problems: string[]): string | und
     problems.push(`DATABASE_URL_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
   }
   return undefined;
+}
+
+/** The connection string with the password from a file, where one is named. */
+function withPassword(
+  url: string | undefined,
+  passwordFile: string | undefined,
+  problems: string[],
+): string | undefined {
+  if (url === undefined || passwordFile === undefined) return url;
+  try {
+    const complete = new URL(url);
+    complete.password = encodeURIComponent(readFileSync(passwordFile, 'utf8').trim());
+    return complete.href;
+  } catch (error) {
+    problems.push(
+      `DATABASE_PASSWORD_FILE: ${passwordFile} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
+    );
+    return undefined;
+  }
 }

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
+import { type CommandEnd, type TestProcess, runCommand, startProcess } from './processes.ts';
+import { eventually } from './wait.ts';
+
+export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+const serverEntry = join(repository, 'services/server/bin/modfleet-server.js');
+const cliEntry = join(repository, 'services/cli/bin/modfleet.js');
+
+/** An answer of the API. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Record<string, unknown>;
+}
+
+/** A server with a database of its own, used as a black box: command line and HTTP only. */
+export class TestFleet {
+  readonly folder: string;
+  #postgres: EmbeddedPostgres | undefined;
+  #server: TestProcess | undefined;
+  #env: NodeJS.ProcessEnv = {};
+  #ports: { http: string; session: string; identity: string } | undefined;
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'modfleet-e2e-'));
+  }
+
+  static async start(settings: NodeJS.ProcessEnv = {}): Promise<TestFleet> {
+    const fleet = new TestFleet();
+    await fleet.startDatabase();
+    await fleet.startServer(settings);
+    return fleet;
+  }
+
+  get http(): string {
+    return `http://${this.#ports?.http}`;
+  }
+
+  /** Port of the identity listener on 127.0.0.1. */
+  get identityPort(): number {
+    return Number(this.#ports?.identity.split(':').at(-1));
+  }
+
+  get token(): string {
+    return readFileSync(join(this.folder, 'server', 'admin-token'), 'utf8').trim();
+  }
+
+  get serverLog(): string {
+    return join(this.folder, 'server.log');
+  }
+
+  async startDatabase(): Promise<void> {
+    this.#postgres = await startEmbeddedPostgres(join(this.folder, 'postgres'), { settings: { fsync: 'off' } });
+  }
+
+  async stopDatabase(): Promise<void> {
+    await this.#postgres?.stop();
+  }
+
+  /** Starts the server; a second start listens where the first did. */
+  async startServer(settings: NodeJS.ProcessEnv = this.#env): Promise<void> {
+    this.#env = settings;
+    const state = join(this.folder, 'server');
+    mkdirSync(state, { recursive: true });
+    const listening = join(state, 'listening.json');
+    rmSync(listening, { force: true });
+    const any = { http: '127.0.0.1:0', session: '127.0.0.1:0', identity: '127.0.0.1:0' };
+    const listen = this.#ports ?? any;
+    this.#server = startProcess(
+      process.execPath,
+      ['--enable-source-maps', serverEntry, 'serve'],
+      {
+        ...process.env,
+        DATABASE_URL: this.#postgres?.url() ?? '',
+        MODFLEET_STATE_DIR: state,
+        MODFLEET_HTTP_LISTEN: listen.http,
+        MODFLEET_SESSION_LISTEN: listen.session,
+        MODFLEET_IDENTITY_LISTEN: listen.identity,
+        ...settings,
+      },
+      this.serverLog,
+    );
+    this.#ports = await eventually('the server listens', () =>
+      existsSync(listening)
+        ? (JSON.parse(readFileSync(listening, 'utf8')) as { http: string; session: string; identity: string })
+        : undefined,
+    );
+    await eventually('the server is ready', async () => (await fetch(`${this.http}/readyz`)).ok || undefined);
+  }
+
+  async stopServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.#server?.end(signal);
+  }
+
+  async api(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<ApiAnswer> {
+    const change = method !== 'GET';
+    const answer = await fetch(`${this.http}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${this.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(change ? { 'idempotency-key': randomUUID() } : {}),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return {
+      status: answer.status,
+      headers: answer.headers,
+      body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+    };
+  }
+
+  /** Runs `modfleet ARGS` as a person with the admin token would. */
+  modfleet(...args: string[]): Promise<CommandEnd> {
+    return runCommand(process.execPath, [cliEntry, ...args], {
+      env: { ...process.env, MODFLEET_URL: this.http, MODFLEET_TOKEN: this.token, NO_COLOR: '1', HOME: this.folder },
+      cwd: this.folder,
+    });
+  }
+
+  async joinString(): Promise<string> {
+    const made = await this.api('POST', '/api/v1/join-tokens', {});
+    if (made.status !== 201) throw new Error(`join token: ${made.status} ${JSON.stringify(made.body)}`);
+    return String(made.body['joinString']);
+  }
+
+  async stop(): Promise<void> {
+    await this.stopServer();
+    await this.stopDatabase();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
