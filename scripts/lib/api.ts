@@ -6,6 +6,7 @@ import { ScriptError } from './program.ts';
 export interface Api {
   get(path: string): Promise<unknown>;
   post(path: string, body: unknown): Promise<unknown>;
+  delete(path: string, body: unknown): Promise<unknown>;
 }
 
 export function connectApi(url: string, token: string): Api {
@@ -23,7 +24,11 @@ export function connectApi(url: string, token: string): Api {
       throw new ScriptError(`${method} ${path}: the server answered ${answer.status}: ${text.slice(0, 300)}`);
     return text === '' ? undefined : JSON.parse(text);
   };
-  return { get: (path) => call('GET', path), post: (path, body) => call('POST', path, body) };
+  return {
+    get: (path) => call('GET', path),
+    post: (path, body) => call('POST', path, body),
+    delete: (path, body) => call('DELETE', path, body),
+  };
 }
 
 /** Polls until `look` gives something, or one of `failures` settles first, or the time is up. */

@@ -21,5 +21,5 @@ export async function composeMissing(): Promise<string | undefined> {
 export async function labMissing(): Promise<string | undefined> {
   const { checkPrerequisites } = await import('../../lab/src/prerequisites.ts');
   const found = await checkPrerequisites();
-  return found.ok ? undefined : `the lab needs ${found.missing.join(', ')}: ${found.hint}`;
+  return found.ok ? undefined : found.hint;
 }
