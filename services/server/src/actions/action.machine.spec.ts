@@ -1,9 +1,9 @@
+import { ALL_OUTCOME_WORDS } from '@modfleet/proto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TRANSITIONS, decide, isAccepted, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
 import {
   ACTION_STATES,
-  OUTCOME_WORDS,
   RESULT_GRACE_MS,
   isEnded,
   isInFlight,
@@ -38,7 +38,7 @@ const event: fc.Arbitrary<ActionEvent> = fc.oneof(
     { kind: 'cancel_refused' },
     { kind: 'sweep' },
   ),
-  fc.constantFrom(undefined, ...OUTCOME_WORDS).map((outcome): ActionEvent => ({ kind: 'result', outcome })),
+  fc.constantFrom(undefined, ...ALL_OUTCOME_WORDS).map((outcome): ActionEvent => ({ kind: 'result', outcome })),
 );
 /** A history: events with the milliseconds that pass before each. */
 const history = fc.array(fc.tuple(event, fc.integer({ min: 0, max: 90_000 })), { maxLength: 25 });

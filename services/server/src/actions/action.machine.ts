@@ -1,11 +1,10 @@
-import { assertNever } from '@modfleet/proto';
+import { assertNever, type OutcomeWord } from '@modfleet/proto';
 import {
   RESULT_GRACE_MS,
   isEnded,
   isOpenToReport,
   isReportable,
   type ActionState,
-  type OutcomeWord,
 } from './action.states.ts';
 
 /*

@@ -1,0 +1,114 @@
+import {
+  FindingLayer,
+  outcomeWord,
+  requestDigest,
+  verbFromWord,
+  Verb,
+  type ActionRequest,
+  type ActionResult,
+  type OutcomeWord,
+  type PlanStep,
+  type ReloadPath,
+  type StepResult,
+  type Verdict,
+} from '@modfleet/proto';
+import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
+
+/** Bounds on what one host can make this server keep of one action; agents cut stderr at 4 KiB themselves. */
+const TEXT_LIMIT = 4096;
+const LIST_LIMIT = 500;
+
+/** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest. */
+export function toRequest(action: Pick<NewAction, 'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt'>): ActionRequest {
+  return {
+    actionId: action.id,
+    hostId: action.hostId,
+    verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
+    kmod: action.kmod,
+    parameters: [...action.parameters],
+    dryRun: action.dryRun,
+    expiresAtMs: action.expiresAt.getTime(),
+  };
+}
+
+export function digestOf(action: NewAction): Uint8Array {
+  return requestDigest(toRequest(action));
+}
+
+export function toStoredVerdict(verdict: Verdict): StoredVerdict {
+  return {
+    allowed: verdict.allowed,
+    decidedBy: text(verdict.decidedBy),
+    findings: verdict.findings.slice(0, LIST_LIMIT).map((finding) => ({
+      layer: layerWord(finding.layer),
+      code: text(finding.code),
+      refuses: finding.refuses,
+      message: text(finding.message),
+      evidence: finding.evidence.slice(0, LIST_LIMIT).map(({ kind, value }) => ({ kind: text(kind), value: text(value) })),
+    })),
+    plan: verdict.plan.slice(0, LIST_LIMIT).map(planStep),
+    reloadPaths: verdict.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
+  };
+}
+
+export function toStoredResult(result: ActionResult): StoredResult {
+  return {
+    steps: result.steps.slice(0, LIST_LIMIT).map(stepResult),
+    reasonCode: text(result.reasonCode),
+    loadedAfter: result.loadedAfter ?? null,
+    taintBefore: result.taintBefore ?? null,
+    taintAfter: result.taintAfter ?? null,
+    kernelLog: result.kernelLog.slice(0, LIST_LIMIT).map(text),
+    reloadPaths: result.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
+  };
+}
+
+/** What the machine needs of a result; no outcome where the host sent none that this build knows. */
+export function toReport(result: ActionResult): { readonly outcome: OutcomeWord | undefined; readonly startedAt?: Date } {
+  const outcome = outcomeWord(result.outcome);
+  return result.startedAtMs > 0 ? { outcome, startedAt: new Date(result.startedAtMs) } : { outcome };
+}
+
+/** The host's sentence, fit to be stored. */
+export function toHostMessage(result: ActionResult): string {
+  return text(result.message);
+}
+
+export function sameRequest(action: StoredAction, digest: Uint8Array): boolean {
+  return Buffer.from(action.requestDigest).equals(digest);
+}
+
+function planStep(step: PlanStep): StoredVerdict['plan'][number] {
+  return {
+    kind: text(step.kind),
+    kmod: text(step.kmod),
+    parameters: step.parameters.slice(0, LIST_LIMIT).map(text),
+    because: text(step.because),
+  };
+}
+
+function stepResult(step: StepResult): StoredResult['steps'][number] {
+  return {
+    kind: text(step.step?.kind ?? ''),
+    kmod: text(step.step?.kmod ?? ''),
+    exitCode: step.exitCode ?? null,
+    stderr: text(step.stderr),
+    errno: text(step.errno),
+    durationMs: step.durationMs,
+    verified: step.verified,
+  };
+}
+
+function reloadPath(path: ReloadPath): { kind: string; value: string } {
+  return { kind: text(path.kind), value: text(path.value) };
+}
+
+/** A layer of a newer contract is said to be policy: of the two, the one that claims nothing about the kernel. */
+function layerWord(layer: number): 'kernel' | 'policy' {
+  return layer === FindingLayer.FINDING_LAYER_KERNEL ? 'kernel' : 'policy';
+}
+
+/** Postgres's jsonb holds no NUL and no half of a surrogate pair, and a host may send as much as a frame takes. */
+export function text(value: string): string {
+  return value.slice(0, TEXT_LIMIT).toWellFormed().replaceAll('\0', '\uFFFD');
+}

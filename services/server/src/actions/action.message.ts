@@ -1,0 +1,112 @@
+import { assertNever, type OutcomeWord, type VerbWord } from '@modfleet/proto';
+import type { StoredAction } from './action.model.ts';
+
+/** What a sentence about an action needs to know. */
+export type Described = Pick<
+  StoredAction,
+  | 'state'
+  | 'outcome'
+  | 'resolvedOutcome'
+  | 'verb'
+  | 'kmod'
+  | 'hostName'
+  | 'hostConnected'
+  | 'dryRun'
+  | 'expiresAt'
+  | 'cancelRequestedAt'
+  | 'cancelledBy'
+  | 'hostMessage'
+  | 'verdict'
+  | 'result'
+>;
+
+/**
+ * One sentence for people. It never says more than was seen: sent is not done, unloaded is not blocked, and what the host did not report is
+ * called unknown.
+ */
+export function describe(action: Described): string {
+  const { hostName: host } = action;
+  switch (action.state) {
+    case 'queued':
+      return action.hostConnected
+        ? `Not sent yet; ${host} is connected. Dropped if not sent by ${clock(action.expiresAt)}.`
+        : `Not sent: ${host} is not connected. Dropped if that does not change by ${clock(action.expiresAt)}.`;
+    case 'dispatched':
+      return `Sent to ${host}, not yet confirmed.${asked(action)}`;
+    case 'received':
+      return `${host} has it; not started yet.${asked(action)}`;
+    case 'started':
+      return `Started on ${host}; not finished yet.${asked(action)}`;
+    case 'ended':
+      return ended(action);
+    default:
+      return assertNever(action.state);
+  }
+}
+
+/** The unload is done, as far as one host can say, and something could load the kmod again. */
+export function canReturn(action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>): boolean {
+  const outcome = action.resolvedOutcome ?? action.outcome;
+  if (action.verb !== 'unload' || action.dryRun) return false;
+  return (outcome === 'succeeded' || outcome === 'unchanged') && (action.result?.reloadPaths.length ?? 0) > 0;
+}
+
+function ended(action: Described): string {
+  if (action.outcome === null) throw new Error('an ended action has an outcome');
+  const said = `${sentence(action, action.outcome)}${wayBack(action)}`;
+  if (action.resolvedOutcome === null) return said;
+  return `First ${action.outcome}; a later report of ${action.hostName} says: ${sentence(action, action.resolvedOutcome)}${wayBack(action)}`;
+}
+
+function sentence(action: Described, outcome: OutcomeWord): string {
+  const { hostName: host, kmod } = action;
+  switch (outcome) {
+    case 'succeeded':
+      if (action.dryRun) return `Dry run on ${host}: it would be allowed; nothing was touched.`;
+      return `${kmod} is ${DONE[action.verb]} on ${host}, seen in /proc/modules.`;
+    case 'unchanged':
+      if (action.dryRun) return `Dry run on ${host}: nothing would change. Nothing was touched.`;
+      return `Nothing to do: ${kmod} was ${action.verb === 'unload' ? 'not' : 'already'} loaded on ${host}.`;
+    case 'refused':
+      return `Refused by ${host}, nothing was touched${because(action)}`;
+    case 'failed':
+      return `Failed on ${host}${because(action)}`;
+    case 'reverted':
+      return `Done on ${host} and then undone by its confirm window${because(action)}`;
+    case 'expired':
+      return `Expired: it did not start on ${host} by ${clock(action.expiresAt)}.`;
+    case 'cancelled':
+      return `Cancelled${action.cancelledBy === null ? '' : ` by ${action.cancelledBy}`} before it started on ${host}.`;
+    case 'interrupted':
+      return `Interrupted: the agent of ${host} ended in the middle, and what happened cannot be told${because(action)}`;
+    case 'unconfirmed':
+      return `Unconfirmed: it was sent to ${host} and no result came. It may have run; look at ${kmod} on the host.`;
+    case 'stuck':
+      return `Stuck: a routine of ${kmod} does not return on ${host}. It needs a reboot; do not try again before.`;
+    default:
+      return assertNever(outcome);
+  }
+}
+
+const DONE = { load: 'loaded', unload: 'unloaded', reload: 'loaded again' } as const satisfies Record<VerbWord, string>;
+
+function because(action: Described): string {
+  const reason = action.hostMessage || action.verdict?.findings.find((finding) => finding.refuses)?.message;
+  return reason ? `: ${reason.replace(/\.$/, '')}.` : '.';
+}
+
+function wayBack(action: Described): string {
+  if (!canReturn(action)) return '';
+  const paths = action.result?.reloadPaths ?? [];
+  const more = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
+  return ` It can return: ${paths[0]?.kind} ${paths[0]?.value}${more}.`;
+}
+
+function asked(action: Described): string {
+  return action.cancelRequestedAt === null ? '' : ` ${action.cancelledBy ?? 'Somebody'} asked to cancel it; ${action.hostName} has not answered that.`;
+}
+
+/** Time of day and date in UTC, to the second. */
+function clock(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}

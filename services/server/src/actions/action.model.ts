@@ -1,0 +1,54 @@
+import type { OutcomeWord, VerbWord } from '@modfleet/proto';
+import type { z } from 'zod';
+import type { ActionSnapshot } from './action.machine.ts';
+import type { actionItemSchema, actionResultSchema, verdictSchema } from './actions.schema.ts';
+
+export type ActionItem = z.output<typeof actionItemSchema>;
+export type StoredVerdict = z.output<typeof verdictSchema>;
+/** What a host reported. `earlier`: what it had reported before a late report resolved the action. */
+export type StoredResult = z.output<typeof actionResultSchema> & { readonly earlier?: z.output<typeof actionResultSchema> };
+
+/** One line of an action's timeline. */
+export interface TimelineEntry {
+  readonly at: Date;
+  readonly state: ActionSnapshot['state'];
+  readonly outcome: OutcomeWord | null;
+  readonly note: string;
+}
+
+/** An action as it is stored. */
+export interface StoredAction extends ActionSnapshot {
+  readonly id: string;
+  readonly hostId: string;
+  readonly hostName: string;
+  /** The host's session is live on some replica. */
+  readonly hostConnected: boolean;
+  readonly verb: VerbWord;
+  readonly kmod: string;
+  /** name=value, sorted by name. */
+  readonly parameters: readonly string[];
+  readonly dryRun: boolean;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly requestDigest: Uint8Array;
+  readonly createdAt: Date;
+  readonly verdict: StoredVerdict | null;
+  readonly result: StoredResult | null;
+  /** The host's own sentence about the end. */
+  readonly hostMessage: string | null;
+  readonly version: number;
+  readonly timeline: readonly TimelineEntry[];
+}
+
+/** What is asked for, before it is stored. */
+export interface NewAction {
+  readonly id: string;
+  readonly hostId: string;
+  readonly verb: VerbWord;
+  readonly kmod: string;
+  readonly parameters: readonly string[];
+  readonly dryRun: boolean;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly expiresAt: Date;
+}

@@ -1,0 +1,217 @@
+import type { Sql } from '../database/database.service.ts';
+import type { ActionState } from './action.states.ts';
+import type { StoredResult, StoredVerdict } from './action.model.ts';
+
+/** A row of `action` with what every reader needs beside it. */
+export interface ActionRow {
+  readonly id: string;
+  readonly host_id: string;
+  readonly host_name: string;
+  readonly host_connected: boolean;
+  readonly verb: number;
+  readonly kmod: string;
+  readonly parameters: string[];
+  readonly dry_run: boolean;
+  readonly reason: string | null;
+  readonly requested_by: string;
+  readonly request_digest: Buffer;
+  readonly state: ActionState;
+  readonly outcome: number | null;
+  readonly created_at: Date;
+  readonly expires_at: Date;
+  readonly dispatched_at: Date | null;
+  readonly started_at: Date | null;
+  readonly ended_at: Date | null;
+  readonly cancel_requested_at: Date | null;
+  readonly cancelled_by: string | null;
+  readonly verdict: StoredVerdict | null;
+  readonly result: StoredResult | null;
+  readonly message: string | null;
+  readonly resolved_outcome: number | null;
+  readonly resolved_at: Date | null;
+  readonly version: number;
+  readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
+}
+
+const COLUMNS = `
+  a.id, a.host_id, h.name AS host_name, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
+  a.requested_by, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
+  a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
+  (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
+     FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
+const FROM = `
+  FROM action a
+  JOIN host h ON h.id = a.host_id
+  LEFT JOIN session_presence p ON p.host_id = a.host_id`;
+
+/** In flight, as SQL; the same states as IN_FLIGHT_STATES. */
+export const IN_FLIGHT = `('dispatched', 'received', 'started')`;
+
+export async function selectAction(sql: Sql, id: string): Promise<ActionRow | undefined> {
+  return (await sql.query<ActionRow>(`SELECT ${COLUMNS} ${FROM} WHERE a.id = $1`, [id]))[0];
+}
+
+/** Postgres's time, after all locks of the transaction so far were got. */
+export async function selectNow(sql: Sql): Promise<Date> {
+  const rows = await sql.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+  if (rows[0] === undefined) throw new Error('Postgres did not say what time it is');
+  return rows[0].now;
+}
+
+/** Holds the row until the transaction ends. False when there is no such action. */
+export async function lockAction(sql: Sql, id: string): Promise<boolean> {
+  return (await sql.query('SELECT 1 FROM action WHERE id = $1 FOR UPDATE', [id])).length > 0;
+}
+
+export interface ActionFilter {
+  readonly hostId?: string | undefined;
+  readonly state?: string | undefined;
+  readonly outcome?: number | undefined;
+  readonly kmod?: string | undefined;
+  /** The last item of the page before. */
+  readonly after?: { readonly createdAt: string; readonly id: string } | undefined;
+  readonly limit: number;
+}
+
+/** Newest first. `created_at_text` keeps the microseconds that a JavaScript Date has not. */
+export async function selectActions(sql: Sql, filter: ActionFilter): Promise<(ActionRow & { readonly created_at_text: string })[]> {
+  return sql.query(
+    `SELECT ${COLUMNS}, to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at_text ${FROM}
+      WHERE ($1::uuid IS NULL OR a.host_id = $1)
+        AND ($2::text IS NULL OR a.state = $2)
+        AND ($3::smallint IS NULL OR coalesce(a.resolved_outcome, a.outcome) = $3)
+        AND ($4::text IS NULL OR a.kmod = $4)
+        AND ($5::timestamptz IS NULL OR (a.created_at, a.id) < ($5, $6::uuid))
+      ORDER BY a.created_at DESC, a.id DESC
+      LIMIT $7`,
+    [
+      filter.hostId ?? null,
+      filter.state ?? null,
+      filter.outcome ?? null,
+      filter.kmod ?? null,
+      filter.after?.createdAt ?? null,
+      filter.after?.id ?? null,
+      filter.limit,
+    ],
+  );
+}
+
+export interface InsertedAction {
+  readonly id: string;
+  readonly hostId: string;
+  readonly verb: number;
+  readonly kmod: string;
+  readonly parameters: readonly string[];
+  readonly dryRun: boolean;
+  readonly reason: string | null;
+  readonly requestedBy: string;
+  readonly requestDigest: Uint8Array;
+  readonly expiresAt: Date;
+}
+
+export async function insertAction(sql: Sql, action: InsertedAction): Promise<void> {
+  await sql.query(
+    `WITH inserted AS (
+       INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10)
+       RETURNING id, created_at)
+     INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
+    [
+      action.id,
+      action.hostId,
+      action.verb,
+      action.kmod,
+      action.parameters,
+      action.dryRun,
+      action.reason,
+      action.requestedBy,
+      Buffer.from(action.requestDigest),
+      action.expiresAt,
+    ],
+  );
+}
+
+export interface ActionUpdate {
+  readonly id: string;
+  readonly state: ActionState;
+  readonly outcome: number | null;
+  readonly resolvedOutcome: number | null;
+  readonly dispatchedAt: Date | null;
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly resolvedAt: Date | null;
+  readonly cancelRequestedAt: Date | null;
+  readonly cancelledBy: string | null;
+  /** When the sweeper has to look next; null when never. */
+  readonly nextSweepAt: Date | null;
+  /** Null keeps what is there. */
+  readonly verdict: StoredVerdict | null;
+  readonly result: StoredResult | null;
+  readonly message: string | null;
+}
+
+/** The caller holds the row. */
+export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void> {
+  await sql.query(
+    `UPDATE action SET
+       state = $2, outcome = $3, resolved_outcome = $4, dispatched_at = $5, started_at = $6, ended_at = $7, resolved_at = $8,
+       cancel_requested_at = $9, cancelled_by = $10, next_sweep_at = $11,
+       verdict = coalesce($12::jsonb, verdict),
+       result = CASE WHEN $13::jsonb IS NULL THEN result
+                     WHEN result IS NULL THEN $13::jsonb
+                     ELSE $13::jsonb || jsonb_build_object('earlier', result) END,
+       message = coalesce($14, message),
+       received_at = CASE WHEN $2 = 'received' THEN coalesce(received_at, clock_timestamp()) ELSE received_at END,
+       version = version + 1
+     WHERE id = $1`,
+    [
+      update.id,
+      update.state,
+      update.outcome,
+      update.resolvedOutcome,
+      update.dispatchedAt,
+      update.startedAt,
+      update.endedAt,
+      update.resolvedAt,
+      update.cancelRequestedAt,
+      update.cancelledBy,
+      update.nextSweepAt,
+      update.verdict === null ? null : JSON.stringify(update.verdict),
+      update.result === null ? null : JSON.stringify(update.result),
+      update.message,
+    ],
+  );
+}
+
+export async function insertTransition(
+  sql: Sql,
+  line: { readonly actionId: string; readonly at: Date; readonly state: ActionState; readonly outcome: number | null; readonly note: string },
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
+     SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM action_transition WHERE action_id = $1`,
+    [line.actionId, line.at, line.state, line.outcome, line.note],
+  );
+}
+
+/** How many results a host may have kept apart under one id; a correct agent never sends a second one after the acknowledgement. */
+const KEPT_APART_LIMIT = 20;
+
+/** Keeps a result that belongs to no action as it is known here. `result` is a list: one entry a report. */
+export async function insertUnknownResult(sql: Sql, actionId: string, hostId: string, entry: { why: string; result: unknown }): Promise<void> {
+  await sql.query(
+    `INSERT INTO unknown_result AS u (action_id, host_id, result) VALUES ($1, $2, jsonb_build_array($3::jsonb))
+     ON CONFLICT (action_id, host_id) DO UPDATE SET result = u.result || excluded.result, received_at = now()
+      WHERE jsonb_array_length(u.result) < ${KEPT_APART_LIMIT} AND NOT u.result @> excluded.result`,
+    [actionId, hostId, JSON.stringify(entry)],
+  );
+}
+
+/** Ids of the actions that became due for the sweep. Partial index action_sweep_idx. */
+export async function selectDue(sql: Sql, limit: number): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT id FROM action WHERE next_sweep_at <= clock_timestamp() ORDER BY next_sweep_at LIMIT $1`,
+    [limit],
+  );
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,127 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { verbFromWord, Verb } from '@modfleet/proto';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { decide, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
+import { digestOf } from './action.mapper.ts';
+import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
+import {
+  insertAction,
+  insertTransition,
+  insertUnknownResult,
+  lockAction,
+  selectAction,
+  selectActions,
+  selectNow,
+  updateAction,
+  type ActionFilter,
+} from './action.queries.ts';
+import { fromRow } from './action.rows.ts';
+import { isInFlight, outcomeNumber, RESULT_GRACE_MS } from './action.states.ts';
+
+/** What a host said along with an event. */
+export interface Said {
+  readonly verdict?: StoredVerdict;
+  readonly result?: StoredResult;
+  readonly hostMessage?: string;
+  /** The result as it came, to be kept apart if it is not the action's own. */
+  readonly raw?: unknown;
+}
+
+export interface Applied {
+  readonly before: StoredAction;
+  readonly after: StoredAction;
+  readonly effects: readonly ActionEffect[];
+}
+
+/** Actions in Postgres. The only writer of `action`, `action_transition` and `unknown_result`; every change goes through the machine. */
+@Injectable()
+export class ActionRepository {
+  readonly #database: DatabaseService;
+
+  constructor(@Inject(DatabaseService) database: DatabaseService) {
+    this.#database = database;
+  }
+
+  async find(id: string, sql: Sql = this.#database): Promise<StoredAction | undefined> {
+    const row = await selectAction(sql, id);
+    return row === undefined ? undefined : fromRow(row);
+  }
+
+  /** Newest first; each with its exact time of creation as text, for the cursor. */
+  async list(sql: Sql, filter: ActionFilter): Promise<{ action: StoredAction; createdAt: string }[]> {
+    return (await selectActions(sql, filter)).map((row) => ({ action: fromRow(row), createdAt: row.created_at_text }));
+  }
+
+  async insert(sql: Sql, action: NewAction): Promise<void> {
+    await insertAction(sql, { ...action, verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED, requestDigest: digestOf(action) });
+  }
+
+  /**
+   * Applies one event in a transaction of its own. Undefined when there is no such action.
+   *
+   * @param hostId set when a host speaks: another host's action is no action of it.
+   */
+  apply(id: string, event: ActionEvent, said: Said = {}, hostId?: string): Promise<Applied | undefined> {
+    return this.#database.tx('READ COMMITTED', (sql) => this.applyIn(sql, id, event, said, hostId));
+  }
+
+  /** The same inside a transaction of the caller. Effects other than writes are the caller's, after the commit. */
+  async applyIn(sql: Sql, id: string, event: ActionEvent, said: Said = {}, hostId?: string): Promise<Applied | undefined> {
+    if (!(await lockAction(sql, id))) return undefined;
+    const before = await this.find(id, sql);
+    if (before === undefined || (hostId !== undefined && before.hostId !== hostId)) return undefined;
+    const now = await selectNow(sql);
+    const { next, effects } = decide(before, event, now);
+    const stores = effects.some((effect) => effect.kind === 'store_result');
+    const verdict = said.verdict ?? null;
+    const notes = effects.filter((effect) => effect.kind === 'record');
+    if (next !== before || notes.length > 0 || (verdict !== null && before.verdict === null)) {
+      await updateAction(sql, {
+        ...columnsOf(before.id, next),
+        verdict,
+        result: stores ? (said.result ?? null) : null,
+        message: stores ? (said.hostMessage ?? null) : null,
+      });
+    }
+    for (const { note } of notes) {
+      const outcome = next.resolvedOutcome ?? next.outcome;
+      await insertTransition(sql, {
+        actionId: id,
+        at: now,
+        state: next.state,
+        outcome: outcome === null ? null : outcomeNumber(outcome),
+        note,
+      });
+    }
+    for (const effect of effects) {
+      if (effect.kind === 'keep_result_apart') await insertUnknownResult(sql, id, before.hostId, { why: effect.why, result: said.raw ?? null });
+    }
+    return { before, after: (await this.find(id, sql)) ?? before, effects };
+  }
+
+  /** Keeps the result of an id that is no action of this host. */
+  async keepUnknown(id: string, hostId: string, why: string, raw: unknown): Promise<void> {
+    await insertUnknownResult(this.#database, id, hostId, { why, result: raw });
+  }
+}
+
+function columnsOf(id: string, next: ActionSnapshot) {
+  return {
+    id,
+    state: next.state,
+    outcome: next.outcome === null ? null : outcomeNumber(next.outcome),
+    resolvedOutcome: next.resolvedOutcome === null ? null : outcomeNumber(next.resolvedOutcome),
+    dispatchedAt: next.dispatchedAt,
+    startedAt: next.startedAt,
+    endedAt: next.endedAt,
+    resolvedAt: next.resolvedAt,
+    cancelRequestedAt: next.cancelRequestedAt,
+    cancelledBy: next.cancelledBy,
+    nextSweepAt: nextSweep(next),
+  };
+}
+
+function nextSweep(action: ActionSnapshot): Date | null {
+  if (action.state === 'queued') return action.expiresAt;
+  return isInFlight(action.state) ? new Date(action.expiresAt.getTime() + RESULT_GRACE_MS) : null;
+}

@@ -1,0 +1,46 @@
+import { isKnownVerb, outcomeWord, VERB_WORDS, type OutcomeWord } from '@modfleet/proto';
+import type { StoredAction } from './action.model.ts';
+import type { ActionRow } from './action.queries.ts';
+
+/** The domain's view of a row. */
+export function fromRow(row: ActionRow): StoredAction {
+  if (!isKnownVerb(row.verb)) throw new Error(`action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`);
+  return {
+    id: row.id,
+    hostId: row.host_id,
+    hostName: row.host_name,
+    hostConnected: row.host_connected,
+    verb: VERB_WORDS[row.verb],
+    kmod: row.kmod,
+    parameters: row.parameters,
+    dryRun: row.dry_run,
+    reason: row.reason,
+    requestedBy: row.requested_by,
+    requestDigest: row.request_digest,
+    state: row.state,
+    outcome: wordOf(row.outcome),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    dispatchedAt: row.dispatched_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    cancelRequestedAt: row.cancel_requested_at,
+    cancelledBy: row.cancelled_by,
+    verdict: row.verdict,
+    result: row.result,
+    hostMessage: row.message,
+    resolvedOutcome: wordOf(row.resolved_outcome),
+    resolvedAt: row.resolved_at,
+    version: row.version,
+    timeline: (row.timeline ?? []).map((line) => ({
+      at: new Date(line.at),
+      state: line.state,
+      outcome: wordOf(line.outcome),
+      note: line.note ?? '',
+    })),
+  };
+}
+
+function wordOf(outcome: number | null): OutcomeWord | null {
+  return outcome === null ? null : (outcomeWord(outcome) ?? null);
+}

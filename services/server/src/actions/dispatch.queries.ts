@@ -1,0 +1,81 @@
+import type { Sql } from '../database/database.service.ts';
+import { IN_FLIGHT } from './action.queries.ts';
+
+/**
+ * Takes the host's dispatch lock until the transaction ends: two replicas that both believe to hold the host's session (while it moves from one
+ * to the other) decide one after the other, and the second sees what the first sent.
+ */
+export async function lockHostDispatch(sql: Sql, hostId: string): Promise<void> {
+  await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended('modfleet-dispatch:' || $1, 0))`, [hostId]);
+}
+
+/**
+ * The next action of the host that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
+ * row: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
+ * its expiry, nothing else in flight on the host, the host neither retired nor quarantined, its session held by this replica.
+ */
+export async function claimNext(sql: Sql, hostId: string, replicaId: string): Promise<string | undefined> {
+  const thawed = await sql.query('SELECT 1 FROM fleet_freeze WHERE id = 1 AND NOT frozen FOR SHARE');
+  if (thawed.length === 0) return undefined;
+  const rows = await sql.query<{ id: string }>(
+    `SELECT a.id
+       FROM action a
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
+      WHERE a.host_id = $1 AND a.state = 'queued' AND a.expires_at > clock_timestamp()
+        AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = $1 AND o.state IN ${IN_FLIGHT})
+      ORDER BY a.created_at, a.id
+      LIMIT 1
+        FOR UPDATE OF a`,
+    [hostId, replicaId],
+  );
+  return rows[0]?.id;
+}
+
+/** An action that the host was sent and that is not closed for good, with what to do about it after a reconnect. */
+export interface OpenAction {
+  readonly id: string;
+  readonly cancel_requested: boolean;
+  readonly past_expiry: boolean;
+}
+
+/**
+ * What a host that has just connected is asked again: everything sent and not ended, and what was called unconfirmed while the host still
+ * remembers it (`askAgainMs` after the expiry). Nothing while a freeze holds: the host may not have got it the first time.
+ */
+export async function selectToAskAgain(sql: Sql, hostId: string, askAgainMs: number): Promise<OpenAction[]> {
+  return sql.query<OpenAction>(
+    `SELECT a.id, a.cancel_requested_at IS NOT NULL AS cancel_requested, a.expires_at <= clock_timestamp() AS past_expiry
+       FROM action a
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+      WHERE a.host_id = $1
+        AND (a.state IN ${IN_FLIGHT}
+             OR (a.state = 'ended' AND a.outcome = $3 AND a.resolved_outcome IS NULL
+                 AND a.expires_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)))
+        AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
+      ORDER BY a.created_at, a.id`,
+    [hostId, askAgainMs, UNCONFIRMED],
+  );
+}
+
+/** OUTCOME_UNCONFIRMED of the contract. */
+const UNCONFIRMED = 9;
+
+/** Hosts of this replica that have something to be sent: what a lost wake-up would leave lying. Partial index action_open_idx. */
+export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<string[]> {
+  const rows = await sql.query<{ host_id: string }>(
+    `SELECT DISTINCT a.host_id
+       FROM action a
+       JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $1 AND s.disconnected_at IS NULL
+      WHERE a.state = 'queued' AND a.expires_at > clock_timestamp()
+        AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = a.host_id AND o.state IN ${IN_FLIGHT})`,
+    [replicaId],
+  );
+  return rows.map((row) => row.host_id);
+}
+
+/** The replica that holds the host's session now. */
+export async function selectHolder(sql: Sql, hostId: string): Promise<string | undefined> {
+  const rows = await sql.query<{ replica_id: string }>('SELECT replica_id FROM session_presence WHERE host_id = $1 AND live', [hostId]);
+  return rows[0]?.replica_id;
+}

@@ -1,0 +1,77 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { z } from 'zod';
+import { Bus } from '../bus/bus.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import type { freezeSchema } from '../http/common.schema.ts';
+import type { FreezeReader } from '../http/freeze-reader.ts';
+import { selectFreeze, updateFrozen, updateThawed } from './freeze.queries.ts';
+
+export type Freeze = z.output<typeof freezeSchema>;
+
+/** Told to every replica after a freeze or a thaw; a lost message costs at most the cache's age. */
+export const FREEZE_CHANNEL = 'freeze';
+
+/** Every answer shows the freeze; one read of one row serves all answers of this long. */
+const CACHE_MS = 500;
+
+/**
+ * The freeze of the whole fleet.
+ *
+ * INVARIANTS
+ * - The freeze is a row. Dispatch reads the row in its own transaction (dispatch.queries.ts) and never this cache: the cache is for showing.
+ */
+@Injectable()
+export class FreezeService implements FreezeReader {
+  readonly #database: DatabaseService;
+  readonly #bus: Bus;
+  readonly #logger = new Logger('freeze');
+  #cached: { readonly freeze: Promise<Freeze>; readonly at: number } | undefined;
+
+  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(Bus) bus: Bus) {
+    this.#database = database;
+    this.#bus = bus;
+    this.#bus.subscribe(FREEZE_CHANNEL, () => (this.#cached = undefined));
+  }
+
+  /** At most {@link CACHE_MS} old; after a change through this process, at once. */
+  current(): Promise<Freeze> {
+    const now = performance.now();
+    if (this.#cached === undefined || now - this.#cached.at > CACHE_MS) {
+      const freeze = this.read(this.#database);
+      const entry = { freeze, at: now };
+      this.#cached = entry;
+      freeze.catch(() => {
+        if (this.#cached === entry) this.#cached = undefined;
+      });
+    }
+    return this.#cached.freeze;
+  }
+
+  /** Straight from the row, in the caller's transaction. */
+  async read(sql: Sql): Promise<Freeze> {
+    const row = await selectFreeze(sql);
+    if (row === undefined || !row.frozen) return null;
+    return { by: row.by ?? '', reason: row.reason ?? '', at: (row.at ?? new Date(0)).toISOString() };
+  }
+
+  /** Freezes, in the caller's transaction; {@link announce} after its commit. */
+  async freeze(sql: Sql, by: string, reason: string): Promise<Freeze> {
+    await updateFrozen(sql, by, reason);
+    return this.read(sql);
+  }
+
+  async thaw(sql: Sql): Promise<Freeze> {
+    await updateThawed(sql);
+    return this.read(sql);
+  }
+
+  /** Tells every replica; never fails: the row is the truth. */
+  async announce(): Promise<void> {
+    this.#cached = undefined;
+    try {
+      await this.#bus.publish(FREEZE_CHANNEL, '');
+    } catch (error) {
+      this.#logger.warn({ message: 'the other replicas were not told of the freeze; they see it within half a second', err: error });
+    }
+  }
+}
