@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type * as actions from './actions/actions.schema.ts';
+import type { ERROR_TABLE, ErrorCode } from './errors/error-table.ts';
 import type * as drivers from './drivers/drivers.schema.ts';
 import type * as freeze from './freeze/freeze.schema.ts';
 import type * as health from './health/health.schema.ts';
@@ -91,3 +92,7 @@ export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;
 export type HostEventList = z.output<typeof hostEvents.hostEventsSchema>;
 
 export type Readiness = z.output<typeof health.readinessSchema>;
+
+export type { ErrorCode };
+/** Exit code of the CLI by error code: the CLI's own table is checked against this by the compiler. */
+export type ErrorExitCodes = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['exit'] };

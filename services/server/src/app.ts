@@ -1,0 +1,46 @@
+import { Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiTokenService } from './access/api-token.service.ts';
+import { AppModule } from './app.module.ts';
+import { isLoopback } from './config/listen-address.ts';
+import type { ServerConfig } from './config/server-config.ts';
+import { accessHook } from './http/access.hook.ts';
+import { createFastifyAdapter } from './http/fastify-app.ts';
+import { requestLogHook } from './http/request-log.hook.ts';
+import { createLogger, NestPinoLogger } from './logging/logger.ts';
+import { Metrics } from './metrics/metrics.service.ts';
+import { OpenApiHolder } from './openapi/openapi.controller.ts';
+import { openApiDocument } from './openapi/openapi-document.ts';
+
+/**
+ * The app, wired and initialised but not listening. Migrations must have been applied.
+ *
+ * @param options.preview makes no provider: enough for the OpenAPI document, needs no database.
+ */
+export async function createApp(
+  config: ServerConfig,
+  options: { readonly preview?: boolean } = {},
+): Promise<NestFastifyApplication> {
+  const adapter = createFastifyAdapter(config);
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(config), adapter, {
+    bodyParser: false,
+    abortOnError: false,
+    preview: options.preview ?? false,
+    logger: new NestPinoLogger(createLogger(config.logLevel)),
+  });
+  app.setGlobalPrefix('api/v1', { exclude: ['healthz', 'readyz', 'metrics'] });
+  if (options.preview === true) return app;
+
+  const fastify = adapter.getInstance();
+  const scrapeIsOpen = isLoopback(config.httpListen.host) && config.trustedProxy === null;
+  fastify.addHook(
+    'onRequest',
+    async (request, reply) => void reply.header('x-request-id', request.id).header('cache-control', 'no-store'),
+  );
+  fastify.addHook('onRequest', accessHook({ tokens: app.get(ApiTokenService), scrapeIsOpen }));
+  fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));
+  await app.init();
+  app.get(OpenApiHolder).document = openApiDocument(app);
+  return app;
+}

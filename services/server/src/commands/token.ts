@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util';
+import { ApiTokenService } from '../access/api-token.service.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { parseDuration } from './duration.ts';
+import { UsageError } from './usage-error.ts';
+
+type Print = (line: string) => void;
+
+export const TOKEN_USAGE = `modfleet-server token create --name NAME [--expires-in 1h]
+modfleet-server token list
+modfleet-server token revoke PREFIX`;
+
+/** API tokens, on the server's own machine: whoever reaches the database may make them. */
+export async function token(config: ServerConfig, args: readonly string[], print: Print): Promise<void> {
+  const [verb, ...rest] = args;
+  const database = new DatabaseService(config);
+  try {
+    await run(verb, rest, new ApiTokenService(database), print);
+  } finally {
+    await database.onApplicationShutdown();
+  }
+}
+
+async function run(
+  verb: string | undefined,
+  rest: readonly string[],
+  tokens: ApiTokenService,
+  print: Print,
+): Promise<void> {
+  switch (verb) {
+    case 'create':
+      return create(rest, tokens, print);
+    case 'list':
+      return list(tokens, print);
+    case 'revoke': {
+      const prefix = rest[0] ?? '';
+      if (!/^mfl_[A-Za-z0-9_-]{4,}$/.test(prefix))
+        throw new UsageError(`say which token: its first characters, as "token list" shows them\n${TOKEN_USAGE}`);
+      const row = await tokens.revoke(prefix.slice(0, 12));
+      return print(`revoked ${row.prefix}… (${row.name})`);
+    }
+    default:
+      throw new UsageError(`${verb === undefined ? 'say what to do' : `there is no "token ${verb}"`}\n${TOKEN_USAGE}`);
+  }
+}
+
+async function create(args: readonly string[], tokens: ApiTokenService, print: Print): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { name: { type: 'string' }, 'expires-in': { type: 'string' } },
+  });
+  const name = values.name?.trim() ?? '';
+  if (name === '' || name.length > 100)
+    throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
+  const expiresIn = values['expires-in'];
+  const { token: secret } = await tokens.create(name, expiresIn === undefined ? null : parseDuration(expiresIn));
+  print(secret);
+}
+
+async function list(tokens: ApiTokenService, print: Print): Promise<void> {
+  for (const row of await tokens.list()) {
+    const state =
+      row.revoked_at !== null
+        ? `revoked ${row.revoked_at.toISOString()}`
+        : row.expires_at === null
+          ? 'open'
+          : `until ${row.expires_at.toISOString()}`;
+    print(
+      [`${row.prefix}…`, row.name, row.role, state, `last used ${row.last_used_at?.toISOString() ?? 'never'}`].join(
+        '\t',
+      ),
+    );
+  }
+}

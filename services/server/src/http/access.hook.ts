@@ -1,0 +1,64 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { bearerToken } from '../access/api-token.ts';
+import type { ApiTokenService } from '../access/api-token.service.ts';
+import { ruleOf } from '../access/route-table.ts';
+import { AppError } from '../errors/app-error.ts';
+
+/** Printable ASCII without spaces, as ids and hashes are. */
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The Idempotency-Key of a change; null on the other routes. */
+    idempotencyKey: string | null;
+  }
+}
+
+export interface AccessOptions {
+  readonly tokens: Pick<ApiTokenService, 'authenticate'>;
+  /** True when only this machine can reach the listener, and no proxy stands in front of it. */
+  readonly scrapeIsOpen: boolean;
+}
+
+/**
+ * Runs before anything of the body is read.
+ *
+ * INVARIANTS
+ * - A path that no route serves needs a token too: who has none learns nothing of what there is.
+ * - A route without a row in the route table is denied to everyone.
+ */
+export function accessHook(options: AccessOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  return async (request) => {
+    const pattern = request.routeOptions.url;
+    const isRoute = pattern !== undefined && !request.is404;
+    const rule = isRoute ? ruleOf(request.method, pattern) : undefined;
+    if (rule?.access === 'public' || (rule?.access === 'scrape' && options.scrapeIsOpen)) return;
+    request.caller = await options.tokens.authenticate(requiredToken(request));
+    if (!isRoute) return;
+    if (rule === undefined) throw new AppError('forbidden', `no rule lets anyone call ${request.method} ${pattern}`);
+    if (rule.change === true) request.idempotencyKey = requiredKey(request);
+  };
+}
+
+function requiredToken(request: FastifyRequest): string {
+  const token = bearerToken(request.headers.authorization);
+  if (token === undefined)
+    throw new AppError('unauthenticated', 'this call needs an API token: send "Authorization: Bearer mfl_…"');
+  if (token === null)
+    throw new AppError(
+      'unauthenticated',
+      'the Authorization header holds no API token: it looks like "Bearer mfl_" and 43 characters',
+    );
+  return token;
+}
+
+function requiredKey(request: FastifyRequest): string {
+  const key = request.headers['idempotency-key'];
+  if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
+  throw new AppError(
+    'idempotency_key_required',
+    key === undefined
+      ? 'a change needs an Idempotency-Key header: any new id, the same one again for a retry of the same request'
+      : 'an Idempotency-Key has 1 to 255 printable ASCII characters without spaces',
+  );
+}

@@ -1,0 +1,33 @@
+import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { mergeMap, type Observable } from 'rxjs';
+import { FREEZE_READER, type FreezeReader } from './freeze-reader.ts';
+
+const API_PREFIX = '/api/v1/';
+
+/** Puts `freeze` on every JSON object that the API answers, so that no handler can forget it; a handler that says it itself is left alone. */
+@Injectable()
+export class EnvelopeInterceptor implements NestInterceptor {
+  readonly #freeze: FreezeReader;
+  constructor(@Inject(FREEZE_READER) freeze: FreezeReader) {
+    this.#freeze = freeze;
+  }
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (!request.url.startsWith(API_PREFIX) || request.routeOptions.url === `${API_PREFIX}openapi.json`)
+      return next.handle();
+    return next.handle().pipe(mergeMap((body: unknown) => this.#enveloped(body)));
+  }
+
+  async #enveloped(body: unknown): Promise<unknown> {
+    if (
+      typeof body !== 'object' ||
+      body === null ||
+      Object.getPrototypeOf(body) !== Object.prototype ||
+      'freeze' in body
+    )
+      return body;
+    return { ...body, freeze: await this.#freeze.current() };
+  }
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Logger } from '@nestjs/common';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ServerConfig } from '../config/server-config.ts';
+import { AppError } from '../errors/app-error.ts';
+import { BODY_LIMIT_BYTES, parseJsonBody } from './json-body.ts';
+import { sendProblem } from './problem.filter.ts';
+
+/** Whole of a request must have come in by then; answers may take as long as they want (event streams). */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longest name in a path that still gets its own error instead of "not found". */
+const MAX_PARAM_LENGTH = 1_024;
+
+type HttpConfig = Pick<ServerConfig, 'httpTls' | 'trustedProxy'>;
+
+/** Fastify with our limits: JSON only, bounded bodies, an id for each request, problem documents even for what never reaches a route. */
+export function createFastifyAdapter(config: HttpConfig): FastifyAdapter {
+  const logger = new Logger('http');
+  const adapter = new FastifyAdapter({
+    logger: false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    trustProxy: config.trustedProxy ?? false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(error, request, reply, logger),
+    ...(config.httpTls === null
+      ? {}
+      : {
+          https: {
+            cert: readFileSync(config.httpTls.certFile),
+            key: readFileSync(config.httpTls.keyFile),
+            minVersion: 'TLSv1.2',
+          },
+        }),
+  });
+  const fastify = adapter.getInstance();
+  fastify.decorateRequest('caller', null);
+  fastify.decorateRequest('idempotencyKey', null);
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(
+    /^application\/([a-z0-9.-]+\+)?json(;|$)/i,
+    { parseAs: 'string' },
+    (_request, body, done) => {
+      try {
+        done(null, parseJsonBody(typeof body === 'string' ? body : body.toString('utf8')));
+      } catch (error) {
+        done(error instanceof Error ? error : new AppError('body_invalid', 'the body is not JSON'), undefined);
+      }
+    },
+  );
+  return adapter;
+}

@@ -1,0 +1,54 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtension, ApiHeader, ApiResponse } from '@nestjs/swagger';
+import type { ZodType } from 'zod';
+import { ERROR_TABLE, type ErrorCode } from '../errors/error-table.ts';
+
+/** Documents an answer. Tests check that what a route answers is what its schema says. */
+export function ApiAnswer(status: number, schema: ZodType, description: string): MethodDecorator {
+  return applyDecorators(ApiResponse({ status, description, standardSchema: schema }));
+}
+
+/** Errors that every route with a token may answer. */
+const COMMON: readonly ErrorCode[] = [
+  'unauthenticated',
+  'token_expired',
+  'token_revoked',
+  'forbidden',
+  'database_unavailable',
+  'overloaded',
+  'internal',
+];
+
+/** Documents the errors of a route: those named and those that every route with a token has; grouped by status, as OpenAPI wants it. */
+export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
+  const byStatus = Map.groupBy([...new Set([...codes, ...COMMON])], (code) => ERROR_TABLE[code].http);
+  const responses = [...byStatus].map(([status, group]) =>
+    ApiResponse({
+      status,
+      description: group.map((code) => `\`${code}\`: ${ERROR_TABLE[code].title}.`).join(' '),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    }),
+  );
+  return applyDecorators(ApiExtension('x-problems', [...codes]), ...responses);
+}
+
+/** Documents a change: it needs an Idempotency-Key and a JSON body. */
+export function ApiChange(...codes: readonly ErrorCode[]): MethodDecorator {
+  return applyDecorators(
+    ApiHeader({
+      name: 'Idempotency-Key',
+      required: true,
+      description: 'A new id for a new request, the same again for its retry. Kept for 48 hours.',
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+    }),
+    ApiProblems(
+      'idempotency_key_required',
+      'idempotency_in_flight',
+      'idempotency_mismatch',
+      'body_invalid',
+      'body_too_large',
+      'content_type_unsupported',
+      ...codes,
+    ),
+  );
+}

@@ -1,0 +1,47 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { z } from 'zod';
+import { problemSchema } from '../http/common.schema.ts';
+
+/** The OpenAPI document of the running app: every route, schema and error, from the same zod schemas that validate. */
+export function openApiDocument(app: INestApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('modfleet')
+    .setDescription('Which hosts run this driver? The answer for a whole fleet, and safe changes to it.')
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'API token: mfl_ and 43 characters.' })
+    .addSecurityRequirements('bearer')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convert });
+  document.components ??= {};
+  document.components.schemas = { ...document.components.schemas, ...components('output', problemSchema) };
+  return document;
+}
+
+type Converted = { schema: Record<string, unknown>; components: Record<string, Record<string, unknown>> };
+
+/** zod's own conversion, with the named schemas taken out as components. */
+function convert(schema: unknown, { schemaType }: { schemaType: 'input' | 'output' }): Converted | undefined {
+  if (!(schema instanceof z.ZodType)) return undefined;
+  const converted = z.toJSONSchema(schema, { io: schemaType, target: 'openapi-3.0', unrepresentable: 'throw' });
+  const { $schema: _schema, definitions, $defs, ...rest } = converted;
+  const named: Converted['components'] = {};
+  for (const [name, each] of Object.entries({ ...asObject(definitions), ...asObject($defs) }))
+    named[name] = withoutId(asObject(each));
+  const id = typeof rest.id === 'string' ? rest.id : undefined;
+  if (id === undefined) return { schema: rest, components: named };
+  return { schema: { $ref: `#/components/schemas/${id}` }, components: { ...named, [id]: withoutId(rest) } };
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** `id` is how zod names a schema; OpenAPI has no such keyword. */
+function withoutId(schema: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== 'id'));
+}
+
+function components(io: 'input' | 'output', schema: z.ZodType): Converted['components'] {
+  return convert(schema, { schemaType: io })?.components ?? {};
+}
