@@ -1,0 +1,25 @@
+/** Called with what was published. An error of a handler is logged and touches nobody else. */
+export type BusHandler = (payload: string) => void;
+
+/** Longest payload in bytes: Postgres's NOTIFY takes less than 8,000 together with our envelope. */
+export const BUS_PAYLOAD_MAX_BYTES = 7_000;
+
+/**
+ * Wake-ups between replicas. A message may be lost (connection down, replica restarted): it only ever saves time, the truth is in rows and a
+ * slow sweep finds it. Never publish inside an ingest transaction: NOTIFY takes a lock for the whole database at commit.
+ *
+ * Channels: `replica:ID` reaches that replica only; any other name reaches all of them, the publisher too.
+ */
+export abstract class Bus {
+  /** @throws DatabaseUnavailableError when it could not be handed over, RangeError when the payload is too long. */
+  abstract publish(channel: string, payload: string): Promise<void>;
+  /** Returns what ends the subscription. */
+  abstract subscribe(channel: string, handler: BusHandler): () => void;
+  /** Called when the bus is back after an interruption in which wake-ups may have been lost: time to sweep. Returns what ends it. */
+  abstract onResumed(handler: () => void): () => void;
+}
+
+/** Channel of one replica. */
+export function replicaChannel(replicaId: string): string {
+  return `replica:${replicaId}`;
+}
