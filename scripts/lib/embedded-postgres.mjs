@@ -174,7 +174,7 @@ export async function startEmbeddedPostgres(folder, options = {}) {
       `A PostgreSQL (process ${runningPid(data)}) already uses ${data}: stop the other \`npm start\` of this clone first.`,
     );
   }
-  const port = await freePort();
+  const port = options.settings?.port ?? String(await freePort());
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),

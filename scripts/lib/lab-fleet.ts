@@ -16,16 +16,33 @@ function labName(number: number): string {
 
 /** Retires the lab hosts of an earlier start: their disks are gone, so they never come back. */
 async function retireOld(api: Api): Promise<void> {
-  const listed = (await api.get('/api/v1/hosts?limit=1000')) as { items: { id: string; name: string; connected: boolean }[] };
+  const listed = (await api.get('/api/v1/hosts?limit=1000')) as {
+    items: { id: string; name: string; connected: boolean }[];
+  };
   for (const host of listed.items) {
-    if (/^lab-\d+$/.test(host.name) && !host.connected) await api.delete(`/api/v1/hosts/${host.id}`, { reason: 'npm start boots new lab hosts' });
+    if (/^lab-\d+$/.test(host.name) && !host.connected)
+      await api.delete(`/api/v1/hosts/${host.id}`, { reason: 'npm start boots new lab hosts' });
   }
 }
 
-async function bootOne(number: number, series: KernelSeries, identityPort: string, api: Api, onStarted: (name: string, stop: () => Promise<void>) => void): Promise<void> {
+async function bootOne(
+  number: number,
+  series: KernelSeries,
+  identityPort: string,
+  api: Api,
+  onStarted: (name: string, stop: () => Promise<void>) => void,
+): Promise<void> {
   const name = labName(number);
-  const token = (await api.post('/api/v1/join-tokens', { name, labels: { lab: 'true', series } })) as { joinString: string };
-  const agentConfig = [`server: ${HOST_LOOPBACK}:${identityPort}`, 'mode: act', 'state_dir: /var/lib/modfleet', 'join_file: /etc/modfleet/join', ''].join('\n');
+  const token = (await api.post('/api/v1/join-tokens', { name, labels: { lab: 'true', series } })) as {
+    joinString: string;
+  };
+  const agentConfig = [
+    `server: ${HOST_LOOPBACK}:${identityPort}`,
+    'mode: act',
+    'state_dir: /var/lib/modfleet',
+    'join_file: /etc/modfleet/join',
+    '',
+  ].join('\n');
   const host = await bootHost({ kind: KIND, series, name, agentConfig, joinString: token.joinString });
   onStarted(name, () => host.kill());
   await until(`${name} is connected`, CONNECTED_MS, async () => {
@@ -51,7 +68,9 @@ export async function bootLabHosts(
   const numbers = Array.from({ length: settings.lab }, (_, index) => index + 1);
   await withProgress(`booting ${settings.lab} lab hosts (the first time their images are built: some minutes)`, () =>
     Promise.all(
-      numbers.map((number) => bootOne(number, KERNEL_SERIES[(number - 1) % KERNEL_SERIES.length] ?? '6.1', identityPort, api, onStarted)),
+      numbers.map((number) =>
+        bootOne(number, KERNEL_SERIES[(number - 1) % KERNEL_SERIES.length] ?? '6.1', identityPort, api, onStarted),
+      ),
     ),
   );
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
+import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
 import { type CommandEnd, type TestProcess, runCommand, startProcess } from './processes.ts';
 import { eventually } from './wait.ts';
 
@@ -21,6 +21,7 @@ export interface ApiAnswer {
 /** A server with a database of its own, used as a black box: command line and HTTP only. */
 export class TestFleet {
   readonly folder: string;
+  #databasePort = 0;
   #postgres: EmbeddedPostgres | undefined;
   #server: TestProcess | undefined;
   #env: NodeJS.ProcessEnv = {};
@@ -32,6 +33,7 @@ export class TestFleet {
 
   static async start(settings: NodeJS.ProcessEnv = {}): Promise<TestFleet> {
     const fleet = new TestFleet();
+    fleet.#databasePort = await freePort();
     await fleet.startDatabase();
     await fleet.startServer(settings);
     return fleet;
@@ -55,7 +57,14 @@ export class TestFleet {
   }
 
   async startDatabase(): Promise<void> {
-    this.#postgres = await startEmbeddedPostgres(join(this.folder, 'postgres'), { settings: { fsync: 'off' } });
+    this.#postgres = await startEmbeddedPostgres(join(this.folder, 'postgres'), {
+      settings: { fsync: 'off', port: String(this.#databasePort) },
+    });
+  }
+
+  /** Starts the stopped database again, where the server expects it. */
+  restartDatabase(): Promise<void> {
+    return this.startDatabase();
   }
 
   async stopDatabase(): Promise<void> {

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LabFleet, lsmod } from '../support/lab-fleet.ts';
+import { eventually } from '../support/wait.ts';
+
+/** Two real kernels, one of each series. The tests of this file build on each other's hosts, not on each other's kmods. */
+let lab: LabFleet;
+
+beforeAll(async () => {
+  lab = await LabFleet.start([
+    { name: 'fast-61', kind: 'fast', series: '6.1' },
+    { name: 'fast-612', kind: 'fast', series: '6.12' },
+  ]);
+}, 600_000);
+
+afterAll(async () => {
+  await lab?.stop();
+}, 60_000);
+
+const HOSTS = ['fast-61', 'fast-612'] as const;
+
+describe.each(HOSTS)('%s', (name) => {
+  it('answers with what lsmod says on the host', async () => {
+    await lab.fresh(name);
+    await eventually('the fleet agrees with lsmod', async () => {
+      const [seen, real] = [await lab.loadedKmods(name), await lsmod(lab.host(name))];
+      return JSON.stringify(seen) === JSON.stringify(real) || undefined;
+    });
+  });
+
+  it('shows a kmod that a person loads by hand, with no action to its name, and that it went', async () => {
+    const host = lab.host(name);
+    await host.must('modprobe dummy');
+    await eventually(
+      'dummy is in the answer',
+      async () => (await lab.loadedKmods(name)).includes('dummy') || undefined,
+      20_000,
+    );
+    await host.must('rmmod dummy');
+    await eventually(
+      'dummy is gone from the answer',
+      async () => !(await lab.loadedKmods(name)).includes('dummy') || undefined,
+      20_000,
+    );
+    const events = await eventually('both events are told', async () => {
+      const listed = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/events?limit=1000`)).body as {
+        items: { kmod: string; kind: string; actionId: string | null }[];
+      };
+      const ours = listed.items.filter((event) => event.kmod === 'dummy');
+      return ours.length >= 2 ? ours : undefined;
+    });
+    expect(events.map((event) => event.kind).sort()).toEqual(['loaded', 'unloaded']);
+    expect(events.every((event) => event.actionId === null)).toBe(true);
+  });
+
+  it('says so in one page: modfleet kmods hosts, stored and live', async () => {
+    await lab.host(name).must('modprobe dummy');
+    await eventually(
+      'dummy is in the answer',
+      async () => (await lab.loadedKmods(name)).includes('dummy') || undefined,
+    );
+    const stored = await lab.fleet.modfleet('kmods', 'hosts', 'dummy');
+    expect(stored.code, stored.stderr).toBe(0);
+    expect(stored.stdout).toContain(name);
+    const live = await lab.fleet.modfleet('kmods', 'hosts', 'dummy', '--live', '--timeout', '20s');
+    expect(live.code, live.stderr).toBe(0);
+    expect(live.stdout).toContain(name);
+    await lab.host(name).must('rmmod dummy');
+  });
+
+  it('loads with parameters, visible in sysfs and in the answer', async () => {
+    const { end, action } = await lab.act('load', 'mf-hello', name, '--param', 'times=7', '--param', 'whom=fleet');
+    expect(action.outcome, end.stderr).toBe('succeeded');
+    expect(end.code).toBe(0);
+    expect(
+      await lab.host(name).must('cat /sys/module/mf_hello/parameters/times /sys/module/mf_hello/parameters/whom'),
+    ).toBe('7\nfleet');
+    await eventually('the parameters are in the answer', async () => {
+      const page = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/kmods?name=mf_hello`)).body as {
+        items: { parameters: Record<string, string | null> }[];
+      };
+      return page.items[0]?.parameters['times'] === '7' || undefined;
+    });
+  });
+
+  it('says unchanged when it is already so, and refuses other parameters', async () => {
+    expect((await lab.act('load', 'mf_hello', name)).action.outcome).toBe('unchanged');
+    const other = await lab.act('load', 'mf_hello', name, '--param', 'times=8');
+    expect(other.action.outcome).toBe('refused');
+    expect(other.action.verdict?.decidedBy).toBe('parameters_differ');
+    expect(await lab.host(name).must('cat /sys/module/mf_hello/parameters/times')).toBe('7');
+  });
+
+  it('reloads', async () => {
+    const before = await lab.host(name).must('dmesg | grep -c mf_hello || true');
+    const { action, end } = await lab.act('reload', 'mf_hello', name);
+    expect(action.outcome, end.stderr).toBe('succeeded');
+    expect(await lab.host(name).must('grep -c ^mf_hello /proc/modules')).toBe('1');
+    expect(Number(await lab.host(name).must('dmesg | grep -c mf_hello || true'))).toBeGreaterThan(Number(before));
+  });
+
+  it('touches nothing in a dry run', async () => {
+    const { action } = await lab.act('unload', 'mf_hello', name, '--dry-run');
+    expect(action.verdict?.allowed).toBe(true);
+    expect(action.verdict?.plan.map((step) => `${step.kind} ${step.kmod}`)).toEqual(['rmmod mf_hello']);
+    expect(await lsmod(lab.host(name))).toContain('mf_hello');
+  });
+
+  it('unloads, and the event carries the action', async () => {
+    const { action, end } = await lab.act('unload', 'mf_hello', name, '--reason', 'end of the test');
+    expect(action.outcome, end.stderr).toBe('succeeded');
+    expect(await lsmod(lab.host(name))).not.toContain('mf_hello');
+    await eventually('the event names the action', async () => {
+      const listed = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/events?limit=1000`)).body as {
+        items: { kmod: string; kind: string; actionId: string | null }[];
+      };
+      return (
+        listed.items.some(
+          (event) => event.kmod === 'mf_hello' && event.kind === 'unloaded' && event.actionId === action.id,
+        ) || undefined
+      );
+    });
+    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('unchanged');
+  });
+
+  it('brings dependencies along on load, and refuses to pull one away', async () => {
+    const loaded = await lab.act('load', 'mf_dependent', name);
+    expect(loaded.action.outcome, loaded.end.stderr).toBe('succeeded');
+    expect(await lsmod(lab.host(name))).toEqual(expect.arrayContaining(['mf_base', 'mf_dependent']));
+    const held = await lab.act('unload', 'mf_base', name);
+    expect(held.action.outcome).toBe('refused');
+    expect(held.end.code).toBe(1);
+    expect(held.action.verdict?.decidedBy).toBe('held_by');
+    expect(JSON.stringify(held.action.verdict?.findings)).toContain('mf_dependent');
+    expect((await lab.act('unload', 'mf_dependent', name)).action.outcome).toBe('succeeded');
+    expect((await lab.act('unload', 'mf_base', name)).action.outcome).toBe('succeeded');
+  });
+
+  it('refuses what a process holds open, with the process as evidence', async () => {
+    const host = lab.host(name);
+    expect((await lab.act('load', 'mf_chardev', name)).action.outcome).toBe('succeeded');
+    const pid = await host.must('sleep 600 </dev/mf_chardev >/dev/null 2>&1 & echo $!');
+    const refused = await lab.act('unload', 'mf_chardev', name);
+    expect(refused.action.outcome).toBe('refused');
+    expect(refused.action.verdict?.decidedBy).toBe('in_use');
+    expect(JSON.stringify(refused.action.verdict?.findings)).toContain(pid);
+    await host.must(
+      `kill ${pid}; while [ -d /proc/${pid} ] && ! grep -q '^State:.Z' /proc/${pid}/status; do sleep 0.1; done`,
+    );
+    expect((await lab.act('unload', 'mf_chardev', name)).action.outcome).toBe('succeeded');
+  });
+
+  it.each([
+    ['unload', 'mf_permanent', 'permanent'],
+    ['unload', 'ext4', 'builtin'],
+    ['unload', 'no_such_kmod', 'not_found'],
+    ['load', 'no_such_kmod', 'not_found'],
+  ] as const)('refuses to %s %s: %s', async (verb, kmod, code) => {
+    if (kmod === 'mf_permanent') await lab.host(name).must('modprobe mf_permanent');
+    const { action } = await lab.act(verb, kmod, name);
+    expect(action.outcome).toBe('refused');
+    expect(action.verdict?.decidedBy).toBe(code);
+    expect(action.result?.steps ?? []).toEqual([]);
+  });
+
+  it('refuses to take away the network driver that carries its own connection', async () => {
+    const { action } = await lab.act('unload', 'virtio_net', name);
+    expect(action.outcome).toBe('refused');
+    expect(action.verdict?.findings.some((finding) => finding.code === 'protected' && finding.refuses)).toBe(true);
+    expect(await lsmod(lab.host(name))).toContain('virtio_net');
+  });
+
+  it('calls an exit routine that never returns stuck, and goes on with other kmods', async () => {
+    await lab.host(name).must('modprobe mf_stuck_exit');
+    const { action } = await lab.act('unload', 'mf_stuck_exit', name);
+    expect(action.outcome).toBe('stuck');
+    expect((await lab.act('load', 'mf_hello', name)).action.outcome).toBe('succeeded');
+    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('succeeded');
+  });
+
+  it('refuses everything once the kernel takes no more changes', async () => {
+    await lab.host(name).must('echo 1 > /proc/sys/kernel/modules_disabled');
+    const { action } = await lab.act('load', 'mf_hello', name);
+    expect(action.outcome).toBe('refused');
+    expect(action.verdict?.decidedBy).toBe('modules_disabled');
+  });
+});

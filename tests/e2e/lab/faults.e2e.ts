@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { LabFleet, lsmod } from '../support/lab-fleet.ts';
+import { eventually } from '../support/wait.ts';
+
+/** What goes wrong: agent, server, database and host end in the middle of things. */
+let lab: LabFleet;
+const NAME = 'faults-61';
+
+beforeAll(async () => {
+  lab = await LabFleet.start([{ name: NAME, kind: 'fast', series: '6.1' }]);
+}, 600_000);
+
+afterAll(async () => {
+  await lab?.stop();
+}, 60_000);
+
+it('keeps the truth when the agent is killed with an action under way', async () => {
+  const host = lab.host(NAME);
+  await host.must('modprobe mf_hello');
+  const id = await lab.post(NAME, 'unload', 'mf_hello');
+  await eventually('the action left the queue', async () =>
+    (await lab.action(id)).state !== 'queued' ? true : undefined,
+  );
+  await host.must(`kill -9 ${await host.agentPid()}`);
+  const action = await lab.ended(id);
+  const loaded = (await lsmod(host)).includes('mf_hello');
+  // Whatever the moment of the kill was, the outcome and the kernel must agree.
+  if (action.outcome === 'succeeded' || action.outcome === 'unchanged') expect(loaded).toBe(false);
+  else expect(['interrupted', 'failed', 'refused', 'expired']).toContain(action.outcome);
+  await lab.connected(NAME);
+});
+
+it('loses no action and runs none twice when the server is killed with one under way', async () => {
+  const host = lab.host(NAME);
+  await host.run('modprobe mf_hello');
+  const id = await lab.post(NAME, 'reload', 'mf_hello', { expiresIn: 300 });
+  await lab.fleet.stopServer('SIGKILL');
+  await lab.fleet.startServer();
+  const action = await lab.ended(id);
+  expect(action.outcome).toBe('succeeded');
+  // dmesg says hello once for the load by hand and once for the reload, never a third time.
+  expect(await lsmod(host)).toContain('mf_hello');
+  await lab.connected(NAME);
+  expect((await lab.act('unload', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
+});
+
+it('keeps accepted actions while the database is away, and answers 503 with Retry-After', async () => {
+  await lab.host(NAME).must('modprobe mf_hello');
+  await lab.fleet.stopDatabase();
+  const away = await eventually('the API says so', async () => {
+    const answer = await lab.fleet.api('GET', '/api/v1/hosts');
+    return answer.status === 503 ? answer : undefined;
+  });
+  expect(away.headers.get('retry-after')).not.toBeNull();
+  expect(away.body['code']).toBe('database_unavailable');
+  await lab.fleet.restartDatabase();
+  await eventually('the API answers again', async () =>
+    (await lab.fleet.api('GET', '/api/v1/hosts')).status === 200 ? true : undefined,
+  );
+  await lab.connected(NAME);
+  expect((await lab.act('unload', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
+});
+
+it('stops dispatch while the fleet is frozen, and says so', async () => {
+  const frozen = await lab.fleet.modfleet('freeze', '--reason', 'a test');
+  expect(frozen.code, frozen.stderr).toBe(0);
+  const refused = await lab.fleet.modfleet('kmods', 'load', 'mf_hello', '--host', NAME);
+  expect(refused.code).toBe(6);
+  expect((await lab.fleet.api('GET', '/api/v1/hosts')).body['freeze']).not.toBeNull();
+  expect((await lab.fleet.modfleet('thaw')).code).toBe(0);
+  expect((await lab.act('load', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
+});
+
+it('shows a paused host as silent or stale, never as fresh, and takes it back', async () => {
+  const host = lab.host(NAME);
+  await host.suspend();
+  await eventually(
+    'the host is not fresh',
+    async () => {
+      const seen = (await lab.fleet.api('GET', `/api/v1/hosts/${NAME}`)).body as { coverage: Record<string, string> };
+      return seen.coverage['loaded'] !== 'fresh' || undefined;
+    },
+    180_000,
+  );
+  await host.resume();
+  await lab.fresh(NAME);
+});
+
+it('expires an action while the host is off, and never runs it', async () => {
+  const host = lab.host(NAME);
+  await host.powerOff();
+  await lab.disconnected(NAME);
+  const id = await lab.post(NAME, 'load', 'dummy', { expiresIn: 5 });
+  const action = await lab.ended(id);
+  expect(action.outcome).toBe('expired');
+  await host.powerOn();
+  await lab.connected(NAME);
+  await lab.fresh(NAME);
+  expect(await lsmod(host)).not.toContain('dummy');
+  expect((await lab.action(id)).outcome).toBe('expired');
+});
+
+it('takes an action for a host that is off, and runs it when the host returns with a new boot id', async () => {
+  const host = lab.host(NAME);
+  await host.powerOff();
+  await lab.disconnected(NAME);
+  const id = await lab.post(NAME, 'load', 'dummy', { expiresIn: 600 });
+  await host.powerOn();
+  expect((await lab.ended(id)).outcome).toBe('succeeded');
+  expect(await lsmod(host)).toContain('dummy');
+});
