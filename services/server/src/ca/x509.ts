@@ -1,0 +1,87 @@
+import 'reflect-metadata';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+
+type Crypto = Parameters<typeof x509.cryptoProvider.set>[0];
+type CryptoKey = Parameters<typeof x509.X509CertificateGenerator.create>[0] extends infer P ? (P extends { signingKey: infer K } ? K : never) : never;
+
+/** Elliptic curve of every key here: P-256 is what TLS stacks and hardware agree on. */
+export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** Certificates begin 5 minutes before now: a host's clock may be a little behind. */
+export const BACKDATE_MS = 5 * 60_000;
+
+const DAY_MS = 86_400_000;
+
+/** A private key of ours for signing through WebCrypto. */
+export async function signingKey(key: KeyObject): Promise<CryptoKey> {
+  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
+  return (await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), P256, true, ['sign'])) as CryptoKey;
+}
+
+/** SHA-256 over the subject public key info, DER. */
+export function keyFingerprint(spki: Uint8Array): Buffer {
+  return createHash('sha256').update(spki).digest();
+}
+
+/** DER of the public half. */
+export function spkiOf(key: KeyObject): Buffer {
+  return createPublicKey(key.type === 'private' ? key.export({ type: 'pkcs8', format: 'pem' }) : key.export({ type: 'spki', format: 'pem' })).export({
+    type: 'spki',
+    format: 'der',
+  });
+}
+
+/** 16 random bytes, positive, hex. */
+export function newSerial(): string {
+  const bytes = randomBytes(16);
+  bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
+  return bytes.toString('hex');
+}
+
+export interface CertificateTerms {
+  readonly subject: string;
+  readonly days: number;
+  readonly now: Date;
+  readonly extensions: readonly x509.Extension[];
+}
+
+/** Issues a certificate: for `spki`, signed by `issuerKey`; without `issuer` it is its own. */
+export async function issue(
+  terms: CertificateTerms,
+  spki: Uint8Array,
+  issuer: { readonly name: string; readonly spki: Uint8Array; readonly key: KeyObject },
+): Promise<{ readonly der: Buffer; readonly serial: string; readonly notAfter: Date }> {
+  const serial = newSerial();
+  const notAfter = new Date(terms.now.getTime() + terms.days * DAY_MS);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial,
+    subject: terms.subject,
+    issuer: issuer.name,
+    notBefore: new Date(terms.now.getTime() - BACKDATE_MS),
+    notAfter,
+    publicKey: new x509.PublicKey(new Uint8Array(spki)),
+    signingKey: await signingKey(issuer.key),
+    signingAlgorithm: P256,
+    extensions: [
+      ...terms.extensions,
+      await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(spki))),
+      await x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki))),
+    ],
+  });
+  return { der: Buffer.from(certificate.rawData), serial, notAfter };
+}
+
+/** PEM of a DER certificate. */
+export function certificatePem(der: Uint8Array): string {
+  const base64 = Buffer.from(der).toString('base64').replaceAll(/.{64}/g, '$&\n').trimEnd();
+  return `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
+}
+
+export function privateKeyFromPem(pem: string): KeyObject {
+  return createPrivateKey(pem);
+}
+
+export { x509 };
