@@ -1,0 +1,70 @@
+import { canonicalKmodName, KmodPresence, type KmodAnswer, type KmodBlock } from '@modfleet/proto';
+import type { HostFiles } from '../host/host-files.ts';
+import { blocksOf } from '../kmod/blocks.ts';
+import type { KmodNames } from '../kmod/kmod-index.ts';
+import { readProcModules, type ProcModule } from '../kmod/proc-modules.ts';
+import { readSysModuleIdentity } from '../kmod/sys-module.ts';
+import { observeConfig } from './config.ts';
+import { whyNoLoadedKmods } from './host-kind.ts';
+
+/** A host that cannot say what is loaded. */
+export class NoAnswerError extends Error {
+  readonly code = 'incapable';
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'NoAnswerError';
+  }
+}
+
+/**
+ * What the host says now of each kmod asked for. Without a readable tree of the running kernel (`names` undefined) a kmod that is not loaded
+ * has no presence: nobody can say that it is absent.
+ *
+ * @throws NoAnswerError when the loaded kmods cannot be read.
+ */
+export async function answerNow(files: HostFiles, names: KmodNames | undefined, kmods: readonly string[]): Promise<KmodAnswer[]> {
+  const listed = await readProcModules(files);
+  if (listed.kind !== 'ok') throw new NoAnswerError(await whyNoLoadedKmods(files, listed));
+  const config = await observeConfig(files);
+  const blocks = config.kind === 'value' ? config.value.blocks : [];
+  const loaded = new Map(listed.value.map((kmod) => [kmod.name, kmod]));
+  return Promise.all(
+    kmods.map((asked) => {
+      const name = canonicalKmodName(asked);
+      const kmod = loaded.get(name);
+      return kmod === undefined ? notLoaded(name, names, blocks) : loadedAnswer(files, kmod, blocks);
+    }),
+  );
+}
+
+/** Where a kmod that is not loaded stands. */
+export function presenceOf(name: string, names: KmodNames | undefined): KmodPresence {
+  if (names === undefined) return KmodPresence.KMOD_PRESENCE_UNSPECIFIED;
+  if (names.builtin.has(name)) return KmodPresence.KMOD_PRESENCE_BUILTIN;
+  return names.onDisk.has(name) ? KmodPresence.KMOD_PRESENCE_ON_DISK : KmodPresence.KMOD_PRESENCE_ABSENT;
+}
+
+function notLoaded(name: string, names: KmodNames | undefined, blocks: readonly KmodBlock[]): KmodAnswer {
+  return { name, presence: presenceOf(name, names), loaded: undefined, holders: [], blocks: blocksOf(blocks, name) };
+}
+
+async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly KmodBlock[]): Promise<KmodAnswer> {
+  const identity = await readSysModuleIdentity(files, kmod.name);
+  return {
+    name: kmod.name,
+    presence: KmodPresence.KMOD_PRESENCE_LOADED,
+    loaded: {
+      name: kmod.name,
+      buildId: identity.buildId ?? '',
+      size: kmod.size,
+      taint: kmod.taint,
+      srcversion: identity.srcversion ?? '',
+      version: identity.version ?? '',
+      state: kmod.state,
+    },
+    ...(kmod.refcount === undefined ? {} : { refcount: kmod.refcount }),
+    holders: [...kmod.users],
+    blocks: blocksOf(blocks, kmod.name),
+  };
+}
+

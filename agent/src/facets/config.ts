@@ -1,0 +1,65 @@
+import { Facet } from '@modfleet/proto';
+import type { HostFiles } from '../host/host-files.ts';
+import { valueOf } from '../host/read-outcome.ts';
+import { computeBlocks } from '../kmod/blocks.ts';
+import { readKmodIndex } from '../kmod/kmod-index.ts';
+import { readModprobeConfig, type ModprobeConfig } from '../kmod/modprobe-config.ts';
+import { findModulesFolder, readKernelRelease } from '../kmod/modules-dir.ts';
+import { containerKind } from './host-kind.ts';
+import { readKernelSwitches } from './kernel-switches.ts';
+import { readModulesLoad } from './modules-load.ts';
+import type { Observation } from './observation.ts';
+
+/**
+ * Observes the facet `config`: what would let a kmod load, or stop it. Lines of depmod's own modules.softdep are not in it (they are in
+ * `available`); they count for the blocks. Incapable in a container: its /etc is not the host's.
+ */
+export async function observeConfig(files: HostFiles): Promise<Observation<Facet.FACET_CONFIG>> {
+  const container = await containerKind(files);
+  if (container !== undefined) {
+    return {
+      kind: 'incapable',
+      reason: `the agent sees the files of a container (${container}), not the host's: run it on the host, or mount the host's root and set "root"`,
+    };
+  }
+  const release = valueOf(await readKernelRelease(files));
+  const folder = release === undefined ? undefined : valueOf(await findModulesFolder(files, release));
+  const [config, switches] = await Promise.all([readModprobeConfig(files, folder), readKernelSwitches(files)]);
+  const modulesLoad = await readModulesLoad(files, config.kernelCmdline);
+  const index = release === undefined || !needsIndex(config) ? undefined : valueOf(await readKmodIndex(files, release));
+  return {
+    kind: 'value',
+    value: {
+      modprobe: config.entries
+        .filter((entry) => !entry.file.endsWith('/modules.softdep'))
+        .map(({ keyword, subject, rest, file, line }) => ({
+          keyword,
+          arguments: `${subject} ${rest.replace(/\s+/g, ' ')}`.trim(),
+          file,
+          line,
+        })),
+      modulesLoad: [...modulesLoad.lines],
+      kernelCmdline: config.kernelCmdline,
+      ...defined('modulesDisabled', switches.modulesDisabled),
+      ...defined('lockdown', switches.lockdown),
+      ...defined('sigEnforce', switches.sigEnforce),
+      ...defined('secureBoot', switches.secureBoot),
+      blocks: computeBlocks({ config, index, modulesDisabled: switches.modulesDisabled }),
+      unreadable: [
+        ...config.unreadable,
+        ...modulesLoad.unreadable,
+        ...switches.unreadable,
+        ...config.ignored.map((line) => `${line.file}:${line.line} is ignored by modprobe: ${line.why}`),
+      ],
+    },
+  };
+}
+
+/** The index costs 20 to 40 ms: only install lines and initcall_blacklist ask for it. */
+function needsIndex(config: ModprobeConfig): boolean {
+  return config.entries.some((entry) => entry.keyword === 'install') || config.cmdline.initcallBlacklist.length > 0;
+}
+
+function defined<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]: V });
+}
