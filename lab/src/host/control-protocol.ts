@@ -1,0 +1,30 @@
+/** What a lab host says on its control port (lab/guest/control). */
+export type ControlMessage =
+  | { type: 'ready'; bootId: string }
+  | { type: 'done'; id: number; code: number; stdout: string; stderr: string }
+  | { type: 'noise'; line: string };
+
+const decoded = (word: string): string => (word === '-' ? '' : Buffer.from(word, 'base64').toString());
+
+/** Reads one line of the port; anything else than a whole message is noise (a reset in the middle of a line, say). */
+export function parseControlLine(line: string): ControlMessage {
+  const [verb, ...words] = line.trim().split(' ');
+  if (verb === 'READY' && words.length === 1 && /^[0-9a-f-]{36}$/.test(words[0] ?? '')) {
+    return { type: 'ready', bootId: words[0] ?? '' };
+  }
+  const [id, code, stdout, stderr] = words;
+  if (verb === 'DONE' && words.length === 4 && /^\d+$/.test(id ?? '') && /^\d+$/.test(code ?? '')) {
+    return {
+      type: 'done',
+      id: Number(id),
+      code: Number(code),
+      stdout: decoded(stdout ?? '-'),
+      stderr: decoded(stderr ?? '-'),
+    };
+  }
+  return { type: 'noise', line };
+}
+
+/** The line that makes a host run a shell command. */
+export const runLine = (id: number, command: string): string =>
+  `RUN ${id} ${Buffer.from(command).toString('base64')}\n`;

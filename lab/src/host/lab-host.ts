@@ -1,0 +1,178 @@
+import { rm } from 'node:fs/promises';
+import { LabError } from '../lab-error.ts';
+import { Machine } from '../qemu/machine.ts';
+import type { MachineSpec } from '../qemu/qemu-arguments.ts';
+import type { HostKind, KernelSeries } from '../types.ts';
+import type { CommandResult } from './control-channel.ts';
+import { type HostRecord, writeRecord } from './run-folder.ts';
+
+/** Limits in ms. Generous: an emulated CPU shared by six hosts is slow, and a hang is told apart by the console log anyway. */
+const BOOT_MS = 180_000;
+const SHUTDOWN_MS = 120_000;
+const COMMAND_MS = 60_000;
+
+/** How long `run` waits, in ms. */
+export interface RunOptions {
+  timeoutMs?: number;
+}
+
+/** `orderly` asks the host's own init; `hard` pulls the plug. */
+export type PowerOptions = { hard?: boolean };
+
+/**
+ * A real host under test. Everything here is the harness's own door and not the product's.
+ * INVARIANTS: the disk lives until kill(), whatever reboots and power cuts come; at most one QEMU runs for a host.
+ */
+export class LabHost {
+  readonly name: string;
+  readonly kind: HostKind;
+  readonly series: KernelSeries;
+  readonly kernelRelease: string;
+  /** Everything the kernel printed, over all boots. */
+  readonly consoleLog: string;
+  readonly #spec: MachineSpec;
+  readonly #record: HostRecord;
+  #machine: Machine | undefined;
+  #bootId = '';
+
+  constructor(spec: MachineSpec, record: HostRecord) {
+    this.name = record.name;
+    this.kind = record.kind;
+    this.series = record.series;
+    this.kernelRelease = record.kernelRelease;
+    this.consoleLog = spec.consoleLog;
+    this.#spec = spec;
+    this.#record = record;
+  }
+
+  /** The boot id that the host's kernel gave itself at the latest boot. */
+  get bootId(): string {
+    return this.#bootId;
+  }
+
+  /** True between power on and power off. */
+  get isOn(): boolean {
+    return this.#machine !== undefined;
+  }
+
+  /** Boots the host from its disk; resolves when it takes commands. */
+  async powerOn(): Promise<void> {
+    if (this.#machine !== undefined) throw new LabError(`${this.name} is on already`);
+    const machine = await Machine.start(this.#spec, this.#record.folder);
+    this.#machine = machine;
+    void machine.ended.then(() => {
+      if (this.#machine === machine) this.#machine = undefined;
+    });
+    await writeRecord({ ...this.#record, qemuPid: machine.pid });
+    await this.#booted(machine, '');
+  }
+
+  /** Runs a shell command as root on the host; any exit code is an answer. LabError when the host does not answer in time. */
+  async run(command: string, options: RunOptions = {}): Promise<CommandResult> {
+    return this.#on().control.run(command, options.timeoutMs ?? COMMAND_MS);
+  }
+
+  /** Like run, but an exit code other than 0 is a LabError. Gives stdout without the last line break. */
+  async must(command: string, options: RunOptions = {}): Promise<string> {
+    const result = await this.run(command, options);
+    if (result.code !== 0) {
+      const said = (result.stderr || result.stdout).trim();
+      throw new LabError(`on ${this.name}, exit code ${result.code} from ${command}: ${said}`, {
+        logFile: this.consoleLog,
+      });
+    }
+    return result.stdout.replace(/\n$/, '');
+  }
+
+  /** Puts a text file on the host. */
+  async writeFile(path: string, content: string): Promise<void> {
+    const encoded = Buffer.from(content).toString('base64');
+    await this.must(`mkdir -p "$(dirname '${path}')" && printf %s '${encoded}' | base64 -d > '${path}'`);
+  }
+
+  /** Starts, stops or restarts the agent as a service of the host; a stopped one stays stopped until the next boot or start. */
+  async agent(verb: 'start' | 'stop' | 'restart'): Promise<void> {
+    await this.must(`/usr/lib/modfleet-lab/agent-service ${verb}`);
+  }
+
+  /** Process id of the agent on the host, 0 when it does not run. */
+  async agentPid(): Promise<number> {
+    return Number(await this.must('/usr/lib/modfleet-lab/agent-service pid'));
+  }
+
+  /** What the agent logged on this host so far. */
+  async agentLog(): Promise<string> {
+    return (await this.run('/usr/lib/modfleet-lab/agent-service log')).stdout;
+  }
+
+  /** Stops the host's clock and CPU, as when a virtual machine is paused. It notices nothing. */
+  async suspend(): Promise<void> {
+    await this.#on().monitor.execute('stop');
+  }
+
+  async resume(): Promise<void> {
+    await this.#on().monitor.execute('cont');
+  }
+
+  /** Pulls or plugs in the network cable. */
+  async setNetwork(up: boolean): Promise<void> {
+    await this.#on().monitor.execute('set_link', { name: 'nic0', up });
+  }
+
+  /** Reboots and resolves when the host takes commands again, with a new boot id. */
+  async reboot(options: PowerOptions = {}): Promise<void> {
+    const machine = this.#on();
+    const again = this.#booted(machine, this.#bootId);
+    if (options.hard) await machine.monitor.execute('system_reset');
+    else await this.must('/usr/lib/modfleet-lab/power reboot');
+    await again;
+  }
+
+  /** Switches the host off; its disk stays for powerOn. */
+  async powerOff(options: PowerOptions = {}): Promise<void> {
+    const machine = this.#on();
+    if (options.hard) return machine.cut();
+    await this.must('/usr/lib/modfleet-lab/power off');
+    await this.#within(SHUTDOWN_MS, machine.ended, 'did not switch off');
+  }
+
+  /** Ends the host for good and removes its disk and logs. */
+  async kill(): Promise<void> {
+    await this.#machine?.cut();
+    await rm(this.#record.folder, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  #on(): Machine {
+    if (this.#machine === undefined) throw new LabError(`${this.name} is off`, { logFile: this.consoleLog });
+    return this.#machine;
+  }
+
+  async #booted(machine: Machine, previousBootId: string): Promise<void> {
+    const ready = new Promise<void>((resolve, reject) => {
+      const onReady = (bootId: string): void => {
+        if (bootId === previousBootId) return; // the control script started anew, not the host
+        machine.control.off('ready', onReady);
+        this.#bootId = bootId;
+        resolve();
+      };
+      machine.control.on('ready', onReady);
+      void machine.ended.then(() =>
+        reject(new LabError(`${this.name} went off while it booted`, { logFile: this.consoleLog })),
+      );
+    });
+    await this.#within(BOOT_MS, ready, 'did not boot');
+  }
+
+  async #within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const error = new LabError(`${this.name} ${what} within ${limitMs / 1000} s`, { logFile: this.consoleLog });
+      timer = setTimeout(() => reject(error), limitMs);
+    });
+    return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  }
+}

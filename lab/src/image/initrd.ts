@@ -1,0 +1,51 @@
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { labPaths } from '../lab-paths.ts';
+import { runProgram } from '../run-program.ts';
+import { type CachedFolder } from './cached.ts';
+import { cpioArchive, cpioEntries, type CpioFile } from './cpio.ts';
+import type { LabKernel } from './kernel.ts';
+import { loadOrder } from './modules-dep.ts';
+
+const RECIPE = 'initrd 1';
+
+/** What a kernel must have loaded before it sees its root disk. Where they are built in they are left out. */
+const EARLY_KMODS = ['virtio_pci', 'virtio_blk'];
+
+async function plainKmod(path: string, scratch: string): Promise<Buffer> {
+  const content = await readFile(path);
+  if (!path.endsWith('.xz')) return content;
+  const copy = join(scratch, 'early.ko.xz');
+  await writeFile(copy, content);
+  await runProgram('xz', ['-d', '-f', copy]);
+  return readFile(join(scratch, 'early.ko'));
+}
+
+/** The small initramfs that finds the root disk: busybox, two or so kmods, one script. The same for both kinds of host. */
+export function initrd(kernel: LabKernel, busybox: string, initScript: string): CachedFolder {
+  return {
+    name: 'initrd',
+    inputs: [RECIPE, kernel.image, busybox, initScript],
+    build: async (folder) => {
+      const tree = join(kernel.modulesRoot, 'lib/modules', kernel.release);
+      const order = loadOrder(await readFile(join(tree, 'modules.dep'), 'utf8'), EARLY_KMODS);
+      const files = new Map<string, CpioFile>();
+      files.set('init', { content: await readFile(join(labPaths.guestFiles, 'initramfs-init')), mode: 0o755 });
+      files.set('bin/busybox', { content: await readFile(busybox), mode: 0o755 });
+      const names: string[] = [];
+      for (const path of order) {
+        const name = (path.split('/').at(-1) ?? path).replace(/\.xz$/, '');
+        names.push(name);
+        files.set(`early/${name}`, { content: await plainKmod(join(tree, path), folder), mode: 0o644 });
+      }
+      files.set('early/order', { content: Buffer.from(`${names.join('\n')}\n`), mode: 0o644 });
+      await copyFile(busybox, join(folder, 'busybox'));
+      const folders = ['dev', 'proc', 'sys', 'root'].map((path) => ({
+        path,
+        mode: 0o040755,
+        content: new Uint8Array(),
+      }));
+      await writeFile(join(folder, 'initrd.cpio'), cpioArchive([...folders, ...cpioEntries(files)]));
+    },
+  };
+}
