@@ -1,0 +1,224 @@
+import {
+  ActionPhase,
+  type ActionRequest,
+  type ActionResult,
+  assertNever,
+  isKnownVerb,
+  type PlanStep,
+  type StepResult,
+  Verb,
+  type Verdict,
+} from '@modfleet/proto';
+import type { BootClock, ServerClock } from '../time/clock.ts';
+import type { ActionProgressReport } from './action-engine.ts';
+import type { ActionHost, ActionLog } from './action-host.ts';
+import { type ActionEffect, type ActionEvent, type ActionState, type Ending, type StepReport, transition } from './action.machine.ts';
+import type { Book } from './book.ts';
+import { JournalDamagedError, JournalUnavailableError } from './journal/journal.ts';
+
+/** What is known of how an action began. */
+export interface Begun {
+  /** Server time, ms since the epoch. */
+  readonly startedAtMs: number;
+  readonly taintBefore: number | undefined;
+}
+
+/** What a run needs of the world. */
+export interface RunPorts {
+  readonly host: ActionHost;
+  readonly book: Book;
+  readonly clock: BootClock;
+  readonly serverClock: ServerClock;
+  readonly log: ActionLog;
+  readonly tell: (report: ActionProgressReport) => void;
+  /** Called around each step, for attributing events. */
+  readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
+}
+
+/** One action from its turn to its result: applies the machine's effects, one after the other. */
+export class ActionRun {
+  readonly request: ActionRequest;
+  /** Hex. */
+  readonly digest: string;
+  readonly #ports: RunPorts;
+  readonly #steps: StepResult[] = [];
+  #state: ActionState = { kind: 'waiting' };
+  #result: ActionResult | undefined;
+  #startedAtMs = 0;
+  #begunAtBootMs = 0;
+  #taintBefore: number | undefined;
+
+  constructor(request: ActionRequest, digest: string, ports: RunPorts) {
+    this.request = request;
+    this.digest = digest;
+    this.#ports = ports;
+  }
+
+  /** Whether the first step has begun, so that only the end can stop it. */
+  get started(): boolean {
+    return this.#state.kind === 'stepping';
+  }
+
+  /** Runs it to its end; the result is in the book when this resolves. */
+  async toEnd(): Promise<ActionResult> {
+    return this.#pump({ kind: 'turn' });
+  }
+
+  /** Goes on with a plan that a crash interrupted, from this step. */
+  async finishFrom(step: number, verdict: Verdict, begun: Begun): Promise<ActionResult> {
+    this.#state = { kind: 'stepping', verdict, index: step };
+    this.#startedAtMs = begun.startedAtMs;
+    this.#taintBefore = begun.taintBefore;
+    this.#begunAtBootMs = this.#ports.clock.nowMs();
+    return this.#pump(await this.#runStep(step, verdict.plan[step]));
+  }
+
+  /** Ends it without a step: what is left to say after a crash. */
+  async endWith(ending: Ending, verdict: Verdict | undefined, begun: Begun): Promise<ActionResult> {
+    this.#state = { kind: 'ended' };
+    this.#startedAtMs = begun.startedAtMs;
+    this.#taintBefore = begun.taintBefore;
+    return this.#end(ending, verdict);
+  }
+
+  cancel(): void {
+    const { next, effects } = transition(this.request, this.#state, { kind: 'cancel' }, this.#ports.serverClock.now());
+    this.#state = next;
+    for (const effect of effects) {
+      if (effect.kind === 'tell_cancel_refused') this.#tell(ActionPhase.ACTION_PHASE_CANCEL_REFUSED);
+    }
+  }
+
+  async #pump(first: ActionEvent): Promise<ActionResult> {
+    let event: ActionEvent | undefined = first;
+    while (event !== undefined) {
+      const { next, effects } = transition(this.request, this.#state, event, this.#ports.serverClock.now());
+      this.#state = next;
+      event = undefined;
+      for (const effect of effects) event = (await this.#apply(effect)) ?? event;
+    }
+    if (this.#result === undefined) throw new Error(`action ${this.request.actionId} has no end`);
+    return this.#result;
+  }
+
+  async #apply(effect: ActionEffect): Promise<ActionEvent | undefined> {
+    switch (effect.kind) {
+      case 'assess':
+        return this.#assess();
+      case 'write_intent':
+        return this.#writeIntent(effect.verdict);
+      case 'tell_started':
+        this.#tell(ActionPhase.ACTION_PHASE_STARTED, effect.verdict);
+        return undefined;
+      case 'tell_cancel_refused':
+        this.#tell(ActionPhase.ACTION_PHASE_CANCEL_REFUSED);
+        return undefined;
+      case 'run_step':
+        return this.#runStep(effect.index, effect.step);
+      case 'end':
+        await this.#end(effect.ending, effect.verdict);
+        return undefined;
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  async #assess(): Promise<ActionEvent> {
+    const { host, book, log } = this.#ports;
+    try {
+      const verdict = await host.assess(this.request, book.ledger.diedIn(await host.bootId()));
+      return { kind: 'assessed', verdict };
+    } catch (error) {
+      log.error({ actionId: this.request.actionId, err: error }, 'the host could not be assessed');
+      return { kind: 'assess_failed', message: `the host could not be assessed: ${error instanceof Error ? error.message : String(error)}` };
+    }
+  }
+
+  async #writeIntent(verdict: Verdict): Promise<ActionEvent> {
+    const { host, book, serverClock, clock } = this.#ports;
+    const now = serverClock.now();
+    this.#taintBefore = await host.taint();
+    try {
+      await book.putIntent({
+        kind: 'intent',
+        id: this.request.actionId,
+        digest: this.digest,
+        request: this.request,
+        verdict,
+        bootId: await host.bootId(),
+        startedAtMs: Math.round(now?.ms ?? 0),
+        taintBefore: this.#taintBefore,
+      });
+    } catch (error) {
+      if (!(error instanceof JournalUnavailableError || error instanceof JournalDamagedError)) throw error;
+      return { kind: 'intent_failed', code: 'unjournalled', message: error.message };
+    }
+    this.#begunAtBootMs = clock.nowMs();
+    return { kind: 'intent_written' };
+  }
+
+  async #runStep(index: number, step: PlanStep | undefined): Promise<ActionEvent> {
+    if (step === undefined) throw new Error(`the plan has no step ${index}`);
+    const { host, book, onStep, serverClock } = this.#ports;
+    const { actionId } = this.request;
+    if (this.#startedAtMs === 0) this.#startedAtMs = Math.round(serverClock.now()?.ms ?? 0);
+    if (index > 0) await book.putStep(actionId, index);
+    onStep(actionId, step.kmod, true);
+    const report: StepReport = await host.execute(step, actionId);
+    onStep(actionId, step.kmod, false);
+    this.#steps.push(report.result);
+    if (report.end.kind === 'kernel_died') {
+      await book.putDied({ kind: 'kernel_died', id: actionId, bootId: await host.bootId(), detail: report.end.message });
+    }
+    return { kind: 'step_ended', end: report.end };
+  }
+
+  async #end(ending: Ending, verdict: Verdict | undefined): Promise<ActionResult> {
+    const { host, book, serverClock } = this.#ports;
+    const { kmod, dryRun, expiresAtMs } = this.request;
+    const begun = this.#steps.length > 0 || this.#startedAtMs > 0;
+    const state = await host.stateOf(kmod);
+    const reloadPaths = begun && state === 'absent' ? await host.reloadPaths(kmod) : [];
+    const result: ActionResult = {
+      actionId: this.request.actionId,
+      requestDigest: Buffer.from(this.digest, 'hex'),
+      outcome: ending.outcome,
+      dryRun,
+      verdict,
+      steps: this.#steps,
+      message: ending.message === '' ? successMessage(this.request, reloadPaths.length) : ending.message,
+      reasonCode: ending.code,
+      loadedAfter: state === 'unknown' ? undefined : state !== 'absent',
+      taintBefore: this.#taintBefore,
+      taintAfter: begun ? await host.taint() : undefined,
+      kernelLog: begun ? [...(await host.kernelLog(kmod, this.#begunAtBootMs))] : [],
+      reloadPaths: [...reloadPaths],
+      startedAtMs: begun ? this.#startedAtMs : 0,
+      // 0: the host did not know the server's time.
+      finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
+    };
+    await book.putResult(result, this.digest, expiresAtMs);
+    this.#result = result;
+    return result;
+  }
+
+  #tell(phase: ActionPhase, verdict?: Verdict): void {
+    const { actionId } = this.request;
+    this.#ports.tell(verdict === undefined ? { actionId, phase } : { actionId, phase, verdict });
+  }
+}
+
+function successMessage(request: ActionRequest, reloadPaths: number): string {
+  const { kmod, verb } = request;
+  if (!isKnownVerb(verb)) return 'done';
+  switch (verb) {
+    case Verb.VERB_LOAD:
+      return `${kmod} is loaded`;
+    case Verb.VERB_UNLOAD:
+      return reloadPaths === 0 ? `${kmod} is unloaded` : `${kmod} is unloaded, and can return`;
+    case Verb.VERB_RELOAD:
+      return `${kmod} was unloaded and is loaded again`;
+    default:
+      return assertNever(verb);
+  }
+}

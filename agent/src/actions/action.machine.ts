@@ -1,0 +1,202 @@
+import { assertNever, Outcome, type PlanStep, type StepResult, type Verdict } from '@modfleet/proto';
+import { mayHavePassed, type ServerTime } from './server-time.ts';
+
+/*
+ * INVARIANTS
+ * - No step before the intent is on disk, and none for a dry run, a refusal, or an action whose end state already holds.
+ * - The first step begins only with a valid server time, and not when now + error bound passes `expiresAtMs`. Time is asked twice: at the turn,
+ *   and again after the intent was written.
+ * - Once the first step has begun there is no way back: a cancel is refused, and `reload` goes on to its load half whatever the clock says (a
+ *   host without its driver is worse than a late load).
+ * - Every life ends in exactly one `end`; after it every event changes nothing.
+ */
+
+/** What the machine must know of an action. */
+export interface ActionFrame {
+  readonly dryRun: boolean;
+  /** Server time, ms since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+export type ActionState =
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'assessing'; readonly cancelled: boolean }
+  | { readonly kind: 'intending'; readonly cancelled: boolean; readonly verdict: Verdict }
+  | { readonly kind: 'stepping'; readonly verdict: Verdict; readonly index: number }
+  | { readonly kind: 'ended' };
+
+/** How a step ended, judged by /proc/modules. */
+export type StepEnd =
+  | { readonly kind: 'done' }
+  /** The program said no, and /proc/modules agrees. */
+  | { readonly kind: 'rejected'; readonly message: string }
+  /** The program said yes, /proc/modules says otherwise. */
+  | { readonly kind: 'not_verified'; readonly message: string }
+  /** Past its time, and the kernel is still at it. */
+  | { readonly kind: 'stuck'; readonly message: string }
+  /** The kernel oopsed. */
+  | { readonly kind: 'kernel_died'; readonly message: string };
+
+/** One step that was started. */
+export interface StepReport {
+  readonly result: StepResult;
+  readonly end: StepEnd;
+}
+
+export type ActionEvent =
+  /** Nothing else is under way on this host. */
+  | { readonly kind: 'turn' }
+  | { readonly kind: 'assessed'; readonly verdict: Verdict }
+  | { readonly kind: 'assess_failed'; readonly message: string }
+  | { readonly kind: 'intent_written' }
+  | { readonly kind: 'intent_failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'step_ended'; readonly end: StepEnd }
+  | { readonly kind: 'cancel' };
+
+/** How the action ends. */
+export interface Ending {
+  readonly outcome: Outcome;
+  /** A finding or reason code; empty for a plain success. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export type ActionEffect =
+  | { readonly kind: 'assess' }
+  | { readonly kind: 'write_intent'; readonly verdict: Verdict }
+  | { readonly kind: 'tell_started'; readonly verdict: Verdict }
+  | { readonly kind: 'tell_cancel_refused' }
+  | { readonly kind: 'run_step'; readonly index: number; readonly step: PlanStep }
+  | { readonly kind: 'end'; readonly ending: Ending; readonly verdict: Verdict | undefined };
+
+export interface Transition {
+  readonly next: ActionState;
+  readonly effects: readonly ActionEffect[];
+}
+
+/** What follows from an event; an event that does not fit the state changes nothing. */
+export function transition(frame: ActionFrame, state: ActionState, event: ActionEvent, now: ServerTime): Transition {
+  switch (state.kind) {
+    case 'waiting':
+      return onWaiting(frame, state, event, now);
+    case 'assessing':
+      return onAssessing(frame, state, event);
+    case 'intending':
+      return onIntending(frame, state, event, now);
+    case 'stepping':
+      return onStepping(state, event);
+    case 'ended':
+      return event.kind === 'cancel' ? { next: state, effects: [{ kind: 'tell_cancel_refused' }] } : stay(state);
+    default:
+      return assertNever(state);
+  }
+}
+
+function onWaiting(frame: ActionFrame, state: ActionState, event: ActionEvent, now: ServerTime): Transition {
+  if (event.kind === 'cancel') return end(CANCELLED);
+  if (event.kind !== 'turn') return stay(state);
+  return late(frame, now) ?? { next: { kind: 'assessing', cancelled: false }, effects: [{ kind: 'assess' }] };
+}
+
+function onAssessing(
+  frame: ActionFrame,
+  state: Extract<ActionState, { kind: 'assessing' }>,
+  event: ActionEvent,
+): Transition {
+  if (event.kind === 'cancel') return stay({ ...state, cancelled: true });
+  if (event.kind === 'assess_failed') {
+    return end({ outcome: Outcome.OUTCOME_REFUSED, code: 'unsupported', message: `${event.message}; nothing was touched` });
+  }
+  if (event.kind !== 'assessed') return stay(state);
+  const { verdict } = event;
+  if (state.cancelled) return end(CANCELLED, verdict);
+  if (!verdict.allowed) {
+    const message = verdict.findings[0]?.message ?? 'the host refuses';
+    return end({ outcome: Outcome.OUTCOME_REFUSED, code: verdict.decidedBy, message }, verdict);
+  }
+  if (verdict.plan.length === 0) {
+    const message = verdict.findings[0]?.message ?? 'it is already so';
+    return end({ outcome: Outcome.OUTCOME_UNCHANGED, code: verdict.findings[0]?.code ?? '', message }, verdict);
+  }
+  if (frame.dryRun) {
+    return end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: 'dry run: it would be done; nothing was touched' }, verdict);
+  }
+  return { next: { kind: 'intending', cancelled: false, verdict }, effects: [{ kind: 'write_intent', verdict }] };
+}
+
+function onIntending(
+  frame: ActionFrame,
+  state: Extract<ActionState, { kind: 'intending' }>,
+  event: ActionEvent,
+  now: ServerTime,
+): Transition {
+  const { verdict } = state;
+  if (event.kind === 'cancel') return stay({ ...state, cancelled: true });
+  if (event.kind === 'intent_failed') {
+    return end({ outcome: Outcome.OUTCOME_REFUSED, code: event.code, message: event.message }, verdict);
+  }
+  if (event.kind !== 'intent_written') return stay(state);
+  if (state.cancelled) return end(CANCELLED, verdict);
+  return late(frame, now, verdict) ?? runStep(verdict, 0, [{ kind: 'tell_started', verdict }]);
+}
+
+function onStepping(state: Extract<ActionState, { kind: 'stepping' }>, event: ActionEvent): Transition {
+  const { verdict, index } = state;
+  if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
+  if (event.kind !== 'step_ended') return stay(state);
+  switch (event.end.kind) {
+    case 'done':
+      return index + 1 < verdict.plan.length
+        ? runStep(verdict, index + 1)
+        : end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict);
+    case 'rejected':
+      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'rejected_by_kernel', message: event.end.message }, verdict);
+    case 'not_verified':
+      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'not_verified', message: event.end.message }, verdict);
+    case 'stuck':
+      return end({ outcome: Outcome.OUTCOME_STUCK, code: 'stuck', message: event.end.message }, verdict);
+    case 'kernel_died':
+      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'kernel_died', message: event.end.message }, verdict);
+    default:
+      return assertNever(event.end);
+  }
+}
+
+const CANCELLED: Ending = {
+  outcome: Outcome.OUTCOME_CANCELLED,
+  code: 'cancelled',
+  message: 'taken back before its first step; nothing was touched',
+};
+
+/** The end of an action whose time is over, or cannot be told. */
+function late(frame: ActionFrame, now: ServerTime, verdict?: Verdict): Transition | undefined {
+  if (now === undefined) {
+    return end(
+      {
+        outcome: Outcome.OUTCOME_REFUSED,
+        code: 'no_server_time',
+        message: 'the host has no server time of the last 5 minutes, so it cannot tell whether this has expired; nothing was touched',
+      },
+      verdict,
+    );
+  }
+  if (!mayHavePassed(now, frame.expiresAtMs)) return undefined;
+  return end(
+    { outcome: Outcome.OUTCOME_EXPIRED, code: 'expired', message: 'its time was over before its first step; nothing was touched' },
+    verdict,
+  );
+}
+
+function runStep(verdict: Verdict, index: number, before: readonly ActionEffect[] = []): Transition {
+  const step = verdict.plan[index];
+  if (step === undefined) throw new Error(`plan has no step ${index}`);
+  return { next: { kind: 'stepping', verdict, index }, effects: [...before, { kind: 'run_step', index, step }] };
+}
+
+function end(ending: Ending, verdict?: Verdict): Transition {
+  return { next: { kind: 'ended' }, effects: [{ kind: 'end', ending, verdict }] };
+}
+
+function stay(next: ActionState): Transition {
+  return { next, effects: [] };
+}

@@ -1,0 +1,133 @@
+import { type ActionResult, Outcome } from '@modfleet/proto';
+import type { ActionLog } from './action-host.ts';
+import { type IntentRecord, type Journal, JournalDamagedError, type JournalRecord, type KernelDiedRecord } from './journal/journal.ts';
+import { Ledger } from './ledger.ts';
+import type { ServerTime } from './server-time.ts';
+
+/** Records written before the file is made small again: about 1 MiB of results. */
+const COMPACT_AFTER = 512;
+
+/** Journal and ledger as one: what is put in is on disk (where it must be) and known (always). */
+export class Book {
+  readonly #journal: Journal;
+  readonly #log: ActionLog;
+  #ledger = new Ledger();
+  #opened = false;
+  #damage: JournalDamagedError | undefined;
+  #appended = 0;
+
+  constructor(journal: Journal, log: ActionLog) {
+    this.#journal = journal;
+    this.#log = log;
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  /** What is known is not all that was done: answers may be given, nothing may be begun or finished. */
+  get damaged(): boolean {
+    return this.#damage !== undefined;
+  }
+
+  /** Opens the journal unless that is done. True when it was done now: actions may have been found open. */
+  async ensureOpen(): Promise<boolean> {
+    if (this.#opened || this.#damage !== undefined) return false;
+    try {
+      const contents = await this.#journal.open();
+      // What ended while there was no journal is known, and stays known.
+      const unwritten = this.#ledger.records();
+      this.#ledger = new Ledger([...contents.records, ...unwritten]);
+      this.#opened = true;
+      if (contents.torn) this.#log.warn({ journal: this.#journal.place }, 'the last record of the action journal was cut short');
+      return true;
+    } catch (error) {
+      this.#log.error({ journal: this.#journal.place, err: error }, errorText(error));
+      if (!(error instanceof JournalDamagedError)) return false;
+      this.#damage = error;
+      this.#ledger = new Ledger([...error.salvaged, ...this.#ledger.records()]);
+      return true;
+    }
+  }
+
+  /** The intent is on disk when this resolves. @throws JournalUnavailableError, JournalDamagedError */
+  async putIntent(record: IntentRecord): Promise<void> {
+    if (this.#damage !== undefined) throw this.#damage;
+    await this.#append(record);
+    this.#ledger.add(record);
+  }
+
+  /** Notes that a further step is about to begin. The intent already covers a crash, so a full disk does not stop a plan half way. */
+  async putStep(id: string, index: number): Promise<void> {
+    await this.#keep({ kind: 'step', id, index });
+  }
+
+  /** The result is known when this resolves, and on disk if the disk allows it. */
+  async putResult(result: ActionResult, digest: string, expiresAtMs: number): Promise<void> {
+    await this.#keep({ kind: 'result', id: result.actionId, digest, expiresAtMs, result });
+  }
+
+  /** Whoever sends this id later finds it cancelled. @throws JournalUnavailableError, JournalDamagedError */
+  async putCancelledUnseen(id: string, expiresAtMs: number): Promise<void> {
+    if (this.#damage !== undefined) throw this.#damage;
+    const record: JournalRecord = { kind: 'tombstone', id, digest: '', outcome: Outcome.OUTCOME_CANCELLED, expiresAtMs };
+    await this.#append(record);
+    this.#ledger.add(record);
+  }
+
+  async putDied(record: KernelDiedRecord): Promise<void> {
+    await this.#keep(record);
+  }
+
+  /** The server has these results. */
+  async acknowledge(ids: readonly string[], now: ServerTime): Promise<void> {
+    for (const id of ids) {
+      const record = this.#ledger.resultOf(id);
+      if (record === undefined) continue;
+      const { digest, expiresAtMs, result } = record;
+      await this.#keep({ kind: 'tombstone', id, digest, outcome: result.outcome, expiresAtMs });
+    }
+    const purged = this.#ledger.purge(now);
+    if (purged > 0 || this.#appended >= COMPACT_AFTER) await this.#compact();
+  }
+
+  /** Whether there is room for one more action, after forgetting what may be forgotten. */
+  hasRoom(now: ServerTime): boolean {
+    this.#ledger.purge(now);
+    return !this.#ledger.isFull();
+  }
+
+  async close(): Promise<void> {
+    await this.#journal.close();
+    this.#opened = false;
+  }
+
+  async #keep(record: JournalRecord): Promise<void> {
+    this.#ledger.add(record);
+    if (this.#damage !== undefined) return;
+    try {
+      await this.#append(record);
+    } catch (error) {
+      this.#log.error({ actionId: record.id, record: record.kind, err: error }, errorText(error));
+    }
+  }
+
+  async #append(record: JournalRecord): Promise<void> {
+    await this.#journal.append(record);
+    this.#appended += 1;
+  }
+
+  async #compact(): Promise<void> {
+    if (!this.#opened || this.#damage !== undefined) return;
+    try {
+      await this.#journal.rewrite(this.#ledger.records());
+      this.#appended = 0;
+    } catch (error) {
+      this.#log.error({ err: error }, errorText(error));
+    }
+  }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

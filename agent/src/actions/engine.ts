@@ -1,0 +1,246 @@
+import { ActionPhase, type ActionRequest, type ActionResult, Outcome, requestDigest } from '@modfleet/proto';
+import type { BootClock, ServerClock } from '../time/clock.ts';
+import type { ActionEngine, ActionProgressReport } from './action-engine.ts';
+import type { ActionHost, ActionLog } from './action-host.ts';
+import { ActionRun, type RunPorts } from './action-run.ts';
+import { Attribution } from './attribution.ts';
+import { Book } from './book.ts';
+import type { Journal } from './journal/journal.ts';
+import type { Known } from './ledger.ts';
+import { Settler } from './settler.ts';
+import { plainResult } from './plain-result.ts';
+
+/** Actions that may wait their turn; a server sends them one after the other, so more is a flood. */
+const QUEUE_MAX = 256;
+
+/** What the engine is made of. */
+export interface EngineParts {
+  readonly host: ActionHost;
+  readonly journal: Journal;
+  readonly clock: BootClock;
+  readonly serverClock: ServerClock;
+  readonly log: ActionLog;
+  /** Waits this long, ms; ends early, by rejecting, when the engine stops. */
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Runs actions, one at a time.
+ *
+ * INVARIANTS
+ * - One lane: recovery of what a crash left open, then actions in the order in which they came. Nothing else calls the host's executors.
+ * - An id is looked up in queue, run and ledger before anything is done for it; only `new` is queued.
+ * - A result is in the book before anybody hears of it.
+ */
+export class KmodActionEngine implements ActionEngine {
+  readonly #parts: EngineParts;
+  readonly #book: Book;
+  readonly #attribution: Attribution;
+  readonly #ports: RunPorts;
+  readonly #settler: Settler;
+  readonly #queue: ActionRun[] = [];
+  readonly #progressListeners: ((report: ActionProgressReport) => void)[] = [];
+  readonly #resultListeners: ((result: ActionResult) => void)[] = [];
+  readonly #stopped = new AbortController();
+  #running: ActionRun | undefined;
+  #lane: Promise<void> = Promise.resolve();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#book = new Book(parts.journal, parts.log);
+    this.#attribution = new Attribution(parts.clock);
+    this.#ports = {
+      host: parts.host,
+      book: this.#book,
+      clock: parts.clock,
+      serverClock: parts.serverClock,
+      log: parts.log,
+      tell: (report) => this.#tell(report),
+      onStep: (id, kmod, begins) => (begins ? this.#attribution.begin(id, kmod) : this.#attribution.end(id, kmod)),
+    };
+    this.#settler = new Settler(this.#ports, parts.sleep, this.#stopped.signal, (result) => this.#say(result));
+  }
+
+  async start(): Promise<void> {
+    await this.#book.ensureOpen();
+    this.#inLane(() => this.#settler.settleAll());
+    this.#settler.watchStuck((job) => this.#inLane(job));
+  }
+
+  /** Waits for the step under way, which ends by itself or at its deadline; what waits its turn is forgotten (the server sends it again). */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#queue.length = 0;
+    await this.#lane;
+    await this.#book.close();
+  }
+
+  submit(request: ActionRequest): void {
+    const digest = Buffer.from(requestDigest(request)).toString('hex');
+    const pending = this.#pending(request.actionId);
+    if (pending !== undefined) {
+      if (pending.digest !== digest) this.#say(conflict(request, digest));
+      else this.#tell({ actionId: request.actionId, phase: pending.started ? ActionPhase.ACTION_PHASE_STARTED : ActionPhase.ACTION_PHASE_RECEIVED });
+      return;
+    }
+    if (this.#answerKnown(request, digest)) return;
+    if (this.#queue.length >= QUEUE_MAX) {
+      this.#say(plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'busy', `${QUEUE_MAX} actions wait on this host already; nothing was touched`));
+      return;
+    }
+    this.#queue.push(new ActionRun(request, digest, this.#ports));
+    this.#tell({ actionId: request.actionId, phase: ActionPhase.ACTION_PHASE_RECEIVED });
+    this.#inLane(() => this.#next());
+  }
+
+  cancel(actionId: string): void {
+    if (this.#running?.request.actionId === actionId) return this.#running.cancel();
+    const index = this.#queue.findIndex((run) => run.request.actionId === actionId);
+    const [run] = index >= 0 ? this.#queue.splice(index, 1) : [];
+    if (run !== undefined) {
+      this.#inLane(async () => this.#say(await run.endWith(CANCELLED, undefined, NOT_BEGUN)));
+      return;
+    }
+    this.#inLane(() => this.#cancelUnseen(actionId));
+  }
+
+  async acknowledge(actionIds: readonly string[]): Promise<void> {
+    await this.#book.acknowledge(actionIds, this.#parts.serverClock.now());
+  }
+
+  unacknowledged(): readonly ActionResult[] {
+    return this.#book.ledger.unacknowledged();
+  }
+
+  openActions(): readonly string[] {
+    return this.#book.ledger.openActions().map((open) => open.intent.id);
+  }
+
+  tombstonesDigest(): Uint8Array {
+    return this.#book.ledger.tombstonesDigest();
+  }
+
+  onProgress(listener: (report: ActionProgressReport) => void): void {
+    this.#progressListeners.push(listener);
+  }
+
+  onResult(listener: (result: ActionResult) => void): void {
+    this.#resultListeners.push(listener);
+  }
+
+  attributionOf(kmod: string): string | undefined {
+    return this.#attribution.of(kmod);
+  }
+
+  async #next(): Promise<void> {
+    if (await this.#book.ensureOpen()) await this.#settler.settleAll();
+    const run = this.#queue.shift();
+    if (run === undefined || this.#stopped.signal.aborted || this.#answerKnown(run.request, run.digest)) return;
+    if (!this.#book.hasRoom(this.#parts.serverClock.now())) {
+      this.#say(plainResult(run.request, run.digest, Outcome.OUTCOME_REFUSED, 'tombstones_full', FULL));
+      return;
+    }
+    this.#running = run;
+    try {
+      this.#say(await run.toEnd());
+    } catch (error) {
+      this.#parts.log.error({ actionId: run.request.actionId, err: error }, 'the action broke off');
+      if (this.#book.ledger.look(run.request.actionId, run.digest).kind === 'open') await this.#settler.settleAll();
+      else this.#say(plainResult(run.request, run.digest, Outcome.OUTCOME_REFUSED, 'unsupported', `${text(error)}; nothing was touched`));
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Answers an id that is known. False for a new one. */
+  #answerKnown(request: ActionRequest, digest: string): boolean {
+    const known = this.#book.ledger.look(request.actionId, digest);
+    switch (known.kind) {
+      case 'new':
+        return false;
+      case 'answered':
+        this.#say(known.result);
+        return true;
+      case 'conflict':
+        this.#say(conflict(request, digest));
+        return true;
+      case 'torn':
+        this.#inLane(async () => {
+          const result = plainResult(request, digest, Outcome.OUTCOME_INTERRUPTED, 'interrupted', TORN);
+          await this.#book.putResult(result, digest, request.expiresAtMs);
+          this.#say(result);
+        });
+        return true;
+      case 'open':
+        this.#tell({ actionId: request.actionId, phase: ActionPhase.ACTION_PHASE_STARTED });
+        return true;
+    }
+  }
+
+  /** The id is not here: whoever sends it later finds it cancelled. Only said once that is on disk. */
+  async #cancelUnseen(actionId: string): Promise<void> {
+    const { ledger } = this.#book;
+    const known = ledger.resultOf(actionId);
+    if (known !== undefined) return this.#say(known.result);
+    const now = this.#parts.serverClock.now();
+    const look = ledger.look(actionId, '').kind;
+    try {
+      if (look !== 'new' || now === undefined) throw new Error(`it is ${look} here`);
+      await this.#book.putCancelledUnseen(actionId, now.ms + LONGEST_LIFE_MS);
+      this.#say(ledgerAnswer(this.#book.ledger.look(actionId, '')));
+    } catch (error) {
+      this.#parts.log.warn({ actionId, err: error }, 'the action cannot be cancelled');
+      this.#tell({ actionId, phase: ActionPhase.ACTION_PHASE_CANCEL_REFUSED });
+    }
+  }
+
+  #pending(actionId: string): ActionRun | undefined {
+    return this.#running?.request.actionId === actionId
+      ? this.#running
+      : this.#queue.find((run) => run.request.actionId === actionId);
+  }
+
+  #inLane(job: () => Promise<void>): void {
+    this.#lane = this.#lane.then(job).catch((error: unknown) => {
+      this.#parts.log.error({ err: error }, 'the action engine failed; the action stays open and is settled at the next start');
+    });
+  }
+
+  #tell(report: ActionProgressReport): void {
+    for (const listener of this.#progressListeners) listener(report);
+  }
+
+  #say(result: ActionResult): void {
+    for (const listener of this.#resultListeners) listener(result);
+  }
+}
+
+const NOT_BEGUN = { startedAtMs: 0, taintBefore: undefined } as const;
+
+const CANCELLED = {
+  outcome: Outcome.OUTCOME_CANCELLED,
+  code: 'cancelled',
+  message: 'taken back before its first step; nothing was touched',
+} as const;
+
+const FULL = 'this host remembers as many actions as it may (4096) and takes no further one before the oldest are a day past their expiry; nothing was touched';
+
+function conflict(request: ActionRequest, digest: string): ActionResult {
+  const message = 'this action id was used for another request on this host; nothing was touched';
+  return plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'id_conflict', message);
+}
+
+/** The server lets an action live for a day at most. */
+const LONGEST_LIFE_MS = 24 * 60 * 60 * 1000;
+
+const TORN =
+  'what the journal had on this action was cut short or damaged: by order of writing nothing was begun, but a disk that loses synced data could hide it';
+
+function ledgerAnswer(known: Known): ActionResult {
+  if (known.kind !== 'answered') throw new Error('a tombstone that was just written is not there');
+  return known.result;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

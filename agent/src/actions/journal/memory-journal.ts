@@ -1,0 +1,52 @@
+import { decodeJournal, encodeJournal, encodeRecord } from './journal-codec.ts';
+import { type Journal, type JournalContents, type JournalRecord, JournalUnavailableError } from './journal.ts';
+
+/** A journal without a disk. It keeps text, so that what a reader gets has gone through the same encoding as on a disk. */
+export class MemoryJournal implements Journal {
+  readonly place = 'in memory';
+  text = '';
+
+  constructor(text = '') {
+    this.text = text;
+  }
+
+  async open(): Promise<JournalContents> {
+    const contents = decodeJournal(this.text, this.place);
+    this.text = encodeJournal(contents.records);
+    return contents;
+  }
+
+  async append(record: JournalRecord): Promise<void> {
+    this.text += encodeRecord(record);
+  }
+
+  async rewrite(records: readonly JournalRecord[]): Promise<void> {
+    this.text = encodeJournal(records);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Opens, and then fails every write, as on a full disk. */
+export class FailingJournal implements Journal {
+  readonly place = 'nowhere';
+  readonly reason: string;
+
+  constructor(reason = 'ENOSPC: no space left on device') {
+    this.reason = reason;
+  }
+
+  async open(): Promise<JournalContents> {
+    return { records: [], torn: false };
+  }
+
+  async append(): Promise<void> {
+    throw new JournalUnavailableError(this.place, this.reason);
+  }
+
+  async rewrite(): Promise<void> {
+    throw new JournalUnavailableError(this.place, this.reason);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,97 @@
+import { type ActionResult, Outcome } from '@modfleet/proto';
+import type { KernelState } from './action-host.ts';
+import { ActionRun, type RunPorts } from './action-run.ts';
+import type { IntentRecord } from './journal/journal.ts';
+import type { OpenAction } from './ledger.ts';
+import { settle } from './recovery.ts';
+
+/** How long a program that survived the agent may go on before the kernel's state is taken as it is: the longest step deadline. */
+const SURVIVOR_MS = 60_000;
+const SURVIVOR_POLL_MS = 250;
+
+/** How often a stuck kmod is looked at. It may take hours, or never end. */
+const STUCK_POLL_MS = 5_000;
+
+/** Settles what has no end yet: actions that a crash left open, and actions that were called stuck. */
+export class Settler {
+  readonly #ports: RunPorts;
+  readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly #stopped: AbortSignal;
+  readonly #say: (result: ActionResult) => void;
+
+  constructor(
+    ports: RunPorts,
+    sleep: (ms: number, signal: AbortSignal) => Promise<void>,
+    stopped: AbortSignal,
+    say: (result: ActionResult) => void,
+  ) {
+    this.#ports = ports;
+    this.#sleep = sleep;
+    this.#stopped = stopped;
+    this.#say = say;
+  }
+
+  /** Ends every open action: from the kernel's state, or by running its plan on. */
+  async settleAll(): Promise<void> {
+    for (const open of this.#ports.book.ledger.openActions()) this.#say(await this.#settleOne(open));
+  }
+
+  /** Looks at stuck actions until stopped; each one that ends after all is reported once. */
+  watchStuck(inLane: (job: () => Promise<void>) => void): void {
+    void (async () => {
+      while (!this.#stopped.aborted) {
+        await this.#sleep(STUCK_POLL_MS, this.#stopped);
+        if (this.#ports.book.ledger.stuckActions().length > 0) inLane(() => this.#lookAtStuck());
+      }
+    })().catch(() => undefined);
+  }
+
+  async #settleOne(open: OpenAction): Promise<ActionResult> {
+    const { host, book, log } = this.#ports;
+    const { request, digest, verdict, bootId, startedAtMs, taintBefore } = open.intent;
+    const sameBoot = bootId !== '' && bootId === (await host.bootId());
+    if (sameBoot) await this.#outliveSurvivor(request.kmod);
+    const settlement = settle(open, {
+      mayAct: !book.damaged,
+      sameBoot,
+      state: await host.stateOf(request.kmod),
+      parametersHold: await host.hasParameters(request.kmod, request.parameters),
+    });
+    log.warn({ actionId: request.actionId, kmod: request.kmod, settlement }, 'an action was open when the agent started');
+    const run = new ActionRun(request, digest, this.#ports);
+    const begun = { startedAtMs, taintBefore };
+    return settlement.kind === 'end'
+      ? run.endWith(settlement.ending, verdict, begun)
+      : run.finishFrom(settlement.fromStep, verdict, begun);
+  }
+
+  async #outliveSurvivor(kmod: string): Promise<void> {
+    const { host, clock } = this.#ports;
+    const until = clock.nowMs() + SURVIVOR_MS;
+    while (clock.nowMs() < until && (await host.stepStillRuns(kmod))) await this.#sleep(SURVIVOR_POLL_MS, this.#stopped);
+  }
+
+  async #lookAtStuck(): Promise<void> {
+    const { host, book } = this.#ports;
+    const bootId = await host.bootId();
+    for (const intent of book.ledger.stuckActions()) {
+      const end = lateEnd(intent, intent.bootId === bootId, await host.stateOf(intent.request.kmod));
+      if (end === undefined) continue;
+      const run = new ActionRun(intent.request, intent.digest, this.#ports);
+      this.#say(await run.endWith({ ...end, code: '' }, intent.verdict, intent));
+    }
+  }
+}
+
+/** How a stuck action ended after all; undefined while it has not. Pure. */
+export function lateEnd(intent: IntentRecord, sameBoot: boolean, state: KernelState): { outcome: Outcome; message: string } | undefined {
+  const { kmod } = intent.request;
+  if (!sameBoot) {
+    return { outcome: Outcome.OUTCOME_INTERRUPTED, message: `${kmod} was stuck until the host rebooted` };
+  }
+  if (state === 'unloading' || state === 'loading' || state === 'unknown') return undefined;
+  const wantsAbsent = intent.verdict.plan.every((step) => step.kind === 'rmmod');
+  if (wantsAbsent && state === 'absent') return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is unloaded: its exit routine returned late` };
+  if (!wantsAbsent && state === 'live') return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is loaded: its init routine returned late` };
+  return { outcome: Outcome.OUTCOME_FAILED, message: `${kmod} is ${state === 'live' ? 'loaded' : 'not loaded'}: a routine returned late` };
+}
