@@ -3,15 +3,19 @@ import { FindingLayer } from '../gen/modfleet/types/v1/action.ts';
 /**
  * Every finding, in the order in which findings decide: of all findings that refuse, the first in this list is the verdict's `decided_by`.
  *
- * First what makes the question pointless (no support, already so), then what the kernel would say, in the order in which it says it
- * (kernel/module/main.c; tried on 86 kmods of two kernels), then what we say. docs/outcomes.md explains each.
+ * First who may ask at all and what makes the question pointless; then what no kernel answer may outrank (a kernel that died, and what the
+ * host stands on: "it carries the root file system" says more than the reference count that follows from it); then what the kernel would say,
+ * in the order in which it says it (kernel/module/main.c; tried on 86 kmods of two kernels); then the rest of what we say. docs/outcomes.md
+ * explains each.
  */
 export const FINDINGS = [
   { code: 'unsupported', layer: FindingLayer.FINDING_LAYER_POLICY },
+  { code: 'denied_by_host_policy', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'no_module_support', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'already', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'kernel_died', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'modules_disabled', layer: FindingLayer.FINDING_LAYER_KERNEL },
+  { code: 'protected', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'builtin', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'not_found', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'release_files_missing', layer: FindingLayer.FINDING_LAYER_KERNEL },
@@ -23,8 +27,6 @@ export const FINDINGS = [
   { code: 'parameters_differ', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'signature_required', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'lockdown', layer: FindingLayer.FINDING_LAYER_KERNEL },
-  { code: 'denied_by_host_policy', layer: FindingLayer.FINDING_LAYER_POLICY },
-  { code: 'protected', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'blocked', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'custom_command', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'needs_confirm_window', layer: FindingLayer.FINDING_LAYER_POLICY },
@@ -73,6 +75,8 @@ export const REASON_CODES = [
   'interrupted',
   /** A step did not return in its time. */
   'stuck',
+  /** The host is quarantined: it reports, and does not act. */
+  'quarantined',
 ] as const;
 
 /** One of the codes above. */
