@@ -6,7 +6,7 @@ import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import { accessHook } from './http/access.hook.ts';
-import { createFastifyAdapter } from './http/fastify-app.ts';
+import { createFastifyAdapter, type HttpIdentity } from './http/fastify-app.ts';
 import { requestLogHook } from './http/request-log.hook.ts';
 import { createLogger, NestPinoLogger } from './logging/logger.ts';
 import { Metrics } from './metrics/metrics.service.ts';
@@ -20,9 +20,9 @@ import { openApiDocument } from './openapi/openapi-document.ts';
  */
 export async function createApp(
   config: ServerConfig,
-  options: { readonly preview?: boolean } = {},
+  options: { readonly preview?: boolean; readonly identity?: HttpIdentity | null } = {},
 ): Promise<NestFastifyApplication> {
-  const adapter = createFastifyAdapter(config);
+  const adapter = createFastifyAdapter(config, options.identity ?? null);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(config), adapter, {
     bodyParser: false,
     abortOnError: false,

@@ -9,7 +9,8 @@ import { withoutSecrets } from './logging/logger.ts';
 const USAGE = `modfleet-server [serve]      run the server (settings: docs/operations.md)
 modfleet-server migrate      bring the database to this version
 ${TOKEN_USAGE}
-modfleet-server openapi      print the OpenAPI document of the API`;
+modfleet-server openapi      print the OpenAPI document of the API
+modfleet-server health       ask the running server whether it is ready`;
 
 /** @returns the exit code; undefined while the server runs. */
 async function main(args: readonly string[]): Promise<number | undefined> {
@@ -35,6 +36,12 @@ async function main(args: readonly string[]): Promise<number | undefined> {
       const anyDatabase = { DATABASE_URL: 'postgresql://127.0.0.1/none' };
       print(await openapi(readServerConfig(anyDatabase)));
       return 0;
+    }
+    case 'health': {
+      const { health } = await import('./commands/health.ts');
+      const { ready, line } = await health(readServerConfig());
+      print(line);
+      return ready ? 0 : 1;
     }
     case 'help':
     case '--help':

@@ -42,7 +42,7 @@ async function inspect(service: string, format: string): Promise<string> {
 async function cli(...args: string[]): Promise<CommandEnd> {
   const caFile = join(folder, 'ca.pem');
   const token = (await must(compose('exec', '-T', 'server', 'cat', '/var/lib/modfleet/admin-token'))).trim();
-  writeFileSync(caFile, await must(compose('exec', '-T', 'server', 'cat', '/var/lib/modfleet/ca/ca.pem')));
+  writeFileSync(caFile, await must(compose('exec', '-T', 'server', 'cat', '/var/lib/modfleet/ca/ca.crt')));
   return runCommand(process.execPath, [join(repository, 'services/cli/bin/modfleet.js'), ...args], {
     env: {
       ...process.env,

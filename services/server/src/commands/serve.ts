@@ -9,6 +9,7 @@ import { createApp } from '../app.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { migrate } from '../database/migrate.ts';
+import { httpIdentity } from '../http/http-identity.ts';
 
 /** Streams are told to move and answers under way end within this; then the process goes all the same. */
 const STOP_LIMIT_MS = 10_000;
@@ -17,7 +18,7 @@ const STOP_LIMIT_MS = 10_000;
 export async function serve(config: ServerConfig): Promise<void> {
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   const migrations = await migrate(config.databaseDirectUrl);
-  const app = await createApp(config);
+  const app = await createApp(config, { identity: await httpIdentity(config) });
   const logger = new Logger('server');
   if (migrations.length > 0) logger.log({ message: 'migrated', migrations });
   stopOnSignals(app, logger);

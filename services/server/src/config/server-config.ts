@@ -62,6 +62,10 @@ const environmentSchema = z.object({
   MODFLEET_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Ten connections a replica: Postgres's usual hundred then serves eight replicas and the operators. */
   MODFLEET_DB_POOL_SIZE: wholeNumber(2, 200, 10),
+  /** `own-ca`: the API speaks TLS with a certificate of modfleet's own CA, made at start. */
+  MODFLEET_HTTP_TLS: z
+    .literal('own-ca', { error: 'has one value, own-ca; for a certificate of yours set MODFLEET_HTTP_TLS_CERT_FILE' })
+    .optional(),
   MODFLEET_HTTP_TLS_CERT_FILE: z.string().optional(),
   MODFLEET_HTTP_TLS_KEY_FILE: z.string().optional(),
   /** Address or CIDR of a proxy that speaks TLS for this server. */
@@ -88,7 +92,7 @@ export interface ServerConfig {
   readonly serverNames: readonly string[];
   readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
   readonly dbPoolSize: number;
-  readonly httpTls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly httpTls: HttpTls | null;
   readonly trustedProxy: string | null;
   readonly eventRetentionDays: number;
   readonly retireAfterDays: number;
@@ -97,6 +101,10 @@ export interface ServerConfig {
   readonly facetIntervalMs: number;
   readonly hostCertDays: number;
 }
+
+/** Where the API's certificate comes from. */
+export type HttpTls =
+  { readonly kind: 'files'; readonly certFile: string; readonly keyFile: string } | { readonly kind: 'own-ca' };
 
 /** Where to listen. Port 0: any free one. */
 export interface ListenAddress {
@@ -131,16 +139,18 @@ export function readServerConfig(environment: Environment = process.env): Server
   }
   const certFile = values.MODFLEET_HTTP_TLS_CERT_FILE;
   const keyFile = values.MODFLEET_HTTP_TLS_KEY_FILE;
+  const ownCa = values.MODFLEET_HTTP_TLS === 'own-ca';
   if ((certFile === undefined) !== (keyFile === undefined)) {
     problems.push('MODFLEET_HTTP_TLS_CERT_FILE and MODFLEET_HTTP_TLS_KEY_FILE belong together: set both or neither');
   }
   if (
     !isLoopback(values.MODFLEET_HTTP_LISTEN.host) &&
     certFile === undefined &&
+    !ownCa &&
     values.MODFLEET_TRUSTED_PROXY === undefined
   ) {
     problems.push(
-      `MODFLEET_HTTP_LISTEN is off loopback (${values.MODFLEET_HTTP_LISTEN.host}) without TLS: set MODFLEET_HTTP_TLS_CERT_FILE and ` +
+      `MODFLEET_HTTP_LISTEN is off loopback (${values.MODFLEET_HTTP_LISTEN.host}) without TLS: set MODFLEET_HTTP_TLS=own-ca, or MODFLEET_HTTP_TLS_CERT_FILE and ` +
         'MODFLEET_HTTP_TLS_KEY_FILE, or MODFLEET_TRUSTED_PROXY when a proxy speaks TLS for it',
     );
   }
@@ -155,7 +165,12 @@ export function readServerConfig(environment: Environment = process.env): Server
     serverNames: values.MODFLEET_SERVER_NAMES,
     logLevel: values.MODFLEET_LOG_LEVEL,
     dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
-    httpTls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : null,
+    httpTls:
+      certFile !== undefined && keyFile !== undefined
+        ? { kind: 'files', certFile, keyFile }
+        : ownCa
+          ? { kind: 'own-ca' }
+          : null,
     trustedProxy: values.MODFLEET_TRUSTED_PROXY ?? null,
     eventRetentionDays: values.MODFLEET_EVENT_RETENTION_DAYS,
     retireAfterDays: values.MODFLEET_RETIRE_AFTER_DAYS,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { Logger } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -13,10 +12,16 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Longest name in a path that still gets its own error instead of "not found". */
 const MAX_PARAM_LENGTH = 1_024;
 
-type HttpConfig = Pick<ServerConfig, 'httpTls' | 'trustedProxy'>;
+/** Key and chain (PEM) of the API's listener; null for plain HTTP. */
+export interface HttpIdentity {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+type HttpConfig = Pick<ServerConfig, 'trustedProxy'>;
 
 /** Fastify with our limits: JSON only, bounded bodies, an id for each request, problem documents even for what never reaches a route. */
-export function createFastifyAdapter(config: HttpConfig): FastifyAdapter {
+export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity | null): FastifyAdapter {
   const logger = new Logger('http');
   const adapter = new FastifyAdapter({
     logger: false,
@@ -28,15 +33,7 @@ export function createFastifyAdapter(config: HttpConfig): FastifyAdapter {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       sendProblem(error, request, reply, logger),
-    ...(config.httpTls === null
-      ? {}
-      : {
-          https: {
-            cert: readFileSync(config.httpTls.certFile),
-            key: readFileSync(config.httpTls.keyFile),
-            minVersion: 'TLSv1.2',
-          },
-        }),
+    ...(identity === null ? {} : { https: { ...identity, minVersion: 'TLSv1.2' } }),
   });
   const fastify = adapter.getInstance();
   fastify.decorateRequest('caller', null);
