@@ -1,5 +1,6 @@
 import {
   FindingLayer,
+  Outcome,
   outcomeWord,
   requestDigest,
   verbFromWord,
@@ -74,8 +75,10 @@ export function toHostMessage(result: ActionResult): string {
   return text(result.message);
 }
 
-export function sameRequest(action: StoredAction, digest: Uint8Array): boolean {
-  return Buffer.from(action.requestDigest).equals(digest);
+/** Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest. */
+export function isAbout(report: ActionResult, action: StoredAction): boolean {
+  if (report.requestDigest.length === 0) return report.outcome === Outcome.OUTCOME_CANCELLED;
+  return Buffer.from(action.requestDigest).equals(report.requestDigest);
 }
 
 function planStep(step: PlanStep): StoredVerdict['plan'][number] {

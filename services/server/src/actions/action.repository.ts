@@ -42,7 +42,9 @@ export class ActionRepository {
     this.#database = database;
   }
 
+  /** Undefined for what is no id, too. */
   async find(id: string, sql: Sql = this.#database): Promise<StoredAction | undefined> {
+    if (!isActionId(id)) return undefined;
     const row = await selectAction(sql, id);
     return row === undefined ? undefined : fromRow(row);
   }
@@ -67,7 +69,7 @@ export class ActionRepository {
 
   /** The same inside a transaction of the caller. Effects other than writes are the caller's, after the commit. */
   async applyIn(sql: Sql, id: string, event: ActionEvent, said: Said = {}, hostId?: string): Promise<Applied | undefined> {
-    if (!(await lockAction(sql, id))) return undefined;
+    if (!isActionId(id) || !(await lockAction(sql, id))) return undefined;
     const before = await this.find(id, sql);
     if (before === undefined || (hostId !== undefined && before.hostId !== hostId)) return undefined;
     const now = await selectNow(sql);
@@ -103,6 +105,11 @@ export class ActionRepository {
   async keepUnknown(id: string, hostId: string, why: string, raw: unknown): Promise<void> {
     await insertUnknownResult(this.#database, id, hostId, { why, result: raw });
   }
+}
+
+/** Ids are UUIDs in lower case; Postgres refuses other text instead of finding nothing. */
+export function isActionId(text: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
 
 function columnsOf(id: string, next: ActionSnapshot) {

@@ -32,34 +32,38 @@ export async function claimNext(sql: Sql, hostId: string, replicaId: string): Pr
   return rows[0]?.id;
 }
 
-/** An action that the host was sent and that is not closed for good, with what to do about it after a reconnect. */
-export interface OpenAction {
+/** An action that a host which has just connected is told of, one way or another. */
+export interface PendingAction {
   readonly id: string;
+  /** Never sent. */
+  readonly queued: boolean;
   readonly cancel_requested: boolean;
   readonly past_expiry: boolean;
-}
-
-/**
- * What a host that has just connected is asked again: everything sent and not ended, and what was called unconfirmed while the host still
- * remembers it (`askAgainMs` after the expiry). Nothing while a freeze holds: the host may not have got it the first time.
- */
-export async function selectToAskAgain(sql: Sql, hostId: string, askAgainMs: number): Promise<OpenAction[]> {
-  return sql.query<OpenAction>(
-    `SELECT a.id, a.cancel_requested_at IS NOT NULL AS cancel_requested, a.expires_at <= clock_timestamp() AS past_expiry
-       FROM action a
-       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
-      WHERE a.host_id = $1
-        AND (a.state IN ${IN_FLIGHT}
-             OR (a.state = 'ended' AND a.outcome = $3 AND a.resolved_outcome IS NULL
-                 AND a.expires_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)))
-        AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
-      ORDER BY a.created_at, a.id`,
-    [hostId, askAgainMs, UNCONFIRMED],
-  );
+  readonly frozen: boolean;
 }
 
 /** OUTCOME_UNCONFIRMED of the contract. */
 const UNCONFIRMED = 9;
+
+/**
+ * What has to be said to a host that has just connected: what waits, what was sent and did not end, and what was called unconfirmed while the
+ * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired or quarantined.
+ */
+export async function selectPending(sql: Sql, hostId: string, askAgainMs: number): Promise<PendingAction[]> {
+  return sql.query<PendingAction>(
+    `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS cancel_requested,
+            a.expires_at <= clock_timestamp() AS past_expiry, f.frozen
+       FROM action a
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN fleet_freeze f ON f.id = 1
+      WHERE a.host_id = $1
+        AND (a.state <> 'ended'
+             OR (a.outcome = ${UNCONFIRMED} AND a.resolved_outcome IS NULL
+                 AND a.expires_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)))
+      ORDER BY a.created_at, a.id`,
+    [hostId, askAgainMs],
+  );
+}
 
 /** Hosts of this replica that have something to be sent: what a lost wake-up would leave lying. Partial index action_open_idx. */
 export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<string[]> {
@@ -67,7 +71,9 @@ export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<
     `SELECT DISTINCT a.host_id
        FROM action a
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $1 AND s.disconnected_at IS NULL
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
       WHERE a.state = 'queued' AND a.expires_at > clock_timestamp()
+        AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
         AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = a.host_id AND o.state IN ${IN_FLIGHT})`,
     [replicaId],
   );

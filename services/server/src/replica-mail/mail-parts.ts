@@ -1,14 +1,16 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { BUS_PAYLOAD_MAX_BYTES } from '../bus/bus.ts';
 
 /*
- * A bus message is short (NOTIFY takes 8,000 bytes), a mail is not: it travels compressed, in parts of text.
+ * A bus message is short, a mail is not: it travels compressed, in parts of text.
  *
  * INVARIANTS
  * - A mail arrives whole or not at all. Parts whose mail never completes are forgotten: the oldest first, and a bounded number is kept.
  */
 
-/** NOTIFY refuses payloads of 8,000 bytes and more; this leaves room for the header and for a driver with an envelope of its own. */
-export const PART_CHARACTERS = 7000;
+/** What the header of a part takes at most. */
+const HEADER_CHARACTERS = 100;
+export const PART_CHARACTERS = BUS_PAYLOAD_MAX_BYTES - HEADER_CHARACTERS;
 /** Mails that may be incomplete at a time. */
 const INCOMPLETE_LIMIT = 256;
 /** Parts of the largest mail: 10,000 hosts asked for 100 kmods are about 40. */

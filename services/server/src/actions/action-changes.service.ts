@@ -1,0 +1,87 @@
+import { EventEmitter, once } from 'node:events';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Bus } from '../bus/bus.ts';
+import type { StoredAction } from './action.model.ts';
+import { ActionRepository } from './action.repository.ts';
+
+/** Every change of an action, as its id; whoever watches reads the row. */
+export const ACTIONS_CHANNEL = 'actions';
+
+/** A watcher looks at the row this often even when nobody calls: a lost wake-up costs a second, not the answer. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Tells watchers in every replica that an action changed. */
+@Injectable()
+export class ActionChanges implements OnModuleInit {
+  readonly #bus: Bus;
+  readonly #actions: ActionRepository;
+  readonly #logger = new Logger('actions');
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
+
+  constructor(@Inject(Bus) bus: Bus, @Inject(ActionRepository) actions: ActionRepository) {
+    this.#bus = bus;
+    this.#actions = actions;
+  }
+
+  onModuleInit(): void {
+    this.#bus.subscribe(ACTIONS_CHANNEL, (id) => this.#emitter.emit(eventOf(id)));
+  }
+
+  /** After the commit. Never fails: watchers look again by themselves. */
+  announce(id: string): void {
+    this.#emitter.emit(eventOf(id));
+    this.#bus.publish(ACTIONS_CHANNEL, id).catch((error: unknown) => {
+      this.#logger.debug({ message: 'other replicas were not told of a change', actionId: id, err: error });
+    });
+  }
+
+  /**
+   * The action now, and again at each version after it, until `signal` aborts. Ends when there is no such action.
+   *
+   * @throws DatabaseUnavailableError when Postgres is away at the first look; later ones are repeated.
+   */
+  async *watch(id: string, signal: AbortSignal): AsyncGenerator<StoredAction> {
+    let seen = 0;
+    while (!signal.aborted) {
+      const changed = this.#nextChange(id, signal);
+      const action = await this.#look(id, seen === 0);
+      if (action === undefined) {
+        if (seen === 0) return;
+      } else if (action.version > seen) {
+        seen = action.version;
+        yield action;
+      }
+      await changed;
+    }
+  }
+
+  /** The action once `reached` holds, or as it is after `timeoutMs`. */
+  async waitFor(id: string, reached: (action: StoredAction) => boolean, timeoutMs: number): Promise<StoredAction | undefined> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    let last: StoredAction | undefined;
+    for await (const action of this.watch(id, signal)) {
+      last = action;
+      if (reached(action)) return action;
+    }
+    return last;
+  }
+
+  async #look(id: string, first: boolean): Promise<StoredAction | undefined> {
+    try {
+      return await this.#actions.find(id);
+    } catch (error) {
+      if (first) throw error;
+      return undefined;
+    }
+  }
+
+  /** Resolves at the next announcement, after {@link LOOK_AGAIN_MS}, or when the watch ends; listens from the call on, so nothing slips by. */
+  async #nextChange(id: string, signal: AbortSignal): Promise<void> {
+    const ended = AbortSignal.any([signal, AbortSignal.timeout(LOOK_AGAIN_MS)]);
+    await once(this.#emitter, eventOf(id), { signal: ended }).catch(() => undefined);
+  }
+}
+
+function eventOf(id: string): string {
+  return `action:${id}`;
+}

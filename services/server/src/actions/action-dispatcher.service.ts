@@ -1,0 +1,129 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
+import { ActionChanges } from './action-changes.service.ts';
+import { toRequest } from './action.mapper.ts';
+import type { StoredAction } from './action.model.ts';
+import { ActionRepository } from './action.repository.ts';
+import { ASK_AGAIN_MS } from './action.states.ts';
+import { claimNext, lockHostDispatch, selectHolder, selectHostsWithWork, selectPending, type PendingAction } from './dispatch.queries.ts';
+import { HostWork } from './host-work.ts';
+
+/*
+ * INVARIANTS
+ * - An action is marked dispatched, under every guard, before its first byte is written; it goes back to the queue only when nothing was.
+ * - Only the replica that holds the host's session sends to it.
+ * - The same id is always sent with the same digest: the request is built from the row alone.
+ * - An action whose cancel was asked for is not sent again before its expiry, only its cancel is: nothing starts by being asked to stop.
+ * - While a freeze holds nothing is sent again either: the host may not have got it the first time.
+ */
+
+/** Sends actions to the hosts of this replica. Wake-ups may be lost: the sweep finds what they leave. */
+@Injectable()
+export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
+  readonly #logger = new Logger('actions');
+  readonly #work = new HostWork((hostId, fromStart) => this.#round(hostId, fromStart));
+  /** Hosts that have not been told again what they were sent before: a freeze held, or Postgres was away. */
+  readonly #owed = new Set<string>();
+  readonly #database: DatabaseService;
+  readonly #actions: ActionRepository;
+  readonly #changes: ActionChanges;
+  readonly #gateway: AgentGateway;
+  readonly #mail: ReplicaMail;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(ActionRepository) actions: ActionRepository,
+    @Inject(ActionChanges) changes: ActionChanges,
+    @Inject(AgentGateway) gateway: AgentGateway,
+    @Inject(ReplicaMail) mail: ReplicaMail,
+  ) {
+    this.#database = database;
+    this.#actions = actions;
+    this.#changes = changes;
+    this.#gateway = gateway;
+    this.#mail = mail;
+  }
+
+  onModuleInit(): void {
+    this.#mail.on('drive_host', ({ hostId }) => this.#work.request(hostId, false));
+    this.#mail.on('cancel', ({ hostId, actionId }) => this.#sendCancel(hostId, actionId));
+    this.#gateway.register({
+      onConnected: ({ hostId }) => this.#work.request(hostId, true),
+      onDisconnected: ({ hostId }) => void (this.#gateway.isConnectedHere(hostId) || this.#owed.delete(hostId)),
+    });
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.#work.stop();
+  }
+
+  /** Something may have to be sent to the host, wherever it is connected. Never fails. */
+  async wake(hostId: string): Promise<void> {
+    if (this.#gateway.isConnectedHere(hostId)) return this.#work.request(hostId, false);
+    const holder = await selectHolder(this.#database, hostId).catch(() => undefined);
+    if (holder !== undefined && holder !== this.#mail.self) this.#mail.send(holder, { kind: 'drive_host', hostId });
+  }
+
+  /** Asks the host to take an action back, wherever it is connected; the answer comes as progress or result. */
+  async requestCancel(action: Pick<StoredAction, 'id' | 'hostId'>): Promise<void> {
+    const holder = this.#gateway.isConnectedHere(action.hostId) ? this.#mail.self : await selectHolder(this.#database, action.hostId);
+    if (holder !== undefined) this.#mail.send(holder, { kind: 'cancel', hostId: action.hostId, actionId: action.id });
+  }
+
+  /** Looks at everything that may have to be sent from here: after a thaw, after lost wake-ups, every few seconds. */
+  async driveAll(): Promise<void> {
+    for (const hostId of [...this.#owed]) this.#work.request(hostId, true);
+    for (const hostId of await selectHostsWithWork(this.#database, this.#mail.self)) this.#work.request(hostId, false);
+  }
+
+  async #round(hostId: string, fromStart: boolean): Promise<void> {
+    if (!this.#gateway.isConnectedHere(hostId)) return;
+    try {
+      if (fromStart) await this.#sayAgain(hostId);
+      else await this.#sendNext(hostId);
+    } catch (error) {
+      if (fromStart) this.#owed.add(hostId);
+      this.#logger.warn({ message: 'the actions of a host could not be sent now; the sweep tries again', hostId, err: error });
+    }
+  }
+
+  /** The host answers what it knows from its journal, runs what it never got, and says `expired` of what came too late. */
+  async #sayAgain(hostId: string): Promise<void> {
+    const pending = await selectPending(this.#database, hostId, ASK_AGAIN_MS);
+    if (pending.some((action) => action.frozen)) {
+      this.#owed.add(hostId);
+      return;
+    }
+    this.#owed.delete(hostId);
+    for (const action of pending) if (!action.queued && !(await this.#saySentAgain(hostId, action))) return;
+    if (pending.some((action) => action.queued)) await this.#sendNext(hostId);
+  }
+
+  /** False when the session is gone. */
+  async #saySentAgain(hostId: string, pending: PendingAction): Promise<boolean> {
+    if (pending.cancel_requested && !pending.past_expiry) return this.#sendCancel(hostId, pending.id);
+    const action = await this.#actions.find(pending.id);
+    return action === undefined || this.#send(action);
+  }
+
+  async #sendNext(hostId: string): Promise<void> {
+    const claimed = await this.#database.tx('READ COMMITTED', async (sql) => {
+      await lockHostDispatch(sql, hostId);
+      const id = await claimNext(sql, hostId, this.#mail.self);
+      return id === undefined ? undefined : this.#actions.applyIn(sql, id, { kind: 'dispatch' });
+    });
+    if (claimed === undefined) return;
+    if (!this.#send(claimed.after)) await this.#actions.apply(claimed.after.id, { kind: 'not_sent' });
+    this.#changes.announce(claimed.after.id);
+  }
+
+  #send(action: StoredAction): boolean {
+    return this.#gateway.send(action.hostId, { $case: 'actionRequest', value: toRequest(action) }) === 'sent';
+  }
+
+  #sendCancel(hostId: string, actionId: string): boolean {
+    return this.#gateway.send(hostId, { $case: 'actionCancel', value: { actionId } }) === 'sent';
+  }
+}

@@ -1,0 +1,156 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ActionPhase, ActionResult, type ActionProgress } from '@modfleet/proto';
+import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { isUnavailable } from '../database/database.errors.ts';
+import { ActionChanges } from './action-changes.service.ts';
+import { ActionDispatcher } from './action-dispatcher.service.ts';
+import type { ActionEvent } from './action.machine.ts';
+import { isAbout, text, toHostMessage, toReport, toStoredResult, toStoredVerdict } from './action.mapper.ts';
+import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
+
+/*
+ * INVARIANTS
+ * - A result is acknowledged only after it is committed: as the action's own, or kept apart.
+ * - A host speaks for its own actions only; what it says of another's is kept apart under its own name.
+ * - While Postgres is away results wait here, the newest of each id, in bounded number; beyond it the host is asked to come back later, and
+ *   says them again then.
+ */
+
+/** Results that wait for Postgres; each is a few KiB. */
+const WAITING_LIMIT = 2_000;
+const RETRY_MS = 500;
+/** A host whose result could not be kept comes back after this long. */
+const COME_BACK_MS = 10_000;
+
+/** Takes in what hosts say about actions. */
+@Injectable()
+export class ActionIntake implements OnModuleInit, OnModuleDestroy {
+  readonly #logger = new Logger('actions');
+  readonly #actions: ActionRepository;
+  readonly #changes: ActionChanges;
+  readonly #dispatcher: ActionDispatcher;
+  readonly #gateway: AgentGateway;
+  readonly #waiting = new Map<string, { readonly hostId: string; readonly result: ActionResult }>();
+  #retry: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(
+    @Inject(ActionRepository) actions: ActionRepository,
+    @Inject(ActionChanges) changes: ActionChanges,
+    @Inject(ActionDispatcher) dispatcher: ActionDispatcher,
+    @Inject(AgentGateway) gateway: AgentGateway,
+  ) {
+    this.#actions = actions;
+    this.#changes = changes;
+    this.#dispatcher = dispatcher;
+    this.#gateway = gateway;
+  }
+
+  onModuleInit(): void {
+    this.#gateway.register({
+      onActionProgress: ({ hostId }, progress) => this.progress(hostId, progress),
+      onActionResult: ({ hostId }, result) => this.result(hostId, result),
+    });
+  }
+
+  onModuleDestroy(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+  }
+
+  /** Progress that Postgres could not take is lost; the result says as much. */
+  async progress(hostId: string, progress: ActionProgress): Promise<void> {
+    const event = eventOf(progress.phase);
+    if (event === undefined || !isActionId(progress.actionId)) return;
+    const said: Said = progress.verdict === undefined ? {} : { verdict: toStoredVerdict(progress.verdict) };
+    try {
+      this.#announced(await this.#actions.apply(progress.actionId, event, said, hostId));
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+    }
+  }
+
+  async result(hostId: string, result: ActionResult): Promise<void> {
+    if (!isActionId(result.actionId)) {
+      // No id of ours looks so: there is no row to keep it under, and the log is what is left.
+      this.#logger.error({ message: 'a host reports an action under an id that cannot be one', hostId, result: ActionResult.toJSON(result) });
+      return this.#acknowledge(hostId, result.actionId);
+    }
+    try {
+      await this.#store(hostId, result);
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      this.#keepForLater(hostId, result);
+    }
+  }
+
+  async #store(hostId: string, result: ActionResult): Promise<void> {
+    const { actionId } = result;
+    const raw = ActionResult.toJSON(result);
+    const known = await this.#actions.find(actionId);
+    if (known === undefined || known.hostId !== hostId) {
+      await this.#actions.keepUnknown(actionId, hostId, known === undefined ? 'no such action' : 'an action of another host', raw);
+      this.#logger.warn({ message: 'a host reports an action that is none of its own here; the report is kept', hostId, actionId });
+    } else if (!isAbout(result, known)) {
+      await this.#actions.keepUnknown(actionId, hostId, 'the report is about another request under the same id', raw);
+      this.#logger.error({ message: 'a host reports another request under an id of ours; the report is kept', hostId, actionId });
+    } else {
+      const said: Said = {
+        result: toStoredResult(result),
+        hostMessage: toHostMessage(result),
+        raw,
+        ...(result.verdict === undefined ? {} : { verdict: toStoredVerdict(result.verdict) }),
+      };
+      this.#announced(await this.#actions.apply(actionId, { kind: 'result', ...toReport(result) }, said, hostId));
+    }
+    this.#acknowledge(hostId, actionId);
+  }
+
+  #announced(applied: Applied | undefined): void {
+    if (applied === undefined || applied.after.version === applied.before.version) return;
+    this.#changes.announce(applied.after.id);
+    if (applied.effects.some((effect) => effect.kind === 'advance_queue')) void this.#dispatcher.wake(applied.after.hostId);
+  }
+
+  #acknowledge(hostId: string, actionId: string): void {
+    // A host that is gone says it again at its next Hello and is acknowledged then.
+    this.#gateway.send(hostId, { $case: 'resultAck', value: { actionIds: [actionId] } });
+  }
+
+  #keepForLater(hostId: string, result: ActionResult): void {
+    const key = `${hostId} ${text(result.actionId)}`;
+    if (this.#waiting.size >= WAITING_LIMIT && !this.#waiting.has(key)) {
+      this.#gateway.send(hostId, { $case: 'reconnect', value: { afterMs: COME_BACK_MS, reason: 'overload' } });
+      return;
+    }
+    this.#waiting.set(key, { hostId, result });
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#stopped || this.#retry !== undefined) return;
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      void this.#retryAll();
+    }, RETRY_MS);
+  }
+
+  async #retryAll(): Promise<void> {
+    for (const [key, { hostId, result }] of this.#waiting) {
+      if (this.#stopped) return;
+      try {
+        await this.#store(hostId, result);
+      } catch (error) {
+        if (isUnavailable(error)) return this.#retryLater();
+        this.#logger.error({ message: 'a result could not be stored; the host says it again at its next connection', hostId, err: error });
+      }
+      if (this.#waiting.get(key)?.result === result) this.#waiting.delete(key);
+    }
+  }
+}
+
+function eventOf(phase: ActionPhase): ActionEvent | undefined {
+  if (phase === ActionPhase.ACTION_PHASE_RECEIVED) return { kind: 'received' };
+  if (phase === ActionPhase.ACTION_PHASE_STARTED) return { kind: 'started' };
+  return phase === ActionPhase.ACTION_PHASE_CANCEL_REFUSED ? { kind: 'cancel_refused' } : undefined;
+}

@@ -1,0 +1,51 @@
+/** What is to be done for a host: send what waits, and perhaps first say again what was sent before. */
+interface Pending {
+  wanted: boolean;
+  fromStart: boolean;
+}
+
+/**
+ * One loop a host: calls that come while it runs lead to one more round, not to more loops.
+ */
+export class HostWork {
+  readonly #hosts = new Map<string, Pending>();
+  readonly #loops = new Set<Promise<void>>();
+  readonly #work: (hostId: string, fromStart: boolean) => Promise<void>;
+  #stopped = false;
+
+  /** @param work one round; must not throw. */
+  constructor(work: (hostId: string, fromStart: boolean) => Promise<void>) {
+    this.#work = work;
+  }
+
+  request(hostId: string, fromStart: boolean): void {
+    if (this.#stopped) return;
+    const running = this.#hosts.get(hostId);
+    if (running !== undefined) {
+      running.wanted = true;
+      running.fromStart ||= fromStart;
+      return;
+    }
+    const pending: Pending = { wanted: true, fromStart };
+    this.#hosts.set(hostId, pending);
+    const loop = this.#loop(hostId, pending);
+    this.#loops.add(loop);
+    void loop.finally(() => this.#loops.delete(loop));
+  }
+
+  /** Begins nothing more, and resolves when what is under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#loops);
+  }
+
+  async #loop(hostId: string, pending: Pending): Promise<void> {
+    while (pending.wanted && !this.#stopped) {
+      const { fromStart } = pending;
+      pending.wanted = false;
+      pending.fromStart = false;
+      await this.#work(hostId, fromStart);
+    }
+    this.#hosts.delete(hostId);
+  }
+}

@@ -1,0 +1,117 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Query, QueryAnswer } from '@modfleet/proto';
+import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { AppError } from '../errors/app-error.ts';
+import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
+import type { MessageOf } from '../replica-mail/replica-mail.messages.ts';
+import { LiveQuery, type HostAnswer } from './live-query.ts';
+import { kmodAnswers, toKmodAnswer } from './query-answer.mapper.ts';
+import type { HeldHost } from './query-targets.queries.ts';
+
+/** Questions that are out at a time in this process; each holds its answers until they are sent. */
+const QUERY_LIMIT = 200;
+/** How long a question of another replica is remembered after its time limit. */
+const FORGET_MS = 1_000;
+
+export interface Question {
+  readonly queryId: string;
+  readonly kmods: readonly string[];
+  readonly hosts: readonly HeldHost[];
+  readonly timeoutMs: number;
+}
+
+/**
+ * Asks hosts now. Nothing is stored: a question lives in the process that was asked, its answers come through the sessions of this replica and
+ * by mail from the others.
+ */
+@Injectable()
+export class QueriesService implements OnModuleInit {
+  readonly #gateway: AgentGateway;
+  readonly #mail: ReplicaMail;
+  /** Questions asked here. */
+  readonly #own = new Map<string, LiveQuery>();
+  /** Questions that hosts of this replica were asked: who wants the answers. */
+  readonly #askers = new Map<string, { readonly asker: string; readonly hostIds: Set<string> }>();
+
+  constructor(@Inject(AgentGateway) gateway: AgentGateway, @Inject(ReplicaMail) mail: ReplicaMail) {
+    this.#gateway = gateway;
+    this.#mail = mail;
+  }
+
+  onModuleInit(): void {
+    this.#gateway.register({ onQueryAnswer: ({ hostId }, answer) => this.#fromHost(hostId, answer) });
+    this.#mail.on('ask', (message) => this.#askHere(message));
+    this.#mail.on('answer', (message) => this.#fromReplica(message));
+    this.#mail.on('not_here', ({ queryId, hostIds }) => this.#lost(queryId, hostIds));
+  }
+
+  /**
+   * Sends the question out. The caller reads `answers()` and then `end()`; `signal` ends it early.
+   *
+   * @throws AppError overloaded.
+   */
+  ask(question: Question, signal: AbortSignal): LiveQuery {
+    if (this.#own.size >= QUERY_LIMIT) {
+      throw new AppError('overloaded', 'Too many questions to hosts are under way. Try again in a moment.', { retryAfterSeconds: 2 });
+    }
+    const { queryId, timeoutMs } = question;
+    const live = new LiveQuery(question.hosts, performance);
+    this.#own.set(queryId, live);
+    const timer = setTimeout(() => live.finish(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const stop = (): void => {
+      clearTimeout(timer);
+      live.finish('nobody waits for the answer any more');
+      this.#own.delete(queryId);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    for (const host of question.hosts) if (host.replica_id === null) live.noAnswer(host.id, 'silent', silence(host));
+    for (const [replicaId, hostIds] of byReplica(question.hosts)) {
+      this.#mail.send(replicaId, { kind: 'ask', queryId, asker: this.#mail.self, kmods: [...question.kmods], hostIds, timeoutMs });
+    }
+    return live;
+  }
+
+  #askHere({ queryId, asker, kmods, hostIds, timeoutMs }: MessageOf<'ask'>): void {
+    const query: Query = { queryId, kmods, timeoutMs };
+    this.#askers.set(queryId, { asker, hostIds: new Set(hostIds) });
+    setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
+    const gone = hostIds.filter((hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here');
+    if (gone.length > 0) this.#mail.send(asker, { kind: 'not_here', queryId, hostIds: gone });
+  }
+
+  #fromHost(hostId: string, answer: QueryAnswer): void {
+    const asked = this.#askers.get(answer.queryId);
+    if (asked === undefined || !asked.hostIds.delete(hostId)) return;
+    const kmods = answer.kmods.map(toKmodAnswer);
+    this.#mail.send(asked.asker, { kind: 'answer', queryId: answer.queryId, hostId, kmods, error: answer.error });
+  }
+
+  #fromReplica({ queryId, hostId, kmods, error }: MessageOf<'answer'>): void {
+    const live = this.#own.get(queryId);
+    if (error !== '') return live?.noAnswer(hostId, 'error', error);
+    const parsed = kmodAnswers.safeParse(kmods);
+    if (parsed.success) live?.answer(hostId, parsed.data satisfies HostAnswer['kmods']);
+    else live?.noAnswer(hostId, 'error', 'the answer was not understood; do all servers run the same version?');
+  }
+
+  #lost(queryId: string, hostIds: readonly string[]): void {
+    const live = this.#own.get(queryId);
+    for (const hostId of hostIds) live?.noAnswer(hostId, 'silent', 'its connection ended just now');
+  }
+}
+
+function byReplica(hosts: readonly HeldHost[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { id, replica_id: replicaId } of hosts) {
+    if (replicaId === null) continue;
+    const group = groups.get(replicaId);
+    if (group === undefined) groups.set(replicaId, [id]);
+    else group.push(id);
+  }
+  return groups;
+}
+
+function silence(host: HeldHost): string {
+  return host.last_seen_at === null ? 'never connected' : `not connected; last seen ${host.last_seen_at.toISOString()}`;
+}
