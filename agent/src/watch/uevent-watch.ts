@@ -9,6 +9,8 @@ export interface UeventListener {
   onEvent(event: KmodUevent): void;
   /** The watch broke off after it had worked: events may be lost until the next `onReady`. */
   onLost(why: string): void;
+  /** udevadm ended, whether it had worked or not; it is started again. */
+  onEnded?(why: string): void;
   /** The watch works: what happens from now on is told. */
   onReady(): void;
 }
@@ -73,6 +75,7 @@ export class UeventWatch {
     this.#timer = setTimeout(() => this.start(), this.#waitMs);
     this.#timer.unref();
     this.#waitMs = Math.min(this.#waitMs * 2, RESTART_MS.longest);
+    this.#listener.onEnded?.(why);
     if (worked) this.#listener.onLost(why);
   }
 }

@@ -1,0 +1,30 @@
+import type { Exec, ProgramName } from '../exec/exec.ts';
+import type { Capabilities } from '../host/capabilities.ts';
+import type { HostReport } from './host-report.ts';
+
+/** Without these no kmod is loaded or unloaded. */
+const NEEDED: readonly ProgramName[] = ['modprobe', 'rmmod'];
+
+/** What the decision rests on. */
+export interface ActingFacts {
+  readonly report: Pick<HostReport, 'loaded' | 'config'>;
+  readonly mode: 'observe' | 'act';
+  readonly exec: Pick<Exec, 'find'>;
+  /** Of this process; undefined when they cannot be read. */
+  readonly capabilities: Capabilities | undefined;
+}
+
+/** Why this agent can change nothing here, each reason with its way out; empty when it can. */
+export function actingProblems({ report, mode, exec, capabilities }: ActingFacts): string[] {
+  const { loaded, config } = report;
+  return [
+    mode === 'observe' ? 'the mode is observe: set "mode: act" in the agent\'s settings' : undefined,
+    loaded.kind === 'incapable' ? loaded.reason : undefined,
+    config.kind === 'value' && config.value.modulesDisabled === true
+      ? 'kernel.modules_disabled is 1: nothing loads or unloads until reboot'
+      : undefined,
+    capabilities === undefined ? 'the capabilities of this process cannot be read' : undefined,
+    capabilities?.sysModule === false ? 'this process has no CAP_SYS_MODULE: run the agent as root' : undefined,
+    ...NEEDED.map((name) => (exec.find(name) === undefined ? `${name} is missing: install the package kmod` : undefined)),
+  ].filter((problem) => problem !== undefined);
+}

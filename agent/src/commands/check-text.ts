@@ -1,0 +1,45 @@
+import { assertNever } from '@modfleet/proto';
+import type { HostCheck } from './check.ts';
+import { switches } from './inspect-text.ts';
+import { printable, textTable } from './text-table.ts';
+
+/** The check for a person: what works says yes, what does not says no and why. */
+export function checkText(check: HostCheck): string {
+  const { report } = check;
+  const facets = (['loaded', 'parameters', 'available', 'devices', 'config'] as const).map((facet) => {
+    const seen = report[facet];
+    return [facet, seen.kind === 'value' ? 'yes' : `no: ${seen.reason}`];
+  });
+  const config = report.config.kind === 'value' ? report.config.value : undefined;
+  const sections = [
+    textTable([
+      ['host', `${report.hostname ?? 'unknown'}, kernel ${report.kernelRelease ?? 'unknown'}`],
+      ['mode', modeText(check.mode)],
+      ['kernel', config === undefined ? 'unknown' : switches(config).join(', ') || 'has no switches for kmods'],
+    ]),
+    ['REPORTS', textTable(facets, '  ')].join('\n'),
+    `SEES CHANGES\n  ${changesText(check)}`,
+    ['ACTS', ...(check.cannotAct.length === 0 ? ['  yes'] : check.cannotAct.map((reason) => `  no: ${reason}`))].join('\n'),
+    ['PROGRAMS', textTable(check.programs.map(({ name, path, purpose }) => [name, path ?? 'missing', purpose]), '  ')].join('\n'),
+    config === undefined || config.unreadable.length === 0
+      ? undefined
+      : ['NOTES', ...config.unreadable.map((note) => `  ${printable(note)}`)].join('\n'),
+  ];
+  return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`;
+}
+
+function changesText({ report, noUevents }: HostCheck): string {
+  if (report.loaded.kind === 'incapable') return `no: ${report.loaded.reason}`;
+  return noUevents === undefined ? 'as they happen, by kernel uevents' : `by polling only: ${noUevents}`;
+}
+
+function modeText(mode: HostCheck['mode']): string {
+  switch (mode) {
+    case 'observe':
+      return 'observe: reports only, refuses every change';
+    case 'act':
+      return 'act: loads and unloads kmods when the server asks';
+    default:
+      return assertNever(mode);
+  }
+}

@@ -1,0 +1,77 @@
+import type { Writable } from 'node:stream';
+import type { AgentConfig } from '../config/agent-config.ts';
+import type { Exec } from '../exec/exec.ts';
+import { NodeExec, NoExec } from '../exec/node-exec.ts';
+import { PROGRAM_NAMES, PROGRAM_PURPOSE } from '../exec/programs.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import { readCapabilities } from '../host/capabilities.ts';
+import { probeUevents } from '../watch/uevent-probe.ts';
+import { actingProblems } from './acting-problems.ts';
+import { checkText } from './check-text.ts';
+import { observeHost, type HostReport } from './host-report.ts';
+
+/** `modfleet-agent check [--json]`. */
+export interface CheckOptions {
+  readonly config: Pick<AgentConfig, 'mode' | 'root'>;
+  readonly json: boolean;
+  readonly stdout: Writable;
+}
+
+/** What can be reported and done on this host, and why not. */
+export interface HostCheck {
+  readonly report: HostReport;
+  readonly mode: AgentConfig['mode'];
+  /** Undefined when kernel uevents arrive; else why changes are seen by polling only. */
+  readonly noUevents: string | undefined;
+  /** Everything that stands in the way of loading and unloading kmods here; empty when nothing does. */
+  readonly cannotAct: readonly string[];
+  readonly programs: readonly { readonly name: string; readonly path: string | undefined; readonly purpose: string }[];
+}
+
+/** Prints the check. Returns the exit code: 0 when the loaded kmods can be told, else 1. */
+export async function checkCommand(options: CheckOptions): Promise<number> {
+  const check = await checkHost(options.config);
+  const text = options.json ? `${JSON.stringify(checkJson(check), null, 2)}\n` : checkText(check);
+  await new Promise<void>((resolve, reject) => options.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  return check.report.loaded.kind === 'value' ? 0 : 1;
+}
+
+/** Looks, and changes nothing. */
+export async function checkHost({ mode, root }: CheckOptions['config']): Promise<HostCheck> {
+  const files = new FsHostFiles(root);
+  const exec: Exec = root === '/' ? new NodeExec() : new NoExec();
+  const report = await observeHost(files);
+  return {
+    report,
+    mode,
+    noUevents: await probeUevents(exec),
+    cannotAct: actingProblems({ report, mode, exec, capabilities: await readCapabilities(files) }),
+    programs: PROGRAM_NAMES.map((name) => ({ name, path: exec.find(name), purpose: PROGRAM_PURPOSE[name] })),
+  };
+}
+
+function checkJson(check: HostCheck): object {
+  const { report } = check;
+  const facets = ['loaded', 'parameters', 'available', 'devices', 'config'] as const;
+  const config = report.config.kind === 'value' ? report.config.value : undefined;
+  return {
+    mode: check.mode,
+    kernelRelease: report.kernelRelease ?? null,
+    report: Object.fromEntries(
+      facets.map((facet) => {
+        const seen = report[facet];
+        return [facet, seen.kind === 'value' ? { can: true } : { can: false, reason: seen.reason }];
+      }),
+    ),
+    uevents: check.noUevents === undefined ? { can: true } : { can: false, reason: check.noUevents },
+    act: check.cannotAct.length === 0 ? { can: true } : { can: false, reasons: check.cannotAct },
+    kernel: {
+      modulesDisabled: config?.modulesDisabled ?? null,
+      lockdown: config?.lockdown ?? null,
+      sigEnforce: config?.sigEnforce ?? null,
+      secureBoot: config?.secureBoot ?? null,
+    },
+    notes: config?.unreadable ?? [],
+    programs: check.programs.map(({ name, path, purpose }) => ({ name, path: path ?? null, purpose })),
+  };
+}
