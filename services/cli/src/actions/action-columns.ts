@@ -1,0 +1,26 @@
+import type { Column } from '../output/table.ts';
+import { clock } from '../output/time.ts';
+import { finalOutcome, tone, type AnyAction } from './outcome.ts';
+
+/** The table of actions. The order of raw cells is part of the command's contract (docs/cli.md). */
+export function actionColumns(now: Date, timeZone: string | undefined): Column<AnyAction>[] {
+  return [
+    { head: 'ACTION', cell: (row) => row.id },
+    { head: 'ASKED', cell: (row) => clock(row.createdAt, now, timeZone), raw: (row) => row.createdAt },
+    { head: 'HOST', cell: (row) => row.host.name, shrink: 2 },
+    {
+      head: 'WHAT',
+      cell: (row) => `${row.verb} ${row.kmod}${row.dryRun ? ' (dry run)' : ''}`,
+      raw: (row) => `${row.verb}${row.dryRun ? ' dry-run' : ''}\t${row.kmod}`,
+    },
+    {
+      head: 'STATE',
+      cell: (row) => `${finalOutcome(row) ?? row.state}${row.canReturn ? ', can return' : ''}`,
+      raw: (row) => finalOutcome(row) ?? row.state,
+      color: (colors, row) => ({ good: colors.green, bad: colors.red, unsure: colors.yellow })[tone(finalOutcome(row))],
+    },
+    { head: 'BY', cell: (row) => row.requestedBy, shrink: 3 },
+    { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 4 },
+    { head: 'MESSAGE', cell: () => '', raw: (row) => row.message, hideEmpty: true },
+  ];
+}

@@ -1,0 +1,189 @@
+import type { Finding, PlanStep } from '@modfleet/server/api-types';
+import type { Io } from '../io.ts';
+import { clean } from '../output/clean.ts';
+import { renderFields, renderNext } from '../output/page.ts';
+import { colorsFor, type Colors } from '../output/style.ts';
+import { clock, seconds } from '../output/time.ts';
+import { shellWord } from '../output/words.ts';
+import { wrap } from '../output/width.ts';
+import { actionHeadline, finalOutcome, isEnded, tone, type AnyAction } from './outcome.ts';
+
+/** Kernel log lines shown; the JSON has them all. */
+const LOG_LINES = 10;
+/** Ways back shown; the JSON has them all. */
+const PATHS = 12;
+
+/** The page of one action: what was asked, what the host found, what it did, what can bring the kmod back, what to do next. */
+export function renderAction(action: AnyAction, io: Io): string {
+  const colors = colorsFor(io, io.out);
+  const now = io.now();
+  const width = io.out.columns;
+  const when = (iso: string) => clock(iso, now, io.timeZone);
+  const head = { good: colors.green, bad: colors.red, unsure: colors.yellow }[tone(finalOutcome(action))];
+  const headline = `${actionHeadline(action)}.`;
+  const parts = wrap(clean(headline), width).map((line) => `${colors.bold(head(line))}\n`);
+  if (action.message !== '' && isEnded(action))
+    parts.push(...wrap(clean(action.message), width).map((line) => `${line}\n`));
+  parts.push(
+    '\n',
+    renderFields([
+      ['action', action.id],
+      [
+        'asked',
+        `${when(action.createdAt)} by ${action.requestedBy}${action.reason === null ? '' : `: ${action.reason}`}`,
+      ],
+      ['parameters', pairs(action.parameters)],
+      ['expires', isEnded(action) ? null : when(action.expiresAt)],
+    ]),
+    ...findings(action, colors, width),
+    ...plan(action),
+    ...steps(action, colors),
+    ...reloadPaths(action),
+    ...afterwards(action),
+  );
+  if (!isEnded(action))
+    parts.push(
+      '\nSo far:\n',
+      ...action.timeline.map((entry) => `  ${when(entry.at)}  ${clean(timelineText(entry))}\n`),
+    );
+  return parts.join('') + renderNext(nextCommands(action));
+}
+
+/** "ended: refused - in use". */
+export function timelineText(entry: AnyAction['timeline'][number]): string {
+  const state = entry.outcome === null ? entry.state : `${entry.state}: ${entry.outcome}`;
+  return entry.note === '' ? state : `${state} - ${entry.note}`;
+}
+
+function findings(action: AnyAction, colors: Colors, width: number | undefined): string[] {
+  const all = action.verdict?.findings ?? [];
+  if (all.length === 0) return [];
+  const lines = all.flatMap((finding) => [
+    ...wrap(
+      `  ${finding.refuses ? colors.red('refuses') : colors.yellow('note   ')}  ${clean(finding.code)} (${finding.layer}): ${clean(finding.message)}`,
+      width,
+      '           ',
+    ).map((line) => `${line}\n`),
+    ...evidence(finding),
+  ]);
+  return ['\nFindings:\n', ...lines];
+}
+
+function evidence(finding: Finding): string[] {
+  return finding.evidence.map(({ kind, value }) => `           ${clean(kind)}: ${clean(value)}\n`);
+}
+
+function plan(action: AnyAction): string[] {
+  const all = action.verdict?.plan ?? [];
+  if (all.length === 0 || (action.result?.steps.length ?? 0) > 0) return [];
+  const head = action.dryRun ? 'Plan, not run:' : isEnded(action) ? 'Plan, not run:' : 'Plan:';
+  return [
+    `\n${head}\n`,
+    ...all.map(
+      (step, at) => `  ${at + 1}. ${clean(stepText(step))}${step.because === '' ? '' : `  (${clean(step.because)})`}\n`,
+    ),
+  ];
+}
+
+function stepText(step: PlanStep): string {
+  return [step.kind, step.kmod, ...step.parameters].join(' ');
+}
+
+function steps(action: AnyAction, colors: Colors): string[] {
+  const all = action.result?.steps ?? [];
+  if (all.length === 0) return [];
+  return [
+    '\nDone on the host:\n',
+    ...all.flatMap((step, at) => {
+      const seen = step.verified
+        ? colors.green('seen in /proc/modules')
+        : colors.red('not so in /proc/modules afterwards');
+      const exit = step.exitCode === null ? 'no exit code' : `exit ${step.exitCode}`;
+      const errno = step.errno === '' ? '' : `, ${clean(step.errno)}`;
+      const said = step.stderr.trim() === '' ? [] : [`     ${clean(step.stderr.trim())}\n`];
+      return [
+        `  ${at + 1}. ${clean(`${step.kind} ${step.kmod}`)}: ${seen} (${exit}${errno}, ${seconds(step.durationMs)})\n`,
+        ...said,
+      ];
+    }),
+  ];
+}
+
+function reloadPaths(action: AnyAction): string[] {
+  const paths = action.result?.reloadPaths.length
+    ? action.result.reloadPaths
+    : action.dryRun || action.canReturn
+      ? (action.verdict?.reloadPaths ?? [])
+      : [];
+  if (paths.length === 0) return [];
+  const head = action.dryRun ? 'Afterwards these could bring it back:' : 'These can bring it back:';
+  const more = paths.length > PATHS ? [`  and ${paths.length - PATHS} more\n`] : [];
+  return [
+    `\n${head}\n`,
+    ...paths.slice(0, PATHS).map(({ kind, value }) => `  ${clean(kind)}: ${clean(value)}\n`),
+    ...more,
+  ];
+}
+
+function afterwards(action: AnyAction): string[] {
+  const { result } = action;
+  if (result === null) return [];
+  const parts: string[] = [];
+  const taint = result.taintBefore !== null && result.taintAfter !== null && result.taintBefore !== result.taintAfter;
+  if (taint) parts.push(`\nThe kernel's taint went from ${result.taintBefore} to ${result.taintAfter}.\n`);
+  if (result.kernelLog.length > 0) {
+    const shown = result.kernelLog.slice(-LOG_LINES);
+    parts.push(
+      `\nKernel log${shown.length < result.kernelLog.length ? `, last ${LOG_LINES} of ${result.kernelLog.length} lines` : ''}:\n`,
+      ...shown.map((line) => `  ${clean(line)}\n`),
+    );
+  }
+  return parts;
+}
+
+function pairs(parameters: Readonly<Record<string, string>>): string {
+  return Object.entries(parameters)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+}
+
+function nextCommands(action: AnyAction): [string, string][] {
+  const host = shellWord(action.host.name);
+  const live = `modfleet kmods hosts ${action.kmod} --live`;
+  if (!isEnded(action)) {
+    const next: [string, string][] = [['wait for the end', `modfleet actions watch ${action.id}`]];
+    if (action.state !== 'started') next.push(['call it off', `modfleet actions cancel ${action.id}`]);
+    return next;
+  }
+  const parameters = Object.entries(action.parameters).map(
+    ([key, value]) => ` --param ${shellWord(`${key}=${value}`)}`,
+  );
+  const again = `modfleet kmods ${action.verb} ${action.kmod} --host ${host}${parameters.join('')}`;
+  switch (finalOutcome(action)) {
+    case 'succeeded':
+      return action.dryRun && action.verdict?.allowed && action.verdict.plan.length > 0
+        ? [['do it', `${again} --watch`]]
+        : [['see who runs it now', live]];
+    case 'unchanged':
+      return [['see who runs it now', live]];
+    case 'refused':
+      return [['see the host', `modfleet hosts show ${host}`]];
+    case 'expired':
+    case 'cancelled':
+      return [
+        ['is it connected', `modfleet hosts show ${host}`],
+        ['again', `${again} --watch`],
+      ];
+    case 'unconfirmed':
+    case 'interrupted':
+      return [
+        ['what is loaded now', live],
+        ['has a late result come', `modfleet actions show ${action.id}`],
+      ];
+    default:
+      return [
+        ['what is loaded now', live],
+        ['see the host', `modfleet hosts show ${host}`],
+      ];
+  }
+}

@@ -1,0 +1,68 @@
+import { path, type Api } from '../api/api.ts';
+import { CliError } from '../errors/cli-error.ts';
+import { EXIT } from '../errors/exit-codes.ts';
+import type { Io } from '../io.ts';
+import { clean } from '../output/clean.ts';
+import { clock } from '../output/time.ts';
+import { timelineText } from './action.page.ts';
+import { isEnded, type AnyAction } from './outcome.ts';
+
+/** A lost stream is taken up again so often in a row without anything new; then the server counts as away. */
+const RECONNECTS = 8;
+const RECONNECT_FIRST_MS = 250;
+const RECONNECT_LONGEST_MS = 4000;
+
+/**
+ * Follows an action to its end, telling its changes on stderr. A stream that breaks is taken up where it was (Last-Event-ID).
+ *
+ * INVARIANTS: the end that is returned is the server's; giving up says so and never says how the action ended.
+ *
+ * @throws CliError 5 when the server stays away, 130 on Ctrl-C: in both the action goes on.
+ */
+export async function watchAction(api: Api, io: Io, id: string): Promise<AnyAction> {
+  const told = new Set<string>();
+  let lastEventId: string | undefined;
+  for (let failures = 0; ; failures++) {
+    try {
+      for await (const event of api.stream({ method: 'GET', path: path`/actions/${id}/watch`, lastEventId })) {
+        if (event.event !== 'action') continue;
+        const action = event.data as AnyAction;
+        lastEventId = event.id ?? lastEventId;
+        failures = 0;
+        tell(action, told, io);
+        if (isEnded(action)) return action;
+      }
+      // The server closed without the end: it is stopping, or the end came between two streams.
+      const action = await api.get<AnyAction>(path`/actions/${id}`);
+      tell(action, told, io);
+      if (isEnded(action)) return action;
+    } catch (error) {
+      if (!mayRecover(error) || failures >= RECONNECTS) throw goesOn(error, id);
+    }
+    await io.wait(Math.min(RECONNECT_FIRST_MS * 2 ** failures, RECONNECT_LONGEST_MS)).catch(() => undefined);
+    if (io.signal.aborted) throw goesOn(new CliError('interrupted', { exitCode: EXIT.interrupted }), id);
+  }
+}
+
+function tell(action: AnyAction, told: Set<string>, io: Io): void {
+  for (const entry of action.timeline) {
+    const key = `${entry.at} ${entry.state} ${entry.outcome ?? ''} ${entry.note}`;
+    if (told.has(key)) continue;
+    told.add(key);
+    io.err.write(`${clock(entry.at, io.now(), io.timeZone)}  ${clean(timelineText(entry))}\n`);
+  }
+}
+
+function mayRecover(error: unknown): boolean {
+  return error instanceof CliError && error.exitCode === EXIT.unreachable;
+}
+
+function goesOn(error: unknown, id: string): unknown {
+  if (!(error instanceof CliError) || (error.exitCode !== EXIT.unreachable && error.exitCode !== EXIT.interrupted))
+    return error;
+  return new CliError(`${error.message}. The action goes on by itself`, {
+    exitCode: error.exitCode,
+    hints: [`how it ends: modfleet actions watch ${id}`, `call it off: modfleet actions cancel ${id}`],
+    cause: error,
+  });
+}

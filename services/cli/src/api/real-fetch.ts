@@ -1,0 +1,16 @@
+import type { Settings } from '../config/cli-config.ts';
+import type { Fetch } from './http-api.ts';
+
+/**
+ * Node's own fetch (undici inside) is there at once; the undici package, whose loading takes longer than most answers, is loaded only where a
+ * CA of our own must be trusted, which Node's fetch cannot.
+ */
+export function realFetch(settings: Settings): Fetch {
+  const { ca } = settings;
+  if (ca === undefined) return fetch;
+  return async (url, init) => {
+    const undici = await import('undici');
+    const dispatcher = new undici.Agent({ connect: { ca }, keepAliveTimeout: 1 });
+    return undici.fetch(url, { ...init, dispatcher });
+  };
+}

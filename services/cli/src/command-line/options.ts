@@ -1,0 +1,26 @@
+import { Option } from 'commander';
+import type { JsonOption } from '../output/json-fields.ts';
+import { pageSize, selector } from './values.ts';
+
+/** Options of every command that prints a list. */
+export interface ListOptions {
+  readonly json?: JsonOption;
+  readonly limit?: number;
+  readonly allPages?: boolean;
+}
+
+/** Options of every command that narrows by hosts. */
+export interface SelectorOptions {
+  readonly selector?: string;
+  readonly includeUnknown?: boolean;
+}
+
+export const jsonOption = () =>
+  new Option('--json [fields]', 'print JSON with these fields (with commas); without fields: list them');
+export const limitOption = () =>
+  new Option('--limit <n>', 'rows at most, 1 to 1000 (default: 100)').argParser(pageSize);
+export const allPagesOption = () => new Option('--all-pages', 'every row, page after page').conflicts('limit');
+export const selectorOption = () =>
+  new Option('-l, --selector <selector>', 'only hosts that match (help: modfleet help selectors)').argParser(selector);
+export const includeUnknownOption = () =>
+  new Option('--include-unknown', 'also hosts of which a fact in the selector is not known now');

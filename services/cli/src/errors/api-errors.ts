@@ -1,0 +1,140 @@
+import type { ErrorCode, ErrorExitCodes, Problem } from '@modfleet/server/api-types';
+import { shellWord } from '../output/words.ts';
+import { CliError } from './cli-error.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+
+/** The server said no, with a problem document (RFC 9457). */
+export class ApiError extends CliError {
+  readonly problem: Problem;
+  constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
+    const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
+    super(`${problem.detail}${id}`, { exitCode: exitOf(problem), hints, details });
+    this.name = 'ApiError';
+    this.problem = problem;
+  }
+}
+
+/** What was asked for, as far as errors need it. */
+export interface Asked {
+  /** The selector that was sent. */
+  readonly selector?: string | undefined;
+  /** The host as typed. */
+  readonly host?: string | undefined;
+  /** The kmod or driver as typed. */
+  readonly kmod?: string | undefined;
+}
+
+/** The error of a problem document, with what to do next. */
+export function apiError(problem: Problem, asked: Asked): ApiError {
+  const details =
+    problem.offset === undefined || asked.selector === undefined ? [] : pointAt(asked.selector, problem.offset);
+  const fields = problem.errors?.filter((error) => error.path !== '' && !problem.detail.includes(error.message)) ?? [];
+  return new ApiError(problem, hintsFor(problem, asked), [
+    ...details,
+    ...fields.map((error) => `  ${error.path}: ${error.message}`),
+  ]);
+}
+
+/** The selector with a caret below the character at which it is wrong. Offset in UTF-16 units, from 0; the end counts as a place. */
+export function pointAt(selector: string, offset: number): string[] {
+  const at = Math.min(Math.max(0, offset), selector.length);
+  return [`  ${selector}`, `  ${' '.repeat(at)}^`];
+}
+
+/** Checked against the server's table by the compiler: a wrong figure here does not build. A code that is missing goes by its HTTP status. */
+const EXIT_BY_CODE = {
+  unauthenticated: 4,
+  token_expired: 4,
+  token_revoked: 4,
+  forbidden: 4,
+  not_found: 3,
+  host_not_found: 3,
+  kmod_unknown: 3,
+  driver_unknown: 3,
+  action_not_found: 3,
+  join_token_not_found: 3,
+  host_ambiguous: 6,
+  host_retired: 6,
+  host_quarantined: 6,
+  idempotency_in_flight: 6,
+  idempotency_mismatch: 6,
+  frozen: 6,
+  kmod_name_invalid: 2,
+  selector_invalid: 2,
+  limit_invalid: 2,
+  cursor_invalid: 2,
+  query_invalid: 2,
+  body_invalid: 2,
+  body_too_large: 2,
+  database_unavailable: 5,
+  overloaded: 5,
+  internal: 5,
+} as const satisfies Partial<ErrorExitCodes>;
+
+export function exitOf(problem: Pick<Problem, 'code' | 'status'>): ExitCode {
+  const known: Readonly<Record<string, ExitCode>> = EXIT_BY_CODE;
+  return known[problem.code] ?? exitOfStatus(problem.status);
+}
+
+function exitOfStatus(status: number): ExitCode {
+  if (status === 401 || status === 403) return EXIT.auth;
+  if (status === 404) return EXIT.notFound;
+  if (status === 409 || status === 422 || status === 423) return EXIT.conflict;
+  if (status === 408 || status === 504) return EXIT.timeout;
+  return status >= 500 || status === 429 ? EXIT.unreachable : EXIT.usage;
+}
+
+type Hint = (problem: Problem, asked: Asked) => string[];
+
+const LOGIN: Hint = () => ['run: modfleet login'];
+const TRY_AGAIN: Hint = (problem) => [
+  problem.retryAfterSeconds === undefined ? 'try again' : `try again in ${problem.retryAfterSeconds} s`,
+];
+const SELECTORS: Hint = () => ['how selectors are written: modfleet help selectors'];
+
+const HINTS: Partial<Record<ErrorCode, Hint>> = {
+  unauthenticated: LOGIN,
+  token_expired: LOGIN,
+  token_revoked: LOGIN,
+  host_not_found: (_problem, { host }) => [
+    host === undefined
+      ? 'see which there are: modfleet hosts list'
+      : `look for it: modfleet hosts list --name ${shellWord(`*${globSafe(host)}*`)}`,
+  ],
+  host_ambiguous: (problem) => [
+    'use the id of the one you mean',
+    ...(problem.candidates ?? []).map((id) => `  modfleet hosts show ${shellWord(id)}`),
+  ],
+  host_retired: () => ['a machine that comes back joins anew: modfleet join-tokens create'],
+  host_quarantined: (_problem, { host }) => [`see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`],
+  kmod_unknown: (problem, { kmod }) => [
+    ...near(problem, 'kmods hosts'),
+    `look for it: modfleet kmods list --presence any --name ${shellWord(`*${globSafe(kmod ?? '')}*`)}`,
+  ],
+  driver_unknown: (problem, { kmod }) => [
+    ...near(problem, 'drivers hosts'),
+    `a kmod of that name: modfleet kmods hosts ${shellWord(kmod ?? 'NAME')}`,
+  ],
+  action_not_found: () => ['see the latest: modfleet actions list'],
+  join_token_not_found: () => ['see which there are: modfleet join-tokens list'],
+  selector_invalid: SELECTORS,
+  cursor_invalid: () => ['ask again from the first page'],
+  frozen: () => ['lift the freeze: modfleet thaw'],
+  database_unavailable: TRY_AGAIN,
+  overloaded: TRY_AGAIN,
+  idempotency_in_flight: TRY_AGAIN,
+  internal: (problem) => [`the server's log has more under request ${problem.requestId}`],
+};
+
+function hintsFor(problem: Problem, asked: Asked): string[] {
+  const table: Readonly<Record<string, Hint | undefined>> = HINTS;
+  return table[problem.code]?.(problem, asked) ?? [];
+}
+
+function near(problem: Problem, command: string): string[] {
+  return (problem.candidates ?? []).slice(0, 5).map((name) => `did you mean: modfleet ${command} ${shellWord(name)}`);
+}
+
+function globSafe(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9_.-]/g, '');
+}

@@ -1,0 +1,120 @@
+import type { Host, HostFacet } from '@modfleet/server/api-types';
+import { path } from '../api/api.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import type { Io } from '../io.ts';
+import { clean } from '../output/clean.ts';
+import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fields.ts';
+import { noteFreeze, renderFields, renderNext } from '../output/page.ts';
+import { colorsFor } from '../output/style.ts';
+import { renderTable, type Column } from '../output/table.ts';
+import { ago, clock } from '../output/time.ts';
+import { shellWord } from '../output/words.ts';
+import { labelText } from './hosts-list.run.ts';
+
+export interface HostShowOptions {
+  readonly json?: JsonOption;
+}
+
+const FIELDS = [
+  'id',
+  'name',
+  'labels',
+  'mode',
+  'connected',
+  'connection',
+  'lastSeenAt',
+  'kernelRelease',
+  'os',
+  'architecture',
+  'agentVersion',
+  'coverage',
+  'facts',
+  'policy',
+  'facets',
+  'counts',
+  'modulesDisabled',
+  'lockdown',
+  'sigEnforce',
+  'secureBoot',
+  'unreadable',
+  'enrolledAt',
+  'address',
+  'bootId',
+  'quarantineReason',
+  'retiredAt',
+  'asOf',
+  'freeze',
+] as const;
+
+/** `modfleet hosts show HOST`. */
+export async function hostShow(context: Context, name: string, options: HostShowOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, FIELDS);
+  const host = await context.api().get<Host>(path`/hosts/${name}`, {}, { host: name });
+  noteFreeze(host.freeze, io);
+  io.out.write(fields ? renderJson(pick(host, fields), io.out.isTty) : renderHost(host, io));
+  return EXIT.ok;
+}
+
+function renderHost(host: Host, io: Io): string {
+  const colors = colorsFor(io, io.out);
+  const now = io.now();
+  const when = (iso: string | null) => (iso === null ? null : clock(iso, now, io.timeZone));
+  const name = shellWord(host.name);
+  const connection = host.connected
+    ? colors.green('connected')
+    : colors.yellow(host.connection === 'silent' ? `silent since ${when(host.lastSeenAt) ?? 'ever'}` : host.connection);
+  return [
+    `${colors.bold(clean(host.name))}  ${connection}\n`,
+    '\n',
+    renderFields([
+      ['id', host.id],
+      ['labels', labelText(host)],
+      ['mode', host.mode === 'act' ? 'act: actions are taken' : `${host.mode}: reports only, actions are refused`],
+      ['kernel', `${host.kernelRelease} ${host.architecture}`],
+      ['system', host.facts.osPrettyName || host.os],
+      ['virtualization', host.facts.virtualization],
+      ['agent', host.agentVersion],
+      ['address', host.address],
+      ['joined', when(host.enrolledAt)],
+      ['retired', when(host.retiredAt)],
+      ['quarantined', host.quarantineReason],
+      ['kmods', counts(host)],
+      ['unloading', host.modulesDisabled ? 'impossible until reboot: kernel.modules_disabled=1' : null],
+      ['lockdown', host.lockdown],
+      ['signatures', host.sigEnforce === null ? null : host.sigEnforce ? 'enforced' : 'not enforced'],
+      ['secure boot', host.secureBoot === null ? null : host.secureBoot ? 'on' : 'off'],
+      ['allow', host.policy.allow.join(', ')],
+      ['deny', host.policy.deny.join(', ')],
+      ['protected', host.policy.protected.join(', ')],
+    ]),
+    '\nWhat it reports:\n',
+    renderTable(facetColumns(now), host.facets, io.out.columns, colors, '  '),
+    ...(host.unreadable.length > 0
+      ? ['\nNot readable there:\n', ...host.unreadable.map((line) => `  ${clean(line)}\n`)]
+      : []),
+    renderNext([
+      ['its kmods', `modfleet kmods list --host ${name}`],
+      ['its actions', `modfleet actions list --host ${name}`],
+    ]),
+  ].join('');
+}
+
+function facetColumns(now: Date): Column<HostFacet>[] {
+  return [
+    { head: 'FACET', cell: (row) => row.facet },
+    {
+      head: 'COVERAGE',
+      cell: (row) => row.coverage,
+      color: (colors, row) => (row.coverage === 'fresh' ? colors.green : colors.yellow),
+    },
+    { head: 'OBSERVED', cell: (row) => ago(row.observedAt, now) },
+    { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 1 },
+  ];
+}
+
+function counts(host: Host): string {
+  const said = (n: number | null) => (n === null ? 'unknown' : String(n));
+  return `${said(host.counts.loaded)} loaded, ${said(host.counts.builtin)} built in, ${said(host.counts.onDisk)} on disk`;
+}

@@ -1,0 +1,109 @@
+import type { HostList, HostSummary } from '@modfleet/server/api-types';
+import { fetchPages, noteMore } from '../api/pages.ts';
+import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { coverageLine } from '../kmods/headline.ts';
+import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
+import { noteFreeze, printRows } from '../output/page.ts';
+import type { Column } from '../output/table.ts';
+import { ago, exactClock } from '../output/time.ts';
+import { count } from '../output/words.ts';
+
+export interface HostsListOptions extends ListOptions, SelectorOptions {
+  readonly name?: string;
+  readonly includeRetired?: boolean;
+}
+
+const FIELDS = [
+  'id',
+  'name',
+  'labels',
+  'mode',
+  'connected',
+  'connection',
+  'lastSeenAt',
+  'kernelRelease',
+  'os',
+  'architecture',
+  'agentVersion',
+  'coverage',
+  'quarantineReason',
+  'retiredAt',
+] as const;
+
+function columns(now: Date): Column<HostSummary>[] {
+  return [
+    { head: 'HOST', cell: (row) => row.name, color: (colors) => colors.bold, shrink: 1 },
+    {
+      head: 'CONNECTION',
+      cell: (row) => row.connection,
+      color: (colors, row) => (row.connection === 'connected' ? colors.green : colors.yellow),
+    },
+    {
+      head: 'SEEN',
+      cell: (row) => (row.connected ? 'now' : ago(row.lastSeenAt, now)),
+      raw: (row) => row.lastSeenAt ?? '',
+    },
+    { head: 'MODE', cell: (row) => row.mode },
+    { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 2 },
+    { head: 'OS', cell: (row) => row.os, shrink: 3 },
+    { head: 'LABELS', cell: labelText, shrink: 5 },
+    { head: 'NOT FRESH', cell: notFresh, hideEmpty: true, shrink: 4, color: (colors) => colors.yellow },
+    { head: '', cell: () => '', raw: (row) => row.id, hideEmpty: true },
+  ];
+}
+
+/** "env=prod,role=db". */
+export function labelText(row: { readonly labels: Readonly<Record<string, string>> }): string {
+  return Object.entries(row.labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+/** Facets of a connected host that are not known now: "available (incapable)". Of a silent host none is. */
+function notFresh(row: HostSummary): string {
+  if (!row.connected) return '';
+  return Object.entries(row.coverage)
+    .filter(([, word]) => word !== 'fresh')
+    .map(([facet, word]) => `${facet} (${word})`)
+    .join(', ');
+}
+
+/** `modfleet hosts list`. */
+export async function hostsList(context: Context, options: HostsListOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, FIELDS);
+  const api = context.api();
+  const { selector, name, includeRetired, includeUnknown } = options;
+  const answer = await fetchPages<HostList>(
+    (page) => api.get('/hosts', { selector, name, includeRetired, includeUnknown, ...page }, { selector }),
+    options,
+  );
+  noteFreeze(answer.freeze, io);
+  if (fields)
+    io.out.write(
+      renderJson(
+        answer.items.map((item) => pick(item, fields)),
+        io.out.isTty,
+      ),
+    );
+  else printRows(io, columns(io.now()), answer.items);
+  if (answer.items.length === 0) io.err.write(empty(options));
+  noteMore(answer, io);
+  if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {
+    io.err.write(
+      `${count(answer.unknown, 'more host')} may match: a fact that the selector asks for is not known now. To see them: --include-unknown\n`,
+    );
+  }
+  if (io.out.isTty && !fields && answer.items.length > 0)
+    io.err.write(`${coverageLine(answer.coverage, exactClock(answer.asOf, io.now(), io.timeZone))}\n`);
+  return EXIT.ok;
+}
+
+function empty(options: HostsListOptions): string {
+  const narrowed = options.selector !== undefined || options.name !== undefined;
+  return narrowed
+    ? 'No host matches. All hosts: modfleet hosts list\n'
+    : 'No host has joined yet. Let one join: modfleet join-tokens create\n';
+}

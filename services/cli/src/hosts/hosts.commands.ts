@@ -1,0 +1,63 @@
+import { Option } from 'commander';
+import {
+  allPagesOption,
+  includeUnknownOption,
+  jsonOption,
+  limitOption,
+  selectorOption,
+} from '../command-line/options.ts';
+import type { Register } from '../command-line/runner.ts';
+import { hostName } from '../command-line/values.ts';
+import type { HostShowOptions } from './host-show.run.ts';
+import type { LabelOptions } from './hosts-label.run.ts';
+import type { HostsListOptions } from './hosts-list.run.ts';
+import type { RetireOptions } from './hosts-retire.run.ts';
+
+export const registerHosts: Register = (program, run) => {
+  const hosts = program.command('hosts').helpCommand(false).description('the machines of the fleet');
+
+  hosts
+    .command('list')
+    .description('hosts, with their connection, kernel and labels')
+    .addOption(selectorOption())
+    .addOption(includeUnknownOption())
+    .addOption(new Option('--name <glob>', 'only names that match, for example "web-*"'))
+    .option('--include-retired', 'also retired hosts')
+    .addOption(limitOption())
+    .addOption(allPagesOption())
+    .addOption(jsonOption())
+    .action((options: HostsListOptions) =>
+      run(async (context) => (await import('./hosts-list.run.ts')).hostsList(context, options)),
+    );
+
+  hosts
+    .command('show')
+    .description('one host: facts, policy, what it reports and how fresh that is')
+    .argument('<host>', 'name or id', hostName)
+    .addOption(jsonOption())
+    .action((host: string, options: HostShowOptions) =>
+      run(async (context) => (await import('./host-show.run.ts')).hostShow(context, host, options)),
+    );
+
+  hosts
+    .command('label')
+    .description('set (key=value) or remove (key-) labels of hosts')
+    .argument('<words...>', 'hosts (names or ids), then labels: key=value sets, key- removes')
+    .addOption(selectorOption())
+    .option('--all', 'all hosts')
+    .addOption(jsonOption())
+    .action((words: string[], options: LabelOptions) =>
+      run(async (context) => (await import('./hosts-label.run.ts')).hostsLabel(context, words, options)),
+    );
+
+  hosts
+    .command('retire')
+    .description('take a host out of the fleet; a machine that comes back has to join anew')
+    .argument('<host>', 'name or id', hostName)
+    .option('--reason <text>', 'why; kept with the host')
+    .option('-y, --yes', 'do not ask')
+    .addOption(jsonOption())
+    .action((host: string, options: RetireOptions) =>
+      run(async (context) => (await import('./hosts-retire.run.ts')).hostsRetire(context, host, options)),
+    );
+};

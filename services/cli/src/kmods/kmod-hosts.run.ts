@@ -1,0 +1,71 @@
+import type { KmodHostList } from '@modfleet/server/api-types';
+import { path } from '../api/api.ts';
+import { fetchPages } from '../api/pages.ts';
+import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
+import type { Context } from '../context.ts';
+import { usageError } from '../errors/cli-error.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
+import { noteFreeze } from '../output/page.ts';
+import { renderTabs } from '../output/table.ts';
+import { headlineOf, renderKmodHosts } from './kmod-hosts.page.ts';
+import { knownColumns } from './kmod-host-columns.ts';
+import type { PresenceFilter } from './presences.ts';
+
+export interface KmodHostsOptions extends ListOptions, SelectorOptions {
+  readonly presence?: readonly PresenceFilter[];
+  readonly live?: boolean;
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly exitStatus?: boolean;
+}
+
+const FIELDS = [
+  'name',
+  'requested',
+  'resolvedBy',
+  'candidates',
+  'counts',
+  'lastSeen',
+  'coverage',
+  'asOf',
+  'items',
+  'nextCursor',
+  'freeze',
+] as const;
+
+/** `modfleet kmods hosts NAME`. */
+export async function kmodHosts(context: Context, name: string, options: KmodHostsOptions): Promise<ExitCode> {
+  if (options.live) return (await import('./kmod-live.run.ts')).kmodLive(context, name, options);
+  if (options.timeout !== undefined)
+    throw usageError('--timeout is for --live: without it nothing is asked of the hosts');
+  const { io } = context;
+  const fields = jsonFields(options.json, FIELDS);
+  const page = fields === undefined && io.out.isTty;
+  const api = context.api();
+  const presence = options.presence ?? (page ? ['loaded', 'builtin', 'unknown'] : ['loaded', 'builtin']);
+  const { selector, includeUnknown } = options;
+  const asked = { selector, kmod: name };
+  const answer = await fetchPages<KmodHostList>(
+    (query) =>
+      api.get(path`/kmods/${name}/hosts`, { selector, includeUnknown, presence: presence.join(','), ...query }, asked),
+    options,
+  );
+  noteFreeze(answer.freeze, io);
+  const told = { selector, narrowed: options.presence === undefined };
+  if (fields) io.out.write(renderJson(pick(answer, fields), io.out.isTty));
+  else if (page) io.out.write(renderKmodHosts(answer, told, io));
+  else {
+    io.err.write(`${headlineOf(answer, told, { ...io, out: io.err }).join('\n')}\n`);
+    if (answer.nextCursor !== null)
+      io.err.write(`There is more: these are the first ${answer.items.length}. For all: --all-pages\n`);
+    io.out.write(renderTabs(knownColumns(io.now()), answer.items));
+  }
+  return options.exitStatus ? exitStatus(answer.counts) : EXIT.ok;
+}
+
+/** Incomplete goes first: "none" is not known while some host is unknown. */
+export function exitStatus(counts: { loaded: number; builtin: number; unknown: number }): ExitCode {
+  if (counts.unknown > 0) return EXIT.incomplete;
+  return counts.loaded + counts.builtin > 0 ? EXIT.ok : EXIT.negative;
+}

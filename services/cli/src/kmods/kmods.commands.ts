@@ -1,0 +1,110 @@
+import { Option } from 'commander';
+import {
+  allPagesOption,
+  includeUnknownOption,
+  jsonOption,
+  limitOption,
+  selectorOption,
+} from '../command-line/options.ts';
+import type { Register } from '../command-line/runner.ts';
+import { duration, hostName, kmodName, kmodOrAlias, parameter, someOf } from '../command-line/values.ts';
+import type { ActOptions } from './act.run.ts';
+import type { KmodHostsOptions } from './kmod-hosts.run.ts';
+import type { KmodsListOptions } from './kmods-list.run.ts';
+import type { KmodShowOptions } from './kmod-show.run.ts';
+import { PRESENCES } from './presences.ts';
+
+const EXPIRY = { min: 5_000, max: 86_400_000 };
+const QUERY_TIMEOUT = { min: 100, max: 30_000 };
+
+export const registerKmods: Register = (program, run) => {
+  const kmods = program
+    .command('kmods')
+    .helpCommand(false)
+    .description('kernel modules over the fleet: who has them; load, unload, reload one on a host');
+
+  kmods
+    .command('hosts')
+    .description('which hosts run a kmod (an alias or a driver name finds its kmod)')
+    .argument('<name>', 'kmod, alias or driver name; "-" and "_" are one', kmodOrAlias)
+    .addOption(selectorOption())
+    .addOption(includeUnknownOption())
+    .addOption(
+      new Option(
+        '--presence <words>',
+        'only these: loaded, builtin, on_disk, absent, unknown, any (default: loaded,builtin and, on a terminal, unknown)',
+      ).argParser(someOf('--presence', PRESENCES)),
+    )
+    .option('--live', 'ask every matching host now; shows reference counts and holders')
+    .addOption(
+      new Option('--timeout <time>', 'with --live: how long to wait for answers (default: 2s)').argParser((text) =>
+        duration('--timeout', text, QUERY_TIMEOUT),
+      ),
+    )
+    .addOption(limitOption())
+    .addOption(allPagesOption())
+    .option('--exit-status', 'exit 0: complete, some host runs it; 1: complete, none does; 8: some hosts are unknown')
+    .addOption(jsonOption())
+    .action((name: string, options: KmodHostsOptions) =>
+      run(async (context) => (await import('./kmod-hosts.run.ts')).kmodHosts(context, name, options)),
+    );
+
+  kmods
+    .command('list')
+    .description('kmods with the number of hosts that run them; with --host, those of one host')
+    .addOption(new Option('--name <glob>', 'only names that match, for example "nf_*"'))
+    .addOption(selectorOption())
+    .addOption(new Option('--host <host>', 'of this host only').argParser(hostName).conflicts('selector'))
+    .addOption(
+      new Option('--presence <words>', 'only these: loaded, builtin, on_disk, any (default: loaded,builtin)').argParser(
+        someOf('--presence', ['loaded', 'builtin', 'on_disk', 'any'] as const),
+      ),
+    )
+    .addOption(limitOption())
+    .addOption(allPagesOption())
+    .addOption(jsonOption())
+    .action((options: KmodsListOptions) =>
+      run(async (context) => (await import('./kmods-list.run.ts')).kmodsList(context, options)),
+    );
+
+  kmods
+    .command('show')
+    .description('one kmod: what it is, how many hosts have it, in which builds, how it is blocked')
+    .argument('<name>', 'kmod, alias or driver name', kmodOrAlias)
+    .addOption(selectorOption())
+    .addOption(includeUnknownOption())
+    .addOption(jsonOption())
+    .action((name: string, options: KmodShowOptions) =>
+      run(async (context) => (await import('./kmod-show.run.ts')).kmodShow(context, name, options)),
+    );
+
+  for (const verb of ['load', 'unload', 'reload'] as const) {
+    const command = kmods
+      .command(verb)
+      .description(DESCRIPTIONS[verb])
+      .argument('<name>', 'kmod; "-" and "_" are one', kmodName)
+      .addOption(new Option('--host <host>', 'the host: name or id').argParser(hostName).makeOptionMandatory())
+      .option('--dry-run', 'only say what would happen: findings, verdict and plan')
+      .option('--watch', 'wait for the end and tell how it went')
+      .option('--reason <text>', 'why; kept with the action')
+      .addOption(
+        new Option('--expires-in <time>', 'no step begins later than this (default: 2m)').argParser((text) =>
+          duration('--expires-in', text, EXPIRY),
+        ),
+      )
+      .addOption(jsonOption())
+      .action((name: string, options: ActOptions) =>
+        run(async (context) => (await import('./act.run.ts')).act(context, verb, name, options)),
+      );
+    if (verb !== 'unload')
+      command.addOption(
+        new Option('--param <key=value>', 'parameter of the load; may be given several times').argParser(parameter),
+      );
+  }
+};
+
+const DESCRIPTIONS = {
+  load: 'load a kmod on one host',
+  unload: 'unload a kmod on one host; it says what can bring it back',
+  reload: 'unload a kmod on one host, then load it',
+} as const;

@@ -1,0 +1,3 @@
+/** What --presence takes. */
+export const PRESENCES = ['loaded', 'builtin', 'on_disk', 'absent', 'unknown', 'any'] as const;
+export type PresenceFilter = (typeof PRESENCES)[number];
