@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DatabaseUnavailableError, isUnavailable } from '../database/database.errors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { toProblem } from '../errors/problem.ts';
+import { SelectorError } from '../selectors/selector.ast.ts';
 
 /** Turns whatever was thrown into one problem document, and logs it once under the request's id. */
 @Catch()
@@ -51,6 +52,8 @@ export function pathOf(request: FastifyRequest): string {
 export function toAppError(thrown: unknown, request: Pick<FastifyRequest, 'method' | 'url'>): AppError {
   if (thrown instanceof AppError) return thrown;
   if (thrown instanceof KmodNameError) return new AppError('kmod_name_invalid', thrown.message, {}, thrown);
+  if (thrown instanceof SelectorError)
+    return new AppError('selector_invalid', thrown.message, { offset: thrown.offset }, thrown);
   if (thrown instanceof DatabaseUnavailableError || isUnavailable(thrown)) {
     const retryAfterSeconds = thrown instanceof DatabaseUnavailableError ? thrown.retryAfterSeconds : 2;
     return new AppError(
