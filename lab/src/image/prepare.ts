@@ -65,7 +65,10 @@ export async function labImage(kind: HostKind, series: KernelSeries, progress: P
   const guestFiles = await folderContents(labPaths.guestFiles);
   const kernel = await labKernel(series, await folderContents(labPaths.kmodSources), progress);
   const root = await userSpace(kind, guestFiles, progress);
-  const early = await cachedFolder(initrd(kernel, join(root, 'usr/bin/busybox'), guestFiles.join('\n')), progress);
+  const early = await cachedFolder(
+    initrd(kind, kernel, join(root, 'usr/bin/busybox'), guestFiles.join('\n')),
+    progress,
+  );
   return {
     kind,
     series,

@@ -1,0 +1,21 @@
+/** What `npm run lab -- --help` prints. */
+export const USAGE = `Usage: npm run lab -- COMMAND [OPTIONS]
+
+Real Linux hosts for tests: Debian kernels under QEMU, with modfleet's agent.
+
+Commands
+  check                      say whether this machine can build and boot lab hosts, and what is missing
+  build [--update]           fetch packages and build every image (--update: ask apt for newer ones)
+  boot                       boot hosts and keep them until Ctrl-C
+  list                       hosts that run now
+  shell NAME                 a root shell on a host that \`boot\` (or a test) runs; leave with Ctrl-]
+  clean [--all]              remove what dead hosts left and old images (--all: every image and package)
+
+Options
+  --kind fast|full           fast: busybox, about 5 s; full: systemd (build, boot; default: boot fast, build both)
+  --series 6.1|6.12          kernel series (build, boot; default: boot alternates, build both)
+  --count N                  how many hosts, 1 to 16 (boot; default 1)
+  --config FILE              agent configuration for the hosts (boot)
+  --join-file FILE           file with one join string that admits them all (boot)
+  --help                     this text
+`;
