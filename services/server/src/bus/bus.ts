@@ -1,8 +1,8 @@
 /** Called with what was published. An error of a handler is logged and touches nobody else. */
 export type BusHandler = (payload: string) => void;
 
-/** Longest payload in bytes: Postgres's NOTIFY takes less than 8,000 together with our envelope. */
-export const BUS_PAYLOAD_MAX_BYTES = 7_000;
+/** Longest message in bytes, channel name and JSON escapes included: Postgres's NOTIFY takes less than 8,000. */
+export const BUS_PAYLOAD_MAX_BYTES = 7_800;
 
 /**
  * Wake-ups between replicas. A message may be lost (connection down, replica restarted): it only ever saves time, the truth is in rows and a

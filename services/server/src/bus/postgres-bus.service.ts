@@ -50,8 +50,9 @@ export class PostgresBus extends Bus implements OnApplicationBootstrap, OnApplic
   }
 
   override async publish(channel: string, payload: string): Promise<void> {
-    if (Buffer.byteLength(payload) > BUS_PAYLOAD_MAX_BYTES) throw new RangeError(`a bus payload has at most ${BUS_PAYLOAD_MAX_BYTES} bytes`);
-    await this.#database.query('SELECT pg_notify($1, $2)', [channelName(channel), JSON.stringify([channel, payload])]);
+    const text = JSON.stringify([channel, payload]);
+    if (Buffer.byteLength(text) > BUS_PAYLOAD_MAX_BYTES) throw new RangeError(`a bus message has at most ${BUS_PAYLOAD_MAX_BYTES} bytes`);
+    await this.#database.query('SELECT pg_notify($1, $2)', [channelName(channel), text]);
   }
 
   override subscribe(channel: string, handler: BusHandler): () => void {

@@ -2,8 +2,9 @@ import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hostUri } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CertificateAuthority, hostUri, verifyCsr } from './certificate-authority.ts';
+import { CertificateAuthority, verifyCsr } from './certificate-authority.ts';
 import { keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
 const HOST = '5f0a1c9e-5a55-4a2b-9c1f-2f6f3a6a1b11';

@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
+import { hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
 import { type CaMaterial, openCaStore } from './ca-store.ts';
 import { certificatePem, issue, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
@@ -20,9 +21,6 @@ export interface ServerIdentity {
   readonly certificatePem: Buffer;
   readonly notAfter: Date;
 }
-
-/** How agents name the server whatever its address is: always among its certificate's names. */
-export const SERVER_NAME = 'modfleet-server';
 
 /** Made anew at each start (and after half its time in a process that runs so long), so it may be short. */
 const SERVER_CERT_DAYS = 397;
@@ -76,14 +74,14 @@ export class CertificateAuthority {
   /** A new key and certificate for this server's listeners. `names`: DNS names and IP addresses beside modfleet-server and loopback. */
   async issueServerIdentity(names: readonly string[]): Promise<ServerIdentity> {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const all = [...new Set([SERVER_NAME, 'localhost', '127.0.0.1', '::1', ...names])];
+    const all = [...new Set([SERVER_TLS_NAME, 'localhost', '127.0.0.1', '::1', ...names])];
     const extensions = [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth], true),
       new x509.SubjectAlternativeNameExtension(all.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const)),
     ];
-    const terms = { subject: `CN=${SERVER_NAME}`, days: SERVER_CERT_DAYS, now: this.#now(), extensions };
+    const terms = { subject: `CN=${SERVER_TLS_NAME}`, days: SERVER_CERT_DAYS, now: this.#now(), extensions };
     const issued = await issue(terms, spkiOf(privateKey), this.#issuer());
     return {
       keyPem: Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })),
@@ -106,11 +104,6 @@ export class CertificateAuthority {
   #issuer(): { name: string; spki: Buffer; key: CaMaterial['key'] } {
     return { name: this.#material.name, spki: spkiOf(this.#material.key), key: this.#material.key };
   }
-}
-
-/** The URI in a host certificate's subject alternative name. */
-export function hostUri(hostId: string): string {
-  return `urn:uuid:${hostId}`;
 }
 
 /** @throws CsrError when it is no PKCS #10 request of a P-256 key, signed by that key. */

@@ -1,0 +1,126 @@
+/**
+ * A gRPC server behind a TCP listener of our own.
+ *
+ * INVARIANTS
+ * - Every accepted socket is either destroyed at once or handed to grpc-js; each is counted in the gate exactly once in and once out.
+ * - A connection that has not made its first call within HANDSHAKE_TIMEOUT_MS is destroyed: half a TLS handshake costs an attacker nothing.
+ * - `stop` ends: what does not close within its grace is destroyed.
+ */
+import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import type { ServerIdentity } from '../ca/certificate-authority.ts';
+import type { ListenAddress } from '../config/server-config.ts';
+import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
+
+/** A TLS handshake over a bad line takes a second or two. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+export interface GrpcListenerOptions {
+  readonly listen: ListenAddress;
+  readonly limits: GateLimits;
+  readonly grpc: ServerOptions;
+  /** The CA, when a client must show a certificate of it. */
+  readonly clientCa: Buffer | null;
+  readonly identity: ServerIdentity;
+  readonly onRefused?: (refusal: Refusal) => void;
+}
+
+type Injector = ReturnType<Server['createConnectionInjector']>;
+
+/** The port is taken or not ours to have; the message names it and the way out. */
+export class ListenError extends Error {
+  readonly code = 'listen_failed';
+}
+
+export class GrpcListener {
+  readonly server: Server;
+  readonly #options: GrpcListenerOptions;
+  readonly #gate: ConnectionGate;
+  readonly #net: NetServer;
+  readonly #pending = new Map<string, () => void>();
+  readonly #sockets = new Set<Socket>();
+  #injector: Injector;
+
+  constructor(options: GrpcListenerOptions) {
+    this.#options = options;
+    this.#gate = new ConnectionGate(options.limits, performance.now());
+    this.server = new Server({ 'grpc.enable_channelz': 0, ...options.grpc });
+    this.#injector = this.#newInjector(options.identity);
+    this.#net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, (socket) => this.#accept(socket));
+  }
+
+  get openConnections(): number {
+    return this.#gate.open;
+  }
+
+  /** @throws ListenError */
+  start(): Promise<AddressInfo> {
+    const { host, port } = this.#options.listen;
+    return new Promise((resolve, reject) => {
+      this.#net.once('error', (error: NodeJS.ErrnoException) => {
+        const why = error.code === 'EADDRINUSE' ? 'something else listens there: stop it, or choose another port' : error.message;
+        reject(new ListenError(`Cannot listen on ${host}:${port}: ${why}.`, { cause: error }));
+      });
+      this.#net.listen(port, host, () => resolve(this.#net.address() as AddressInfo));
+    });
+  }
+
+  /** A new server certificate, for connections from now on. */
+  renew(identity: ServerIdentity): void {
+    this.#injector = this.#newInjector(identity);
+  }
+
+  /** To be called at each call: the peer (as `call.getPeer()` says) has shown who it is. */
+  peerArrived(peer: string): void {
+    this.#pending.get(peer)?.();
+  }
+
+  /** Accepts nobody any more; live connections may end by themselves within `graceMs`, then they are destroyed. */
+  async stop(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
+    if (!this.#net.listening) this.#net.emit('close');
+    this.#injector.drain(graceMs);
+    const timer = setTimeout(() => this.#destroyAll(), graceMs);
+    await closed;
+    clearTimeout(timer);
+    this.server.forceShutdown();
+  }
+
+  #newInjector(identity: ServerIdentity): Injector {
+    const { clientCa } = this.#options;
+    const pair = { private_key: identity.keyPem, cert_chain: identity.certificatePem };
+    return this.server.createConnectionInjector(ServerCredentials.createSsl(clientCa, [pair], clientCa !== null));
+  }
+
+  #accept(socket: Socket): void {
+    // A reset by the peer is its own affair.
+    socket.on('error', () => socket.destroy());
+    const refusal = this.#gate.admit(performance.now());
+    if (refusal !== undefined) {
+      this.#options.onRefused?.(refusal);
+      socket.destroy();
+      return;
+    }
+    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    let finished = false;
+    const timer = setTimeout(() => socket.destroy(), HANDSHAKE_TIMEOUT_MS);
+    this.#pending.set(peer, () => {
+      finished = true;
+      clearTimeout(timer);
+      this.#pending.delete(peer);
+      this.#gate.finished();
+    });
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      if (!finished) this.#pending.delete(peer);
+      this.#sockets.delete(socket);
+      this.#gate.closed(finished);
+    });
+    this.#injector.injectConnection(socket);
+  }
+
+  #destroyAll(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+}

@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { HostFacts } from '@modfleet/proto';
+import { CertificateAuthority, CsrError, verifyCsr, type IssuedCertificate } from '../ca/certificate-authority.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { EnrollmentError } from './enrollment.errors.ts';
+import { findHostByKey, insertHost, updateCertificate } from './host.queries.ts';
+import { hostColumns, type HostColumns } from './host-facts.ts';
+import { findJoinTokenUse, type JoinTokenRow, lockJoinToken, recordJoinTokenUse } from './join-token.queries.ts';
+import { hashJoinToken } from './join-token.ts';
+
+export interface EnrolledHost {
+  readonly hostId: string;
+  /** DER. */
+  readonly certificate: Buffer;
+}
+
+/**
+ * Makes hosts of machines.
+ *
+ * INVARIANTS
+ * - Everything of one join happens in one transaction under the lock of its token: a single-use token makes one host, however many try.
+ * - The same token with the same key gives the same host again, used up or expired: a lost answer strands nobody. A revoked token gives nothing.
+ * - A key belongs to one host for ever, retired ones included; ids are never reused.
+ */
+@Injectable()
+export class EnrollmentService {
+  readonly #database: DatabaseService;
+  readonly #ca: CertificateAuthority;
+  readonly #certDays: number;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertDays'>,
+  ) {
+    this.#database = database;
+    this.#ca = ca;
+    this.#certDays = config.hostCertDays;
+  }
+
+  /** @throws EnrollmentError, DatabaseUnavailableError */
+  async enroll(joinToken: string, csr: Uint8Array, facts: HostFacts): Promise<EnrolledHost> {
+    const columns = hostColumns(facts);
+    const key = await verifyCsr(csr).catch((error: unknown) => {
+      throw error instanceof CsrError ? new EnrollmentError('csr_invalid', error.message, error) : error;
+    });
+    return this.#database.tx('READ COMMITTED', async (sql) => {
+      const token = await lockJoinToken(sql, hashJoinToken(joinToken));
+      if (token === undefined) throw new EnrollmentError('join_token_invalid', 'The server does not know this join token: make one with "modfleet join-tokens create".');
+      const before = await findJoinTokenUse(sql, token.id, key.keyFingerprint);
+      if (before !== undefined) return this.#again(sql, token, before, key.keyFingerprint, key.spki);
+      refuseUnusable(token);
+      return this.#newHost(sql, token, columns, key.keyFingerprint, key.spki);
+    });
+  }
+
+  async #again(sql: Sql, token: JoinTokenRow, hostId: string, keyFingerprint: Buffer, spki: Buffer): Promise<EnrolledHost> {
+    if (token.revokedAt !== null) throw revoked();
+    const host = await findHostByKey(sql, keyFingerprint);
+    if (host === undefined || host.id !== hostId || host.retired) throw retired();
+    const issued = await this.#issue(hostId, spki);
+    await updateCertificate(sql, hostId, issued.serial);
+    return { hostId, certificate: issued.der };
+  }
+
+  async #newHost(sql: Sql, token: JoinTokenRow, columns: HostColumns, keyFingerprint: Buffer, spki: Buffer): Promise<EnrolledHost> {
+    if ((await findHostByKey(sql, keyFingerprint)) !== undefined) throw retired();
+    const hostId = randomUUID();
+    const issued = await this.#issue(hostId, spki);
+    await insertHost(sql, { id: hostId, columns, labels: token.labels, keyFingerprint, certificateSerial: issued.serial, joinTokenId: token.id });
+    await recordJoinTokenUse(sql, token.id, keyFingerprint, hostId);
+    return { hostId, certificate: issued.der };
+  }
+
+  #issue(hostId: string, spki: Buffer): Promise<IssuedCertificate> {
+    return this.#ca.issueHostCertificate(hostId, spki, this.#certDays);
+  }
+}
+
+function refuseUnusable(token: JoinTokenRow): void {
+  if (token.revokedAt !== null) throw revoked();
+  if (token.expired) throw new EnrollmentError('join_token_expired', 'This join token has expired: make a new one with "modfleet join-tokens create".');
+  if (token.uses >= token.maxUses) {
+    throw new EnrollmentError('join_token_used_up', 'This join token is used up: make a new one with "modfleet join-tokens create".');
+  }
+}
+
+function revoked(): EnrollmentError {
+  return new EnrollmentError('join_token_revoked', 'This join token was revoked.');
+}
+
+function retired(): EnrollmentError {
+  return new EnrollmentError('host_retired', "This key belongs to a host that the server has already: remove the agent's state folder, then join anew.");
+}

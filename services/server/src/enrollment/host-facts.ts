@@ -1,0 +1,51 @@
+import { HostFacts } from '@modfleet/proto';
+import { EnrollmentError } from './enrollment.errors.ts';
+
+/** Longest text of one fact; a kernel version line has about 100 characters. */
+const TEXT_MAX = 512;
+const PATTERNS_MAX = 1_000;
+
+/** Host columns that follow from what a machine says of itself. */
+export interface HostColumns {
+  readonly name: string;
+  readonly machineId: string;
+  /** HostFacts as JSON. */
+  readonly facts: string;
+  readonly kernelRelease: string;
+  readonly kernelSeries: string;
+  readonly osId: string;
+  readonly osVersionId: string;
+  readonly arch: string;
+  readonly packageFamily: string;
+  readonly agentVersion: string;
+  readonly mode: string;
+}
+
+/**
+ * The columns for these facts.
+ *
+ * @throws EnrollmentError when a text is too long or holds control characters: facts end up on terminals and in logs.
+ */
+export function hostColumns(facts: HostFacts): HostColumns {
+  const { policy, ...texts } = facts;
+  const patterns = policy === undefined ? [] : [...policy.allow, ...policy.deny, ...policy.protected];
+  for (const text of [...Object.values(texts), ...patterns]) {
+    if (text.length > TEXT_MAX) throw new EnrollmentError('facts_invalid', `A fact of the host is longer than ${TEXT_MAX} characters.`);
+    if (/[\u0000-\u001f\u007f]/.test(text)) throw new EnrollmentError('facts_invalid', 'A fact of the host holds control characters.');
+  }
+  if (patterns.length > PATTERNS_MAX) throw new EnrollmentError('facts_invalid', `The host policy has more than ${PATTERNS_MAX} patterns.`);
+  if (facts.hostname === '') throw new EnrollmentError('facts_invalid', 'The host has no name.');
+  return {
+    name: facts.hostname,
+    machineId: facts.machineId,
+    facts: JSON.stringify(HostFacts.toJSON(facts)),
+    kernelRelease: facts.kernelRelease,
+    kernelSeries: /^\d+\.\d+/.exec(facts.kernelRelease)?.[0] ?? '',
+    osId: facts.osId,
+    osVersionId: facts.osVersionId,
+    arch: facts.architecture,
+    packageFamily: facts.packageFamily,
+    agentVersion: facts.agentVersion,
+    mode: facts.mode === 'act' ? 'act' : 'observe',
+  };
+}

@@ -1,0 +1,66 @@
+import type { Sql } from '../database/database.service.ts';
+import type { HostColumns } from './host-facts.ts';
+
+/** What identity needs of a host. */
+export interface HostIdentityRow {
+  readonly id: string;
+  readonly keyFingerprint: Buffer;
+  readonly certificateSerial: string;
+  readonly retired: boolean;
+  readonly quarantined: boolean;
+  readonly quarantineReason: string | null;
+}
+
+const IDENTITY = `id, key_fingerprint AS "keyFingerprint", certificate_serial AS "certificateSerial", retired_at IS NOT NULL AS retired,
+  quarantined_at IS NOT NULL AS quarantined, quarantine_reason AS "quarantineReason"`;
+
+export async function findHostIdentity(sql: Sql, hostId: string): Promise<HostIdentityRow | undefined> {
+  const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE id = $1`, [hostId]);
+  return row;
+}
+
+export async function findHostByKey(sql: Sql, keyFingerprint: Buffer): Promise<HostIdentityRow | undefined> {
+  const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE key_fingerprint = $1`, [keyFingerprint]);
+  return row;
+}
+
+export interface NewHostRow {
+  readonly id: string;
+  readonly columns: HostColumns;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly keyFingerprint: Buffer;
+  readonly certificateSerial: string;
+  readonly joinTokenId: string;
+}
+
+export async function insertHost(sql: Sql, host: NewHostRow): Promise<void> {
+  const { columns } = host;
+  await sql.query(
+    `INSERT INTO host (id, name, machine_id, facts, kernel_release, kernel_series, os_id, os_version_id, arch, package_family, agent_version, mode,
+                       labels, key_fingerprint, certificate_serial, join_token_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+    [
+      ...[host.id, columns.name, columns.machineId, columns.facts, columns.kernelRelease, columns.kernelSeries, columns.osId, columns.osVersionId],
+      ...[columns.arch, columns.packageFamily, columns.agentVersion, columns.mode],
+      ...[JSON.stringify(host.labels), host.keyFingerprint, host.certificateSerial, host.joinTokenId],
+    ],
+  );
+}
+
+/** A new certificate for the same key. */
+export async function updateCertificate(sql: Sql, hostId: string, serial: string): Promise<void> {
+  await sql.query('UPDATE host SET certificate_serial = $2 WHERE id = $1', [hostId, serial]);
+}
+
+/** Writes facts when they differ from what is stored. */
+export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns): Promise<void> {
+  await sql.query(
+    `UPDATE host SET name = $2, machine_id = $3, facts = $4, kernel_release = $5, kernel_series = $6, os_id = $7, os_version_id = $8, arch = $9,
+                     package_family = $10, agent_version = $11, mode = $12
+      WHERE id = $1 AND facts IS DISTINCT FROM $4::jsonb`,
+    [
+      ...[hostId, columns.name, columns.machineId, columns.facts, columns.kernelRelease, columns.kernelSeries, columns.osId, columns.osVersionId],
+      ...[columns.arch, columns.packageFamily, columns.agentVersion, columns.mode],
+    ],
+  );
+}

@@ -1,0 +1,34 @@
+import type { Sql } from '../database/database.service.ts';
+
+export interface ReplicaRow {
+  readonly id: string;
+  readonly name: string;
+  readonly loadedWindowMs: number;
+  readonly facetWindowMs: number;
+}
+
+/** Says that this replica lives. */
+export async function beat(sql: Sql, replica: ReplicaRow): Promise<void> {
+  await sql.query(
+    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (id) DO UPDATE SET beat_at = now()`,
+    [replica.id, replica.name, replica.loadedWindowMs, replica.facetWindowMs],
+  );
+}
+
+/** Ends what a replica still holds, at its graceful end. */
+export async function endSessionsOf(sql: Sql, replicaId: string): Promise<void> {
+  await sql.query('UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL', [replicaId]);
+}
+
+/**
+ * Ends the sessions of replicas that died, with the last beat as their end, so that "last seen" stays true after the replica's row is gone; then
+ * removes those rows. A replica that only lost the database for a while comes back with its row: an hour is far beyond any such while.
+ */
+export async function buryDeadReplicas(sql: Sql): Promise<void> {
+  await sql.query(
+    `WITH dead AS (DELETE FROM replica WHERE beat_at < now() - interval '1 hour' RETURNING id, beat_at)
+     UPDATE host_session s SET disconnected_at = greatest(s.connected_at, dead.beat_at), vouched = 0
+       FROM dead WHERE s.replica_id = dead.id AND s.disconnected_at IS NULL`,
+  );
+}

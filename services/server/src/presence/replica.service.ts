@@ -1,0 +1,73 @@
+/**
+ * This process among the replicas.
+ *
+ * INVARIANTS
+ * - A beat every 2 s while the database answers; beats never overlap. Sessions of a replica without a beat for 10 s count as silent.
+ * - The first beat is written before any listener opens.
+ */
+import { hostname } from 'node:os';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { beat, buryDeadReplicas, endSessionsOf, type ReplicaRow } from './replica.queries.ts';
+import { REPLICA_ID } from './replica-id.ts';
+
+const BEAT_MS = 2_000;
+
+@Injectable()
+export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
+  readonly id: string;
+  /** A facet that was not observed for so long is stale: two intervals. Heartbeats carry the news, so none is shorter than theirs. */
+  readonly windows: { readonly loadedMs: number; readonly facetMs: number };
+  readonly #log = new Logger('Replica');
+  readonly #database: DatabaseService;
+  readonly #row: ReplicaRow;
+  #timer: NodeJS.Timeout | undefined;
+  #beating: Promise<void> = Promise.resolve();
+  #failing = false;
+  #stopped = false;
+
+  constructor(
+    @Inject(REPLICA_ID) id: string,
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
+  ) {
+    this.id = id;
+    this.#database = database;
+    this.windows = {
+      loadedMs: 2 * Math.max(config.heartbeatIntervalMs, config.pollIntervalMs),
+      facetMs: 2 * Math.max(config.heartbeatIntervalMs, config.facetIntervalMs),
+    };
+    this.#row = { id, name: hostname(), loadedWindowMs: this.windows.loadedMs, facetWindowMs: this.windows.facetMs };
+  }
+
+  async onModuleInit(): Promise<void> {
+    await beat(this.#database, this.#row);
+    await buryDeadReplicas(this.#database);
+    this.#schedule();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#beating;
+    await endSessionsOf(this.#database, this.id).catch(() => undefined);
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#beating = this.#beat().finally(() => this.#schedule());
+    }, BEAT_MS);
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      await beat(this.#database, this.#row);
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#log.warn(`the database did not take this replica's beat: ${(error as Error).message}`);
+      this.#failing = true;
+    }
+  }
+}

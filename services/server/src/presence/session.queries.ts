@@ -1,0 +1,71 @@
+import type { Sql } from '../database/database.service.ts';
+
+/** The newest session of a host. */
+export interface SessionRow {
+  readonly sessionNo: number;
+  readonly replicaId: string;
+  readonly bootId: string;
+  readonly address: string;
+  /** Not ended, and its replica beat within 10 s. */
+  readonly live: boolean;
+}
+
+/** Locks the host until the transaction ends, so that two connections of one host line up; undefined when there is none. */
+export async function lockHost(sql: Sql, hostId: string): Promise<{ readonly retired: boolean; readonly quarantined: boolean } | undefined> {
+  const [row] = await sql.query<{ retired: boolean; quarantined: boolean }>(
+    'SELECT retired_at IS NOT NULL AS retired, quarantined_at IS NOT NULL AS quarantined FROM host WHERE id = $1 FOR NO KEY UPDATE',
+    [hostId],
+  );
+  return row;
+}
+
+export async function currentSession(sql: Sql, hostId: string): Promise<SessionRow | undefined> {
+  const [row] = await sql.query<SessionRow>(
+    `SELECT session_no AS "sessionNo", replica_id AS "replicaId", boot_id AS "bootId", address, live FROM session_presence WHERE host_id = $1`,
+    [hostId],
+  );
+  return row;
+}
+
+export interface NewSession {
+  readonly hostId: string;
+  readonly replicaId: string;
+  readonly bootId: string;
+  readonly address: string;
+}
+
+/** Makes this the newest session. Numbers come from one sequence, so "newer" holds across replicas. */
+export async function openSession(sql: Sql, session: NewSession): Promise<number> {
+  const [row] = await sql.query<{ sessionNo: number }>(
+    `WITH seen AS (UPDATE host SET last_seen_at = now(), last_boot_id = $3, last_address = $4 WHERE id = $1)
+     INSERT INTO host_session (host_id, session_no, replica_id, boot_id, address, vouched)
+     VALUES ($1, nextval('host_session_no_seq'), $2, $3, $4, 0)
+     ON CONFLICT (host_id) DO UPDATE SET session_no = excluded.session_no, replica_id = excluded.replica_id, boot_id = excluded.boot_id,
+       address = excluded.address, vouched = 0, connected_at = now(), disconnected_at = NULL
+     RETURNING session_no AS "sessionNo"`,
+    [session.hostId, session.replicaId, session.bootId, session.address],
+  );
+  if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
+  return row.sessionNo;
+}
+
+/** Ends sessions, unless a newer one took their place: the late end of an older one changes nothing. */
+export async function closeSessions(sql: Sql, sessions: readonly { readonly hostId: string; readonly sessionNo: number }[]): Promise<void> {
+  await sql.query(
+    `WITH gone AS (
+       UPDATE host_session s SET disconnected_at = now(), vouched = 0
+         FROM unnest($1::uuid[], $2::bigint[]) AS g (host_id, session_no)
+        WHERE s.host_id = g.host_id AND s.session_no = g.session_no AND s.disconnected_at IS NULL
+        RETURNING s.host_id)
+     UPDATE host SET last_seen_at = now() FROM gone WHERE host.id = gone.host_id`,
+    [sessions.map((session) => session.hostId), sessions.map((session) => session.sessionNo)],
+  );
+}
+
+/** From now on the host only reports. The first reason stays. */
+export async function quarantineHost(sql: Sql, hostId: string, reason: string): Promise<void> {
+  await sql.query(
+    `UPDATE host SET quarantined_at = coalesce(quarantined_at, now()), quarantine_reason = coalesce(quarantine_reason, $2) WHERE id = $1`,
+    [hostId, reason],
+  );
+}
