@@ -1,0 +1,100 @@
+import path from 'node:path';
+import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
+
+/** What stands at a path: a text, bytes, a link, or an error for every read (`EACCES`, `EIO`, …). Folders come from the paths below them. */
+export type MemoryNode = string | Uint8Array | { readonly link: string } | { readonly errno: string };
+
+/** As the kernel's limit. */
+const MAX_LINKS = 40;
+
+/** A root tree in memory, for tests: any file may be made unreadable, any may change between two reads. */
+export class MemoryHostFiles implements HostFiles {
+  readonly root = '/memory';
+  readonly nodes: Map<string, MemoryNode>;
+  /** Paths that were read, in order: what a test of cost looks at. */
+  readonly reads: string[] = [];
+
+  constructor(nodes: Readonly<Record<string, MemoryNode>> = {}) {
+    this.nodes = new Map(Object.entries(nodes));
+  }
+
+  async readText(hostPath: string): Promise<ReadOutcome<string>> {
+    const bytes = await this.readBytes(hostPath);
+    return bytes.kind === 'ok' ? { kind: 'ok', value: Buffer.from(bytes.value).toString('utf8') } : bytes;
+  }
+
+  readBytes(hostPath: string): Promise<ReadOutcome<Uint8Array>> {
+    this.reads.push(hostPath);
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return Promise.resolve(found);
+    const node = this.nodes.get(found.value);
+    if (node === undefined) return Promise.resolve(failure('EISDIR'));
+    if (typeof node === 'string') return Promise.resolve({ kind: 'ok', value: Buffer.from(node) });
+    return Promise.resolve(node instanceof Uint8Array ? { kind: 'ok', value: node } : failure('EIO'));
+  }
+
+  list(hostPath: string): Promise<ReadOutcome<readonly HostEntry[]>> {
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return Promise.resolve(found);
+    if (this.nodes.has(found.value)) return Promise.resolve({ kind: 'not_found' });
+    const below = found.value === '/' ? '/' : `${found.value}/`;
+    const names = new Set([...this.nodes.keys()].filter((key) => key.startsWith(below)).map((key) => key.slice(below.length).split('/')[0] ?? ''));
+    const value = [...names].sort().map((name) => ({ name, kind: this.#kindOf(`${below}${name}`) }));
+    return Promise.resolve({ kind: 'ok', value });
+  }
+
+  readLink(hostPath: string): Promise<ReadOutcome<string>> {
+    const parent = this.#find(path.posix.dirname(hostPath));
+    if (parent.kind !== 'ok') return Promise.resolve(parent);
+    const node = this.nodes.get(path.posix.join(parent.value, path.posix.basename(hostPath)));
+    if (node === undefined) return Promise.resolve({ kind: 'not_found' });
+    if (typeof node === 'object' && 'link' in node) return Promise.resolve({ kind: 'ok', value: node.link });
+    return Promise.resolve(failure('EINVAL'));
+  }
+
+  realPath(hostPath: string): Promise<ReadOutcome<string>> {
+    return Promise.resolve(this.#find(hostPath));
+  }
+
+  stat(hostPath: string): Promise<ReadOutcome<HostStat>> {
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return Promise.resolve(found);
+    const node = this.nodes.get(found.value);
+    const size = typeof node === 'string' ? Buffer.byteLength(node) : node instanceof Uint8Array ? node.length : 0;
+    return Promise.resolve({ kind: 'ok', value: { size, mtimeMs: 0, kind: this.#kindOf(found.value) } });
+  }
+
+  /** The path without links. An `errno` node on the way fails with it. */
+  #find(hostPath: string): ReadOutcome<string> {
+    const pending = hostPath.split('/');
+    let resolved = '/';
+    let links = 0;
+    for (let part = pending.shift(); part !== undefined; part = pending.shift()) {
+      if (part === '' || part === '.') continue;
+      const next = part === '..' ? path.posix.dirname(resolved) : path.posix.join(resolved, part);
+      const node = this.nodes.get(next);
+      if (node === undefined && !this.#isFolder(next)) return { kind: 'not_found' };
+      if (typeof node === 'object' && 'errno' in node) return failure(node.errno);
+      if (typeof node === 'object' && 'link' in node) {
+        if (++links > MAX_LINKS) return failure('ELOOP');
+        if (node.link.startsWith('/')) resolved = '/';
+        pending.unshift(...node.link.split('/'));
+      } else resolved = next;
+    }
+    return { kind: 'ok', value: resolved };
+  }
+
+  #isFolder(resolved: string): boolean {
+    return resolved === '/' || this.nodes.keys().some((key) => key.startsWith(`${resolved}/`));
+  }
+
+  #kindOf(resolved: string): HostEntry['kind'] {
+    const node = this.nodes.get(resolved);
+    if (node === undefined) return 'directory';
+    return typeof node === 'object' && 'link' in node ? 'link' : 'file';
+  }
+}
+
+function failure(errno: string): Exclude<ReadOutcome<never>, { kind: 'ok' }> {
+  return errno === 'EACCES' || errno === 'EPERM' ? { kind: 'denied', errno } : { kind: 'error', errno, message: errno };
+}
