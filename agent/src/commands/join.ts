@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { parseServerAddress } from '../config/agent-config.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import { FileIdentityStore } from '../identity/file-identity-store.ts';
+import { readHostFacts } from '../identity/host-facts.ts';
+import { JoinRefusedError } from '../identity/identity-errors.ts';
+import { joinHost } from '../identity/join-host.ts';
+
+export interface JoinCommandOptions {
+  readonly config: AgentConfig;
+  /** host:port of the identity listener; the settings' one when absent. */
+  readonly server: string | undefined;
+  /** The join string; visible to other users in the process list, so a file is better. */
+  readonly token: string | undefined;
+  /** File with the join string; `-` is stdin. */
+  readonly tokenFile: string | undefined;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+}
+
+/** Makes this machine a host, once. @throws JoinRefusedError and whatever stands in the way, in words for people */
+export async function joinCommand(options: JoinCommandOptions): Promise<void> {
+  const { config, stdout } = options;
+  const server = options.server === undefined ? config.server : parseServerAddress(options.server);
+  if (server === undefined) {
+    throw new JoinRefusedError(
+      options.server === undefined
+        ? 'no server is named: add --server HOST:PORT'
+        : `${JSON.stringify(options.server)} is no address: write host:port, for example modfleet.example.com:7782`,
+    );
+  }
+  const store = new FileIdentityStore(config.state_dir);
+  const kept = await store.load();
+  if (kept !== undefined) {
+    throw new JoinRefusedError(
+      `this machine already is host ${kept.hostId}; to make it a new host, remove identity.json from ${config.state_dir} first`,
+    );
+  }
+  const joinString = await joinStringOf(options);
+  const facts = await readHostFacts(new FsHostFiles(config.root), config);
+  const identity = await joinHost({ server, joinString, facts, store });
+  stdout.write(`joined as host ${identity.hostId}; start the agent now (systemctl start modfleet-agent)\n`);
+}
+
+async function joinStringOf({ token, tokenFile, config, stdin }: JoinCommandOptions): Promise<string> {
+  if (token !== undefined) return token;
+  const file = tokenFile ?? config.join_file;
+  if (file === '-') return text(stdin);
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new JoinRefusedError(
+      `no join string: ${cause instanceof Error ? cause.message : String(cause)}; give --token-file FILE`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,80 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { collectInChild } from '../facets/available.ts';
+import { createInventory } from '../facets/host-inventory.ts';
+import { NoExec, NodeExec } from '../exec/node-exec.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import { diagnose } from '../identity/diagnose.ts';
+import { FileIdentityStore } from '../identity/file-identity-store.ts';
+import { readHostFacts } from '../identity/host-facts.ts';
+import { loadOrMakeKey } from '../identity/host-key.ts';
+import { identityOrJoin } from '../identity/join-loop.ts';
+import { connectGrpc } from '../session/grpc-transport.ts';
+import { SessionSupervisor } from '../session/supervisor.ts';
+import { FakeEngine } from '../session/testing/fake-engine.ts';
+import { HostBootClock } from '../time/boot-clock.ts';
+import { OffsetServerClock } from '../time/server-clock.ts';
+import { AGENT_VERSION } from '../version.ts';
+
+/** Until the server says otherwise, in ms. */
+const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
+
+/** Runs the agent until `signal` says stop. @throws ConfigError, IdentityStoreError */
+export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+  log.info({ version: AGENT_VERSION, mode: config.mode, pid: process.pid }, 'modfleet-agent starts');
+  const files = new FsHostFiles(config.root);
+  const exec = config.root === '/' ? new NodeExec() : new NoExec();
+  const bootClock = new HostBootClock();
+  const serverClock = new OffsetServerClock(bootClock);
+  const store = new FileIdentityStore(config.state_dir);
+  const random = Math.random;
+  const readFacts = () => readHostFacts(files, config);
+
+  const identity = await identityOrJoin({
+    server: config.server,
+    joinFile: config.join_file,
+    store,
+    readFacts,
+    log,
+    random,
+    sleep: (ms) => wait(ms, undefined, { signal }).catch(() => undefined),
+    signal,
+  });
+  if (identity === undefined) return;
+  const key = await loadOrMakeKey(store);
+  const host = config.server?.host ?? identity.server.host;
+  const session = { host, port: identity.server.sessionPort };
+  const identityListener = { host, port: config.server?.port ?? identity.server.identityPort };
+
+  const engine = new FakeEngine();
+  await engine.start();
+  const inventory = createInventory({
+    files,
+    exec,
+    clock: bootClock,
+    collectAvailable: collectInChild(config.root, COLLECT_AVAILABLE_COMMAND),
+    attributionOf: (kmod) => engine.attributionOf(kmod),
+    log,
+  });
+  const supervisor = new SessionSupervisor({
+    inventory,
+    engine,
+    bootClock,
+    serverClock,
+    log,
+    random,
+    readFacts,
+    connect: () => Promise.resolve(connectGrpc(session, identity, key)),
+    diagnose: () => diagnose(identity, key, identityListener),
+  });
+  const stop = (): void => supervisor.stop();
+  signal.addEventListener('abort', stop);
+  if (signal.aborted) stop();
+  await inventory.start(FIRST_INTERVALS);
+  await supervisor.run();
+  await inventory.stop();
+  await engine.stop();
+  log.info('modfleet-agent stops');
+}

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { makePrivateFolder, writeFileAtomically } from './atomic-file.ts';
+import { IdentityStoreError } from './host-identity.ts';
+import type { HostIdentity, IdentityStore } from './host-identity.ts';
+
+/** Format of identity.json. A newer agent reads all older ones. */
+const FORMAT_VERSION = 1;
+
+const port = z.number().int().min(1).max(65_535);
+const fileSchema = z.object({
+  version: z.literal(FORMAT_VERSION),
+  hostId: z.uuid(),
+  certificatePem: z.string().min(1),
+  caPem: z.string().min(1),
+  server: z.object({ host: z.string().min(1), identityPort: port, sessionPort: port }),
+});
+
+/** Key and identity in the state folder: `host-key.pem` and `identity.json`, both 0600. */
+export class FileIdentityStore implements IdentityStore {
+  readonly #folder: string;
+
+  constructor(stateDir: string) {
+    this.#folder = stateDir;
+  }
+
+  async load(): Promise<HostIdentity | undefined> {
+    const text = await this.#read('identity.json');
+    if (text === undefined) return undefined;
+    const parsed = fileSchema.safeParse(parseJson(text));
+    if (!parsed.success) {
+      const file = path.join(this.#folder, 'identity.json');
+      throw new IdentityStoreError(
+        `${file} is damaged or from a newer agent; restore it, or remove it and join this host again (it then is a new host)`,
+      );
+    }
+    const { hostId, certificatePem, caPem, server } = parsed.data;
+    return { hostId, certificatePem, caPem, server };
+  }
+
+  save(identity: HostIdentity): Promise<void> {
+    return this.#write('identity.json', `${JSON.stringify({ version: FORMAT_VERSION, ...identity }, null, 2)}\n`);
+  }
+
+  loadKey(): Promise<string | undefined> {
+    return this.#read('host-key.pem');
+  }
+
+  saveKey(pem: string): Promise<void> {
+    return this.#write('host-key.pem', pem);
+  }
+
+  async #read(name: string): Promise<string | undefined> {
+    const file = path.join(this.#folder, name);
+    try {
+      return await readFile(file, 'utf8');
+    } catch (cause) {
+      if (isErrno(cause, 'ENOENT')) return undefined;
+      throw new IdentityStoreError(`${file} cannot be read: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  async #write(name: string, content: string): Promise<void> {
+    const file = path.join(this.#folder, name);
+    try {
+      await makePrivateFolder(this.#folder);
+      await writeFileAtomically(file, content);
+    } catch (cause) {
+      throw new IdentityStoreError(
+        `${file} cannot be written: ${messageOf(cause)}; the agent needs a writable state_dir`,
+        { cause },
+      );
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function isErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+/** Who this host is, once a server has made it one. */
+export interface HostIdentity {
+  /** UUID, made by the server, never reused. */
+  readonly hostId: string;
+  /** Host certificate, PEM. */
+  readonly certificatePem: string;
+  /** The CA's certificate, PEM: the only root that the agent trusts. */
+  readonly caPem: string;
+  /** Where the server was when the host joined. */
+  readonly server: { readonly host: string; readonly identityPort: number; readonly sessionPort: number };
+}
+
+/** Key and identity on disk. */
+export interface IdentityStore {
+  /** The identity; undefined before the host has joined. @throws IdentityStoreError */
+  load(): Promise<HostIdentity | undefined>;
+  /** Keeps the identity; when this returns it survives a crash. @throws IdentityStoreError */
+  save(identity: HostIdentity): Promise<void>;
+  /** The private key (PKCS #8, PEM); undefined before one was made. @throws IdentityStoreError */
+  loadKey(): Promise<string | undefined>;
+  /** Keeps the private key, before it is shown to anyone. @throws IdentityStoreError */
+  saveKey(pem: string): Promise<void>;
+}
+
+/** The agent's own files cannot be used. */
+export class IdentityStoreError extends Error {
+  readonly code = 'identity_store';
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'IdentityStoreError';
+  }
+}

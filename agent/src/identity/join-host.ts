@@ -1,0 +1,85 @@
+import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { IdentityServiceService, parseJoinString } from '@modfleet/proto';
+import type { EnrollResponse, HostFacts } from '@modfleet/proto';
+import { z } from 'zod';
+import type { ServerAddress } from '../config/agent-config.ts';
+import { UnaryChannel } from './grpc-unary.ts';
+import { loadOrMakeKey, makeCertificateRequest } from './host-key.ts';
+import type { HostIdentity, IdentityStore } from './host-identity.ts';
+import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
+import { connectVerified } from './verified-tls.ts';
+
+/** Time for the connection, and again for the call. */
+const TIMEOUT_MS = 15_000;
+
+/** gRPC codes that another try would meet again: INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, FAILED_PRECONDITION, UNAUTHENTICATED. */
+const HOPELESS: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 16]);
+
+export interface JoinOptions {
+  readonly server: ServerAddress;
+  /** Secret; never logged. */
+  readonly joinString: string;
+  readonly facts: HostFacts;
+  readonly store: IdentityStore;
+}
+
+/**
+ * Makes this machine a host of the server: the server must prove to be the one that the join string pins, before the token leaves this machine. What
+ * it answers is on disk when this returns. Safe to repeat: the same token with the same key gives the same host.
+ *
+ * @throws JoinRefusedError, JoinStringError, IdentityStoreError (trying again is useless)
+ * @throws ServerUnreachableError, ServerNotTrustedError, IdentityCallError (may pass)
+ */
+export async function joinHost({ server, joinString, facts, store }: JoinOptions): Promise<HostIdentity> {
+  const { token, caFingerprint } = parseJoinString(joinString);
+  const key = await loadOrMakeKey(store);
+  const csr = Buffer.from(await makeCertificateRequest(key));
+  const { socket, ca } = await connectVerified({
+    ...server,
+    trust: { kind: 'pin', caFingerprint },
+    ignoreDates: false,
+    timeoutMs: TIMEOUT_MS,
+    now: new Date(),
+  });
+  const channel = new UnaryChannel(socket);
+  try {
+    const answer = await channel.call(IdentityServiceService.enroll, { joinToken: token, csr, facts }, TIMEOUT_MS);
+    const identity = identityOf(answer, server, key, ca);
+    await store.save(identity);
+    return identity;
+  } catch (error) {
+    if (error instanceof IdentityCallError && HOPELESS.has(error.status)) {
+      throw new JoinRefusedError(`the server refuses this join: ${error.message}`, { cause: error });
+    }
+    throw error;
+  } finally {
+    channel.close();
+  }
+}
+
+/** Checks that the answer is a certificate for our key by the pinned CA. @throws JoinRefusedError */
+function identityOf(answer: EnrollResponse, server: ServerAddress, keyPem: string, ca: X509Certificate): HostIdentity {
+  const certificate = readCertificate(answer.certificate);
+  if (!certificate.checkPrivateKey(createPrivateKey(keyPem)) || !certificate.verify(ca.publicKey)) {
+    throw new JoinRefusedError(
+      'the server answered a certificate that is not for this host’s key, or not made by its CA',
+    );
+  }
+  if (!z.uuid().safeParse(answer.hostId).success || answer.sessionPort < 1 || answer.sessionPort > 65_535) {
+    throw new JoinRefusedError('the server answered no usable host id or session port');
+  }
+  return {
+    hostId: answer.hostId,
+    certificatePem: certificate.toString(),
+    caPem: ca.toString(),
+    server: { host: server.host, identityPort: server.port, sessionPort: answer.sessionPort },
+  };
+}
+
+function readCertificate(der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    throw new JoinRefusedError('the server answered no certificate', { cause });
+  }
+}

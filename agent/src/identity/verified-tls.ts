@@ -1,0 +1,146 @@
+/**
+ * INVARIANTS
+ * - No byte is sent on a connection before its peer has proven to hold a key that the CA certified for `modfleet-server`.
+ * - The CA is either the one kept at enrolment, or the certificate whose SHA-256 is the pin of the join string. Never a system root, never a name alone.
+ * - `ignoreDates` ignores validity dates only. It exists for Diagnose, on hosts whose clock is wrong.
+ *
+ * Node's own check cannot do this (no pin before the chain is known, no way to ignore dates), so it is off and ours runs on the connected socket,
+ * whose handshake has proven possession of the leaf's key.
+ */
+import { X509Certificate, createHash } from 'node:crypto';
+import { connect } from 'node:tls';
+import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import { SERVER_TLS_NAME, sameDigest } from '@modfleet/proto';
+import { ServerNotTrustedError, ServerUnreachableError } from './identity-errors.ts';
+
+/** Extended key usage "TLS server" (RFC 5280, 4.2.1.12): a host's certificate, which has another, can never pose as the server. */
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+
+/** A chain longer than this is none of ours. */
+const MAX_CHAIN = 5;
+
+/** What makes a server ours. */
+export type Trust =
+  { readonly kind: 'pin'; readonly caFingerprint: Uint8Array } | { readonly kind: 'ca'; readonly caPem: string };
+
+/** A connection to a server that is ours. */
+export interface VerifiedConnection {
+  readonly socket: TLSSocket;
+  readonly ca: X509Certificate;
+}
+
+export interface VerifiedTlsOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly trust: Trust;
+  readonly ignoreDates: boolean;
+  readonly timeoutMs: number;
+  /** This machine's wall clock, for validity dates. */
+  readonly now: Date;
+}
+
+/** Opens a TLS connection (HTTP/2) to our server. @throws ServerUnreachableError, ServerNotTrustedError */
+export async function connectVerified(options: VerifiedTlsOptions): Promise<VerifiedConnection> {
+  const socket = await open(options);
+  try {
+    const ca = verifyChain(chainOf(socket), options);
+    return { socket, ca };
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const fail = (reason: string, cause?: unknown): void => {
+      socket.destroy();
+      reject(new ServerUnreachableError(host, port, reason, { cause }));
+    };
+    const socket = connect({
+      host,
+      port,
+      servername: SERVER_TLS_NAME,
+      ALPNProtocols: ['h2'],
+      minVersion: 'TLSv1.2',
+      // The check is verifyChain below.
+      rejectUnauthorized: false,
+    });
+    const timer = setTimeout(() => fail(`no TLS answer within ${timeoutMs} ms`), timeoutMs);
+    const onError = (error: Error): void => {
+      clearTimeout(timer);
+      fail(error.message, error);
+    };
+    socket.once('error', onError);
+    socket.once('secureConnect', () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}
+
+/** The certificates that the peer presented, leaf first. */
+function chainOf(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  const seen = new Set<string>();
+  let next: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  while (next?.raw !== undefined && chain.length < MAX_CHAIN && !seen.has(next.fingerprint256)) {
+    seen.add(next.fingerprint256);
+    chain.push(new X509Certificate(next.raw));
+    next = next.issuerCertificate;
+  }
+  return chain;
+}
+
+/** The CA, when the chain's leaf is a server certificate made by it. Exported for tests. @throws ServerNotTrustedError */
+export function verifyChain(
+  chain: readonly X509Certificate[],
+  { trust, ignoreDates, now }: Pick<VerifiedTlsOptions, 'trust' | 'ignoreDates' | 'now'>,
+): X509Certificate {
+  const leaf = chain[0];
+  if (leaf === undefined) throw new ServerNotTrustedError('untrusted', 'the server presents no certificate');
+  const ca = findCa(chain, trust);
+  if (ca === undefined) {
+    throw new ServerNotTrustedError(
+      'untrusted',
+      trust.kind === 'pin'
+        ? 'no certificate of this server has the fingerprint in the join string: this is another server, or someone is in between'
+        : 'this server is not the one that this host joined: its certificate authority is another',
+    );
+  }
+  if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
+    throw new ServerNotTrustedError(
+      'untrusted',
+      'the server certificate was not made by the pinned certificate authority',
+    );
+  }
+  if (leaf.checkHost(SERVER_TLS_NAME) === undefined || !leaf.keyUsage.includes(SERVER_AUTH)) {
+    throw new ServerNotTrustedError('untrusted', 'the certificate that was presented is not a modfleet server’s');
+  }
+  if (!ignoreDates) for (const certificate of [leaf, ca]) checkDates(certificate, now);
+  return ca;
+}
+
+function findCa(chain: readonly X509Certificate[], trust: Trust): X509Certificate | undefined {
+  if (trust.kind === 'ca') return new X509Certificate(trust.caPem);
+  return chain.find((certificate) =>
+    sameDigest(createHash('sha256').update(certificate.raw).digest(), trust.caFingerprint),
+  );
+}
+
+function checkDates(certificate: X509Certificate, now: Date): void {
+  const clock = `this machine's clock says ${now.toISOString()}`;
+  if (now < certificate.validFromDate) {
+    throw new ServerNotTrustedError(
+      'dates',
+      `the server certificate begins at ${certificate.validFromDate.toISOString()}, ${clock}: set the clock`,
+    );
+  }
+  if (now > certificate.validToDate) {
+    throw new ServerNotTrustedError(
+      'dates',
+      `the server certificate ended at ${certificate.validToDate.toISOString()}, ${clock}`,
+    );
+  }
+}

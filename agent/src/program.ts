@@ -1,0 +1,74 @@
+import type { Readable, Writable } from 'node:stream';
+import { Command, Option } from 'commander';
+import { COLLECT_AVAILABLE_COMMAND, collectAvailableCommand } from './commands/collect-available.ts';
+import { joinCommand } from './commands/join.ts';
+import { runAgent } from './commands/run.ts';
+import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
+import { loadConfig } from './config/load-config.ts';
+import { createLog } from './log.ts';
+import { AGENT_VERSION } from './version.ts';
+
+/** What the program needs of its surroundings. */
+export interface ProgramIo {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Aborted by SIGTERM and SIGINT. */
+  readonly signal: AbortSignal;
+  /** Sets the exit code: 0 done, 1 a negative answer or failure, 2 bad use. */
+  readonly exit: (code: number) => void;
+}
+
+interface ConfigOption {
+  readonly config?: string;
+}
+
+const configOption = (): Option => new Option('--config <file>', `settings (default: ${DEFAULT_CONFIG_PATH})`);
+
+/** The command line of the agent. */
+export function buildProgram(io: ProgramIo): Command {
+  const program = new Command('modfleet-agent')
+    .description(
+      'Reports this machine to a modfleet server, and loads or unloads kernel modules (kmods) when it is allowed to.',
+    )
+    .version(AGENT_VERSION, '--version')
+    .showHelpAfterError('(modfleet-agent --help shows what there is)')
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) });
+
+  program
+    .command('run', { isDefault: true })
+    .description('run the agent (default)')
+    .addOption(configOption())
+    .action(async (options: ConfigOption) => {
+      const config = await loadConfig(options.config);
+      await runAgent(config, createLog(config.log_level), io.signal);
+    });
+
+  program
+    .command('join')
+    .description('make this machine a host, with a join string from "modfleet join-tokens create"')
+    .option('--server <host:port>', 'identity listener of the server (default: as in the settings)')
+    .addOption(
+      new Option('--token <string>', 'the join string; other users of this machine can see it').conflicts('tokenFile'),
+    )
+    .option('--token-file <file>', 'file with the join string; - is stdin (default: join_file of the settings)')
+    .addOption(configOption())
+    .action(async (options: ConfigOption & { server?: string; token?: string; tokenFile?: string }) => {
+      await joinCommand({
+        config: await loadConfig(options.config),
+        server: options.server,
+        token: options.token,
+        tokenFile: options.tokenFile,
+        stdin: io.stdin,
+        stdout: io.stdout,
+      });
+    });
+
+  program
+    .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })
+    .requiredOption('--root <dir>')
+    .requiredOption('--release <release>')
+    .action((options: { root: string; release: string }) => collectAvailableCommand({ ...options, stdout: io.stdout }));
+
+  return program;
+}

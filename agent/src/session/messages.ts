@@ -1,0 +1,56 @@
+import type { ActionRequest, ActionResult, FacetStatus, HostFacts } from '@modfleet/proto';
+import { Outcome, requestDigest } from '@modfleet/proto';
+import type { ActionEngine } from '../actions/action-engine.ts';
+import type { FacetSnapshot } from '../facets/inventory.ts';
+import type { ToServer } from './transport.ts';
+
+/** Where each facet stands, ages as of `nowMs` (boot time). */
+export function statusesOf(snapshots: readonly FacetSnapshot[], nowMs: number): FacetStatus[] {
+  return snapshots.map(({ facet, observedAtMs, state }) => ({
+    facet,
+    digest: state.kind === 'value' ? Buffer.from(state.digest) : Buffer.alloc(0),
+    observedAgeMs: Math.max(0, Math.round(nowMs - observedAtMs)),
+    incapableReason: state.kind === 'incapable' ? state.reason : '',
+  }));
+}
+
+/** First message of a session. */
+export function helloOf(
+  facts: HostFacts,
+  snapshots: readonly FacetSnapshot[],
+  engine: ActionEngine,
+  nowMs: number,
+): ToServer {
+  return {
+    $case: 'hello',
+    value: {
+      facts,
+      facets: statusesOf(snapshots, nowMs),
+      unacknowledgedResults: engine.unacknowledged().map((result) => result.actionId),
+      openActions: [...engine.openActions()],
+      tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
+      boottimeMs: Math.round(nowMs),
+    },
+  };
+}
+
+/** The answer of a quarantined host to every request: it reports, and never acts. */
+export function quarantinedResult(request: ActionRequest, serverNowMs: number): ActionResult {
+  return {
+    actionId: request.actionId,
+    requestDigest: Buffer.from(requestDigest(request)),
+    outcome: Outcome.OUTCOME_REFUSED,
+    dryRun: request.dryRun,
+    verdict: undefined,
+    steps: [],
+    message: 'this host is quarantined: it reports, and does not act',
+    reasonCode: 'quarantined',
+    loadedAfter: undefined,
+    taintBefore: undefined,
+    taintAfter: undefined,
+    kernelLog: [],
+    reloadPaths: [],
+    startedAtMs: 0,
+    finishedAtMs: serverNowMs,
+  };
+}

@@ -1,0 +1,20 @@
+import { KmodNameError, canonicalKmodName } from '@modfleet/proto';
+import type { Query, QueryAnswer } from '@modfleet/proto';
+import type { Inventory } from '../facets/inventory.ts';
+
+/** Kmods in one query; the server asks for a handful. */
+const MAX_KMODS = 100;
+
+/** The answer to a query, always one: what went wrong is said in it. */
+export async function answerQuery(inventory: Inventory, query: Query, tooMany: boolean): Promise<QueryAnswer> {
+  const failed = (error: string): QueryAnswer => ({ queryId: query.queryId, kmods: [], error });
+  if (tooMany) return failed('this host answers too many queries at once');
+  if (query.kmods.length > MAX_KMODS) return failed(`a query may ask for at most ${MAX_KMODS} kmods`);
+  try {
+    const kmods = await inventory.answer(query.kmods.map(canonicalKmodName));
+    return { queryId: query.queryId, kmods, error: '' };
+  } catch (error) {
+    if (error instanceof KmodNameError) return failed(error.message);
+    return failed(`this host cannot answer: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}

@@ -1,0 +1,154 @@
+import type { HostFacts } from '@modfleet/proto';
+import type { Diagnosis } from '../identity/diagnose.ts';
+import { adviceFor } from '../identity/diagnosis-words.ts';
+import { SuspendWatch } from '../time/suspend-watch.ts';
+import { EventBuffer } from './event-buffer.ts';
+import { planRetry, shouldDiagnose } from './retry.ts';
+import type { RetryState } from './retry.ts';
+import { wordsFor } from './session-end.ts';
+import type { SessionEnd } from './session-end.ts';
+import { Session } from './session.ts';
+import type { SessionParts } from './session.ts';
+import type { Connect } from './transport.ts';
+
+/** How often the facts are read again while connected, ms: a host is renamed rarely. */
+const FACTS_EVERY_MS = 60_000;
+
+export interface SupervisorParts extends Omit<SessionParts, 'events'> {
+  readonly connect: Connect;
+  readonly readFacts: () => Promise<HostFacts>;
+  /** Asks the identity listener how it sees this host. */
+  readonly diagnose: () => Promise<Diagnosis>;
+  /** The server's address changed: what carries the agent's connection is protected. */
+  readonly onConnected?: (remoteAddress: string | undefined) => void;
+}
+
+/** Keeps one session open as long as the agent lives. */
+export class SessionSupervisor {
+  readonly #parts: SupervisorParts;
+  readonly #events: EventBuffer;
+  readonly #suspendWatch: SuspendWatch;
+  readonly #stop = new AbortController();
+  #current: Session | undefined;
+  #wakeUp: () => void = () => undefined;
+  #bootId: string | undefined;
+
+  constructor(parts: SupervisorParts) {
+    const { inventory, engine, bootClock, serverClock, log } = parts;
+    this.#parts = parts;
+    this.#events = new EventBuffer(bootClock);
+    this.#suspendWatch = new SuspendWatch(bootClock, (sleptMs) => {
+      log.info({ sleptMs }, 'the machine slept');
+      serverClock.void();
+      this.#current?.resumed();
+      this.#wakeUp();
+    });
+    inventory.onChange((changed) => this.#current?.changed(changed));
+    inventory.onKmodEvents((events) => {
+      this.#events.push(events);
+      this.#current?.eventsWaiting();
+    });
+    engine.onProgress((report) => this.#current?.progress(report));
+    engine.onResult((result) => this.#current?.result(result));
+  }
+
+  /** Connects, and again, until `stop`. */
+  async run(): Promise<void> {
+    const { log, bootClock, random } = this.#parts;
+    let state: RetryState = { failures: 0 };
+    this.#suspendWatch.start();
+    while (!this.#stop.signal.aborted) {
+      const end = await this.#attempt();
+      if (end.kind === 'stopped') break;
+      let hopeless = false;
+      if (shouldDiagnose(end, state, bootClock.nowMs())) {
+        state = { ...state, diagnosedAtMs: bootClock.nowMs() };
+        log.warn({ end: end.kind }, wordsFor(end));
+        hopeless = await this.#isHopeless();
+      }
+      const plan = planRetry(end, state, hopeless, random());
+      state = plan.state;
+      log.warn({ end: end.kind, retryInMs: Math.round(plan.delayMs) }, wordsFor(end));
+      await this.#sleep(plan.delayMs);
+    }
+    this.#suspendWatch.stop();
+  }
+
+  /** Ends the session, and `run`. */
+  stop(): void {
+    this.#stop.abort();
+    this.#current?.stop();
+    this.#wakeUp();
+  }
+
+  async #attempt(): Promise<SessionEnd> {
+    const { connect, readFacts, serverClock, log } = this.#parts;
+    let factsTimer: NodeJS.Timeout | undefined;
+    try {
+      const facts = await readFacts();
+      if (this.#bootId !== undefined && this.#bootId !== facts.bootId) {
+        log.warn({ before: this.#bootId, now: facts.bootId }, 'the boot id changed under a running agent');
+        serverClock.void();
+      }
+      this.#bootId = facts.bootId;
+      const transport = await connect();
+      if (this.#stop.signal.aborted) {
+        transport.close();
+        return { kind: 'stopped' };
+      }
+      const session = new Session(
+        { ...this.#parts, events: this.#events, onWelcome: () => this.#parts.onConnected?.(transport.remoteAddress()) },
+        transport,
+      );
+      this.#current = session;
+      factsTimer = setInterval(() => void this.#refreshFacts(session, facts), FACTS_EVERY_MS);
+      return await session.run(facts);
+    } catch (error) {
+      return {
+        kind: 'failed',
+        welcomed: false,
+        code: 2,
+        details: error instanceof Error ? error.message : String(error),
+      };
+    } finally {
+      clearInterval(factsTimer);
+      this.#current = undefined;
+    }
+  }
+
+  async #refreshFacts(session: Session, announced: HostFacts): Promise<void> {
+    try {
+      const facts = await this.#parts.readFacts();
+      if (JSON.stringify(facts) === JSON.stringify(announced)) return;
+      Object.assign(announced, facts);
+      session.factsChanged(facts);
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'the facts of this machine cannot be read');
+    }
+  }
+
+  /** Asks what is wrong; true when only a person can help. */
+  async #isHopeless(): Promise<boolean> {
+    const { diagnose, log } = this.#parts;
+    try {
+      const diagnosis = await diagnose();
+      const advice = adviceFor(diagnosis, Date.now());
+      log[advice.level]({ identityStatus: diagnosis.status }, advice.words);
+      return !advice.retrySoon;
+    } catch (error) {
+      log.warn(`no diagnosis: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wakeUp = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#stop.signal.aborted) this.#wakeUp();
+    });
+  }
+}
