@@ -4,7 +4,7 @@ import { clean } from '../output/clean.ts';
 import { renderFields, renderNext } from '../output/page.ts';
 import { colorsFor, type Colors } from '../output/style.ts';
 import { clock, seconds } from '../output/time.ts';
-import { shellWord } from '../output/words.ts';
+import { hostWord, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { actionHeadline, finalOutcome, isEnded, tone, type AnyAction } from './outcome.ts';
 
@@ -148,7 +148,7 @@ function pairs(parameters: Readonly<Record<string, string>>): string {
 }
 
 function nextCommands(action: AnyAction): [string, string][] {
-  const host = shellWord(action.host.name);
+  const host = hostWord(action.host);
   const live = `modfleet kmods hosts ${action.kmod} --live`;
   if (!isEnded(action)) {
     const next: [string, string][] = [['wait for the end', `modfleet actions watch ${action.id}`]];

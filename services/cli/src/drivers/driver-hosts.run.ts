@@ -22,7 +22,7 @@ export interface DriverHostsOptions extends ListOptions, SelectorOptions {
 const FIELDS = ['name', 'kmods', 'counts', 'lastSeen', 'coverage', 'asOf', 'items', 'nextCursor', 'freeze'] as const;
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
-function columns(now: Date): Column<DriverHost>[] {
+function columns(): Column<DriverHost>[] {
   return [
     { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
     {
@@ -30,7 +30,7 @@ function columns(now: Date): Column<DriverHost>[] {
       cell: (row) => (row.builtin ? `built in${row.kmod === null ? '' : ` (${row.kmod})`}` : (row.kmod ?? '?')),
       raw: (row) => (row.builtin ? 'builtin' : (row.kmod ?? '')),
     },
-    { head: 'SEEN', cell: (row) => ago(row.observedAt, now), raw: (row) => row.observedAt ?? '' },
+    { head: 'SEEN', cell: (row) => ago(row.ageMs), raw: (row) => row.observedAt ?? '' },
     { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 3 },
     {
       head: 'DEVICES',
@@ -68,7 +68,7 @@ export async function driverHosts(context: Context, name: string, options: Drive
   else if (io.out.isTty) io.out.write(renderPage(answer, selector, io));
   else {
     io.err.write(`${sentenceOf(answer, selector, io)}\n`);
-    printRows(io, columns(io.now()), answer.items);
+    printRows(io, columns(), answer.items);
     noteMore(answer, io);
   }
   if (!options.exitStatus) return EXIT.ok;
@@ -104,7 +104,7 @@ function renderPage(answer: DriverHostList, selector: string | undefined, io: Io
   const parts = wrap(clean(sentenceOf(answer, selector, io)), io.out.columns).map((line) => `${colors.bold(line)}\n`);
   if (answer.kmods.length > 0) parts.push(`It comes from ${clean(list(answer.kmods))}.\n`);
   parts.push(colors.dim(`${coverageLine(answer.coverage, exactClock(answer.asOf, io.now(), io.timeZone))}\n`));
-  if (answer.items.length > 0) parts.push('\n', renderTable(columns(io.now()), answer.items, io.out.columns, colors));
+  if (answer.items.length > 0) parts.push('\n', renderTable(columns(), answer.items, io.out.columns, colors));
   if (answer.nextCursor !== null)
     parts.push(`\nThese are the first ${count(answer.items.length, 'host')}. For all: --all-pages\n`);
   return (

@@ -9,7 +9,7 @@ import { noteFreeze, renderFields, renderNext } from '../output/page.ts';
 import { colorsFor } from '../output/style.ts';
 import { renderTable, type Column } from '../output/table.ts';
 import { ago, clock } from '../output/time.ts';
-import { shellWord } from '../output/words.ts';
+import { hostWord } from '../output/words.ts';
 import { labelText } from './hosts-list.run.ts';
 
 export interface HostShowOptions {
@@ -61,7 +61,7 @@ function renderHost(host: Host, io: Io): string {
   const colors = colorsFor(io, io.out);
   const now = io.now();
   const when = (iso: string | null) => (iso === null ? null : clock(iso, now, io.timeZone));
-  const name = shellWord(host.name);
+  const name = hostWord(host);
   const connection = host.connected
     ? colors.green('connected')
     : colors.yellow(host.connection === 'silent' ? `silent since ${when(host.lastSeenAt) ?? 'ever'}` : host.connection);
@@ -90,7 +90,7 @@ function renderHost(host: Host, io: Io): string {
       ['protected', host.policy.protected.join(', ')],
     ]),
     '\nWhat it reports:\n',
-    renderTable(facetColumns(now), host.facets, io.out.columns, colors, '  '),
+    renderTable(facetColumns(), host.facets, io.out.columns, colors, '  '),
     ...(host.unreadable.length > 0
       ? ['\nNot readable there:\n', ...host.unreadable.map((line) => `  ${clean(line)}\n`)]
       : []),
@@ -101,7 +101,7 @@ function renderHost(host: Host, io: Io): string {
   ].join('');
 }
 
-function facetColumns(now: Date): Column<HostFacet>[] {
+function facetColumns(): Column<HostFacet>[] {
   return [
     { head: 'FACET', cell: (row) => row.facet },
     {
@@ -109,7 +109,7 @@ function facetColumns(now: Date): Column<HostFacet>[] {
       cell: (row) => row.coverage,
       color: (colors, row) => (row.coverage === 'fresh' ? colors.green : colors.yellow),
     },
-    { head: 'OBSERVED', cell: (row) => ago(row.observedAt, now) },
+    { head: 'OBSERVED', cell: (row) => ago(row.ageMs) },
     { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 1 },
   ];
 }

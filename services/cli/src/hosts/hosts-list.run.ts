@@ -7,7 +7,7 @@ import { coverageLine } from '../kmods/headline.ts';
 import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze, printRows } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
-import { ago, exactClock } from '../output/time.ts';
+import { ageAt, ago, exactClock } from '../output/time.ts';
 import { count } from '../output/words.ts';
 
 export interface HostsListOptions extends ListOptions, SelectorOptions {
@@ -32,7 +32,7 @@ const FIELDS = [
   'retiredAt',
 ] as const;
 
-function columns(now: Date): Column<HostSummary>[] {
+function columns(asOf: string): Column<HostSummary>[] {
   return [
     { head: 'HOST', cell: (row) => row.name, color: (colors) => colors.bold, shrink: 1 },
     {
@@ -42,7 +42,7 @@ function columns(now: Date): Column<HostSummary>[] {
     },
     {
       head: 'SEEN',
-      cell: (row) => (row.connected ? 'now' : ago(row.lastSeenAt, now)),
+      cell: (row) => (row.connected ? 'now' : ago(ageAt(row.lastSeenAt, asOf))),
       raw: (row) => row.lastSeenAt ?? '',
     },
     { head: 'MODE', cell: (row) => row.mode },
@@ -88,7 +88,7 @@ export async function hostsList(context: Context, options: HostsListOptions): Pr
         io.out.isTty,
       ),
     );
-  else printRows(io, columns(io.now()), answer.items);
+  else printRows(io, columns(answer.asOf), answer.items);
   if (answer.items.length === 0) io.err.write(empty(options));
   noteMore(answer, io);
   if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {

@@ -29,7 +29,8 @@ export function buildLines(rows: readonly KmodHost[]): string[] {
   if (new Set(builds.map((build) => build.buildId ?? `${build.version}@${build.kernelRelease}`)).size < 2) return [];
   return builds.map((build) => {
     const id = build.buildId === null ? 'build id unreadable' : shortBuild(build.buildId);
-    return `${[id, build.version, build.kernelRelease].filter((part) => part !== null).join(' ')}: ${someHosts(build.hosts)}`;
+    const what = build.version === null ? id : `${id} (version ${build.version})`;
+    return `${what} for ${build.kernelRelease}: ${someHosts(build.hosts)}`;
   });
 }
 

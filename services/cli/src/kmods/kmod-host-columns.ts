@@ -41,7 +41,7 @@ function devices(row: KmodHost): string {
 }
 
 /** The table of hosts whose state is known. The order of raw cells is part of the command's contract (docs/cli.md). */
-export function knownColumns(now: Date): Column<KmodHost>[] {
+export function knownColumns(): Column<KmodHost>[] {
   return [
     { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
     {
@@ -50,7 +50,7 @@ export function knownColumns(now: Date): Column<KmodHost>[] {
       raw: (row) => (row.known ? (row.presence ?? 'unknown') : 'unknown'),
       color: (colors, row) => (row.presence === 'loaded' || row.presence === 'builtin' ? colors.green : colors.dim),
     },
-    { head: 'SEEN', cell: (row) => ago(row.observedAt, now), raw: (row) => row.observedAt ?? '' },
+    { head: 'SEEN', cell: (row) => ago(row.ageMs), raw: (row) => row.observedAt ?? '' },
     { head: 'BUILD', cell: build, raw: (row) => row.loaded?.buildId ?? '', hideEmpty: true, shrink: 2 },
     { head: 'TAINT', cell: (row) => row.loaded?.taint ?? '', hideEmpty: true },
     { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 3 },

@@ -5,7 +5,7 @@ import { renderNext } from '../output/page.ts';
 import { colorsFor } from '../output/style.ts';
 import { renderTable } from '../output/table.ts';
 import { exactClock } from '../output/time.ts';
-import { count, list, shellWord } from '../output/words.ts';
+import { count, hostWord, list, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { blockLines } from './blocks.ts';
 import { buildLines, differingLine } from './builds.ts';
@@ -33,7 +33,7 @@ export function renderKmodHosts(answer: KmodHostList, asked: Asked, io: Io): str
     resolvedLine(answer),
     colors.dim(`${coverageLine(answer.coverage, exactClock(answer.asOf, now, io.timeZone))}\n`),
   ];
-  if (known.length > 0) parts.push('\n', renderTable(knownColumns(now), known, width, colors));
+  if (known.length > 0) parts.push('\n', renderTable(knownColumns(), known, width, colors));
   const partial = answer.nextCursor === null ? '' : ' on the hosts above';
   parts.push(
     section(`Several builds are loaded${partial}:`, buildLines(known), width),
@@ -81,15 +81,15 @@ function nextCommands(answer: KmodHostList, asked: Asked): [string, string][] {
       ? [['let a host join', 'modfleet join-tokens create']]
       : [['see all hosts', 'modfleet hosts list']];
   const first = (presence: KmodHost['presence']) =>
-    answer.items.find((row) => row.known && row.presence === presence)?.host.name;
+    answer.items.find((row) => row.known && row.presence === presence)?.host;
   const loaded = first('loaded');
-  const unknown = answer.items.find((row) => !row.known)?.host.name;
+  const unknown = answer.items.find((row) => !row.known)?.host;
   const next: [string, string][] = [];
   if (counts.loaded > 0)
     next.push(['ask now, with reference counts and holders', `modfleet kmods hosts ${name}${only} --live`]);
   if (loaded !== undefined)
-    next.push(['what an unload would do', `modfleet kmods unload ${name} --host ${shellWord(loaded)} --dry-run`]);
-  if (unknown !== undefined) next.push(['see what is wrong with it', `modfleet hosts show ${shellWord(unknown)}`]);
+    next.push(['what an unload would do', `modfleet kmods unload ${name} --host ${hostWord(loaded)} --dry-run`]);
+  if (unknown !== undefined) next.push([`why ${unknown.name} is unknown`, `modfleet hosts show ${hostWord(unknown)}`]);
   if (counts.onDisk > 0 && asked.narrowed)
     next.push(['who could load it', `modfleet kmods hosts ${name}${only} --presence on_disk`]);
   if (answer.nextCursor !== null) next.push(['every host', `modfleet kmods hosts ${name}${only} --all-pages`]);

@@ -59,7 +59,7 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
     io.err.write(`${headlineOf(answer, told, { ...io, out: io.err }).join('\n')}\n`);
     if (answer.nextCursor !== null)
       io.err.write(`There is more: these are the first ${answer.items.length}. For all: --all-pages\n`);
-    io.out.write(renderTabs(knownColumns(io.now()), answer.items));
+    io.out.write(renderTabs(knownColumns(), answer.items));
   }
   return options.exitStatus ? exitStatus(answer.counts) : EXIT.ok;
 }

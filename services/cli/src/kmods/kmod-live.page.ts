@@ -5,7 +5,7 @@ import { renderNext } from '../output/page.ts';
 import { colorsFor } from '../output/style.ts';
 import { renderTable, type Column } from '../output/table.ts';
 import { exactClock, seconds } from '../output/time.ts';
-import { count, list, shellWord } from '../output/words.ts';
+import { count, hostWord, list, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { blockLines } from './blocks.ts';
 import { presenceCell, shortBuild } from './kmod-host-columns.ts';
@@ -143,11 +143,11 @@ export function renderLive(answer: LiveAnswer, presence: readonly PresenceFilter
       renderTable(silentColumns, end.noAnswer, width, colors),
     );
   }
-  const loaded = rows.find((row) => row.presence === 'loaded')?.host.name;
+  const loaded = rows.find((row) => row.presence === 'loaded')?.host;
   const only = answer.selector === undefined ? '' : ` -l ${shellWord(answer.selector)}`;
   const next: [string, string][] = [];
   if (loaded !== undefined)
-    next.push(['what an unload would do', `modfleet kmods unload ${name} --host ${shellWord(loaded)} --dry-run`]);
+    next.push(['what an unload would do', `modfleet kmods unload ${name} --host ${hostWord(loaded)} --dry-run`]);
   if (end.noAnswer.some((host) => host.reason === 'timeout'))
     next.push(['wait longer', `modfleet kmods hosts ${name}${only} --live --timeout 10s`]);
   if (end.noAnswer.length > 0)

@@ -36,5 +36,5 @@ export function renderFields(entries: readonly (readonly [string, string | null 
 export function renderNext(entries: readonly (readonly [what: string, command: string])[]): string {
   if (entries.length === 0) return '';
   const width = Math.max(...entries.map(([what]) => what.length));
-  return `\nNext:\n${entries.map(([what, command]) => `  ${`${what}:`.padEnd(width + 1)}  ${command}\n`).join('')}`;
+  return `\nNext:\n${entries.map(([what, command]) => `  ${`${what}:`.padEnd(width + 1)}  ${clean(command)}\n`).join('')}`;
 }

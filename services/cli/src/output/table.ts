@@ -27,7 +27,7 @@ export function renderTabs<R>(columns: readonly Column<R>[], rows: readonly R[])
   return rows.map((row) => `${columns.map((column) => clean((column.raw ?? column.cell)(row))).join('\t')}\n`).join('');
 }
 
-/** Rows for a terminal: head, aligned columns, cut to its width. */
+/** Rows for a terminal: head, aligned columns, cut to its width. Columns that find no room at all are named below the table. */
 export function renderTable<R>(
   columns: readonly Column<R>[],
   rows: readonly R[],
@@ -35,47 +35,66 @@ export function renderTable<R>(
   colors: Colors,
   indent = '',
 ): string {
-  const shown = columns.filter((column) => !column.hideEmpty || rows.some((row) => column.cell(row) !== ''));
-  const cells = rows.map((row) => shown.map((column) => clean(column.cell(row))));
-  const widths = shown.map((column, at) =>
-    Math.max(displayWidth(column.head), ...cells.map((row) => displayWidth(row[at] ?? ''))),
+  const used = columns.filter((column) => !column.hideEmpty || rows.some((row) => column.cell(row) !== ''));
+  const { shown, left } = fit(
+    used.map((column) => measure(column, rows)),
+    width === undefined ? Infinity : width - indent.length,
   );
-  if (width !== undefined) fit(shown, widths, width - indent.length);
-  const line = (texts: readonly string[], paint: (at: number) => (text: string) => string) =>
-    indent +
-    texts
-      .map((text, at) => {
-        const cut = truncate(text, widths[at] ?? 0);
-        const padding = at === texts.length - 1 ? '' : ' '.repeat((widths[at] ?? 0) - displayWidth(cut) + GAP);
-        return (cut === '' ? '' : paint(at)(cut)) + padding;
-      })
-      .join('')
-      .trimEnd() +
-    '\n';
+  const line = (texts: readonly string[], paint: (at: number) => (text: string) => string) => {
+    const cells = texts.map((text, at) => {
+      const columnWidth = shown[at]?.width ?? 0;
+      const cut = truncate(text, columnWidth);
+      const padding = at === texts.length - 1 ? '' : ' '.repeat(columnWidth - displayWidth(cut) + GAP);
+      return (cut === '' ? '' : paint(at)(cut)) + padding;
+    });
+    return `${indent}${cells.join('').trimEnd()}\n`;
+  };
   const head = line(
-    shown.map((column) => column.head),
+    shown.map(({ column }) => column.head),
     () => colors.bold,
   );
-  const body = cells.map((texts, index) =>
-    line(texts, (at) => {
-      const row = rows[index];
-      const color = shown[at]?.color;
-      return color && row !== undefined ? color(colors, row) : (text) => text;
-    }),
+  const body = rows.map((row, index) =>
+    line(
+      shown.map(({ cells }) => cells[index] ?? ''),
+      (at) => shown[at]?.column.color?.(colors, row) ?? ((text) => text),
+    ),
   );
-  return head + body.join('');
+  const missing =
+    left.length === 0 ? '' : colors.dim(`${indent}No room for: ${left.map(({ column }) => column.head).join(', ')}\n`);
+  return head + body.join('') + missing;
 }
 
-/** Takes columns' width away until the line fits, or nothing more can be cut. Changes `widths`. */
-function fit<R>(columns: readonly Column<R>[], widths: number[], available: number): void {
-  const order = columns.map((column, at) => ({ at, shrink: column.shrink ?? 0 })).filter((entry) => entry.shrink > 0);
-  order.sort((a, b) => b.shrink - a.shrink);
-  let excess = widths.reduce((sum, each) => sum + each, 0) + GAP * (widths.length - 1) - available;
-  for (const { at } of order) {
-    if (excess <= 0) return;
-    const width = widths[at] ?? 0;
-    const taken = Math.min(excess, Math.max(0, width - NARROWEST));
-    widths[at] = width - taken;
-    excess -= taken;
+interface Measured<R> {
+  readonly column: Column<R>;
+  readonly cells: readonly string[];
+  width: number;
+}
+
+function measure<R>(column: Column<R>, rows: readonly R[]): Measured<R> {
+  const cells = rows.map((row) => clean(column.cell(row)));
+  return { column, cells, width: Math.max(displayWidth(column.head), ...cells.map(displayWidth)) };
+}
+
+/** Cuts patient columns until the line fits; where that is not enough, the most patient ones are left out. */
+function fit<R>(measured: readonly Measured<R>[], available: number): { shown: Measured<R>[]; left: Measured<R>[] } {
+  const shown = [...measured];
+  const left: Measured<R>[] = [];
+  const excess = () => shown.reduce((sum, { width }) => sum + width, 0) + GAP * (shown.length - 1) - available;
+  const patient = measured
+    .filter(({ column }) => (column.shrink ?? 0) > 0)
+    .sort((a, b) => (b.column.shrink ?? 0) - (a.column.shrink ?? 0));
+  const least = patient.reduce((sum, { width }) => sum + Math.max(0, width - NARROWEST), 0);
+  let unfit = excess() - least;
+  for (const victim of patient.slice(0, -1)) {
+    if (unfit <= 0) break;
+    unfit -= Math.min(victim.width, NARROWEST) + GAP;
+    shown.splice(shown.indexOf(victim), 1);
+    left.push(victim);
   }
+  for (const victim of patient) {
+    if (excess() <= 0) break;
+    if (left.includes(victim)) continue;
+    victim.width -= Math.min(excess(), Math.max(0, victim.width - NARROWEST));
+  }
+  return { shown, left };
 }

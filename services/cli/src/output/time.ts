@@ -17,9 +17,14 @@ export function seconds(ms: number): string {
   return `${Number((ms / SECOND).toFixed(ms < 10 * SECOND ? 1 : 0))} s`;
 }
 
-/** "4s ago"; "never" for null. */
-export function ago(iso: string | null, now: Date): string {
-  return iso === null ? 'never' : `${span(now.getTime() - Date.parse(iso))} ago`;
+/** "4s ago"; "never" for null. Ages come from the server: the clock of this machine may be off. Milliseconds in. */
+export function ago(ms: number | null): string {
+  return ms === null ? 'never' : `${span(ms)} ago`;
+}
+
+/** The age of a time in an answer, by the answer's own "as of". Milliseconds; null for null. */
+export function ageAt(iso: string | null, asOf: string): number | null {
+  return iso === null ? null : Date.parse(asOf) - Date.parse(iso);
 }
 
 /** A time as a person on call says it: "14:03" today, "20 Nov 02:11" this year, "2025-11-20 02:11" before. */

@@ -18,3 +18,8 @@ export function shellWord(text: string): string {
 export function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
+
+/** A host as it can be typed in a command: its name, or its id where the name is none that a shell takes as it is. */
+export function hostWord(host: { readonly id: string; readonly name: string }): string {
+  return /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(host.name) ? host.name : host.id;
+}
