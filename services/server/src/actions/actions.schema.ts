@@ -141,6 +141,7 @@ export const actionListSchema = z
   .strictObject({ items: z.array(actionItemSchema), nextCursor, asOf: instant, ...envelope })
   .meta({ id: 'ActionList' });
 
+export const cancelActionBody = z.strictObject({});
 export const cancelActionSchema = z
   .strictObject({
     cancelled: z.boolean().describe('True only when the action is known not to have started.'),

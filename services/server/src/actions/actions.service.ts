@@ -5,14 +5,14 @@ import type { z } from 'zod';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { FreezeService } from '../freeze/freeze.service.ts';
+import { findHost } from '../hosts/host-lookup.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import type { StoredAction } from './action.model.ts';
 import { selectNow } from './action.queries.ts';
 import { ActionRepository } from './action.repository.ts';
-import { isInFlight } from './action.states.ts';
-import { selectTargets } from './action-target.queries.ts';
-import { chooseTarget } from './action-target.ts';
+import { isEnded } from './action.states.ts';
+import { findActionTarget } from './action-target.ts';
 import { toParameters } from './action.view.ts';
 import type { actionListQuery, createActionBody } from './actions.schema.ts';
 
@@ -62,7 +62,7 @@ export class ActionsService {
     if (freeze !== null) {
       throw new AppError('frozen', `The fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}. "modfleet thaw" ends the freeze.`);
     }
-    const host = chooseTarget(body.host, await selectTargets(sql, body.host));
+    const host = await findActionTarget(sql, body.host);
     const now = await selectNow(sql);
     const id = randomUUID();
     await this.#actions.insert(sql, {
@@ -97,7 +97,7 @@ export class ActionsService {
   /** @throws AppError host_not_found, host_ambiguous. */
   list(query: ActionListQuery, after: ActionPosition | undefined): Promise<{ items: StoredAction[]; next: ActionPosition | null; asOf: Date }> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const hostId = query.host === undefined ? undefined : await this.#hostOfList(sql, query.host);
+      const hostId = query.host === undefined ? undefined : (await findHost(sql, query.host)).id;
       const rows = await this.#actions.list(sql, {
         hostId,
         state: query.state,
@@ -114,37 +114,31 @@ export class ActionsService {
   }
 
   /**
-   * Cancels what was not sent; asks the host to take back what was, and waits a moment for its word.
+   * Cancels what was not sent, and notes that what was sent is to be taken back; in the caller's transaction. {@link settleCancel} after its
+   * commit.
    *
    * @throws AppError action_not_found.
    */
-  async cancel(id: string, by: string): Promise<{ cancelled: boolean; action: StoredAction }> {
-    const applied = await this.#actions.apply(id, { kind: 'cancel', by });
+  async cancel(sql: Sql, id: string, by: string): Promise<StoredAction> {
+    const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by });
     if (applied === undefined) throw notFound(id);
+    return applied.after;
+  }
+
+  /** Asks the host to take it back where it has been sent and has not started, and waits a moment for the host's word. */
+  async settleCancel(id: string): Promise<{ cancelled: boolean; action: StoredAction }> {
     this.#changes.announce(id);
-    let action = applied.after;
-    if (applied.effects.some((effect) => effect.kind === 'send_cancel')) {
+    let action = await this.get(id);
+    if (!isCancelAnswered(action)) {
       await this.#dispatcher.requestCancel(action);
       action = (await this.#changes.waitFor(id, isCancelAnswered, CANCEL_WAIT_MS)) ?? action;
     }
     return { cancelled: (action.resolvedOutcome ?? action.outcome) === 'cancelled', action };
   }
-
-  /** Retired hosts too: their actions are still there to be read. */
-  async #hostOfList(sql: Sql, idOrName: string): Promise<string> {
-    const rows = await selectTargets(sql, idOrName);
-    const [only, second] = rows;
-    if (only === undefined) throw new AppError('host_not_found', `no host has the id or name ${JSON.stringify(idOrName.slice(0, 64))}`);
-    if (second === undefined || only.id === idOrName.toLowerCase()) return only.id;
-    const live = rows.filter((row) => row.retired_at === null);
-    if (live.length === 1 && live[0] !== undefined) return live[0].id;
-    const candidates = rows.map((row) => row.id);
-    throw new AppError('host_ambiguous', `${rows.length} hosts have this name; say which one by its id: ${candidates.join(', ')}`, { candidates });
-  }
 }
 
 function isCancelAnswered(action: StoredAction): boolean {
-  return !isInFlight(action.state) || action.state === 'started';
+  return action.state === 'started' || isEnded(action.state);
 }
 
 function notFound(id: string): AppError {

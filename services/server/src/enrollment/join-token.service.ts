@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatJoinString } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { insertJoinToken, type JoinTokenRow, listJoinTokens, revokeJoinToken } from './join-token.queries.ts';
 import { mintJoinToken } from './join-token.ts';
 
@@ -26,10 +26,10 @@ export class JoinTokenService {
     this.#ca = ca;
   }
 
-  /** `joinString` is the secret with the CA's pin: shown this once, stored nowhere. */
-  async create(wanted: NewJoinToken): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
+  /** `joinString` is the secret with the CA's pin: shown this once, stored nowhere. @param sql the caller's transaction, if it has one. */
+  async create(wanted: NewJoinToken, sql: Sql = this.#database): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
     const { token, prefix, hash } = mintJoinToken();
-    const joinToken = await insertJoinToken(this.#database, {
+    const joinToken = await insertJoinToken(sql, {
       id: randomUUID(),
       name: wanted.name ?? '',
       prefix,
@@ -49,7 +49,7 @@ export class JoinTokenService {
   }
 
   /** Hosts that joined with it stay. Undefined: no such token. */
-  revoke(id: string): Promise<JoinTokenRow | undefined> {
-    return revokeJoinToken(this.#database, id);
+  revoke(id: string, sql: Sql = this.#database): Promise<JoinTokenRow | undefined> {
+    return revokeJoinToken(sql, id);
   }
 }

@@ -20,7 +20,13 @@ export const queryBody = z
   .refine(exactlyOneTarget, { message: exactlyOneTargetMessage });
 
 export const queryStartSchema = z
-  .strictObject({ queryId: z.uuid(), targets: z.int(), asOf: instant, freeze: freezeSchema })
+  .strictObject({
+    queryId: z.uuid(),
+    targets: z.int().describe('Hosts that are asked, or that would be if they were connected.'),
+    unknown: z.int().describe('Hosts of which a fact in the selector is unknown: they are not asked.'),
+    asOf: instant,
+    freeze: freezeSchema,
+  })
   .meta({ id: 'QueryStart' });
 
 export const kmodAnswerSchema = z.strictObject({

@@ -18,3 +18,10 @@ export function selectHeldHosts(sql: Sql, hostIds: readonly string[]): Promise<H
     [hostIds],
   );
 }
+
+/** The transaction's time: everything it reads is as of then. */
+export async function selectTime(sql: Sql): Promise<Date> {
+  const rows = await sql.query<{ now: Date }>('SELECT now() AS now');
+  if (rows[0] === undefined) throw new Error('Postgres did not say what time it is');
+  return rows[0].now;
+}

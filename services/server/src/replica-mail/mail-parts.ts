@@ -8,8 +8,8 @@ import { BUS_PAYLOAD_MAX_BYTES } from '../bus/bus.ts';
  * - A mail arrives whole or not at all. Parts whose mail never completes are forgotten: the oldest first, and a bounded number is kept.
  */
 
-/** What the header of a part takes at most. */
-const HEADER_CHARACTERS = 100;
+/** What the header of a part and the channel's name take at most. */
+const HEADER_CHARACTERS = 250;
 export const PART_CHARACTERS = BUS_PAYLOAD_MAX_BYTES - HEADER_CHARACTERS;
 /** Mails that may be incomplete at a time. */
 const INCOMPLETE_LIMIT = 256;

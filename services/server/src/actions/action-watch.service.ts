@@ -1,0 +1,50 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
+import { ActionChanges } from './action-changes.service.ts';
+import { isEnded } from './action.states.ts';
+import { toItem } from './action.view.ts';
+import { ActionsService } from './actions.service.ts';
+
+/** Streams one action until it ended. */
+@Injectable()
+export class ActionWatch {
+  readonly #actions: ActionsService;
+  readonly #changes: ActionChanges;
+  readonly #streams: OpenStreams;
+
+  constructor(
+    @Inject(ActionsService) actions: ActionsService,
+    @Inject(ActionChanges) changes: ActionChanges,
+    @Inject(OpenStreams) streams: OpenStreams,
+  ) {
+    this.#actions = actions;
+    this.#changes = changes;
+    this.#streams = streams;
+  }
+
+  /** @throws AppError action_not_found, overloaded: before anything is sent. */
+  async stream(id: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const first = await this.#actions.get(id);
+    const seen = versionOf(request.headers['last-event-id']);
+    if (isEnded(first.state) && first.version <= seen) {
+      // The client has it all: 204 tells an EventSource not to come back.
+      await reply.status(204).send();
+      return;
+    }
+    const stream = this.#streams.open(reply, formatOf(request));
+    try {
+      for await (const action of this.#changes.watch(id, stream.closed)) {
+        if (action.version > seen) await stream.send({ event: 'action', data: toItem(action), id: String(action.version) });
+        if (isEnded(action.state)) break;
+      }
+    } finally {
+      stream.end();
+    }
+  }
+}
+
+/** 0 for no id, or one that is none of ours: then the state is sent again. */
+function versionOf(lastEventId: string | string[] | undefined): number {
+  return typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : 0;
+}

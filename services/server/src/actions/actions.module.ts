@@ -1,0 +1,19 @@
+import { Module } from '@nestjs/common';
+import { FreezeModule } from '../freeze/freeze.module.ts';
+import { ActionChanges } from './action-changes.service.ts';
+import { ActionDispatcher } from './action-dispatcher.service.ts';
+import { ActionIntake } from './action-intake.service.ts';
+import { ActionRepository } from './action.repository.ts';
+import { ActionSweeper } from './action-sweeper.service.ts';
+import { ActionWatch } from './action-watch.service.ts';
+import { ActionsController } from './actions.controller.ts';
+import { ActionsService } from './actions.service.ts';
+
+/** Actions: accepted, sent, followed, ended. */
+@Module({
+  imports: [FreezeModule],
+  controllers: [ActionsController],
+  providers: [ActionRepository, ActionChanges, ActionDispatcher, ActionIntake, ActionSweeper, ActionsService, ActionWatch],
+  exports: [ActionsService],
+})
+export class ActionsModule {}

@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { openSecret, sealSecret } from './sealed-secret.ts';
+
+describe('sealed secret', () => {
+  it('opens under the same token and key only', () => {
+    const sealed = sealSecret('mfj_secret.pin', 'mfl_token', 'key-1');
+    expect(sealed).not.toContain('mfj_');
+    expect(openSecret(sealed, 'mfl_token', 'key-1')).toBe('mfj_secret.pin');
+    expect(() => openSecret(sealed, 'mfl_other', 'key-1')).toThrow();
+    expect(() => openSecret(sealed, 'mfl_token', 'key-2')).toThrow();
+    expect(() => openSecret(`A${sealed.slice(1)}`, 'mfl_token', 'key-1')).toThrow();
+  });
+});

@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto';
+import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
+import { QueriesService } from './queries.service.ts';
+import { queryBody, queryLineSchema } from './queries.schema.ts';
+import { QueryTargets } from './query-targets.service.ts';
+
+const DEFAULT_TIMEOUT_MS = 2_000;
+
+@ApiTags('queries')
+@Controller('queries')
+export class QueriesController {
+  readonly #queries: QueriesService;
+  readonly #targets: QueryTargets;
+  readonly #streams: OpenStreams;
+
+  constructor(
+    @Inject(QueriesService) queries: QueriesService,
+    @Inject(QueryTargets) targets: QueryTargets,
+    @Inject(OpenStreams) streams: OpenStreams,
+  ) {
+    this.#queries = queries;
+    this.#targets = targets;
+    this.#streams = streams;
+  }
+
+  @Post()
+  @HttpCode(200)
+  @ApiOperation({
+    summary: 'Ask hosts now',
+    description:
+      'Goes to every host that matches and is connected; answers are streamed as they come (text/event-stream, or application/x-ndjson): `start`, one `answer` a host, `end` with who did not answer and why. Stores nothing.',
+  })
+  @ApiAnswer(200, queryLineSchema, 'A stream of these.')
+  @ApiProblems(
+    'body_invalid',
+    'body_too_large',
+    'content_type_unsupported',
+    'kmod_name_invalid',
+    'selector_invalid',
+    'host_not_found',
+    'host_ambiguous',
+    'host_retired',
+  )
+  async ask(
+    @Body({ schema: queryBody }) body: z.output<typeof queryBody>,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    const { hosts, unknown, asOf, freeze } = await this.#targets.resolve(body);
+    const queryId = randomUUID();
+    const over = new AbortController();
+    try {
+      const kmods = [...new Set(body.kmods)];
+      const live = this.#queries.ask({ queryId, kmods, hosts, timeoutMs: body.timeoutMs ?? DEFAULT_TIMEOUT_MS }, over.signal);
+      const stream = this.#streams.open(reply, formatOf(request));
+      stream.closed.addEventListener('abort', () => over.abort());
+      await stream.send({ event: 'start', data: { queryId, targets: hosts.length, unknown, asOf: asOf.toISOString(), freeze } });
+      for await (const answer of live.answers()) await stream.send({ event: 'answer', data: answer });
+      await stream.send({ event: 'end', data: live.end() });
+      stream.end();
+    } finally {
+      over.abort();
+    }
+  }
+}
