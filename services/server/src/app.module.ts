@@ -1,12 +1,24 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AccessModule } from './access/access.module.ts';
+import { ActionsModule } from './actions/actions.module.ts';
+import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
+import { BusModule } from './bus/bus.module.ts';
+import { CaModule } from './ca/ca.module.ts';
+import { EnrollmentModule } from './enrollment/enrollment.module.ts';
+import { FreezeModule } from './freeze/freeze.module.ts';
+import { HostEventsModule } from './host-events/host-events.module.ts';
+import { HostsModule } from './hosts/hosts.module.ts';
+import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
+import { PresenceModule } from './presence/presence.module.ts';
+import { QueriesModule } from './queries/queries.module.ts';
+import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
+import { StreamingModule } from './streaming/streaming.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import { DatabaseModule } from './database/database.module.ts';
 import { HealthModule } from './health/health.module.ts';
 import { EnvelopeInterceptor } from './http/envelope.interceptor.ts';
-import { FREEZE_READER } from './http/freeze-reader.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { ValidationPipe } from './http/validation.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
@@ -29,12 +41,24 @@ export class AppModule {
         PagingModule,
         HealthModule,
         OpenApiModule,
+        BusModule,
+        PresenceModule,
+        CaModule,
+        EnrollmentModule,
+        AgentGatewayModule,
+        StreamingModule,
+        ReplicaMailModule,
+        FreezeModule,
+        HostsModule,
+        HostEventsModule,
+        ActionsModule,
+        QueriesModule,
+        JoinTokensModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_PIPE, useClass: ValidationPipe },
         { provide: APP_INTERCEPTOR, useClass: EnvelopeInterceptor },
-        { provide: FREEZE_READER, useValue: { current: () => Promise.resolve(null) } },
       ],
     };
   }

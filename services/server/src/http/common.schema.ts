@@ -142,6 +142,13 @@ export function exactlyOneTarget(body: {
 }
 export const exactlyOneTargetMessage = 'name the hosts in exactly one way: "selector", "hosts", or "all": true';
 
+/** A host in a path: its id, or its name when only one host has it. */
+export const hostParam = z
+  .string()
+  .min(1)
+  .max(255, 'a host id or name has at most 255 characters')
+  .describe('Host id, or its name when only one host has it.');
+
 export const labelKey = z
   .string()
   .regex(

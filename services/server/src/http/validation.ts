@@ -29,7 +29,10 @@ export function validationError(issues: readonly Issue[], where: ArgumentMetadat
     issues.map(codeOf).find((found) => found !== undefined) ?? (where === 'body' ? 'body_invalid' : 'query_invalid');
   const first = errors[0] ?? { path: '', message: 'is not valid' };
   const more = errors.length > 1 ? ` (and ${issues.length - 1} more)` : '';
-  const detail = first.path === '' ? `${first.message}${more}` : `${first.path}: ${first.message}${more}`;
+  const detail =
+    first.path === '' || first.message.startsWith(`${first.path} `)
+      ? `${first.message}${more}`
+      : `${first.path}: ${first.message}${more}`;
   return new AppError(code, detail, { errors });
 }
 

@@ -1,0 +1,32 @@
+import type { Sql } from '../database/database.service.ts';
+
+/** Sets and removes labels; @returns the hosts whose labels are others now, by name. */
+export function updateLabels(
+  sql: Sql,
+  hostIds: readonly string[],
+  set: Readonly<Record<string, string>>,
+  remove: readonly string[],
+): Promise<{ id: string; name: string }[]> {
+  return sql.query<{ id: string; name: string }>(
+    `WITH changed AS (
+       UPDATE host SET labels = (labels || $2::jsonb) - $3::text[]
+        WHERE id = ANY ($1::uuid[]) AND retired_at IS NULL AND labels IS DISTINCT FROM (labels || $2::jsonb) - $3::text[]
+       RETURNING id, name)
+     SELECT id, name FROM changed ORDER BY name, id`,
+    [hostIds, JSON.stringify(set), remove],
+  );
+}
+
+/** @returns undefined when the host was retired already. */
+export async function retireHost(
+  sql: Sql,
+  id: string,
+  by: string,
+  reason: string | null,
+): Promise<{ retired_at: Date } | undefined> {
+  const rows = await sql.query<{ retired_at: Date }>(
+    `UPDATE host SET retired_at = now(), retired_by = $2, retire_reason = $3 WHERE id = $1 AND retired_at IS NULL RETURNING retired_at`,
+    [id, by, reason],
+  );
+  return rows[0];
+}

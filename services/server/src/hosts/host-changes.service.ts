@@ -1,0 +1,80 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { z } from 'zod';
+import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import type { LabelResult, RetiredHost } from '../api-types.ts';
+import { Bus } from '../bus/bus.ts';
+import type { Sql } from '../database/database.service.ts';
+import { AppError } from '../errors/app-error.ts';
+import { resolveTarget } from '../selectors/target.ts';
+import { retireHost, updateLabels } from './host-changes.queries.ts';
+import { findHost } from './host-lookup.ts';
+import type { labelHostsBody } from './hosts.schema.ts';
+
+/** Told to every replica with a host's id: whoever holds its session ends it. */
+const RETIRED_CHANNEL = 'host-retired';
+/** A retired agent that comes back is turned away; this keeps it from doing so at once. */
+const RETIRED_RETURN_MS = 60_000;
+const HOSTS_SHOWN = 1_000;
+
+/** Changes to hosts on the server's side: labels and retirement. */
+@Injectable()
+export class HostChangesService implements OnModuleInit, OnModuleDestroy {
+  readonly #gateway: AgentGateway;
+  readonly #bus: Bus;
+  readonly #logger = new Logger('hosts');
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(@Inject(AgentGateway) gateway: AgentGateway, @Inject(Bus) bus: Bus) {
+    this.#gateway = gateway;
+    this.#bus = bus;
+  }
+
+  onModuleInit(): void {
+    this.#unsubscribe = this.#bus.subscribe(RETIRED_CHANNEL, (hostId) => this.#endSession(hostId));
+  }
+
+  onModuleDestroy(): void {
+    this.#unsubscribe?.();
+  }
+
+  /** @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired. */
+  async label(sql: Sql, body: z.output<typeof labelHostsBody>): Promise<Omit<LabelResult, 'freeze'>> {
+    const { hosts, unknown } = await resolveTarget(sql, body);
+    const entries = Object.entries(body.labels);
+    const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+    const remove = entries.filter(([, value]) => value === null).map(([key]) => key);
+    const changed = await updateLabels(
+      sql,
+      hosts.map((host) => host.id),
+      set,
+      remove,
+    );
+    return { matched: hosts.length, changed: changed.length, hosts: changed.slice(0, HOSTS_SHOWN), unknown };
+  }
+
+  /**
+   * Retires a host for good: its id is never used again, and its certificate is good for nothing any more. Call {@link announceRetired} after the commit.
+   *
+   * @throws AppError host_not_found, host_ambiguous, host_retired.
+   */
+  async retire(sql: Sql, idOrName: string, by: string, reason: string | null): Promise<Omit<RetiredHost, 'freeze'>> {
+    const { id, name } = await findHost(sql, idOrName);
+    const retired = await retireHost(sql, id, by, reason);
+    if (retired === undefined) throw new AppError('host_retired', `the host ${name} (${id}) is retired already`);
+    return { host: { id, name }, retiredAt: retired.retired_at.toISOString(), retiredBy: by, reason };
+  }
+
+  /** Ends the host's session wherever it is held; a lost message costs nothing but time: the row keeps the host out. */
+  async announceRetired(hostId: string): Promise<void> {
+    this.#endSession(hostId);
+    try {
+      await this.#bus.publish(RETIRED_CHANNEL, hostId);
+    } catch (error) {
+      this.#logger.warn({ message: 'the other replicas were not told of a retirement', hostId, err: error });
+    }
+  }
+
+  #endSession(hostId: string): void {
+    this.#gateway.send(hostId, { $case: 'reconnect', value: { afterMs: RETIRED_RETURN_MS, reason: 'retired' } });
+  }
+}

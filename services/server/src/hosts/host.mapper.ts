@@ -1,0 +1,121 @@
+import { HostFacts } from '@modfleet/proto';
+import type { Host, HostFacet, HostSummary } from '../api-types.ts';
+import { ageMs, FACET_NUMBERS, FACET_WORDS, isoOrNull, orNull } from '../http/facet-words.ts';
+import type { Coverage, FacetCoverageRow } from '../presence/coverage.queries.ts';
+import type { HostRow } from './host-list.queries.ts';
+
+/** What one host answers, without `freeze`. */
+export type HostAnswer = Omit<Host, 'freeze'>;
+
+export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[]): HostSummary {
+  const coverageOf = (facet: number): Coverage => facets.find((each) => each.facet === facet)?.coverage ?? 'silent';
+  const facts = HostFacts.fromJSON(row.facts);
+  return {
+    id: row.id,
+    name: row.name,
+    labels: row.labels,
+    mode: row.mode,
+    connected: row.live === true && row.retired_at === null,
+    connection: connectionOf(row),
+    lastSeenAt: isoOrNull(row.seen_at),
+    kernelRelease: row.kernel_release,
+    os: facts.osPrettyName === '' ? facts.osId : facts.osPrettyName,
+    architecture: row.arch,
+    agentVersion: row.agent_version,
+    coverage: {
+      loaded: coverageOf(FACET_NUMBERS.loaded),
+      parameters: coverageOf(FACET_NUMBERS.parameters),
+      available: coverageOf(FACET_NUMBERS.available),
+      devices: coverageOf(FACET_NUMBERS.devices),
+      config: coverageOf(FACET_NUMBERS.config),
+    },
+    quarantineReason: row.quarantined_at === null ? null : (row.quarantine_reason ?? ''),
+    retiredAt: isoOrNull(row.retired_at),
+  };
+}
+
+function connectionOf(row: HostRow): HostSummary['connection'] {
+  if (row.retired_at !== null) return 'retired';
+  if (row.quarantined_at !== null) return 'quarantined';
+  return row.live === true ? 'connected' : 'silent';
+}
+
+/** Counts of a host's kmods; null where the facet that says it was never reported. */
+export interface KmodTotals {
+  readonly loaded: number | null;
+  readonly builtin: number | null;
+  readonly onDisk: number | null;
+}
+
+/** `summary` of config_set. */
+export interface ConfigSummary {
+  readonly modulesDisabled?: boolean | null;
+  readonly lockdown?: string | null;
+  readonly sigEnforce?: boolean | null;
+  readonly secureBoot?: boolean | null;
+  readonly unreadable?: readonly string[];
+}
+
+export function toHost(
+  row: HostRow & { asOf: Date },
+  facets: readonly FacetCoverageRow[],
+  counts: KmodTotals,
+  config: ConfigSummary,
+): HostAnswer {
+  const facts = HostFacts.fromJSON(row.facts);
+  return {
+    ...toHostSummary(row, facets),
+    facts: {
+      hostname: facts.hostname,
+      machineId: facts.machineId,
+      kernelVersion: facts.kernelVersion,
+      osId: facts.osId,
+      osVersionId: facts.osVersionId,
+      osPrettyName: facts.osPrettyName,
+      packageFamily: facts.packageFamily,
+      virtualization: facts.virtualization,
+    },
+    policy: {
+      allow: facts.policy?.allow ?? [],
+      deny: facts.policy?.deny ?? [],
+      protected: facts.policy?.protected ?? [],
+    },
+    facets: FACET_WORDS.map((facet) => toHostFacet(facet, facets, row.asOf)),
+    counts: { ...counts },
+    modulesDisabled: config.modulesDisabled ?? null,
+    lockdown: config.lockdown ?? null,
+    sigEnforce: config.sigEnforce ?? null,
+    secureBoot: config.secureBoot ?? null,
+    unreadable: [...(config.unreadable ?? [])],
+    enrolledAt: row.enrolled_at.toISOString(),
+    address: orNull(row.address),
+    bootId: orNull(row.boot_id),
+    asOf: row.asOf.toISOString(),
+  };
+}
+
+function toHostFacet(facet: HostFacet['facet'], facets: readonly FacetCoverageRow[], asOf: Date): HostFacet {
+  return {
+    facet,
+    ...standingOf(
+      facets.find((each) => each.facet === FACET_NUMBERS[facet]),
+      asOf,
+    ),
+    digest: digestOf(facet, facets),
+  };
+}
+
+function digestOf(facet: HostFacet['facet'], facets: readonly FacetCoverageRow[]): string | null {
+  return facets.find((each) => each.facet === FACET_NUMBERS[facet])?.digest?.toString('hex') ?? null;
+}
+
+/** Where one facet stands; a retired host has no row and is silent for good. */
+export function standingOf(row: FacetCoverageRow | undefined, asOf: Date): Omit<HostFacet, 'facet' | 'digest'> {
+  if (row === undefined) return { coverage: 'silent', observedAt: null, ageMs: null, reason: 'retired' };
+  return {
+    coverage: row.coverage,
+    observedAt: isoOrNull(row.observedAt),
+    ageMs: ageMs(asOf, row.observedAt),
+    reason: row.reason,
+  };
+}
