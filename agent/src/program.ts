@@ -1,6 +1,8 @@
 import type { Readable, Writable } from 'node:stream';
 import { Command, Option } from 'commander';
 import { COLLECT_AVAILABLE_COMMAND, collectAvailableCommand } from './commands/collect-available.ts';
+import { checkCommand } from './commands/check.ts';
+import { inspectCommand } from './commands/inspect.ts';
 import { joinCommand } from './commands/join.ts';
 import { runAgent } from './commands/run.ts';
 import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
@@ -62,6 +64,25 @@ export function buildProgram(io: ProgramIo): Command {
         stdin: io.stdin,
         stdout: io.stdout,
       });
+    });
+
+  program
+    .command('check')
+    .description('what can be reported and done on this machine, and why not')
+    .option('--json', 'as JSON', false)
+    .addOption(configOption())
+    .action(async (options: ConfigOption & { json: boolean }) => {
+      const config = await loadConfig(options.config);
+      io.exit(await checkCommand({ config, json: options.json, stdout: io.stdout }));
+    });
+
+  program
+    .command('inspect')
+    .description('every facet as the agent sees it')
+    .option('--root <dir>', 'a captured root tree instead of this machine', '/')
+    .option('--json', 'as JSON', false)
+    .action(async (options: { root: string; json: boolean }) => {
+      io.exit(await inspectCommand({ ...options, stdout: io.stdout }));
     });
 
   program

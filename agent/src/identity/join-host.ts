@@ -4,7 +4,8 @@ import type { EnrollResponse, HostFacts } from '@modfleet/proto';
 import { z } from 'zod';
 import type { ServerAddress } from '../config/agent-config.ts';
 import { UnaryChannel } from './grpc-unary.ts';
-import { loadOrMakeKey, makeCertificateRequest } from './host-key.ts';
+import { makeCertificateRequest } from './certificate-request.ts';
+import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
 import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
 import { connectVerified } from './verified-tls.ts';
@@ -33,7 +34,7 @@ export interface JoinOptions {
 export async function joinHost({ server, joinString, facts, store }: JoinOptions): Promise<HostIdentity> {
   const { token, caFingerprint } = parseJoinString(joinString);
   const key = await loadOrMakeKey(store);
-  const csr = Buffer.from(await makeCertificateRequest(key));
+  const csr = Buffer.from(makeCertificateRequest(key));
   const { socket, ca } = await connectVerified({
     ...server,
     trust: { kind: 'pin', caFingerprint },
