@@ -1,0 +1,179 @@
+import { Verb } from '@modfleet/proto';
+import { type ActionFacts, evidence, type LoadedFacts, type Question, type RawFinding } from './facts.ts';
+import { parameterFindings } from './parameters.ts';
+
+const MODULES = '/proc/modules';
+
+/** What init_module(2) or delete_module(2) would say, before they are asked. Pure. */
+export function kernelFindings(question: Question, facts: ActionFacts): RawFinding[] {
+  if (facts.kernel.noModules !== undefined) {
+    return [refusal('no_module_support', facts.kernel.noModules, [evidence('path', MODULES)])];
+  }
+  switch (question.verb) {
+    case Verb.VERB_LOAD:
+      return [...switches(facts), ...loadFindings(question, facts)];
+    case Verb.VERB_UNLOAD:
+      return [...switches(facts), ...unloadFindings(question, facts)];
+    case Verb.VERB_RELOAD:
+      return [...switches(facts), ...reloadFindings(question, facts)];
+  }
+}
+
+function switches({ kernel }: ActionFacts): RawFinding[] {
+  if (kernel.modulesDisabled !== true) return [];
+  return [
+    refusal('modules_disabled', 'kernel.modules_disabled is 1: nothing loads or unloads on this host before a reboot (EPERM)', [
+      evidence('path', '/proc/sys/kernel/modules_disabled'),
+    ]),
+  ];
+}
+
+function unloadFindings({ kmod }: Question, facts: ActionFacts): RawFinding[] {
+  const { loaded, tree } = facts;
+  if (loaded !== undefined) return removalFindings(kmod, loaded, facts);
+  if (tree.builtin) return [builtin(kmod, 'it cannot be unloaded')];
+  if (tree.missing !== undefined) return [treeMissing(kmod, tree.missing)];
+  if (tree.file === undefined) return [notFound(kmod, facts)];
+  return [note('already', `${kmod} is not loaded`, [evidence('path', MODULES)])];
+}
+
+function reloadFindings(question: Question, facts: ActionFacts): RawFinding[] {
+  const { kmod } = question;
+  const { loaded, tree, kernel } = facts;
+  if (loaded === undefined) return tree.builtin ? [builtin(kmod, 'it cannot be reloaded')] : loadFindings(question, facts);
+  const removal = removalFindings(kmod, loaded, facts);
+  if (tree.missing !== undefined || tree.file !== undefined) return [...removal, ...fileFindings(question, facts)];
+  const message = `${kmod} is loaded, but there is no file of it for kernel ${kernel.release}: it could not be loaded again`;
+  return [...removal, refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)])];
+}
+
+/** Why a loaded kmod does not go. All that hold, not only the first: a person needs the whole list. */
+function removalFindings(kmod: string, loaded: LoadedFacts, facts: ActionFacts): RawFinding[] {
+  const findings: RawFinding[] = [];
+  const line = evidence('path', `${MODULES}: refcount ${loaded.refcount ?? '-'}, state ${loaded.state}`);
+  if (!facts.kernel.canUnload) {
+    findings.push(refusal('unload_unsupported', 'this kernel is built without support for unloading (CONFIG_MODULE_UNLOAD)', [line]));
+  }
+  if (loaded.state !== 'live') {
+    findings.push(refusal('busy', `${kmod} is ${loaded.state}: its ${loaded.state === 'loading' ? 'init' : 'exit'} routine has not returned`, [line]));
+  }
+  if (loaded.users.length > 0) {
+    findings.push(
+      refusal('held_by', `${kmod} is used by ${loaded.users.join(', ')}`, [line, ...loaded.users.map((user) => evidence('kmod', user))]),
+    );
+  } else if ((loaded.refcount ?? 0) > 0) {
+    findings.push(refusal('in_use', `${kmod} is in use (${loaded.refcount} references)`, [line, ...facts.users, ...unseen(facts)]));
+  }
+  if (loaded.permanent) {
+    findings.push(refusal('permanent', `${kmod} has no exit routine: only a reboot removes it`, [evidence('path', `${MODULES}: [permanent]`)]));
+  }
+  return findings;
+}
+
+function loadFindings(question: Question, facts: ActionFacts): RawFinding[] {
+  const { kmod, parameters } = question;
+  const { loaded, tree } = facts;
+  if (loaded !== undefined) return presentFindings(question, loaded, facts);
+  if (tree.builtin) {
+    return parameters.length === 0
+      ? [note('already', `${kmod} is built into the running kernel: it is always there`, [evidence('path', builtinList(facts))])]
+      : [builtin(kmod, 'its parameters can only be set on the kernel command line')];
+  }
+  return fileFindings(question, facts);
+}
+
+/** A load of what is loaded. */
+function presentFindings(question: Question, loaded: LoadedFacts, facts: ActionFacts): RawFinding[] {
+  const { kmod } = question;
+  if (loaded.state !== 'live') {
+    return [refusal('busy', `${kmod} is ${loaded.state}`, [evidence('path', `${MODULES}: state ${loaded.state}`)])];
+  }
+  const differing = parameterFindings(question, loaded, facts.tree.file?.parameters);
+  if (differing !== undefined) return [differing];
+  return [note('already', `${kmod} is loaded${question.parameters.length === 0 ? '' : ' with these parameters'}`, [evidence('path', MODULES)])];
+}
+
+/** Whether its file, and those that it needs, would load. */
+function fileFindings(question: Question, facts: ActionFacts): RawFinding[] {
+  const { kmod } = question;
+  const { tree, kernel } = facts;
+  if (tree.missing !== undefined) return [treeMissing(kmod, tree.missing)];
+  if (tree.file === undefined) return [notFound(kmod, facts)];
+  const files = [tree.file, ...tree.dependencies];
+  const gone = files.filter((file) => !file.present);
+  const findings: RawFinding[] = [];
+  if (gone.length > 0) {
+    findings.push(
+      refusal(
+        'release_files_missing',
+        `depmod's index names ${gone.map((file) => file.name).join(', ')}, but the file is not there; run depmod or reinstall the kernel's package`,
+        gone.map((file) => evidence('path', file.path)),
+      ),
+    );
+  }
+  const locked = kernel.lockdown !== undefined && kernel.lockdown !== 'none';
+  const unsigned = files.filter((file) => file.signed === false);
+  if (unsigned.length > 0 && (kernel.sigEnforce === true || locked)) {
+    const names = unsigned.map((file) => file.name).join(', ');
+    const paths = unsigned.map((file) => evidence('path', file.path));
+    findings.push(
+      kernel.sigEnforce === true
+        ? refusal('signature_required', `${names} is not signed, and this kernel loads only signed kmods (EKEYREJECTED)`, [
+            ...paths,
+            evidence('path', '/sys/module/module/parameters/sig_enforce: Y'),
+          ])
+        : refusal('lockdown', `${names} is not signed, and the kernel is locked down to ${kernel.lockdown} (EPERM)`, [
+            ...paths,
+            evidence('path', '/sys/kernel/security/lockdown'),
+          ]),
+    );
+  }
+  return [...findings, ...unknownParameters(question, tree.file.parameters, tree.file.path)];
+}
+
+/** Names that every kmod takes (kernel/params.c, kernel/module/main.c: unknown_module_param_cb). */
+const GENERIC_PARAMETERS = new Set(['dyndbg', 'async_probe']);
+
+/** modprobe and the kernel ignore an unknown parameter in silence: nobody would know that it did not count. */
+function unknownParameters({ kmod, parameters }: Question, known: ReadonlyMap<string, string> | undefined, path: string): RawFinding[] {
+  if (known === undefined) return [];
+  const names = parameters.map((parameter) => parameter.slice(0, parameter.indexOf('=')).replaceAll('-', '_'));
+  const unknown = names.filter((name) => !known.has(name) && !GENERIC_PARAMETERS.has(name));
+  if (unknown.length === 0) return [];
+  const has = known.size === 0 ? 'it has none' : `it has ${[...known.keys()].sort().join(', ')}`;
+  return [
+    refusal('unsupported', `${kmod} has no parameter ${unknown.join(', ')} (${has}); the kernel would ignore it without a word`, [evidence('path', path)]),
+  ];
+}
+
+function builtin(kmod: string, consequence: string): RawFinding {
+  return refusal('builtin', `${kmod} is built into the running kernel: ${consequence}`, [evidence('path', 'modules.builtin')]);
+}
+
+function builtinList({ kernel }: ActionFacts): string {
+  return `/lib/modules/${kernel.release}/modules.builtin`;
+}
+
+function treeMissing(kmod: string, missing: string): RawFinding {
+  return refusal('release_files_missing', `${missing}: whether ${kmod} is built in, on disk or absent cannot be told`, [evidence('path', missing)]);
+}
+
+function notFound(kmod: string, { tree, kernel }: ActionFacts): RawFinding {
+  const hint = tree.aliasOf.length === 0 ? '' : `; that is an alias of ${tree.aliasOf.join(', ')}`;
+  return refusal('not_found', `no kmod ${kmod} for kernel ${kernel.release}: not loaded, not built in, no file${hint}`, [
+    evidence('path', `/lib/modules/${kernel.release}/modules.dep`),
+    ...tree.aliasOf.map((name) => evidence('kmod', name)),
+  ]);
+}
+
+function unseen(facts: ActionFacts) {
+  return facts.unseen.map((what) => evidence('unseen', what));
+}
+
+function refusal(code: RawFinding['code'], message: string, shown: RawFinding['evidence']): RawFinding {
+  return { code, refuses: true, message, evidence: shown };
+}
+
+function note(code: RawFinding['code'], message: string, shown: RawFinding['evidence']): RawFinding {
+  return { code, refuses: false, message, evidence: shown };
+}

@@ -1,0 +1,141 @@
+import { Verb } from '@modfleet/proto';
+import { fnmatch } from '../../kmod/glob.ts';
+import { type ActionFacts, type ActionPolicy, evidence, type Question, type RawFinding, type Stake } from './facts.ts';
+
+const POLICY_FILE = 'agent.yaml';
+
+/** What we say: the host's policy, what the host stands on, what cannot be done here. Pure. */
+export function policyFindings(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
+  return [
+    ...unsupported(question, facts),
+    ...denied(question, policy),
+    ...died(facts),
+    ...(question.verb === Verb.VERB_LOAD ? [] : stakes(question, facts, policy)),
+    ...obstacles(question, facts),
+  ];
+}
+
+function unsupported({ dryRun }: Question, { kernel, missingPrograms }: ActionFacts): RawFinding[] {
+  const findings: RawFinding[] = missingPrograms.map((program) => ({
+    code: 'unsupported',
+    refuses: true,
+    message: `${program} is not installed on this host; install the package kmod`,
+    evidence: [],
+  }));
+  if (kernel.container !== undefined) {
+    findings.push({
+      code: 'unsupported',
+      refuses: true,
+      message: `the agent runs inside a container (${kernel.container}) and cannot see what the host stands on; run it on the host itself`,
+      evidence: [],
+    });
+  }
+  if (kernel.mayChange === false) {
+    findings.push({
+      code: 'unsupported',
+      refuses: !dryRun,
+      message: 'the agent may not load or unload kmods (it lacks CAP_SYS_MODULE); run it as root',
+      evidence: [evidence('path', '/proc/self/status')],
+    });
+  }
+  return findings;
+}
+
+function denied({ kmod, dryRun }: Question, policy: ActionPolicy): RawFinding[] {
+  const deny = policy.deny.find((glob) => fnmatch(glob, kmod));
+  const outside = policy.allow.length > 0 && !policy.allow.some((glob) => fnmatch(glob, kmod));
+  const findings: RawFinding[] = [];
+  if (policy.mode === 'observe') {
+    findings.push({
+      code: 'denied_by_host_policy',
+      // A dry run is what an observing host can still answer.
+      refuses: !dryRun,
+      message: 'mode is observe: this host reports and changes nothing; only "mode: act" in its agent.yaml allows changes',
+      evidence: [evidence('config', `${POLICY_FILE}: mode: observe`)],
+    });
+  }
+  if (deny !== undefined) {
+    findings.push({
+      code: 'denied_by_host_policy',
+      refuses: true,
+      message: `the host's policy denies actions on ${kmod}`,
+      evidence: [evidence('config', `${POLICY_FILE}: policy.deny: ${deny}`)],
+    });
+  } else if (outside) {
+    findings.push({
+      code: 'denied_by_host_policy',
+      refuses: true,
+      message: `the host's policy allows actions on listed kmods only, and ${kmod} is not listed`,
+      evidence: [evidence('config', `${POLICY_FILE}: policy.allow: ${policy.allow.join(', ')}`)],
+    });
+  }
+  return findings;
+}
+
+/** Bit 7 of the taint: the kernel has oopsed or hit a BUG (Documentation/admin-guide/tainted-kernels.rst). */
+const TAINT_DIE = 128;
+
+function died({ kernel, died: detail }: ActionFacts): RawFinding[] {
+  const oopsed = kernel.taint !== undefined && (kernel.taint & TAINT_DIE) !== 0;
+  if (!oopsed && detail === undefined) return [];
+  return [
+    {
+      code: 'kernel_died',
+      refuses: true,
+      message: `the kernel has oopsed since it booted${detail === undefined ? '' : ` (${detail})`}: nothing more is done to its kmods before a reboot`,
+      evidence: [evidence('path', `/proc/sys/kernel/tainted: ${kernel.taint ?? 'unreadable'}`)],
+    },
+  ];
+}
+
+function stakes({ kmod }: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
+  if (facts.loaded === undefined && !facts.tree.builtin) return [];
+  const listed = policy.protected.find((glob) => fnmatch(glob, kmod));
+  const byPolicy: RawFinding[] =
+    listed === undefined
+      ? []
+      : [
+          {
+            code: 'protected',
+            refuses: true,
+            message: `the host's policy protects ${kmod}`,
+            evidence: [evidence('config', `${POLICY_FILE}: policy.protected: ${listed}`)],
+          },
+        ];
+  return [...byPolicy, ...facts.stakes.map(stakeFinding)];
+}
+
+function stakeFinding(stake: Stake): RawFinding {
+  return {
+    code: stake.kind === 'interface' ? 'needs_confirm_window' : 'protected',
+    refuses: true,
+    message: stake.message,
+    evidence: stake.evidence,
+  };
+}
+
+function obstacles({ verb }: Question, facts: ActionFacts): RawFinding[] {
+  return facts.obstacles.map((obstacle): RawFinding => {
+    const shown = [evidence('config', obstacle.where)];
+    switch (obstacle.kind) {
+      case 'block':
+        return { code: 'blocked', refuses: true, message: `${obstacle.kmod} is blocked by configuration: modprobe will not load it`, evidence: shown };
+      case 'kernel_blacklist':
+        return { code: 'blocked', refuses: true, message: `the kernel refuses ${obstacle.kmod} whoever loads it (module_blacklist, EPERM)`, evidence: shown };
+      case 'soft_blacklist':
+        return {
+          code: 'blocked',
+          refuses: false,
+          message: `${obstacle.kmod} is blacklisted, which keeps its devices and aliases from loading it, but not a load by name`,
+          evidence: shown,
+        };
+      case 'custom':
+        return {
+          code: 'custom_command',
+          refuses: true,
+          message: `modprobe.d has a command of its own for ${verb === Verb.VERB_UNLOAD ? 'removing' : 'loading'} ${obstacle.kmod}; it is not run unseen`,
+          evidence: shown,
+        };
+    }
+  });
+}

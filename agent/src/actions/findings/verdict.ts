@@ -1,0 +1,53 @@
+import { compareFindings, type Finding, findingLayer, type ReloadPath, type Verdict } from '@modfleet/proto';
+import type { ActionFacts, ActionPolicy, Question, RawFinding } from './facts.ts';
+import { kernelFindings } from './kernel-findings.ts';
+import { planOf } from './plan.ts';
+import { policyFindings } from './policy-findings.ts';
+
+/**
+ * What the host says of an action. Pure: the same facts give the same verdict.
+ *
+ * All findings are kept; those that refuse come first, then by the order of proto/src/findings.ts; the first one decides. `already` without a
+ * refusal before it in that order means unchanged: allowed, with an empty plan.
+ */
+export function decide(question: Question, facts: ActionFacts, policy: ActionPolicy, reloadPaths: readonly ReloadPath[]): Verdict {
+  const raw = [...kernelFindings(question, facts), ...policyFindings(question, facts, policy)];
+  const ordered = [...raw].sort((a, b) => compareFindings(a.code, b.code));
+  const already = ordered.find((finding) => finding.code === 'already');
+  const refusal = ordered.find((finding) => finding.refuses);
+  if (already !== undefined && (refusal === undefined || compareFindings(already.code, refusal.code) < 0)) {
+    return verdict(true, 'unchanged', already, ordered, [], []);
+  }
+  if (refusal !== undefined) return verdict(false, refusal.code, refusal, ordered, [], reloadPaths);
+  return verdict(true, 'ok', undefined, ordered, planOf(question, facts), reloadPaths);
+}
+
+function verdict(
+  allowed: boolean,
+  decidedBy: string,
+  deciding: RawFinding | undefined,
+  findings: readonly RawFinding[],
+  plan: Verdict['plan'],
+  reloadPaths: readonly ReloadPath[],
+): Verdict {
+  const rest = findings.filter((finding) => finding !== deciding);
+  const refusing = rest.filter((finding) => finding.refuses);
+  const others = rest.filter((finding) => !finding.refuses);
+  return {
+    allowed,
+    decidedBy,
+    findings: [...(deciding === undefined ? [] : [deciding]), ...refusing, ...others].map(toProto),
+    plan,
+    reloadPaths: [...reloadPaths],
+  };
+}
+
+function toProto(finding: RawFinding): Finding {
+  return {
+    layer: findingLayer(finding.code),
+    code: finding.code,
+    refuses: finding.refuses,
+    message: finding.message,
+    evidence: [...finding.evidence],
+  };
+}

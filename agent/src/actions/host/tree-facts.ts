@@ -1,0 +1,86 @@
+import { Verb } from '@modfleet/proto';
+import type { HostFiles } from '../../host/host-files.ts';
+import { decompress } from '../../kmod/decompress.ts';
+import { readKmodFile } from '../../kmod/elf-modinfo.ts';
+import { fnmatch } from '../../kmod/glob.ts';
+import type { KmodFile } from '../../kmod/index-parsers.ts';
+import type { KmodIndex } from '../../kmod/kmod-index.ts';
+import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
+import type { ProcModule } from '../../kmod/proc-modules.ts';
+import type { FileFacts, KernelFacts, Question, TreeFacts } from '../findings/facts.ts';
+
+/** What is known without a tree: nothing. */
+export const NO_TREE: TreeFacts = {
+  missing: undefined,
+  builtin: false,
+  file: undefined,
+  aliasOf: [],
+  dependencies: [],
+  softDependencies: [],
+};
+
+/** What the running release's tree says of a kmod. Files are opened only when a load needs what is inside. */
+export async function treeFacts(
+  files: HostFiles,
+  index: KmodIndex,
+  config: ModprobeConfig,
+  modules: readonly ProcModule[],
+  question: Question,
+  kernel: KernelFacts,
+): Promise<TreeFacts> {
+  const { kmod } = question;
+  const file = index.files.get(kmod);
+  const builtin = index.builtin.has(kmod);
+  const loads = question.verb !== Verb.VERB_UNLOAD;
+  const enforced = kernel.sigEnforce === true || (kernel.lockdown !== undefined && kernel.lockdown !== 'none');
+  const open = loads && (enforced || question.parameters.length > 0);
+  const loadedNames = new Set(modules.map((module) => module.name));
+  // modules.dep lists what is loaded first last.
+  const needed = loads ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name)) : [];
+  const softdep = effectiveSoftdep(config, kmod);
+  return {
+    missing: undefined,
+    builtin,
+    file: file === undefined ? undefined : await fileFacts(files, index.folder, file, open),
+    aliasOf: file === undefined && !builtin ? aliasOf(index, config, kmod) : [],
+    dependencies: await Promise.all(
+      needed.map((name) => fileFacts(files, index.folder, index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] }, enforced)),
+    ),
+    softDependencies: [...(softdep?.pre ?? []), ...(softdep?.post ?? [])].filter((name) => !loadedNames.has(name) && !index.builtin.has(name)),
+  };
+}
+
+async function fileFacts(files: HostFiles, folder: string, file: KmodFile, open: boolean): Promise<FileFacts> {
+  const path = file.path.startsWith('/') ? file.path : `${folder}/${file.path}`;
+  const present = (await files.stat(path)).kind === 'ok';
+  const closed: FileFacts = { name: file.name, path, present, signed: undefined, parameters: undefined };
+  if (!present || !open) return closed;
+  const bytes = await files.readBytes(path);
+  if (bytes.kind !== 'ok') return closed;
+  try {
+    const info = readKmodFile(await decompress(bytes.value));
+    return { ...closed, signed: info.signer !== undefined, parameters: parameterTypes(info.modinfo) };
+  } catch {
+    // Damaged or packed in an unknown way: the kernel will say so.
+    return closed;
+  }
+}
+
+/** `parm=name:description` and `parmtype=name:type` of .modinfo. */
+export function parameterTypes(modinfo: readonly (readonly [key: string, value: string])[]): Map<string, string> {
+  const types = new Map<string, string>();
+  for (const [key, value] of modinfo) {
+    if (key !== 'parm' && key !== 'parmtype') continue;
+    const colon = value.indexOf(':');
+    const name = (colon < 0 ? value : value.slice(0, colon)).replaceAll('-', '_');
+    const type = key === 'parmtype' && colon >= 0 ? value.slice(colon + 1) : undefined;
+    types.set(name, type ?? types.get(name) ?? '');
+  }
+  return types;
+}
+
+function aliasOf(index: KmodIndex, config: ModprobeConfig, name: string): string[] {
+  const configured = linesOf(config, 'alias').filter((entry) => fnmatch(entry.subject, name)).map((entry) => entry.rest);
+  const shipped = index.aliases.filter((alias) => fnmatch(alias.pattern, name)).map((alias) => alias.kmod);
+  return [...new Set([...configured, ...shipped])];
+}

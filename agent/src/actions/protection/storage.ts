@@ -1,0 +1,126 @@
+import type { HostFiles } from '../../host/host-files.ts';
+import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
+import { kernelName } from '../../kmod/kernel-name.ts';
+import { baseName, supportsOfBlock, type Support } from './device-chain.ts';
+import { type Mount, mountOf, readMounts } from './mounts.ts';
+
+/** Something stored, and the kmods that it stands on. */
+export interface StorageUse {
+  /** For people: `/ (ext4 on /dev/vda1)`. */
+  readonly what: string;
+  /** The host or the agent cannot live without it. */
+  readonly vital: boolean;
+  readonly supports: readonly Support[];
+}
+
+/** All storage in use, and what could not be seen. */
+export interface StorageUses {
+  readonly uses: readonly StorageUse[];
+  readonly unseen: readonly string[];
+}
+
+/** Paths whose loss ends the host, or the agent: programs, settings, kmods, and its own state. */
+const VITAL_PATHS = ['/', '/boot', '/boot/efi', '/etc', '/usr', '/var', '/lib/modules'];
+
+/** Block device numbers below this major are not used by virtual file systems; 0 is "no device" (btrfs, overlay, nfs). */
+const NO_DEVICE = 0;
+
+/** What stands behind a name from the table of file systems: which kmod is behind `fs-TYPE`. */
+export type ResolveAlias = (alias: string) => readonly string[];
+
+/**
+ * Every mount and swap with the kmods below it. `ownPaths` are the agent's: its state folder and its program.
+ */
+export async function readStorageUses(files: HostFiles, resolve: ResolveAlias, ownPaths: readonly string[]): Promise<StorageUses> {
+  const mounts = await readMounts(files);
+  if (mounts.kind !== 'ok') return { uses: [], unseen: [`${whyUnreadable('/proc/1/mountinfo', mounts)}: what is mounted cannot be seen`] };
+  const vital = new Set([...VITAL_PATHS, ...ownPaths].map((path) => mountOf(mounts.value, path)));
+  // Swap on a file needs its file system; on a device, the device.
+  const swaps = parseSwaps(valueOf(await files.readText('/proc/swaps')) ?? '');
+  for (const swap of swaps) if (swap.type === 'file') vital.add(mountOf(mounts.value, swap.path));
+  const unseen: string[] = [];
+  const uses: StorageUse[] = [];
+  for (const mount of mounts.value) {
+    const isVital = vital.has(mount);
+    const supports = await supportsOfMount(files, mount, mounts.value, resolve, unseen, isVital);
+    if (supports.length > 0) uses.push({ what: `${mount.point} (${mount.type} on ${mount.source})`, vital: isVital, supports });
+  }
+  for (const swap of swaps.filter((one) => one.type !== 'file')) {
+    const supports = await supportsOfBlock(files, await blockFolder(files, swap.path));
+    if (supports.length > 0) uses.push({ what: `swap on ${swap.path}`, vital: true, supports });
+  }
+  return { uses, unseen };
+}
+
+async function supportsOfMount(
+  files: HostFiles,
+  mount: Mount,
+  mounts: readonly Mount[],
+  resolve: ResolveAlias,
+  unseen: string[],
+  vital: boolean,
+): Promise<Support[]> {
+  const type = fileSystemSupport(mount, resolve);
+  if (mount.device.major !== NO_DEVICE) return [...type, ...(await supportsOfBlock(files, `/sys/dev/block/${mount.device.major}:${mount.device.minor}`))];
+  if (mount.type === 'btrfs') return [...type, ...(await supportsOfBtrfs(files, mount))];
+  if (mount.type === 'overlay') {
+    const below = overlayPaths(mount).map((path) => mountOf(mounts, path)).filter((one) => one !== undefined && one !== mount);
+    const supports = await Promise.all(below.map(async (one) => (one === undefined ? [] : supportsOfMount(files, one, [], resolve, unseen, vital))));
+    return [...type, ...supports.flat()];
+  }
+  if (mount.source.startsWith('/dev/')) return [...type, ...(await supportsOfBlock(files, await blockFolder(files, mount.source)))];
+  if (vital && NOT_WALKED.has(mount.type)) unseen.push(`what ${mount.point} (${mount.type}) stands on is not visible from sysfs`);
+  return vital ? type : [];
+}
+
+/** File systems whose devices sysfs does not name. */
+const NOT_WALKED = new Set(['zfs', 'nfs', 'nfs4', 'cifs', 'ceph', '9p', 'virtiofs', 'fuse', 'fuseblk', 'bcachefs', 'gfs2', 'ocfs2']);
+
+function fileSystemSupport(mount: Mount, resolve: ResolveAlias): Support[] {
+  const type = mount.type.split('.')[0] ?? mount.type;
+  const names = resolve(`fs-${type}`);
+  return (names.length > 0 ? names : [kernelName(type)]).map((kmod) => ({ kmod, seenAt: `${mount.point} is ${mount.type}` }));
+}
+
+/** btrfs has an anonymous device number: the devices of all its file systems that hold the mount's source. */
+async function supportsOfBtrfs(files: HostFiles, mount: Mount): Promise<Support[]> {
+  const source = await blockFolder(files, mount.source);
+  const name = baseName(source);
+  for (const entry of valueOf(await files.list('/sys/fs/btrfs')) ?? []) {
+    const devices = (valueOf(await files.list(`/sys/fs/btrfs/${entry.name}/devices`)) ?? []).map((device) => device.name);
+    if (!devices.includes(name)) continue;
+    const supports = await Promise.all(devices.map((device) => supportsOfBlock(files, `/sys/class/block/${device}`)));
+    return supports.flat();
+  }
+  return supportsOfBlock(files, source);
+}
+
+function overlayPaths(mount: Mount): string[] {
+  return mount.superOptions
+    .split(',')
+    .filter((option) => /^(lowerdir|upperdir|workdir)=/.test(option))
+    .flatMap((option) => option.slice(option.indexOf('=') + 1).split(':'))
+    .filter((path) => path.startsWith('/'));
+}
+
+/** The sysfs folder of a node below /dev, by its name: /dev/mapper/x and /dev/disk/by-* are links. */
+async function blockFolder(files: HostFiles, node: string): Promise<string> {
+  const real = valueOf(await files.realPath(node)) ?? node;
+  return `/sys/class/block/${baseName(real)}`;
+}
+
+interface Swap {
+  readonly path: string;
+  readonly type: string;
+}
+
+/** Lines of /proc/swaps below its heading: path, type, size, used, priority. */
+export function parseSwaps(text: string): Swap[] {
+  return text
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [path, type] = line.split(/\s+/);
+      return path === undefined || type === undefined || path === '' ? [] : [{ path: path.replaceAll('\\040', ' '), type }];
+    });
+}

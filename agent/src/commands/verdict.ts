@@ -1,0 +1,72 @@
+import type { Writable } from 'node:stream';
+import { type ActionRequest, canonicalKmodName, verbFromWord, type KnownVerb, Verdict } from '@modfleet/proto';
+import type { ActionPolicy } from '../actions/findings/facts.ts';
+import { LinuxActionHost } from '../actions/host/linux-action-host.ts';
+import { NodeExec, NoExec } from '../exec/node-exec.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import { verdictText } from './verdict-text.ts';
+
+/** `modfleet-agent verdict VERB NAME [--param k=v] [--root DIR] [--json]`. */
+export interface VerdictOptions {
+  /** load, unload or reload. */
+  readonly verb: string;
+  readonly name: string;
+  /** name=value. */
+  readonly param: readonly string[];
+  readonly root: string;
+  readonly json: boolean;
+  /** As in agent.yaml. */
+  readonly policy: ActionPolicy;
+  readonly stateDir: string;
+  readonly stdout: Writable;
+}
+
+/** A word that is no verb. */
+export class VerbError extends Error {
+  readonly code = 'verb_unknown';
+  constructor(word: string) {
+    super(`${JSON.stringify(word)} is no verb: write load, unload or reload`);
+    this.name = 'VerbError';
+  }
+}
+
+/**
+ * Prints what this host would say of an action, and touches nothing. Returns the exit code: 0 when it may run (or is already so), 1 when the
+ * host refuses.
+ *
+ * @throws VerbError, KmodNameError
+ */
+export async function verdictCommand(options: VerdictOptions): Promise<number> {
+  const verb = verbFromWord(options.verb);
+  if (verb === undefined) throw new VerbError(options.verb);
+  const kmod = canonicalKmodName(options.name);
+  const verdict = await verdictOf(options, verb, kmod);
+  const text = options.json ? `${JSON.stringify(Verdict.toJSON(verdict), null, 2)}\n` : verdictText(verdict, options.verb, kmod);
+  await new Promise<void>((resolve, reject) => options.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  return verdict.allowed ? 0 : 1;
+}
+
+async function verdictOf(options: VerdictOptions, verb: KnownVerb, kmod: string): Promise<Verdict> {
+  const exec = options.root === '/' ? new NodeExec() : new NoExec();
+  const host = new LinuxActionHost(
+    {
+      files: new FsHostFiles(options.root),
+      exec,
+      ownPaths: [options.stateDir, process.execPath],
+      // Without a session the default routes stand for the way to the server.
+      serverRoute: () => undefined,
+    },
+    options.policy,
+    undefined,
+  );
+  const request: ActionRequest = {
+    actionId: '',
+    hostId: '',
+    verb,
+    kmod,
+    parameters: [...options.param],
+    dryRun: true,
+    expiresAtMs: 0,
+  };
+  return host.assess(request, undefined);
+}
