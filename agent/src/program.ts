@@ -5,6 +5,7 @@ import { checkCommand } from './commands/check.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { joinCommand } from './commands/join.ts';
 import { runAgent } from './commands/run.ts';
+import { verdictCommand } from './commands/verdict.ts';
 import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createLog } from './log.ts';
@@ -84,6 +85,37 @@ export function buildProgram(io: ProgramIo): Command {
     .action(async (options: { root: string; json: boolean }) => {
       io.exit(await inspectCommand({ ...options, stdout: io.stdout }));
     });
+
+  program
+    .command('verdict')
+    .description('what this machine would say of an action; nothing is touched')
+    .argument('<verb>', 'load, unload or reload')
+    .argument('<name>', 'the kmod')
+    .option('--param <name=value>', 'a parameter of the load; may be repeated', (one: string, all: string[]) => [...all, one], [])
+    .option('--root <dir>', 'a captured root tree instead of this machine', '/')
+    .option('--json', 'as JSON', false)
+    .addOption(configOption())
+    .action(
+      async (
+        verb: string,
+        name: string,
+        options: ConfigOption & { param: string[]; root: string; json: boolean },
+      ) => {
+        const config = await loadConfig(options.config);
+        io.exit(
+          await verdictCommand({
+            verb,
+            name,
+            param: options.param,
+            root: options.root,
+            json: options.json,
+            policy: { mode: config.mode, ...config.policy },
+            stateDir: config.state_dir,
+            stdout: io.stdout,
+          }),
+        );
+      },
+    );
 
   program
     .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })

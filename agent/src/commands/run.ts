@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { createActionEngine } from '../actions/host-action-engine.ts';
 import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { collectInChild } from '../facets/available.ts';
@@ -13,7 +14,6 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { connectGrpc } from '../session/grpc-transport.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
-import { FakeEngine } from '../session/testing/fake-engine.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
 import { AGENT_VERSION } from '../version.ts';
@@ -48,7 +48,18 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   const session = { host, port: identity.server.sessionPort };
   const identityListener = { host, port: config.server?.port ?? identity.server.identityPort };
 
-  const engine = new FakeEngine();
+  let serverAddress: string | undefined;
+  const engine = createActionEngine({
+    files,
+    exec,
+    clock: bootClock,
+    serverClock,
+    stateDir: config.state_dir,
+    policy: { mode: config.mode, ...config.policy },
+    serverRoute: () => (serverAddress === undefined ? undefined : { remoteAddress: serverAddress }),
+    log,
+    hostId: identity.hostId,
+  });
   await engine.start();
   const inventory = createInventory({
     files,
@@ -67,6 +78,9 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     random,
     readFacts,
     connect: () => Promise.resolve(connectGrpc(session, identity, key)),
+    onConnected: (remoteAddress) => {
+      serverAddress = remoteAddress;
+    },
     diagnose: () => diagnose(identity, key, identityListener),
   });
   const stop = (): void => supervisor.stop();

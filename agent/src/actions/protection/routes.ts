@@ -2,9 +2,9 @@ import { isIP, isIPv4 } from 'node:net';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 
-/** The addresses of the agent's connection to its server. */
+/** The addresses of the agent's connection to its server, where they are known. */
 export interface ServerRoute {
-  readonly localAddress: string;
+  readonly localAddress?: string | undefined;
   readonly remoteAddress: string;
 }
 
@@ -18,7 +18,7 @@ export async function routeInterfaces(files: HostFiles, route: ServerRoute | und
   if (isLoopback(route.remoteAddress)) return [];
   const best = longest(all, remote);
   // The local address tells the interface even where routing policies say otherwise.
-  const local = addressOf(route.localAddress);
+  const local = route.localAddress === undefined ? undefined : addressOf(route.localAddress);
   const connected = local === undefined ? [] : longest(all.filter((one) => one.direct), local);
   return unique([...best, ...connected].map((one) => one.interface));
 }
