@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { Facet, type Device } from '@modfleet/proto';
 import type { HostFiles } from '../host/host-files.ts';
 import { valueOf, whyUnreadable } from '../host/read-outcome.ts';
@@ -6,8 +7,18 @@ import { mapLimited, READ_WIDTH, type Observation } from './observation.ts';
 
 const BUSES = '/sys/bus';
 
-/** Buses whose members are parts of the machine, by the hundred on large ones, that no kmod drives as a device. */
-const NO_DEVICE_BUSES = new Set(['cpu', 'memory', 'node']);
+/** Buses whose members are parts of the machine or of the kernel, by the hundred on large ones, that no kmod drives as a device. */
+const NO_DEVICE_BUSES = new Set([
+  'clockevents',
+  'clocksource',
+  'container',
+  'cpu',
+  'event_source',
+  'memory',
+  'memory_tiering',
+  'node',
+  'workqueue',
+]);
 
 /** Where network interfaces and whole disks stand. */
 const NAME_FOLDERS = ['/sys/class/net', '/sys/block'] as const;
@@ -15,7 +26,7 @@ const NAME_FOLDERS = ['/sys/class/net', '/sys/block'] as const;
 interface Found {
   readonly device: Device;
   /** Its folder below /sys/devices, with all links resolved. */
-  readonly real: string | undefined;
+  readonly real: string;
 }
 
 /** What drives a device: kmod is empty for code built in. */
@@ -45,11 +56,17 @@ export async function observeDevices(files: HostFiles): Promise<Observation<Face
   return { kind: 'value', value: { devices } };
 }
 
+/**
+ * By the driver's link and the attribute `modalias`. Not by `uevent`: reading that takes the device's lock, which a driver's probe that hangs
+ * holds for ever (drivers/base/core.c: uevent_show).
+ */
 async function lookAt(files: HostFiles, drivers: DriverCodes, bus: string, address: string): Promise<Found | undefined> {
-  const folder = `${BUSES}/${bus}/devices/${address}`;
-  const properties = parseUevent(valueOf(await files.readText(`${folder}/uevent`)) ?? '');
-  const modalias = properties.get('MODALIAS') ?? valueOf(await files.readText(`${folder}/modalias`))?.trim() ?? '';
-  const driver = properties.get('DRIVER') ?? baseName(valueOf(await files.readLink(`${folder}/driver`)));
+  const member = `${BUSES}/${bus}/devices/${address}`;
+  // Members are links to /sys/devices, which has no links to folders: their target is the real folder.
+  const link = valueOf(await files.readLink(member));
+  const folder = link === undefined ? member : path.posix.resolve(`${BUSES}/${bus}/devices`, link);
+  const driver = baseName(valueOf(await files.readLink(`${folder}/driver`)));
+  const modalias = valueOf(await files.readText(`${folder}/modalias`))?.trim() ?? '';
   if (modalias === '' && driver === undefined) return undefined;
   const code = driver === undefined ? undefined : await drivers.of(bus, driver);
   return {
@@ -57,12 +74,13 @@ async function lookAt(files: HostFiles, drivers: DriverCodes, bus: string, addre
       bus,
       address,
       modalias,
-      driver: driver ?? '',
+      // A slash in a driver's name is a "!" in sysfs.
+      driver: driver?.replaceAll('!', '/') ?? '',
       kmod: code?.kmod ?? '',
       builtin: code?.kmod === '',
       names: [],
     },
-    real: valueOf(await files.realPath(folder)),
+    real: folder,
   };
 }
 
@@ -83,8 +101,7 @@ class DriverCodes {
   }
 
   async #look(bus: string, driver: string): Promise<DriverCode> {
-    // A slash in a driver's name is a "!" in sysfs.
-    const link = await this.#files.readLink(`${BUSES}/${bus}/drivers/${driver.replaceAll('/', '!')}/module`);
+    const link = await this.#files.readLink(`${BUSES}/${bus}/drivers/${driver}/module`);
     const name = baseName(valueOf(link));
     if (name === undefined) return { kmod: '' };
     const state = await this.#files.stat(`/sys/module/${name}/initstate`);
@@ -97,24 +114,16 @@ async function namesByFolder(files: HostFiles): Promise<[real: string, name: str
   const found: [string, string][] = [];
   for (const folder of NAME_FOLDERS) {
     for (const entry of valueOf(await files.list(folder)) ?? []) {
-      const real = valueOf(await files.realPath(`${folder}/${entry.name}`));
+      const link = valueOf(await files.readLink(`${folder}/${entry.name}`));
+      const real = link === undefined ? undefined : path.posix.resolve(folder, link);
       if (real !== undefined && !real.includes('/devices/virtual/')) found.push([real, entry.name]);
     }
   }
   return found;
 }
 
-function namesBelow(names: readonly (readonly [real: string, name: string])[], real: string | undefined): string[] {
-  return real === undefined ? [] : names.filter(([folder]) => folder.startsWith(`${real}/`)).map(([, name]) => name);
-}
-
-function parseUevent(text: string): Map<string, string> {
-  return new Map(
-    text.split('\n').flatMap((line): [string, string][] => {
-      const equals = line.indexOf('=');
-      return equals > 0 ? [[line.slice(0, equals), line.slice(equals + 1)]] : [];
-    }),
-  );
+function namesBelow(names: readonly (readonly [real: string, name: string])[], real: string): string[] {
+  return names.filter(([folder]) => folder.startsWith(`${real}/`)).map(([, name]) => name);
 }
 
 function baseName(path: string | undefined): string | undefined {

@@ -45,10 +45,11 @@ export class FsHostFiles implements HostFiles {
   }
 
   async readLink(hostPath: string): Promise<ReadOutcome<string>> {
+    if (this.root === '/') return outcome(() => readlink(hostPath));
     const normal = path.posix.normalize(hostPath);
     return outcome(async () => {
       const parent = await this.#resolve(path.posix.dirname(normal));
-      return readlink(path.join(this.#real(parent), path.posix.basename(normal)));
+      return readlink(path.join(this.root, parent, path.posix.basename(normal)));
     });
   }
 
@@ -64,16 +65,11 @@ export class FsHostFiles implements HostFiles {
   }
 
   async #at<T>(hostPath: string, use: (real: string) => Promise<T>): Promise<ReadOutcome<T>> {
-    return outcome(async () => use(this.root === '/' ? hostPath : this.#real(await this.#resolve(hostPath))));
-  }
-
-  #real(resolved: string): string {
-    return this.root === '/' ? resolved : path.join(this.root, resolved);
+    return outcome(async () => use(this.root === '/' ? hostPath : path.join(this.root, await this.#resolve(hostPath))));
   }
 
   /** The path without links, `.` and `..`, as the host sees it. The last part must exist. */
   async #resolve(hostPath: string): Promise<string> {
-    if (this.root === '/') return realpath(hostPath);
     const pending = hostPath.split('/');
     let resolved = '/';
     let links = 0;
@@ -98,19 +94,24 @@ export class FsHostFiles implements HostFiles {
   }
 }
 
+/** An attribute of sysfs comes whole in one read of a page (Documentation/filesystems/sysfs.rst): a shorter read is its end. */
+const ATTRIBUTE_BYTES = 4096;
+
 /** Reads to the end by itself: files of proc and sys do not say their size. */
 async function readAll(real: string, maxBytes: number): Promise<Buffer> {
+  const isAttribute = real.startsWith('/sys/');
   const handle = await open(real, 'r');
   try {
     const chunks: Buffer[] = [];
     let total = 0;
     for (;;) {
-      const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, maxBytes + 1 - total));
-      const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+      const wanted = Math.min(isAttribute ? ATTRIBUTE_BYTES : CHUNK_BYTES, maxBytes + 1 - total);
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, null);
       if (bytesRead === 0) break;
       total += bytesRead;
       if (total > maxBytes) throw errnoError('EFBIG', `${real} is longer than ${maxBytes} bytes`);
-      chunks.push(chunk.subarray(0, bytesRead));
+      chunks.push(buffer.subarray(0, bytesRead));
+      if (isAttribute && bytesRead < wanted) break;
     }
     return Buffer.concat(chunks, total);
   } finally {

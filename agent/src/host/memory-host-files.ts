@@ -85,7 +85,7 @@ export class MemoryHostFiles implements HostFiles {
   }
 
   #isFolder(resolved: string): boolean {
-    return resolved === '/' || this.nodes.keys().some((key) => key.startsWith(`${resolved}/`));
+    return resolved === '/' || [...this.nodes.keys()].some((key) => key.startsWith(`${resolved}/`));
   }
 
   #kindOf(resolved: string): HostEntry['kind'] {
