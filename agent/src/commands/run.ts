@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { createActionEngine } from '../actions/host-action-engine.ts';
+import type { ServerRoute } from '../actions/protection/routes.ts';
 import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { collectInChild } from '../facets/available.ts';
@@ -13,6 +14,7 @@ import { readHostFacts } from '../identity/host-facts.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { connectGrpc } from '../session/grpc-transport.ts';
+import { localAddressTowards } from '../session/local-address.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
@@ -48,7 +50,8 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   const session = { host, port: identity.server.sessionPort };
   const identityListener = { host, port: config.server?.port ?? identity.server.identityPort };
 
-  let serverAddress: string | undefined;
+  // Kept while the server is away: the way back to it stays protected.
+  let serverRoute: ServerRoute | undefined;
   const engine = createActionEngine({
     files,
     exec,
@@ -56,7 +59,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     serverClock,
     stateDir: config.state_dir,
     policy: { mode: config.mode, ...config.policy },
-    serverRoute: () => (serverAddress === undefined ? undefined : { remoteAddress: serverAddress }),
+    serverRoute: () => serverRoute,
     log,
     hostId: identity.hostId,
   });
@@ -79,7 +82,11 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     readFacts,
     connect: () => Promise.resolve(connectGrpc(session, identity, key)),
     onConnected: (remoteAddress) => {
-      serverAddress = remoteAddress;
+      if (remoteAddress === undefined) return;
+      serverRoute = { remoteAddress };
+      void localAddressTowards(remoteAddress, session.port).then(
+        (localAddress) => (serverRoute = { remoteAddress, localAddress }),
+      );
     },
     diagnose: () => diagnose(identity, key, identityListener),
   });

@@ -1,0 +1,201 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
+import type { SessionRequest } from '@modfleet/proto';
+import { diagnose } from '../identity/diagnose.ts';
+import { loadOrMakeKey } from '../identity/host-key.ts';
+import type { HostIdentity } from '../identity/host-identity.ts';
+import { joinHost } from '../identity/join-host.ts';
+import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
+import { FakeServer } from '../testing/fake-server.ts';
+import type { ServerStream } from '../testing/fake-server.ts';
+import { TestAuthority } from '../testing/test-authority.ts';
+import { HostBootClock } from '../time/boot-clock.ts';
+import { OffsetServerClock } from '../time/server-clock.ts';
+import { connectGrpc } from './grpc-transport.ts';
+import { SessionSupervisor } from './supervisor.ts';
+import { FakeEngine } from './testing/fake-engine.ts';
+import { FakeInventory, loadedSnapshot } from './testing/fake-inventory.ts';
+
+let authority: TestAuthority;
+let server: FakeServer;
+let identity: HostIdentity;
+let key: string;
+let folder: string;
+
+beforeEach(async () => {
+  authority = await TestAuthority.create();
+  server = new FakeServer(authority);
+  await server.start(await authority.server());
+  folder = await mkdtemp(path.join(tmpdir(), 'modfleet-session-'));
+  const store = new MemoryIdentityStore();
+  identity = await joinHost({
+    server: { host: '127.0.0.1', port: server.identityPort },
+    joinString: formatJoinString({ token: `mfj_${'t'.repeat(43)}`, caFingerprint: authority.fingerprint }),
+    facts: HostFacts.fromPartial({}),
+    store,
+  });
+  key = await loadOrMakeKey(store);
+});
+
+afterEach(async () => {
+  server.stop();
+  await rm(folder, { recursive: true });
+});
+
+/** A supervisor over real gRPC, and what it logs. */
+function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engine = new FakeEngine()) {
+  const lines: { readonly msg: string; readonly retryInMs?: number }[] = [];
+  const waiting: { readonly pattern: RegExp; readonly found: (line: (typeof lines)[number]) => void }[] = [];
+  const log = pino(
+    { level: 'info' },
+    {
+      write: (text: string) => {
+        const line = JSON.parse(text) as (typeof lines)[number];
+        lines.push(line);
+        for (const waiter of waiting) if (waiter.pattern.test(line.msg)) waiter.found(line);
+      },
+    },
+  );
+  const bootClock = new HostBootClock();
+  const serverClock = new OffsetServerClock(bootClock);
+  const supervisor = new SessionSupervisor({
+    inventory,
+    engine,
+    bootClock,
+    serverClock,
+    log,
+    random: () => 0.01,
+    readFacts: () => Promise.resolve(HostFacts.fromPartial({ hostname: 'h1' })),
+    connect: () => Promise.resolve(connectGrpc({ host: '127.0.0.1', port: server.sessionPort }, identity, key)),
+    diagnose: () => diagnose(identity, key, { host: '127.0.0.1', port: server.identityPort }),
+  });
+  const logged = (pattern: RegExp) => {
+    const line = lines.find(({ msg }) => pattern.test(msg));
+    return line === undefined
+      ? new Promise<(typeof lines)[number]>((found) => waiting.push({ pattern, found }))
+      : Promise.resolve(line);
+  };
+  return { supervisor, inventory, engine, serverClock, logged, run: supervisor.run() };
+}
+
+/** Answers Hello with Welcome, and hands every later message to `onMessage`. */
+function welcoming(
+  onMessage: (message: NonNullable<SessionRequest['message']>, stream: ServerStream) => void,
+  wanted: Facet[] = [],
+) {
+  return (stream: ServerStream): void => {
+    stream.on('error', () => undefined);
+    stream.on('end', () => stream.end());
+    stream.on('data', ({ message }: SessionRequest) => {
+      if (message?.$case === 'hello') {
+        const value = Welcome.fromPartial({
+          serverTimeMs: Date.now(),
+          sessionNo: 1,
+          heartbeatIntervalMs: 1000,
+          pollIntervalMs: 1000,
+          facetIntervalMs: 1000,
+          wanted,
+        });
+        stream.write({ message: { $case: 'welcome', value } });
+      }
+      if (message !== undefined) onMessage(message, stream);
+    });
+  };
+}
+
+describe('a supervised session over gRPC', () => {
+  it('reports what the server lacks, and then what changes', async () => {
+    const updates: string[] = [];
+    const changed = new Promise<void>((resolve) => {
+      server.onStream = welcoming(
+        (message) => {
+          if (message.$case !== 'facetUpdate') return;
+          updates.push(message.value.content?.$case ?? '');
+          if (updates.length === 1) inventory.observe(loadedSnapshot('floppy', 'dummy'));
+          else resolve();
+        },
+        [Facet.FACET_LOADED],
+      );
+    });
+    const { supervisor, inventory, run, serverClock } = supervise();
+    await changed;
+    expect(updates).toEqual(['whole', 'delta']);
+    expect(Math.abs((serverClock.now()?.ms ?? 0) - Date.now())).toBeLessThan(2000);
+    supervisor.stop();
+    await run;
+  });
+
+  it('comes back after the server was away, and tells the events that it missed', async () => {
+    server.onStream = welcoming(() => undefined);
+    const { supervisor, inventory, logged, run } = supervise();
+    await logged(/^connected$/);
+    server.stop();
+    await logged(/the connection broke/);
+    inventory.tell({ events: [{ kmod: 'dummy', kind: 1, ageMs: 0, actionId: '', source: 'uevent' }], lost: false });
+    const told = new Promise<string>((resolve) => {
+      const back = new FakeServer(authority);
+      back.identityPort = server.identityPort;
+      back.sessionPort = server.sessionPort;
+      back.onStream = welcoming((message) => {
+        if (message.$case === 'kmodEvents') resolve(message.value.events.map(({ kmod }) => kmod).join());
+      });
+      server = back;
+    });
+    await server.start(await authority.server());
+    await expect(told).resolves.toBe('dummy');
+    supervisor.stop();
+    await run;
+  });
+
+  it('goes when asked to, and comes back not before the time', async () => {
+    let streams = 0;
+    const came: number[] = [];
+    const again = new Promise<void>((resolve) => {
+      server.onStream = (stream) => {
+        came.push(performance.now());
+        streams += 1;
+        if (streams === 2) resolve();
+        welcoming((message, open) => {
+          if (message.$case === 'hello' && streams === 1)
+            open.write({ message: { $case: 'reconnect', value: { afterMs: 300, reason: 'overload' } } });
+        })(stream);
+      };
+    });
+    const { supervisor, run } = supervise();
+    await again;
+    expect((came[1] ?? 0) - (came[0] ?? 0)).toBeGreaterThanOrEqual(300);
+    supervisor.stop();
+    await run;
+  });
+
+  it('asks what is wrong after a failed handshake, says it in words, and does not storm when only a person can help', async () => {
+    server.diagnosis = IdentityStatus.IDENTITY_STATUS_DELETED;
+    const other = await TestAuthority.create();
+    const { identityPort } = server;
+    // The session listener of another fleet: TLS fails, and TLS does not say why.
+    const stranger = new FakeServer(other);
+    await stranger.start(await other.server());
+    server.sessionPort = stranger.sessionPort;
+    const { supervisor, logged, run } = supervise();
+    await logged(/retired on the server, and ids are never reused/);
+    const line = await logged(/^no session/);
+    expect(server.identityPort).toBe(identityPort);
+    const planned = await logged(/^no session: .*/);
+    expect(planned).toBe(line);
+    supervisor.stop();
+    await run;
+    stranger.stop();
+  });
+
+  it('stops at once while it waits', async () => {
+    server.stop();
+    const { supervisor, logged, run } = supervise();
+    await logged(/^no session/);
+    supervisor.stop();
+    await expect(run).resolves.toBeUndefined();
+  });
+});

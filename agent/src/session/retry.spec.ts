@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planRetry, shouldDiagnose } from './retry.ts';
+import type { SessionEnd } from './session-end.ts';
+
+const FAILED: SessionEnd = { kind: 'failed', welcomed: false, code: 14, details: 'read ECONNRESET' };
+
+describe('planRetry', () => {
+  it('doubles with each failure up to 30 s, over the full range', () => {
+    let state = { failures: 0 };
+    const ceilings = [];
+    for (let count = 0; count < 7; count += 1) {
+      const plan = planRetry(FAILED, state, false, 1);
+      expect(planRetry(FAILED, state, false, 0).delayMs).toBe(0);
+      ceilings.push(plan.delayMs);
+      state = plan.state;
+    }
+    expect(ceilings).toEqual([2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+  });
+
+  it('begins anew once the server had accepted the host', () => {
+    expect(planRetry({ kind: 'silent', welcomed: true }, { failures: 9 }, false, 1)).toEqual({
+      delayMs: 1000,
+      state: { failures: 0 },
+    });
+  });
+
+  it('never comes back before the server said so', () => {
+    fc.assert(
+      fc.property(fc.nat({ max: 600_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (afterMs, random) => {
+        const { delayMs } = planRetry(
+          { kind: 'reconnect', afterMs, reason: 'shutdown' },
+          { failures: 0 },
+          false,
+          random,
+        );
+        expect(delayMs).toBeGreaterThanOrEqual(afterMs);
+        expect(delayMs).toBeLessThanOrEqual(afterMs + 1000);
+      }),
+    );
+  });
+
+  it('waits minutes where only a person can help', () => {
+    expect(planRetry(FAILED, { failures: 0 }, true, 0).delayMs).toBe(300_000);
+  });
+});
+
+describe('shouldDiagnose', () => {
+  it.each<[string, SessionEnd, boolean]>([
+    ['a handshake that failed', FAILED, true],
+    ['a port where nobody listens', { ...FAILED, details: 'connect ECONNREFUSED 10.0.2.2:7781' }, false],
+    ['a session that broke', { ...FAILED, welcomed: true }, false],
+    ['a refusal', { ...FAILED, code: 16, welcomed: true }, true],
+    ['a retired host', { kind: 'reconnect', afterMs: 1, reason: 'retired' }, true],
+    ['a server that moves', { kind: 'reconnect', afterMs: 1, reason: 'shutdown' }, false],
+    ['silence', { kind: 'silent', welcomed: true }, false],
+  ])('%s', (_what, end, expected) => {
+    expect(shouldDiagnose(end, { failures: 0 }, 0)).toBe(expected);
+  });
+
+  it('asks at most twice a minute', () => {
+    expect(shouldDiagnose(FAILED, { failures: 1, diagnosedAtMs: 1000 }, 30_999)).toBe(false);
+    expect(shouldDiagnose(FAILED, { failures: 1, diagnosedAtMs: 1000 }, 31_000)).toBe(true);
+  });
+});
