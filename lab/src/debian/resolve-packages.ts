@@ -24,6 +24,8 @@ interface Resolution {
   kernels: Partial<Record<KernelSeries, KernelPackages>>;
   /** `names`: what was asked for; a changed list is asked again. */
   fastRoot?: { names: string; files: PackageFile[] };
+  /** When the full root's versions were taken to be the newest, ISO; mmdebstrap itself picks them. */
+  fullRootAt?: string;
 }
 
 const resolutionFile = (): string => join(labPaths.cache, 'packages.json');
@@ -94,10 +96,22 @@ export async function resolveFastRoot(): Promise<PackageFile[]> {
   return files;
 }
 
+/** Part of the full root's key: changes with forgetResolution only. */
+export async function resolveFullRoot(): Promise<string> {
+  const known = (await readResolution()).fullRootAt;
+  if (known !== undefined) return known;
+  const now = new Date().toISOString();
+  await remember((resolution) => {
+    resolution.fullRootAt = now;
+  });
+  return now;
+}
+
 /** Makes the next build ask apt again which versions are the newest. */
 export async function forgetResolution(): Promise<void> {
   await remember((resolution) => {
     resolution.kernels = {};
     delete resolution.fastRoot;
+    delete resolution.fullRootAt;
   });
 }

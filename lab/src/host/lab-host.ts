@@ -84,6 +84,11 @@ export class LabHost {
     return result.stdout.replace(/\n$/, '');
   }
 
+  /** Waits until everything that starts at boot has started (systemd's word for it on the full kind). */
+  async settled(): Promise<void> {
+    if (this.kind === 'full') await this.run('systemctl is-system-running --wait', { timeoutMs: BOOT_MS });
+  }
+
   /** Puts a text file on the host. */
   async writeFile(path: string, content: string): Promise<void> {
     const encoded = Buffer.from(content).toString('base64');

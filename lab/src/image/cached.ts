@@ -5,6 +5,9 @@ import { withPidLock } from '../pid-lock.ts';
 import type { Progress } from '../types.ts';
 import { contentKey } from './content-key.ts';
 
+/** Nobody waits longer than this without a word, in ms. */
+const HEARTBEAT_MS = 2000;
+
 /** One thing in the cache: a folder that `build` fills. The same name and inputs are built once. */
 export interface CachedFolder {
   name: string;
@@ -40,7 +43,10 @@ export async function cachedFolder(item: CachedFolder, progress: Progress): Prom
       const partial = `${final}.partial`;
       await rm(partial, { recursive: true, force: true });
       await mkdir(partial, { recursive: true });
-      await item.build(partial);
+      const heartbeat = setInterval(() => {
+        progress(`${item.name}: still building, ${((performance.now() - started) / 1000).toFixed(0)} s`);
+      }, HEARTBEAT_MS);
+      await item.build(partial).finally(() => clearInterval(heartbeat));
       await rename(partial, final);
       progress(`${item.name}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
       return final;

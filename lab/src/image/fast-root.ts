@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { downloadPackages, unpackPackages } from '../debian/download.ts';
 import type { PackageFile } from '../debian/package-groups.ts';
@@ -8,6 +8,10 @@ import type { Progress } from '../types.ts';
 import { exists } from './cached.ts';
 
 const MERGED_FOLDERS = ['bin', 'sbin', 'lib', 'lib64'];
+
+const KMOD_PROGRAMS = ['insmod', 'rmmod', 'lsmod', 'modprobe', 'modinfo', 'depmod'];
+
+const EMPTY_FOLDERS = ['dev', 'proc', 'sys', 'run', 'tmp', 'root', 'var/log', 'etc/modprobe.d', 'etc/modules-load.d'];
 
 /** Nothing on a fast host reads these. */
 const NEEDLESS = ['usr/share', 'var/lib/dpkg', 'usr/lib/udev/hwdb.d', 'etc/init.d'];
@@ -29,58 +33,36 @@ async function mergedTree(debs: readonly string[], root: string): Promise<void> 
   for (const path of NEEDLESS) await rm(join(root, path), { recursive: true, force: true });
 }
 
-/** The lab's own programs, the same on both kinds. */
-export async function installGuestTools(root: string): Promise<void> {
-  const tools = join(root, 'usr/lib/modfleet-lab');
-  await mkdir(tools, { recursive: true });
-  await cp(join(root, 'usr/bin/busybox'), join(tools, 'busybox'));
-  for (const name of ['control', 'shell', 'agent-service', 'power'])
-    await cp(join(labPaths.guestFiles, name), join(tools, name));
-  await cp(join(labPaths.guestFiles, 'modfleet-agent'), join(root, 'usr/bin/modfleet-agent'));
-  await cp(labPaths.nodeBinary, join(root, 'usr/bin/node'));
-}
-
-/** Fills `root` with the user space of a fast host: busybox as init, kmod, udevadm, node, the lab's scripts; no kmods yet. */
-export async function fastRoot(root: string, packages: readonly PackageFile[], progress: Progress): Promise<void> {
+/** Unpacks the user space of a fast host: busybox with its applets, dash, kmod, udevadm and their libraries. */
+export async function fastBase(root: string, packages: readonly PackageFile[], progress: Progress): Promise<void> {
   await mergedTree(await downloadPackages(packages, progress), root);
-  for (const name of [
-    'dev',
-    'proc',
-    'sys',
-    'run',
-    'tmp',
-    'root',
-    'var/log',
-    'var/lib',
-    'etc/modprobe.d',
-    'etc/modules-load.d',
-  ]) {
-    await mkdir(join(root, name), { recursive: true });
-  }
-  await installGuestTools(root);
-  const applets = (await runProgram(join(root, 'usr/bin/busybox'), ['--list'])).split('\n').filter(Boolean);
-  await symlink('dash', join(root, 'usr/bin/sh')).catch(() => undefined);
-  // kmod's own programs stand in their places already; an applet never replaces a real program.
-  for (const applet of applets) await symlink('busybox', join(root, 'usr/bin', applet)).catch(() => undefined);
-  for (const name of ['init', 'reboot', 'poweroff', 'halt']) {
-    await symlink('../bin/busybox', join(root, 'usr/sbin', name)).catch(() => undefined);
-  }
-  for (const name of ['insmod', 'rmmod', 'lsmod', 'modprobe', 'modinfo', 'depmod']) {
-    await rm(join(root, 'usr/bin', name), { force: true });
-    await rm(join(root, 'usr/sbin', name), { force: true });
-    await symlink('../bin/kmod', join(root, 'usr/sbin', name));
-  }
-  await cp(join(labPaths.guestFiles, 'fast/inittab'), join(root, 'etc/inittab'));
-  for (const name of ['setup', 'agent-loop']) {
-    await cp(join(labPaths.guestFiles, 'fast', name), join(root, 'usr/lib/modfleet-lab', name));
-  }
+  await linkPrograms(root);
   await writeFile(
     join(root, 'etc/passwd'),
     'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n',
   );
   await writeFile(join(root, 'etc/group'), 'root:x:0:\nnogroup:x:65534:\n');
   await writeFile(join(root, 'etc/os-release'), OS_RELEASE);
-  await chmod(join(root, 'tmp'), 0o1777);
+  for (const name of EMPTY_FOLDERS) await mkdir(join(root, name), { recursive: true });
+}
+
+/** Installs what makes the user space a fast lab host: busybox init's table and the scripts that it names. */
+export async function installFast(root: string): Promise<void> {
+  await cp(join(labPaths.guestFiles, 'fast/inittab'), join(root, 'etc/inittab'));
+  for (const name of ['setup', 'agent-loop']) {
+    await cp(join(labPaths.guestFiles, 'fast', name), join(root, 'usr/lib/modfleet-lab', name));
+  }
+}
+
+/** An applet of busybox never replaces a real program; kmod is one program under six names. */
+async function linkPrograms(root: string): Promise<void> {
+  const links = new Map(KMOD_PROGRAMS.map((name) => [`usr/sbin/${name}`, '../bin/kmod']));
+  links.set('usr/bin/sh', 'dash');
+  for (const name of ['init', 'reboot', 'poweroff', 'halt']) links.set(`usr/sbin/${name}`, '../bin/busybox');
+  const applets = (await runProgram(join(root, 'usr/bin/busybox'), ['--list'])).split('\n').filter(Boolean);
+  for (const name of applets)
+    if (!KMOD_PROGRAMS.includes(name)) links.set(`usr/bin/${name}`, links.get(`usr/bin/${name}`) ?? 'busybox');
+  for (const [path, target] of links) if (!(await exists(join(root, path)))) await symlink(target, join(root, path));
 }
 
 const OS_RELEASE = `PRETTY_NAME="modfleet lab host (Debian 12 packages)"

@@ -4,27 +4,70 @@ import { FULL_ROOT_PACKAGES } from '../debian/package-groups.ts';
 import { LabError } from '../lab-error.ts';
 import { labPaths } from '../lab-paths.ts';
 import { runProgram } from '../run-program.ts';
-import { installGuestTools } from './fast-root.ts';
 
-/** Units that only cost time on an emulated CPU. */
+/**
+ * Units that only cost time on an emulated CPU, where each program that starts takes a tenth of a second: consoles nobody sees,
+ * file systems nobody mounts, timers, and kmods that Debian loads in case somebody needs them.
+ */
 const MASKED_UNITS = [
   'apt-daily.timer',
   'apt-daily-upgrade.timer',
+  'dev-hugepages.mount',
+  'dev-mqueue.mount',
   'dpkg-db-backup.timer',
   'e2scrub_all.timer',
   'e2scrub_reap.service',
   'fstrim.timer',
-  'getty@tty1.service',
-  'systemd-update-utmp.service',
-  'systemd-update-utmp-runlevel.service',
+  'getty.target',
+  'modprobe@configfs.service',
+  'modprobe@dm_mod.service',
+  'modprobe@drm.service',
+  'modprobe@efi_pstore.service',
+  'modprobe@fuse.service',
+  'modprobe@loop.service',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'systemd-ask-password-console.path',
+  'systemd-ask-password-wall.path',
+  'systemd-journal-flush.service',
+  'systemd-logind.service',
+  'systemd-network-generator.service',
   'systemd-networkd-wait-online.service',
+  'systemd-pstore.service',
+  'systemd-random-seed.service',
+  'systemd-remount-fs.service',
+  'systemd-sysusers.service',
+  'systemd-tmpfiles-clean.timer',
+  'systemd-update-utmp-runlevel.service',
+  'systemd-update-utmp.service',
+  'systemd-user-sessions.service',
 ];
 
+/** Generators look for disks, kernels and consoles that a lab host does not have: a program start each, at every boot. */
+const MASKED_GENERATORS = [
+  'systemd-bless-boot-generator',
+  'systemd-cryptsetup-generator',
+  'systemd-debug-generator',
+  'systemd-fstab-generator',
+  'systemd-getty-generator',
+  'systemd-gpt-auto-generator',
+  'systemd-hibernate-resume-generator',
+  'systemd-integritysetup-generator',
+  'systemd-rc-local-generator',
+  'systemd-run-generator',
+  'systemd-system-update-generator',
+  'systemd-sysv-generator',
+  'systemd-veritysetup-generator',
+];
+
+/** The journal in memory: nothing reads it after a reboot, and the emulated disk is slow. */
+const JOURNAL_SETTINGS = '[Journal]\nStorage=volatile\n';
+
 /** Fills `root` with Debian 12: systemd, udev, networkd, kmod. Needs root: files must belong to it, and scripts run inside. */
-export async function fullRoot(root: string): Promise<void> {
-  if (process.getuid?.() !== 0)
+export async function fullBase(root: string): Promise<void> {
+  if (process.getuid?.() !== 0) {
     throw new LabError('The full kind of lab host must be built as root (the fast kind need not).');
-  await rm(root, { recursive: true, force: true });
+  }
   await runProgram('mmdebstrap', [
     '--quiet',
     '--mode=root',
@@ -35,13 +78,27 @@ export async function fullRoot(root: string): Promise<void> {
     'bookworm',
     root,
   ]);
-  await installGuestTools(root);
+}
+
+/** Makes Debian a full lab host: the harness's units, the network, nothing that only costs time. */
+export async function installFull(root: string): Promise<void> {
   const units = join(root, 'etc/systemd/system');
-  for (const unit of MASKED_UNITS) await symlink('/dev/null', join(units, unit)).catch(() => undefined);
+  for (const unit of MASKED_UNITS) await masked(units, unit);
+  for (const generator of MASKED_GENERATORS) await masked(join(root, 'etc/systemd/system-generators'), generator);
+  await symlink('/lib/systemd/system/multi-user.target', join(units, 'default.target'));
+  await mkdir(join(root, 'etc/systemd/journald.conf.d'), { recursive: true });
+  await writeFile(join(root, 'etc/systemd/journald.conf.d/lab.conf'), JOURNAL_SETTINGS);
   await installUnit(units, 'modfleet-lab-control.service', 'sysinit.target');
   await installUnit(units, 'modfleet-lab-shell.service', 'multi-user.target');
   await cp(join(labPaths.guestFiles, 'full/80-lab.network'), join(root, 'etc/systemd/network/80-lab.network'));
   await writeFile(join(root, 'etc/fstab'), '# The initramfs mounts the root file system.\n');
+}
+
+/** As `systemctl mask` does it; a unit that mmdebstrap enabled here already loses its link. */
+async function masked(folder: string, name: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await rm(join(folder, name), { force: true });
+  await symlink('/dev/null', join(folder, name));
 }
 
 async function installUnit(units: string, name: string, target: string): Promise<void> {

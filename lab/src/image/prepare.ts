@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { resolveFastRoot } from '../debian/resolve-packages.ts';
+import { resolveFastRoot, resolveFullRoot } from '../debian/resolve-packages.ts';
 import { FULL_ROOT_PACKAGES } from '../debian/package-groups.ts';
 import { labPaths } from '../lab-paths.ts';
 import { runProgram } from '../run-program.ts';
@@ -8,8 +8,9 @@ import { type HostKind, type KernelSeries, type Progress, silent } from '../type
 import { cachedFolder } from './cached.ts';
 import { folderContents } from './content-key.ts';
 import { ext4Image } from './ext4.ts';
-import { fastRoot } from './fast-root.ts';
-import { fullRoot } from './full-root.ts';
+import { fastBase, installFast } from './fast-root.ts';
+import { fullBase, installFull } from './full-root.ts';
+import { installGuestTools } from './guest-tools.ts';
 import { initrd } from './initrd.ts';
 import { type LabKernel, labKernel } from './kernel.ts';
 
@@ -26,37 +27,35 @@ export interface LabImage {
   rootDisk: string;
 }
 
-async function userSpace(kind: HostKind, guestFiles: readonly string[], progress: Progress): Promise<string> {
-  const packages = await resolveFastRoot();
-  const inputs = [RECIPE, process.version, ...guestFiles];
-  if (kind === 'fast') {
-    const hashes = packages.map((file) => file.hash);
-    return cachedFolder(
-      { name: 'user-space-fast', inputs: [...inputs, ...hashes], build: (root) => fastRoot(root, packages, progress) },
-      progress,
-    );
+/** The user space without anything of the lab's own, so that a changed script does not fetch packages again. */
+async function baseRoot(kind: HostKind, progress: Progress): Promise<string> {
+  if (kind === 'full') {
+    const inputs = [RECIPE, await resolveFullRoot(), ...FULL_ROOT_PACKAGES];
+    return cachedFolder({ name: 'base-full', inputs, build: (root) => fullBase(root) }, progress);
   }
-  return cachedFolder(
-    { name: 'user-space-full', inputs: [...inputs, ...FULL_ROOT_PACKAGES], build: (root) => fullRoot(root) },
-    progress,
-  );
+  const packages = await resolveFastRoot();
+  const inputs = [RECIPE, ...packages.map((file) => file.hash)];
+  return cachedFolder({ name: 'base-fast', inputs, build: (root) => fastBase(root, packages, progress) }, progress);
 }
 
-async function rootDisk(kind: HostKind, root: string, kernel: LabKernel, progress: Progress): Promise<string> {
-  const folder = await cachedFolder(
-    {
-      name: `disk-${kind}`,
-      inputs: [RECIPE, root, kernel.modulesRoot],
-      build: async (partial) => {
-        const tree = join(partial, 'tree');
-        await runProgram('cp', ['-a', '--reflink=auto', root, tree]);
-        await runProgram('cp', ['-a', `${kernel.modulesRoot}/lib/modules`, join(tree, 'usr/lib/')]);
-        await ext4Image(tree, join(partial, 'root.ext4'), { journal: kind === 'full' });
-        await rm(tree, { recursive: true });
-      },
-    },
-    progress,
-  );
+async function rootDisk(
+  kind: HostKind,
+  base: string,
+  kernel: LabKernel,
+  guestFiles: readonly string[],
+  progress: Progress,
+) {
+  const build = async (partial: string): Promise<void> => {
+    const tree = join(partial, 'tree');
+    await runProgram('cp', ['-a', '--reflink=auto', base, tree]);
+    await installGuestTools(tree);
+    await (kind === 'full' ? installFull(tree) : installFast(tree));
+    await runProgram('cp', ['-a', '--reflink=auto', `${kernel.modulesRoot}/lib/modules`, join(tree, 'usr/lib/')]);
+    await ext4Image(tree, join(partial, 'root.ext4'), { journal: kind === 'full' });
+    await rm(tree, { recursive: true });
+  };
+  const inputs = [RECIPE, base, kernel.modulesRoot, process.version, ...guestFiles];
+  const folder = await cachedFolder({ name: `disk-${kind}`, inputs, build }, progress);
   return join(folder, 'root.ext4');
 }
 
@@ -64,9 +63,9 @@ async function rootDisk(kind: HostKind, root: string, kernel: LabKernel, progres
 export async function labImage(kind: HostKind, series: KernelSeries, progress: Progress = silent): Promise<LabImage> {
   const guestFiles = await folderContents(labPaths.guestFiles);
   const kernel = await labKernel(series, await folderContents(labPaths.kmodSources), progress);
-  const root = await userSpace(kind, guestFiles, progress);
+  const base = await baseRoot(kind, progress);
   const early = await cachedFolder(
-    initrd(kind, kernel, join(root, 'usr/bin/busybox'), guestFiles.join('\n')),
+    initrd(kind, kernel, join(base, 'usr/bin/busybox'), guestFiles.join('\n')),
     progress,
   );
   return {
@@ -75,6 +74,6 @@ export async function labImage(kind: HostKind, series: KernelSeries, progress: P
     kernelRelease: kernel.release,
     kernel: kernel.image,
     initrd: join(early, 'initrd.cpio'),
-    rootDisk: await rootDisk(kind, root, kernel, progress),
+    rootDisk: await rootDisk(kind, base, kernel, guestFiles, progress),
   };
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, cpioEntries } from '../image/cpio.ts';
@@ -65,7 +65,11 @@ async function probe(kernel: string, busybox: string): Promise<Accelerator> {
     ['bin/busybox', { content: await readFile(busybox), mode: 0o755 }],
   ]);
   await writeFile(initrd, cpioArchive(cpioEntries(files)));
-  return (await reachesUserSpace(kernel, initrd)) ? 'kvm' : 'tcg';
+  try {
+    return (await reachesUserSpace(kernel, initrd)) ? 'kvm' : 'tcg';
+  } finally {
+    await rm(initrd, { force: true });
+  }
 }
 
 /** KVM where it was seen to boot a kernel on this machine since it started, else emulation. A device file alone proves nothing. */
