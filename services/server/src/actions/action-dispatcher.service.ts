@@ -59,6 +59,11 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     return this.#work.stop();
   }
 
+  /** Resolves when nothing is being sent. */
+  idle(): Promise<void> {
+    return this.#work.idle();
+  }
+
   /** Something may have to be sent to the host, wherever it is connected. Never fails. */
   async wake(hostId: string): Promise<void> {
     if (this.#gateway.isConnectedHere(hostId)) return this.#work.request(hostId, false);

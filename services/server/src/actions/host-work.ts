@@ -29,14 +29,19 @@ export class HostWork {
     const pending: Pending = { wanted: true, fromStart };
     this.#hosts.set(hostId, pending);
     const loop = this.#loop(hostId, pending);
-    this.#loops.add(loop);
-    void loop.finally(() => this.#loops.delete(loop));
+    const tracked = loop.finally(() => this.#loops.delete(tracked));
+    this.#loops.add(tracked);
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#loops.size > 0) await Promise.all(this.#loops);
   }
 
   /** Begins nothing more, and resolves when what is under way has ended. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all(this.#loops);
+    return this.idle();
   }
 
   async #loop(hostId: string, pending: Pending): Promise<void> {
