@@ -5,6 +5,7 @@ import { ActionsModule } from './actions/actions.module.ts';
 import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
+import { DriversModule } from './drivers/drivers.module.ts';
 import { EnrollmentModule } from './enrollment/enrollment.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
 import { HostEventsModule } from './host-events/host-events.module.ts';
@@ -22,6 +23,7 @@ import { EnvelopeInterceptor } from './http/envelope.interceptor.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { ValidationPipe } from './http/validation.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
+import { KmodsModule } from './kmods/kmods.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
 import { PagingModule } from './paging/paging.module.ts';
@@ -50,6 +52,8 @@ export class AppModule {
         ReplicaMailModule,
         FreezeModule,
         HostsModule,
+        KmodsModule,
+        DriversModule,
         HostEventsModule,
         ActionsModule,
         QueriesModule,

@@ -15,6 +15,10 @@ import {
 export const driverHostsQuery = z.strictObject({
   selector: selectorText.optional(),
   includeUnknown: flagQuery,
+  presence: z
+    .string()
+    .optional()
+    .describe('Comma-separated: bound, builtin, none, unknown, any. Absent: bound,builtin.'),
   limit: limitQuery,
   cursor: cursorQuery,
 });
@@ -22,6 +26,10 @@ export const driverHostsQuery = z.strictObject({
 export const driverHostSchema = z
   .strictObject({
     host: hostRef,
+    presence: z
+      .enum(['bound', 'builtin', 'none'])
+      .nullable()
+      .describe('What the host last reported; it is only known to hold when coverage is fresh. Null: never reported.'),
     driver: z.string(),
     kmod: z.string().nullable().describe('Null when the driver is built in without a name.'),
     builtin: z.boolean(),
@@ -46,6 +54,7 @@ export const driverHostsSchema = z
     counts: z
       .strictObject({ bound: z.int(), builtin: z.int(), none: z.int(), unknown: z.int() })
       .describe('Hosts: bound by a kmod, bound and built in, not bound, unknown. They add up to coverage.total.'),
+    selectorUnknown: z.int(),
     lastSeen: z.strictObject({ bound: z.int(), builtin: z.int(), none: z.int() }),
     ...counted,
     ...envelope,

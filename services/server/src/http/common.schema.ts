@@ -149,6 +149,19 @@ export const hostParam = z
   .max(255, 'a host id or name has at most 255 characters')
   .describe('Host id, or its name when only one host has it.');
 
+/** A kmod in a path: what it may be is decided by the kmod feature, which knows aliases and drivers too. */
+export const kmodParam = z
+  .string()
+  .max(1024)
+  .describe('Kmod name, alias (for example pci:v00008086d000010D3sv*) or driver name.');
+
+export const driverParam = z
+  .string()
+  .min(1)
+  .max(255, 'a driver name has at most 255 characters')
+  .regex(/^[\x20-\x7e]+$/, 'a driver name has printable ASCII characters only')
+  .describe('Driver name; "-" and "_" are one.');
+
 export const labelKey = z
   .string()
   .regex(

@@ -62,7 +62,16 @@ const resolution = {
 };
 
 /** Fields that GET /kmods/{name} and GET /kmods/{name}/hosts share. */
-const tally = { counts: kmodCountsSchema, lastSeen: lastSeenSchema, ...counted };
+const tally = {
+  counts: kmodCountsSchema,
+  lastSeen: lastSeenSchema,
+  selectorUnknown: z
+    .int()
+    .describe(
+      'Hosts in none of the counts, because a fact in the selector is unknown of them; includeUnknown takes them in.',
+    ),
+  ...counted,
+};
 
 export const kmodQuery = z.strictObject({ selector: selectorText.optional(), includeUnknown: flagQuery });
 

@@ -1,0 +1,88 @@
+/**
+ * Where every chosen host stands to one kmod.
+ *
+ * INVARIANTS
+ * - `known` is null unless facts that are fresh decide it: unknown is not absent. Not in a fresh `loaded` says nothing of code that is built in, so "absent"
+ *   and "on disk" need a fresh `available` beside it.
+ * - Built in is known from the kernel's own list (facet `available`), or from a device that is bound to one of the kmod's drivers without a kmod (facet
+ *   `devices`), unless the host's tree has the kmod as a file.
+ * - `last` is what the last reports said, however old; it is never counted as known.
+ */
+import type { Sql } from '../database/database.service.ts';
+import { SqlParams } from '../database/sql-params.ts';
+import { chosen, type Selection, selectionSql } from '../selectors/selection.ts';
+import type { KmodSubject } from './kmod-resolution.ts';
+
+/** Rungs (proto BlockRung) by what they stop: some loaders, every loader, and code built in. */
+const PARTLY_RUNGS = '1, 2, 4';
+const KERNEL_RUNGS = '5, 7';
+const INITCALL_RUNG = '6';
+
+export interface Statement {
+  readonly with: string;
+  readonly params: SqlParams;
+}
+
+/** CTEs `selected` (id, matches) and `standing` (one row a chosen host). */
+export async function standingStatement(sql: Sql, subject: KmodSubject, selection: Selection): Promise<Statement> {
+  const params = new SqlParams();
+  const selected = await selectionSql(sql, selection, params);
+  const id = `${params.add(subject.kmodId)}::int`;
+  const name = params.add(subject.name);
+  const drivers = params.add([
+    ...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))]),
+  ]);
+  const text = `WITH selected AS MATERIALIZED (${selected}),
+    ls AS MATERIALIZED (SELECT digest, entries -> ${name} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
+    av AS MATERIALIZED (SELECT set_digest, builtin, build_id FROM available_kmod WHERE kmod_id = ${id}),
+    dv AS MATERIALIZED (SELECT DISTINCT set_digest FROM device_driver
+                         WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY (${drivers}::text[])),
+    bl AS MATERIALIZED (SELECT set_digest, bool_or(rung IN (${KERNEL_RUNGS})) AS kernel, bool_or(rung = ${INITCALL_RUNG}) AS initcall,
+                               bool_or(rung IN (${PARTLY_RUNGS})) AS partly
+                          FROM config_block WHERE kmod_id = ${id} OR kmod_id IS NULL GROUP BY set_digest),
+    facts AS (
+      SELECT h.id, h.name, h.kernel_release,
+             fl.coverage AS c1, fl.reason AS r1, fl.observed_at AS o1, fl.digest AS d1, fa.coverage AS c3, fa.reason AS r3, fa.observed_at AS o3,
+             fa.digest AS d3, fd.coverage AS c4, fd.observed_at AS o4, fd.digest AS d4, fc.coverage AS c5, fc.digest AS d5,
+             ls.entry, ls.digest IS NOT NULL AS is_loaded, av.set_digest IS NOT NULL AS is_available,
+             coalesce(av.builtin, false) AS in_kernel, av.build_id AS file_build_id,
+             dv.set_digest IS NOT NULL AND av.builtin IS NOT FALSE AS in_kernel_by_device,
+             coalesce(bl.kernel, false) AS by_kernel, coalesce(bl.initcall, false) AS by_initcall, coalesce(bl.partly, false) AS by_some
+        FROM selected s
+        JOIN host h ON h.id = s.id
+        LEFT JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1
+        LEFT JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
+        LEFT JOIN facet_coverage fd ON fd.host_id = h.id AND fd.facet = 4
+        LEFT JOIN facet_coverage fc ON fc.host_id = h.id AND fc.facet = 5
+        LEFT JOIN ls ON ls.digest = fl.digest
+        LEFT JOIN av ON av.set_digest = fa.digest
+        LEFT JOIN dv ON dv.set_digest = fd.digest
+        LEFT JOIN bl ON bl.set_digest = fc.digest
+       WHERE ${chosen(selection)}),
+    decided AS (
+      SELECT *,
+             CASE WHEN c1 = 'fresh' AND is_loaded THEN 'loaded'
+                  WHEN (c3 = 'fresh' AND in_kernel) OR (c4 = 'fresh' AND in_kernel_by_device) THEN 'builtin'
+                  WHEN c1 = 'fresh' AND c3 = 'fresh' THEN CASE WHEN is_available THEN 'on_disk' ELSE 'absent' END
+             END AS known,
+             CASE WHEN is_loaded THEN 'loaded'
+                  WHEN in_kernel OR in_kernel_by_device THEN 'builtin'
+                  WHEN d1 IS NOT NULL AND d3 IS NOT NULL THEN CASE WHEN is_available THEN 'on_disk' ELSE 'absent' END
+             END AS last
+        FROM facts),
+    standing AS (
+      SELECT *,
+             CASE WHEN known IS NOT NULL THEN 'fresh' WHEN c1 <> 'fresh' THEN c1 ELSE c3 END AS coverage,
+             CASE WHEN known IS NOT NULL THEN NULL
+                  WHEN c1 <> 'fresh' THEN r1
+                  ELSE 'not loaded; whether it is built in or on disk is not known: ' || coalesce(r3, '') END AS reason,
+             CASE WHEN known = 'loaded' THEN o1
+                  WHEN known = 'builtin' THEN CASE WHEN c3 = 'fresh' AND in_kernel THEN o3 ELSE o4 END
+                  WHEN known IS NOT NULL THEN least(o1, o3)
+                  ELSE coalesce(o1, o3) END AS observed_at,
+             CASE WHEN d5 IS NULL THEN NULL
+                  WHEN by_kernel OR (by_initcall AND coalesce(known, last) = 'builtin') THEN 'kernel'
+                  WHEN by_some THEN 'partly' ELSE 'no' END AS blocked
+        FROM decided)`;
+  return { with: text, params };
+}

@@ -1,0 +1,70 @@
+import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
+import { kmodParam } from '../http/common.schema.ts';
+import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import {
+  kmodHostsQuery,
+  kmodHostsSchema,
+  kmodListQuery,
+  kmodListSchema,
+  kmodQuery,
+  kmodSchema,
+} from './kmods.schema.ts';
+import { KmodsService } from './kmods.service.ts';
+
+type Answer<T> = Promise<Omit<T, 'freeze'>>;
+
+@ApiTags('kmods')
+@Controller('kmods')
+export class KmodsController {
+  readonly #kmods: KmodsService;
+  constructor(@Inject(KmodsService) kmods: KmodsService) {
+    this.#kmods = kmods;
+  }
+
+  @Get()
+  @ApiOperation({
+    summary: 'List kmods',
+    description: 'By name, with the number of hosts by presence. Coverage is that of the facet `loaded`.',
+  })
+  @ApiAnswer(200, kmodListSchema, 'A page of kmods.')
+  @ApiProblems('selector_invalid', 'limit_invalid', 'cursor_invalid', 'query_invalid')
+  list(@Query({ schema: kmodListQuery }) query: z.output<typeof kmodListQuery>): Answer<KmodList> {
+    return this.#kmods.list(query);
+  }
+
+  @Get(':name')
+  @ApiOperation({ summary: 'Show a kmod', description: 'By name, alias or driver.' })
+  @ApiAnswer(200, kmodSchema, 'The kmod over the fleet.')
+  @ApiProblems('kmod_name_invalid', 'kmod_unknown', 'selector_invalid', 'query_invalid')
+  show(
+    @Param('name', { schema: kmodParam }) name: string,
+    @Query({ schema: kmodQuery }) query: z.output<typeof kmodQuery>,
+  ): Answer<Kmod> {
+    return this.#kmods.show(name, query);
+  }
+
+  @Get(':name/hosts')
+  @ApiOperation({
+    summary: 'Which hosts run this kmod',
+    description:
+      'By host name, then id. `counts` counts what is known: hosts whose facts are fresh; every other host is `unknown`, and `lastSeen` says what those last reported.',
+  })
+  @ApiAnswer(200, kmodHostsSchema, 'A page of hosts.')
+  @ApiProblems(
+    'kmod_name_invalid',
+    'kmod_unknown',
+    'selector_invalid',
+    'limit_invalid',
+    'cursor_invalid',
+    'query_invalid',
+  )
+  hosts(
+    @Param('name', { schema: kmodParam }) name: string,
+    @Query({ schema: kmodHostsQuery }) query: z.output<typeof kmodHostsQuery>,
+  ): Answer<KmodHostList> {
+    return this.#kmods.hosts(name, query);
+  }
+}

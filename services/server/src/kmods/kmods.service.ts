@@ -1,0 +1,109 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { z } from 'zod';
+import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { presenceWords } from '../http/presence-query.ts';
+import { CursorService } from '../paging/cursor.service.ts';
+import { toBlockedCounts, toDetails, toKmodHost, toResolution, toTally } from './kmod.mapper.ts';
+import {
+  blocksInSets,
+  buildsOfKmod,
+  countAliases,
+  detailsOfKmod,
+  devicesInSets,
+  pageOfKmodHosts,
+  tallyKmod,
+} from './kmod-hosts.queries.ts';
+import { coverageOfSelection, pageOfKmods } from './kmod-list.queries.ts';
+import { resolveKmod } from './kmod-resolution.ts';
+import type { kmodHostsQuery, kmodListQuery, kmodQuery } from './kmods.schema.ts';
+
+const LIST_PRESENCES = ['loaded', 'builtin', 'on_disk'] as const;
+const HOST_PRESENCES = ['loaded', 'builtin', 'on_disk', 'absent', 'unknown'] as const;
+
+/** Answers "which hosts run this kmod". Rows, counts and coverage of one answer come from one snapshot with one now(). */
+@Injectable()
+export class KmodsService {
+  readonly #database: DatabaseService;
+  readonly #cursors: CursorService;
+
+  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+    this.#database = database;
+    this.#cursors = cursors;
+  }
+
+  async list(query: z.output<typeof kmodListQuery>): Promise<Omit<KmodList, 'freeze'>> {
+    const { limit, cursor, presence: words, ...rest } = query;
+    const filter = { ...rest, presence: presenceWords(words, LIST_PRESENCES, ['loaded', 'builtin']) };
+    const scope = { list: 'kmods', ...filter };
+    const position = await this.#cursors.open(scope, cursor);
+    const after = position === null ? null : String(position.key[0]);
+    const { rows, counted } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => ({
+      rows: await pageOfKmods(sql, filter, after, limit),
+      counted: await coverageOfSelection(sql, filter),
+    }));
+    const { asOf, ...coverage } = counted;
+    const shown = rows.slice(0, limit);
+    const last = shown.at(-1);
+    const more = rows.length > limit && last !== undefined;
+    const asOfMs = position?.asOfMs ?? asOf.getTime();
+    return {
+      items: shown.map(({ name, loaded, builtin, onDisk, lastLoaded, lastBuiltin, lastOnDisk }) => ({
+        name,
+        counts: { loaded, builtin, onDisk },
+        lastSeen: { loaded: lastLoaded, builtin: lastBuiltin, onDisk: lastOnDisk },
+      })),
+      nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name], asOfMs }) : null,
+      asOf: asOf.toISOString(),
+      coverage,
+    };
+  }
+
+  /** @throws KmodNameError; SelectorError; AppError kmod_unknown. */
+  async show(requested: string, selection: z.output<typeof kmodQuery>): Promise<Omit<Kmod, 'freeze'>> {
+    return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
+      const subject = await resolveKmod(sql, requested);
+      const tally = await tallyKmod(sql, subject, selection);
+      const { kmodId } = subject;
+      return {
+        ...toResolution(subject),
+        ...toDetails(kmodId === null ? undefined : await detailsOfKmod(sql, kmodId)),
+        ...toTally(tally),
+        builds: await buildsOfKmod(sql, subject, selection),
+        drivers: [...subject.drivers],
+        aliases: kmodId === null ? 0 : await countAliases(sql, kmodId),
+        blocked: toBlockedCounts(tally),
+      };
+    });
+  }
+
+  /** @throws KmodNameError; SelectorError; AppError kmod_unknown, query_invalid, cursor_invalid. */
+  async hosts(requested: string, query: z.output<typeof kmodHostsQuery>): Promise<Omit<KmodHostList, 'freeze'>> {
+    const { limit, cursor, presence: words, ...selection } = query;
+    const presence = presenceWords(words, HOST_PRESENCES, ['loaded', 'builtin']);
+    const scope = { list: 'kmod hosts', requested, presence, ...selection };
+    const position = await this.#cursors.open(scope, cursor);
+    const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
+      const subject = await resolveKmod(sql, requested);
+      const rows = await pageOfKmodHosts(sql, subject, selection, presence, position?.key ?? null, limit);
+      const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
+      const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
+      return { subject, rows, blocks, devices, tally: await tallyKmod(sql, subject, selection) };
+    });
+    const { asOf } = read.tally;
+    const shown = read.rows.slice(0, limit);
+    const last = shown.at(-1);
+    const more = read.rows.length > limit && last !== undefined;
+    const asOfMs = position?.asOfMs ?? asOf.getTime();
+    return {
+      ...toResolution(read.subject),
+      items: shown.map((row) => toKmodHost(row, read.blocks, read.devices, asOf)),
+      nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name, last.id], asOfMs }) : null,
+      ...toTally(read.tally),
+    };
+  }
+}
+
+function distinct(digests: readonly (string | null)[]): string[] {
+  return [...new Set(digests.filter((digest) => digest !== null))];
+}
