@@ -3,7 +3,7 @@ import type { Io } from '../io.ts';
 import { clean } from '../output/clean.ts';
 import { renderFields, renderNext } from '../output/page.ts';
 import { colorsFor, type Colors } from '../output/style.ts';
-import { clock, seconds } from '../output/time.ts';
+import { clock, exactClock, seconds } from '../output/time.ts';
 import { hostWord, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { actionHeadline, finalOutcome, isEnded, tone, type AnyAction } from './outcome.ts';
@@ -44,7 +44,7 @@ export function renderAction(action: AnyAction, io: Io): string {
   if (!isEnded(action))
     parts.push(
       '\nSo far:\n',
-      ...action.timeline.map((entry) => `  ${when(entry.at)}  ${clean(timelineText(entry))}\n`),
+      ...action.timeline.map((entry) => `  ${exactClock(entry.at, now, io.timeZone)}  ${clean(timelineText(entry))}\n`),
     );
   return parts.join('') + renderNext(nextCommands(action));
 }
@@ -110,11 +110,9 @@ function steps(action: AnyAction, colors: Colors): string[] {
 }
 
 function reloadPaths(action: AnyAction): string[] {
-  const paths = action.result?.reloadPaths.length
-    ? action.result.reloadPaths
-    : action.dryRun || action.canReturn
-      ? (action.verdict?.reloadPaths ?? [])
-      : [];
+  const { verdict, result } = action;
+  const foreseen = action.canReturn || (action.dryRun && verdict?.allowed) ? verdict?.reloadPaths : undefined;
+  const paths = result?.reloadPaths.length ? result.reloadPaths : (foreseen ?? []);
   if (paths.length === 0) return [];
   const head = action.dryRun ? 'Afterwards these could bring it back:' : 'These can bring it back:';
   const more = paths.length > PATHS ? [`  and ${paths.length - PATHS} more\n`] : [];

@@ -3,7 +3,7 @@ import { CliError } from '../errors/cli-error.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
 import { clean } from '../output/clean.ts';
-import { clock } from '../output/time.ts';
+import { exactClock } from '../output/time.ts';
 import { timelineText } from './action.page.ts';
 import { isEnded, type AnyAction } from './outcome.ts';
 
@@ -49,7 +49,7 @@ function tell(action: AnyAction, told: Set<string>, io: Io): void {
     const key = `${entry.at} ${entry.state} ${entry.outcome ?? ''} ${entry.note}`;
     if (told.has(key)) continue;
     told.add(key);
-    io.err.write(`${clock(entry.at, io.now(), io.timeZone)}  ${clean(timelineText(entry))}\n`);
+    io.err.write(`${exactClock(entry.at, io.now(), io.timeZone)}  ${clean(timelineText(entry))}\n`);
   }
 }
 

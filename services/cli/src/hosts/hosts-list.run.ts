@@ -3,12 +3,11 @@ import { fetchPages, noteMore } from '../api/pages.ts';
 import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
-import { coverageLine } from '../kmods/headline.ts';
+import { coverageLine, selectorUnknownLine } from '../kmods/headline.ts';
 import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze, printRows } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
 import { ageAt, ago, exactClock } from '../output/time.ts';
-import { count } from '../output/words.ts';
 
 export interface HostsListOptions extends ListOptions, SelectorOptions {
   readonly name?: string;
@@ -92,9 +91,7 @@ export async function hostsList(context: Context, options: HostsListOptions): Pr
   if (answer.items.length === 0) io.err.write(empty(options));
   noteMore(answer, io);
   if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {
-    io.err.write(
-      `${count(answer.unknown, 'more host')} may match: a fact that the selector asks for is not known now. To see them: --include-unknown\n`,
-    );
+    io.err.write(`${selectorUnknownLine(answer.unknown)}\n`);
   }
   if (io.out.isTty && !fields && answer.items.length > 0)
     io.err.write(`${coverageLine(answer.coverage, exactClock(answer.asOf, io.now(), io.timeZone))}\n`);

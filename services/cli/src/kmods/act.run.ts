@@ -40,7 +40,7 @@ export async function act(context: Context, verb: Verb, kmod: string, options: A
   noteFreeze(freezeOf(accepted), io);
   const until = clock(accepted.expiresAt, io.now(), io.timeZone);
   io.err.write(
-    `Action ${accepted.id} is accepted: ${options.dryRun ? 'dry run of ' : ''}${verb} ${kmod} on ${accepted.host.name}; it may begin until ${until}.\n`,
+    `Action ${accepted.id} is accepted: ${options.dryRun ? 'dry run of ' : ''}${verb} ${kmod} on ${accepted.host.name}; it begins by ${until} or not at all.\n`,
   );
   if (!options.watch && !options.dryRun) {
     printAction(accepted, fields, io);

@@ -23,7 +23,7 @@ export function headline(tally: Tally, now: Date, timeZone: string | undefined):
 }
 
 function runs(run: number, total: number, name: string, counts: KmodCounts): string {
-  const known = run === 0 && counts.unknown > 0 ? 'are known to run' : total === 1 ? 'runs' : 'run';
+  const known = run === 0 && counts.unknown > 0 ? 'are known to run' : run === 1 || total === 1 ? 'runs' : 'run';
   const how = [
     ...(counts.loaded > 0 ? [`loaded on ${counts.loaded}`] : []),
     ...(counts.builtin > 0 ? [`built in on ${counts.builtin}`] : []),
@@ -88,6 +88,11 @@ export function whyUnknown(
     case 'fresh':
       return row.reason ?? 'could not say';
   }
+}
+
+/** Hosts that the selector may mean, but a fact that it asks for is not known of them: they are in no count. */
+export function selectorUnknownLine(selectorUnknown: number): string {
+  return `${count(selectorUnknown, 'more host')} may match: a fact that the selector asks for is not known now. To count them in: --include-unknown`;
 }
 
 /** "as of 14:03:22; 4 of 5 hosts fresh, 1 silent". */

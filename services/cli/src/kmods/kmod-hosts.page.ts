@@ -9,7 +9,7 @@ import { count, hostWord, list, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { blockLines } from './blocks.ts';
 import { buildLines, differingLine } from './builds.ts';
-import { coverageLine, headline } from './headline.ts';
+import { coverageLine, headline, selectorUnknownLine } from './headline.ts';
 import { knownColumns, unknownColumns } from './kmod-host-columns.ts';
 
 /** What was asked, as typed. */
@@ -31,6 +31,7 @@ export function renderKmodHosts(answer: KmodHostList, asked: Asked, io: Io): str
       .map((line) => `${colors.bold(line)}\n`)
       .join(''),
     resolvedLine(answer),
+    answer.selectorUnknown > 0 ? `${selectorUnknownLine(answer.selectorUnknown)}\n` : '',
     colors.dim(`${coverageLine(answer.coverage, exactClock(answer.asOf, now, io.timeZone))}\n`),
   ];
   if (known.length > 0) parts.push('\n', renderTable(knownColumns(), known, width, colors));

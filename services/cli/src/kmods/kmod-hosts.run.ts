@@ -9,6 +9,7 @@ import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { renderTabs } from '../output/table.ts';
 import { headlineOf, renderKmodHosts } from './kmod-hosts.page.ts';
+import { selectorUnknownLine } from './headline.ts';
 import { knownColumns } from './kmod-host-columns.ts';
 import type { PresenceFilter } from './presences.ts';
 
@@ -27,6 +28,7 @@ const FIELDS = [
   'candidates',
   'counts',
   'lastSeen',
+  'selectorUnknown',
   'coverage',
   'asOf',
   'items',
@@ -57,11 +59,13 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
   else if (page) io.out.write(renderKmodHosts(answer, told, io));
   else {
     io.err.write(`${headlineOf(answer, told, { ...io, out: io.err }).join('\n')}\n`);
+    if (answer.selectorUnknown > 0) io.err.write(`${selectorUnknownLine(answer.selectorUnknown)}\n`);
     if (answer.nextCursor !== null)
       io.err.write(`There is more: these are the first ${answer.items.length}. For all: --all-pages\n`);
     io.out.write(renderTabs(knownColumns(), answer.items));
   }
-  return options.exitStatus ? exitStatus(answer.counts) : EXIT.ok;
+  const unknown = answer.counts.unknown + answer.selectorUnknown;
+  return options.exitStatus ? exitStatus({ ...answer.counts, unknown }) : EXIT.ok;
 }
 
 /** Incomplete goes first: "none" is not known while some host is unknown. */

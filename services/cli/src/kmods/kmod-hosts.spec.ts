@@ -151,6 +151,17 @@ describe('kmods hosts --exit-status', () => {
   });
 });
 
+describe('kmods hosts with a selector', () => {
+  it('tells of the hosts that may match, and does not call the answer complete', async () => {
+    const counts = { loaded: 2, builtin: 0, onDisk: 0, absent: 0, unknown: 0 };
+    cli.server().on(ROUTE, json(e1000eHosts({ counts, selectorUnknown: 2 })));
+    const piped = await cli.run(['kmods', 'hosts', 'e1000e', '-l', '@loaded=x', '--exit-status']);
+    expect(piped.code).toBe(8);
+    expect(piped.err).toContain('2 more hosts may match');
+    expect((await cli.run(['kmods', 'hosts', 'e1000e'], { columns: 110 })).out).toContain('2 more hosts may match');
+  });
+});
+
 describe('kmods hosts, errors', () => {
   it('points at the character of a bad selector', async () => {
     cli.server().on(ROUTE, problem(400, 'selector_invalid', 'a value is missing after "="', { offset: 4 }));

@@ -12,7 +12,7 @@ import { renderTable, type Column } from '../output/table.ts';
 import { exactClock } from '../output/time.ts';
 import { count, list } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
-import { coverageLine, headline } from './headline.ts';
+import { coverageLine, headline, selectorUnknownLine } from './headline.ts';
 import { shortBuild } from './kmod-host-columns.ts';
 
 export interface KmodShowOptions extends SelectorOptions {
@@ -28,6 +28,7 @@ const FIELDS = [
   'license',
   'counts',
   'lastSeen',
+  'selectorUnknown',
   'coverage',
   'asOf',
   'builds',
@@ -66,6 +67,7 @@ function renderKmod(kmod: Kmod, selector: string | undefined, io: Io): string {
   const parts = [
     `${colors.bold(clean(kmod.name))}${kmod.description === null ? '' : `  ${clean(kmod.description)}`}\n`,
     ...wrap(clean(said), io.out.columns).map((line) => `${line}\n`),
+    kmod.selectorUnknown > 0 ? `${selectorUnknownLine(kmod.selectorUnknown)}\n` : '',
     colors.dim(`${coverageLine(kmod.coverage, exactClock(kmod.asOf, now, io.timeZone))}\n`),
     '\n',
     renderFields([

@@ -36,13 +36,17 @@ export function truncate(text: string, columns: number): string {
   return `${out}…`;
 }
 
-/** Words put into lines of at most so many columns; continued lines begin with `indent`. A word longer than a line stays whole. */
+/**
+ * Words put into lines of at most so many columns; continued lines begin with `indent`. White space at the front stays; a word longer than a
+ * line stays whole.
+ */
 export function wrap(text: string, columns: number | undefined, indent = ''): string[] {
   if (columns === undefined) return [text];
   const lines: string[] = [];
+  const front = /^ */.exec(text)?.[0] ?? '';
   let line = '';
-  for (const word of text.split(' ')) {
-    const candidate = line === '' ? word : `${line} ${word}`;
+  for (const word of text.slice(front.length).split(' ')) {
+    const candidate = line === '' ? front + word : `${line} ${word}`;
     if (displayWidth(candidate) > columns && line.trim() !== '') {
       lines.push(line);
       line = indent + word;

@@ -80,6 +80,7 @@ export function e1000eHosts(fields: Partial<KmodHostList> = {}): KmodHostList {
     nextCursor: null,
     counts: { loaded: 2, builtin: 1, onDisk: 1, absent: 0, unknown: 1 },
     lastSeen: { loaded: 1, builtin: 0, onDisk: 0, absent: 0 },
+    selectorUnknown: 0,
     asOf: AS_OF,
     coverage: coverage(),
     freeze: null,

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { json, problem } from '../testing/fake-server.ts';
+import { useCli } from '../testing/run-cli.ts';
+import { AS_OF, hostId } from '../testing/samples.ts';
+
+const cli = useCli();
+
+describe('freeze and thaw', () => {
+  it('freezes with a reason', async () => {
+    cli.server().on('POST /freeze', json({ freeze: { by: 'admin', reason: 'incident', at: AS_OF } }));
+    const { code, err } = await cli.run(['freeze', '--reason', 'incident']);
+    expect(code).toBe(0);
+    expect(err).toContain('The fleet is frozen since 14:03, by admin.');
+    expect(cli.server().requests[0]?.body).toEqual({ reason: 'incident' });
+    expect((await cli.run(['freeze'])).code).toBe(2);
+    expect((await cli.run(['freeze', '--reason', ' '])).code).toBe(2);
+  });
+
+  it('thaws', async () => {
+    cli.server().on('POST /thaw', json({ freeze: null }));
+    expect((await cli.run(['thaw', '--json', 'freeze'])).out).toBe('{"freeze":null}\n');
+    expect((await cli.run(['thaw'])).err).toContain('The freeze is lifted');
+  });
+
+  it('a frozen fleet takes no action: exit 6, with the way out', async () => {
+    cli.server().on('POST /actions', problem(423, 'frozen', 'the fleet is frozen by admin: incident'));
+    const { code, err } = await cli.run(['kmods', 'load', 'x', '--host', 'h']);
+    expect([code, err]).toEqual([
+      6,
+      'modfleet: the fleet is frozen by admin: incident\n  lift the freeze: modfleet thaw\n',
+    ]);
+  });
+});
+
+describe('join-tokens', () => {
+  const token = {
+    id: hostId(7),
+    name: 'rack 4',
+    prefix: 'mfj_AbCd',
+    labels: { env: 'lab' },
+    maxUses: 3,
+    uses: 1,
+    expiresAt: '2026-11-22T14:33:00.000Z',
+    revokedAt: null,
+    createdBy: 'admin',
+    createdAt: AS_OF,
+    state: 'open',
+  };
+
+  it('prints the join string alone on stdout', async () => {
+    cli.server().on('POST /join-tokens', json({ ...token, joinString: 'mfj_x.y', freeze: null }, 201));
+    const { out, err } = await cli.run([
+      'join-tokens',
+      'create',
+      '--name',
+      'rack 4',
+      '--uses',
+      '3',
+      '--expires-in',
+      '30m',
+      '--label',
+      'env=lab',
+      '--label',
+      'a=b',
+    ]);
+    expect(out).toBe('mfj_x.y\n');
+    expect(err).toContain('modfleet-agent join');
+    expect(cli.server().requests[0]?.body).toEqual({
+      name: 'rack 4',
+      maxUses: 3,
+      expiresIn: 1800,
+      labels: { env: 'lab', a: 'b' },
+    });
+  });
+
+  it('lists without any secret', async () => {
+    cli.server().on('GET /join-tokens', json({ items: [token], nextCursor: null, freeze: null }));
+    expect((await cli.run(['join-tokens', 'list'], { columns: 120 })).out).toMatchInlineSnapshot(`
+      "ID                                    NAME    TOKEN      STATE  USED    EXPIRES  BY     LABELS
+      11111111-1111-4111-8111-000000000007  rack 4  mfj_AbCd…  open   1 of 3  14:33    admin  env=lab
+      "
+    `);
+  });
+
+  it('revokes', async () => {
+    cli.server().on(`DELETE /join-tokens/${hostId(7)}`, json({ ...token, state: 'revoked', freeze: null }));
+    expect((await cli.run(['join-tokens', 'revoke', hostId(7)])).err).toContain('1 host joined by it and stay.');
+  });
+
+  it('refuses what cannot be, before anything is sent', async () => {
+    for (const options of [
+      ['--uses', '0'],
+      ['--uses', '1e9'],
+      ['--expires-in', '25h'],
+      ['--label', 'x'],
+      ['--label', 'a=1', '--label', 'a=2'],
+    ]) {
+      expect([options, (await cli.run(['join-tokens', 'create', ...options])).code]).toEqual([options, 2]);
+    }
+    expect((await cli.run(['join-tokens', 'revoke', 'rack'])).code).toBe(2);
+    expect(cli.server().requests).toEqual([]);
+  });
+});

@@ -1,0 +1,220 @@
+import { describe, expect, it } from 'vitest';
+import type { Host } from '@modfleet/server/api-types';
+import { json, problem } from '../testing/fake-server.ts';
+import { useCli } from '../testing/run-cli.ts';
+import { AS_OF, coverage, hostId, hostSummary } from '../testing/samples.ts';
+
+const cli = useCli();
+
+const silent = hostSummary(2, {
+  name: 'db-2',
+  connected: false,
+  connection: 'silent',
+  lastSeenAt: '2026-11-22T02:11:40.000Z',
+  labels: {},
+});
+const listed = {
+  items: [hostSummary(1, { coverage: { ...hostSummary(1).coverage, available: 'incapable' } }), silent],
+  nextCursor: null,
+  matched: 2,
+  unknown: 1,
+  asOf: AS_OF,
+  coverage: coverage({ total: 2, fresh: 1 }),
+  freeze: null,
+};
+
+const host: Host = {
+  ...hostSummary(1),
+  facts: {
+    hostname: 'web-1',
+    machineId: 'm',
+    kernelVersion: '#1 SMP',
+    osId: 'debian',
+    osVersionId: '12',
+    osPrettyName: 'Debian GNU/Linux 12 (bookworm)',
+    packageFamily: 'deb',
+    virtualization: 'kvm',
+  },
+  policy: { allow: [], deny: ['nf_*'], protected: [] },
+  facets: [
+    { facet: 'loaded', coverage: 'fresh', observedAt: AS_OF, ageMs: 1500, reason: null, digest: 'ab' },
+    {
+      facet: 'available',
+      coverage: 'incapable',
+      observedAt: null,
+      ageMs: null,
+      reason: '/lib/modules is missing',
+      digest: null,
+    },
+  ],
+  counts: { loaded: 65, builtin: 141, onDisk: null },
+  modulesDisabled: true,
+  lockdown: 'none',
+  sigEnforce: false,
+  secureBoot: null,
+  unreadable: ['/etc/modprobe.d/secret.conf: permission denied'],
+  enrolledAt: '2026-11-20T10:00:00.000Z',
+  address: '10.0.0.7',
+  bootId: 'b',
+  asOf: AS_OF,
+  freeze: null,
+};
+
+describe('hosts list', () => {
+  it('shows a table', async () => {
+    cli.server().on('GET /hosts', json(listed));
+    const { out, err } = await cli.run(['hosts', 'list'], { columns: 140 });
+    expect(out).toMatchInlineSnapshot(`
+      "HOST   CONNECTION  SEEN     MODE  KERNEL          OS                              LABELS    NOT FRESH
+      web-1  connected   now      act   6.1.0-56-amd64  Debian GNU/Linux 12 (bookworm)  env=prod  available (incapable)
+      db-2   silent      11h ago  act   6.1.0-56-amd64  Debian GNU/Linux 12 (bookworm)
+      "
+    `);
+    expect(err).toBe('As of 14:03:22: 1 of 2 hosts fresh, 1 silent.\n');
+  });
+
+  it('prints whole values to a pipe and tells of the hosts that may match', async () => {
+    cli.server().on('GET /hosts', json(listed));
+    const { out, err } = await cli.run(['hosts', 'list', '-l', '@loaded=floppy']);
+    expect(out.split('\n')[1]).toBe(
+      `db-2\tsilent\t2026-11-22T02:11:40.000Z\tact\t6.1.0-56-amd64\tDebian GNU/Linux 12 (bookworm)\t\t\t${hostId(2)}`,
+    );
+    expect(err).toContain('1 more host may match');
+  });
+
+  it('prints the chosen fields as JSON', async () => {
+    cli.server().on('GET /hosts', json(listed));
+    const { out } = await cli.run(['hosts', 'list', '--json', 'name,connected']);
+    expect(JSON.parse(out)).toEqual([
+      { name: 'web-1', connected: true },
+      { name: 'db-2', connected: false },
+    ]);
+  });
+
+  it('says what to do when there is none', async () => {
+    cli.server().on('GET /hosts', json({ ...listed, items: [] }));
+    expect((await cli.run(['hosts', 'list'])).err).toContain('modfleet join-tokens create');
+  });
+});
+
+describe('hosts show', () => {
+  it('shows the page', async () => {
+    cli.server().on('GET /hosts/web-1', json(host));
+    expect((await cli.run(['hosts', 'show', 'web-1'], { columns: 100 })).out).toMatchInlineSnapshot(`
+      "web-1  connected
+
+      id              11111111-1111-4111-8111-000000000001
+      labels          env=prod
+      mode            act: actions are taken
+      kernel          6.1.0-56-amd64 x86_64
+      system          Debian GNU/Linux 12 (bookworm)
+      virtualization  kvm
+      agent           0.1.0
+      address         10.0.0.7
+      joined          20 Nov 10:00
+      kmods           65 loaded, 141 built in, unknown on disk
+      unloading       impossible until reboot: kernel.modules_disabled=1
+      lockdown        none
+      signatures      not enforced
+      deny            nf_*
+
+      What it reports:
+        FACET      COVERAGE   OBSERVED  REASON
+        loaded     fresh      1s ago
+        available  incapable  never     /lib/modules is missing
+
+      Not readable there:
+        /etc/modprobe.d/secret.conf: permission denied
+
+      Next:
+        its kmods:    modfleet kmods list --host web-1
+        its actions:  modfleet actions list --host web-1
+      "
+    `);
+  });
+
+  it('names the next command when there is no such host, or several', async () => {
+    cli.server().on('GET /hosts/web-9', problem(404, 'host_not_found', 'no host is named web-9'));
+    const none = await cli.run(['hosts', 'show', 'web-9']);
+    expect([none.code, none.err]).toEqual([
+      3,
+      "modfleet: no host is named web-9\n  look for it: modfleet hosts list --name '*web-9*'\n",
+    ]);
+    cli
+      .server()
+      .on(
+        'GET /hosts/web',
+        problem(409, 'host_ambiguous', '2 hosts are named web', { candidates: [hostId(1), hostId(2)] }),
+      );
+    const several = await cli.run(['hosts', 'show', 'web']);
+    expect(several.code).toBe(6);
+    expect(several.err).toContain(`modfleet hosts show ${hostId(2)}`);
+  });
+});
+
+describe('hosts label', () => {
+  const result = { matched: 2, changed: 1, hosts: [{ id: hostId(1), name: 'web-1' }], unknown: 0, freeze: null };
+
+  it('sets and removes', async () => {
+    cli.server().on('PATCH /hosts', json(result));
+    const { out, err } = await cli.run(['hosts', 'label', 'web-1', 'web-2', 'env=prod', 'old-', 'empty=']);
+    expect(cli.server().requests[0]?.body).toEqual({
+      hosts: ['web-1', 'web-2'],
+      labels: { env: 'prod', old: null, empty: '' },
+    });
+    expect([out, err]).toEqual([`web-1\t${hostId(1)}\n`, '1 host changed; 2 hosts matched.\n']);
+  });
+
+  it('takes a selector or all', async () => {
+    cli.server().on('PATCH /hosts', json(result));
+    await cli.run(['hosts', 'label', '-l', 'env=dev', 'a=b']);
+    await cli.run(['hosts', 'label', '--all', 'a=b']);
+    expect(cli.server().requests.map((request) => request.body)).toEqual([
+      { selector: 'env=dev', labels: { a: 'b' } },
+      { all: true, labels: { a: 'b' } },
+    ]);
+  });
+
+  it('refuses doubt before anything is sent', async () => {
+    for (const words of [
+      ['web-1'],
+      ['a=b'],
+      ['web-1', '--all', 'a=b'],
+      ['web-1', 'a b=c'],
+      ['web-1', 'a=b', 'a-'],
+      ['web-1', 'a=b c'],
+      ['-l', '', 'a=b'],
+    ]) {
+      expect([words, (await cli.run(['hosts', 'label', ...words])).code]).toEqual([words, 2]);
+    }
+    expect(cli.server().requests).toEqual([]);
+  });
+});
+
+describe('hosts retire', () => {
+  const retired = {
+    host: { id: hostId(1), name: 'web-1' },
+    retiredAt: AS_OF,
+    retiredBy: 'admin',
+    reason: null,
+    freeze: null,
+  };
+
+  it('asks on a terminal, and a no is a no', async () => {
+    cli.server().on('GET /hosts/web-1', json(host));
+    cli.server().on(`DELETE /hosts/${hostId(1)}`, json(retired));
+    const no = await cli.run(['hosts', 'retire', 'web-1'], { typed: [''] });
+    expect([no.code, cli.server().requests.length]).toEqual([1, 1]);
+    const yes = await cli.run(['hosts', 'retire', 'web-1', '--reason', 'sold'], { typed: ['y'] });
+    expect(yes.code).toBe(0);
+    expect(cli.server().requests.at(-1)).toMatchObject({ method: 'DELETE', body: { reason: 'sold' } });
+  });
+
+  it('wants --yes where nobody can be asked', async () => {
+    expect((await cli.run(['hosts', 'retire', 'web-1'])).code).toBe(2);
+    expect(cli.server().requests).toEqual([]);
+    cli.server().on('GET /hosts/web-1', json(host));
+    cli.server().on(`DELETE /hosts/${hostId(1)}`, json(retired));
+    expect((await cli.run(['hosts', 'retire', 'web-1', '--yes'])).code).toBe(0);
+  });
+});
