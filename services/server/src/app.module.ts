@@ -3,6 +3,7 @@ import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AccessModule } from './access/access.module.ts';
 import { ActionsModule } from './actions/actions.module.ts';
 import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
+import { AgentSessionModule } from './agent-session/agent-session.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
@@ -48,6 +49,7 @@ export class AppModule {
         CaModule,
         EnrollmentModule,
         AgentGatewayModule,
+        AgentSessionModule,
         StreamingModule,
         ReplicaMailModule,
         FreezeModule,

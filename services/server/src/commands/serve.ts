@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ensureAdminToken } from '../access/admin-token.ts';
+import { AgentListeners } from '../agent-session/agent-listeners.service.ts';
 import type { AddressInfo } from 'node:net';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { createApp } from '../app.ts';
@@ -25,7 +26,8 @@ export async function serve(config: ServerConfig): Promise<void> {
   const adminToken = await ensureAdminToken(config.stateDir, app.get(ApiTokenService), app.get(DatabaseService));
   await app.listen(config.httpListen.port, config.httpListen.host);
   logger.log({ message: 'admin token is kept', file: adminToken });
-  await announce(config.stateDir, { http: addressOf(app) }, logger);
+  const agents = app.get(AgentListeners);
+  await announce(config.stateDir, { http: addressOf(app), session: agents.sessionAddress ?? '', identity: agents.identityAddress ?? '' }, logger);
 }
 
 /** Says where the server listens: one log line, and STATE_DIR/listening.json for scripts. */

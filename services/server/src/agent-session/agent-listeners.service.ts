@@ -1,0 +1,140 @@
+/**
+ * The two listeners for agents, opened and closed in order.
+ *
+ * INVARIANTS
+ * - Sessions are served before identities: Enroll answers the session port.
+ * - At the end: no new connection, hosts are asked to come back elsewhere, then what they said is written.
+ */
+import { randomInt } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { IdentityServiceService, SessionServiceService } from '@modfleet/proto';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { IdentityHandlers } from '../enrollment/identity-handlers.ts';
+import { IngestService } from '../ingest/ingest.service.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
+import { GrpcListener } from './grpc-listener.ts';
+import { ServerTls } from './server-tls.ts';
+import { SessionHandlers } from './session-handlers.ts';
+import { SessionRegistry } from './session-registry.service.ts';
+
+/** 20,000 hosts a replica; a fleet that comes back at once is let in within a minute. */
+const SESSION_LIMITS = { connections: 25_000, unfinished: 1_000, perSecond: 500, burst: 1_000 };
+/** Joining is rare; anybody may try. */
+const IDENTITY_LIMITS = { connections: 256, unfinished: 128, perSecond: 50, burst: 200 };
+/** A chunk has 256 KiB, and every other message is smaller. */
+const SESSION_MESSAGE_MAX = 1024 * 1024;
+const IDENTITY_MESSAGE_MAX = 64 * 1024;
+/** A call on the identity listener takes milliseconds. */
+const IDENTITY_CONNECTION_MS = 30_000;
+/** A host behind a dead line is noticed within half a minute even between heartbeats. */
+const KEEPALIVE_MS = 20_000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
+/** Hosts that are told to move come back within so long, spread. */
+const RECONNECT_SPREAD_MS = 2_000;
+const STOP_GRACE_MS = 3_000;
+
+@Injectable()
+export class AgentListeners implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  readonly #log = new Logger('AgentListeners');
+  readonly #config: ServerConfig;
+  readonly #ca: CertificateAuthority;
+  readonly #tls: ServerTls;
+  readonly #sessions: SessionHandlers;
+  readonly #identities: IdentityHandlers;
+  readonly #registry: SessionRegistry;
+  readonly #ingest: IngestService;
+  readonly #refused;
+  #session: { listener: GrpcListener; address: AddressInfo } | undefined;
+  #identity: { listener: GrpcListener; address: AddressInfo } | undefined;
+
+  constructor(
+    @Inject(SERVER_CONFIG) config: ServerConfig,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(ServerTls) tls: ServerTls,
+    @Inject(SessionHandlers) sessions: SessionHandlers,
+    @Inject(IdentityHandlers) identities: IdentityHandlers,
+    @Inject(SessionRegistry) registry: SessionRegistry,
+    @Inject(IngestService) ingest: IngestService,
+    @Inject(Metrics) metrics: Metrics,
+  ) {
+    this.#config = config;
+    this.#ca = ca;
+    this.#tls = tls;
+    this.#sessions = sessions;
+    this.#identities = identities;
+    this.#registry = registry;
+    this.#ingest = ingest;
+    this.#refused = metrics.counter('modfleet_connections_refused_total', 'Connections of agents turned away, by listener and reason.', ['listener', 'reason']);
+    metrics.gauge('modfleet_connections_open', 'Open connections of agents, by listener.', ['listener'], (gauge) => {
+      gauge.set({ listener: 'session' }, this.#session?.listener.openConnections ?? 0);
+      gauge.set({ listener: 'identity' }, this.#identity?.listener.openConnections ?? 0);
+    });
+  }
+
+  /** `host:port` that is really listened on; undefined before start. */
+  get sessionAddress(): string | undefined {
+    return this.#session === undefined ? undefined : shown(this.#session.address);
+  }
+
+  get identityAddress(): string | undefined {
+    return this.#identity === undefined ? undefined : shown(this.#identity.address);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.#ingest.start();
+    this.#session = await this.#openSession();
+    this.#identity = await this.#openIdentity();
+    this.#tls.keepFresh([this.#session.listener, this.#identity.listener]);
+    this.#log.log(`sessions on ${this.sessionAddress}, identities on ${this.identityAddress}, CA ${this.#ca.pin}`);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.#tls.stop();
+    for (const session of this.#registry.all()) session.leave('shutdown', randomInt(RECONNECT_SPREAD_MS));
+    await Promise.all([this.#session?.listener.stop(STOP_GRACE_MS), this.#identity?.listener.stop(STOP_GRACE_MS)]);
+    await this.#sessions.allEnded();
+    await this.#ingest.stop();
+  }
+
+  async #openSession(): Promise<{ listener: GrpcListener; address: AddressInfo }> {
+    const options = {
+      'grpc.max_receive_message_length': SESSION_MESSAGE_MAX,
+      'grpc.max_concurrent_streams': 8,
+      'grpc.keepalive_time_ms': KEEPALIVE_MS,
+      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+    };
+    const listener = await this.#listener('session', this.#config.sessionListen, SESSION_LIMITS, options, Buffer.from(this.#ca.certificatePem));
+    listener.server.addService(SessionServiceService, this.#sessions.service((peer) => listener.peerArrived(peer)));
+    return { listener, address: await listener.start() };
+  }
+
+  async #openIdentity(): Promise<{ listener: GrpcListener; address: AddressInfo }> {
+    const options = {
+      'grpc.max_receive_message_length': IDENTITY_MESSAGE_MAX,
+      'grpc.max_concurrent_streams': 2,
+      'grpc.max_connection_age_ms': IDENTITY_CONNECTION_MS,
+      'grpc.max_connection_age_grace_ms': 1_000,
+    };
+    const listener = await this.#listener('identity', this.#config.identityListen, IDENTITY_LIMITS, options, null);
+    const context = { sessionPort: () => this.#session?.address.port ?? 0, onCall: (peer: string) => listener.peerArrived(peer) };
+    listener.server.addService(IdentityServiceService, this.#identities.service(context));
+    return { listener, address: await listener.start() };
+  }
+
+  async #listener(
+    name: 'session' | 'identity',
+    listen: ListenAddress,
+    limits: typeof SESSION_LIMITS,
+    grpc: Record<string, number>,
+    clientCa: Buffer | null,
+  ): Promise<GrpcListener> {
+    const identity = await this.#tls.identity();
+    return new GrpcListener({ listen, limits, grpc, clientCa, identity, onRefused: (reason) => this.#refused.inc({ listener: name, reason }) });
+  }
+}
+
+function shown(address: AddressInfo): string {
+  return address.family === 'IPv6' ? `[${address.address}]:${address.port}` : `${address.address}:${address.port}`;
+}

@@ -1,0 +1,25 @@
+import { X509Certificate } from 'node:crypto';
+import type { SessionCall } from './grpc-agent-stream.ts';
+import { hostUri } from '@modfleet/proto';
+import { keyFingerprint } from '../ca/x509.ts';
+
+/** Who a TLS client has proven to be. The certificate is the CA's and within its dates: TLS saw to that. */
+export interface PeerIdentity {
+  readonly hostId: string;
+  readonly keyFingerprint: Buffer;
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Undefined: no client certificate of a host (a server certificate of ours is none). */
+export function peerIdentity(call: Pick<SessionCall, 'getAuthContext'>): PeerIdentity | undefined {
+  const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
+  return raw === undefined ? undefined : identityOf(new X509Certificate(raw));
+}
+
+/** The host that a certificate names: common name and URI must agree. */
+export function identityOf(certificate: X509Certificate): PeerIdentity | undefined {
+  const hostId = /^CN=(.+)$/.exec(certificate.subject)?.[1] ?? '';
+  if (!UUID.test(hostId) || certificate.subjectAltName !== `URI:${hostUri(hostId)}`) return undefined;
+  return { hostId, keyFingerprint: keyFingerprint(certificate.publicKey.export({ type: 'spki', format: 'der' })) };
+}

@@ -1,0 +1,84 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { DatabaseService } from '../database/database.service.ts';
+import { REPLICA_ID } from '../presence/replica-id.ts';
+import { currentSession, lockHost, openSession, quarantineHost, type SessionRow } from '../presence/session.queries.ts';
+import { decideAdmission, type ProbeResult } from './session-rules.ts';
+import { SessionRegistry } from './session-registry.service.ts';
+
+/** A host that wants a session. */
+export interface Candidate {
+  readonly hostId: string;
+  readonly bootId: string;
+  readonly address: string;
+}
+
+export type Admission =
+  | { readonly kind: 'admitted'; readonly sessionNo: number; readonly quarantined: boolean }
+  /** No such host, or retired. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** A clone: the older machine keeps the session. */
+  | { readonly kind: 'clone'; readonly reason: string };
+
+/** Rounds of asking an older session; a third machine may come in between. */
+const ROUNDS_MAX = 4;
+
+type Step = Admission | { readonly kind: 'probe'; readonly older: SessionRow };
+
+/** Decides which connection is a host's session; numbers and locks come from Postgres, so it holds across replicas. */
+@Injectable()
+export class SessionAdmission {
+  readonly #log = new Logger('Sessions');
+  readonly #database: DatabaseService;
+  readonly #registry: SessionRegistry;
+  readonly #replicaId: string;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(SessionRegistry) registry: SessionRegistry,
+    @Inject(REPLICA_ID) replicaId: string,
+  ) {
+    this.#database = database;
+    this.#registry = registry;
+    this.#replicaId = replicaId;
+  }
+
+  /** @throws DatabaseUnavailableError */
+  async admit(candidate: Candidate): Promise<Admission> {
+    let probed: ProbeResult | undefined;
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      const { step, older } = await this.#tryOnce(candidate, probed);
+      if (step.kind !== 'probe') {
+        if (step.kind === 'admitted' && older !== undefined) this.#tellOlder(candidate.hostId, older);
+        return step;
+      }
+      const { sessionNo, replicaId } = step.older;
+      probed = { sessionNo, answered: await this.#registry.probe(candidate.hostId, sessionNo, replicaId) };
+    }
+    return { kind: 'clone', reason: 'several machines use the identity of this host' };
+  }
+
+  #tryOnce(candidate: Candidate, probed: ProbeResult | undefined): Promise<{ step: Step; older: SessionRow | undefined }> {
+    return this.#database.tx('READ COMMITTED', async (sql) => {
+      const host = await lockHost(sql, candidate.hostId);
+      if (host === undefined) return { step: { kind: 'refused', reason: 'the server does not know this host' }, older: undefined };
+      if (host.retired) return { step: { kind: 'refused', reason: 'this host was retired; join anew' }, older: undefined };
+      const older = await currentSession(sql, candidate.hostId);
+      const step = decideAdmission(older, candidate.bootId, probed);
+      if (step.kind === 'probe') return { step, older };
+      if (step.kind === 'clone') {
+        const reason = `two machines use this identity: ${step.older.address} (boot ${step.older.bootId}) and ${candidate.address} (boot ${candidate.bootId})`;
+        await quarantineHost(sql, candidate.hostId, reason);
+        this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
+        return { step: { kind: 'clone', reason }, older };
+      }
+      const sessionNo = await openSession(sql, { ...candidate, replicaId: this.#replicaId });
+      return { step: { kind: 'admitted', sessionNo, quarantined: host.quarantined }, older };
+    });
+  }
+
+  /** Best effort: an older session that never hears of it ends by itself, and cannot write any more. */
+  #tellOlder(hostId: string, older: SessionRow): void {
+    if (!older.live) return;
+    this.#registry.supersede(hostId, older.sessionNo, older.replicaId).catch((error: Error) => this.#log.warn(`an older session was not told: ${error.message}`));
+  }
+}

@@ -1,0 +1,91 @@
+import { status } from '@grpc/grpc-js';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { SessionServiceServer } from '@modfleet/proto';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { hostColumns } from '../enrollment/host-facts.ts';
+import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
+import { IngestService } from '../ingest/ingest.service.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
+import { AgentGateway } from './agent-gateway.ts';
+import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
+import { HostSession } from './host-session.ts';
+import { type PeerIdentity, peerIdentity } from './peer-identity.ts';
+import { SessionAdmission } from './session-admission.service.ts';
+import type { SessionParts } from './session-parts.ts';
+import { SessionRegistry } from './session-registry.service.ts';
+
+/** SessionService: from a TLS peer to a running {@link HostSession}. */
+@Injectable()
+export class SessionHandlers {
+  readonly #log = new Logger('Session');
+  readonly #database: DatabaseService;
+  readonly #parts: SessionParts;
+  readonly #running = new Set<Promise<void>>();
+  readonly #opened;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(SessionAdmission) admission: SessionAdmission,
+    @Inject(SessionRegistry) registry: SessionRegistry,
+    @Inject(AgentGateway) gateway: AgentGateway,
+    @Inject(IngestService) ingest: IngestService,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
+    @Inject(Metrics) metrics: Metrics,
+  ) {
+    this.#database = database;
+    this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', ['result']);
+    metrics.gauge('modfleet_sessions_open', 'Hosts connected to this replica.', [], (gauge) => gauge.set(gateway.connectedHostIds().length));
+    this.#parts = {
+      ...{ admission, registry, gateway, ingest, hostColumns, nowMs: Date.now },
+      intervals: {
+        heartbeatIntervalMs: config.heartbeatIntervalMs,
+        pollIntervalMs: config.pollIntervalMs,
+        facetIntervalMs: config.facetIntervalMs,
+      },
+      saveFacts: (hostId, columns) => updateFacts(database, hostId, columns),
+    };
+  }
+
+  service(onCall: (peer: string) => void): SessionServiceServer {
+    return {
+      session: (call) => {
+        onCall(call.getPeer());
+        const running = this.#run(call).finally(() => this.#running.delete(running));
+        this.#running.add(running);
+      },
+    };
+  }
+
+  /** Resolves when every session has ended. */
+  async allEnded(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  async #run(call: SessionCall): Promise<void> {
+    // Listening begins at once: what the host says while its row is read waits in the stream.
+    const stream = new GrpcAgentStream(call);
+    const identity = peerIdentity(call);
+    const refusal = identity === undefined ? 'this is no host certificate' : await this.#refusal(identity);
+    this.#opened.inc({ result: refusal === undefined ? 'ok' : 'refused' });
+    if (identity === undefined || refusal !== undefined) {
+      this.#log.warn(`a session from ${stream.peer} is refused: ${refusal}`);
+      stream.close(refusal === UNAVAILABLE ? { kind: 'unavailable', reason: UNAVAILABLE } : { kind: 'refused', reason: refusal ?? status[status.UNKNOWN] });
+      return;
+    }
+    await new HostSession(identity.hostId, stream, this.#parts).run();
+  }
+
+  async #refusal(identity: PeerIdentity): Promise<string | undefined> {
+    try {
+      const host = await findHostIdentity(this.#database, identity.hostId);
+      if (host === undefined || !host.keyFingerprint.equals(identity.keyFingerprint)) return 'the server does not know this host and key';
+      return host.retired ? 'this host was retired; join anew' : undefined;
+    } catch (error) {
+      this.#log.warn(`host ${identity.hostId} could not be looked up: ${(error as Error).message}`);
+      return UNAVAILABLE;
+    }
+  }
+}
+
+const UNAVAILABLE = 'the server cannot look up this host just now';

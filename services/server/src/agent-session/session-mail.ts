@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** What replicas say to each other of sessions, over the bus. Lost messages cost time only. */
+export const sessionMail = z.discriminatedUnion('kind', [
+  /** Is this session alive? Ask its host. */
+  z.strictObject({ kind: z.literal('probe'), hostId: z.uuid(), sessionNo: z.int(), askId: z.uuid(), replyTo: z.uuid() }),
+  /** The host answered. (No answer: no message.) */
+  z.strictObject({ kind: z.literal('alive'), askId: z.uuid() }),
+  /** A newer session of this host exists: end the older one. */
+  z.strictObject({ kind: z.literal('superseded'), hostId: z.uuid(), sessionNo: z.int() }),
+  /** The host may only report from now on. */
+  z.strictObject({ kind: z.literal('quarantined'), hostId: z.uuid() }),
+  /** The host was retired: whoever holds its session ends it. */
+  z.strictObject({ kind: z.literal('retired'), hostId: z.uuid() }),
+]);
+export type SessionMail = z.output<typeof sessionMail>;
+
+/** Everybody's channel for it. */
+export const SESSIONS_CHANNEL = 'sessions';

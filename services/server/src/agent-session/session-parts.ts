@@ -1,0 +1,21 @@
+import type { HostFacts } from '@modfleet/proto';
+import type { HostColumns } from '../enrollment/host-facts.ts';
+import type { IngestService } from '../ingest/ingest.service.ts';
+import type { AgentGateway } from './agent-gateway.ts';
+import type { SessionIntervals } from './host-session.ts';
+import type { SessionAdmission } from './session-admission.service.ts';
+import type { SessionRegistry } from './session-registry.service.ts';
+
+/** What every session works with. */
+export interface SessionParts {
+  readonly admission: Pick<SessionAdmission, 'admit'>;
+  readonly registry: Pick<SessionRegistry, 'hold' | 'release' | 'announceQuarantine'>;
+  readonly gateway: AgentGateway;
+  readonly ingest: Pick<IngestService, 'connect'>;
+  readonly intervals: SessionIntervals;
+  /** @throws EnrollmentError when facts are not fit to be stored. */
+  readonly hostColumns: (facts: HostFacts) => HostColumns;
+  readonly saveFacts: (hostId: string, columns: HostColumns) => Promise<void>;
+  /** Server time, ms since the epoch. */
+  readonly nowMs: () => number;
+}
