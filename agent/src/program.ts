@@ -42,7 +42,11 @@ export function buildProgram(io: ProgramIo): Command {
     .command('run', { isDefault: true })
     .description('run the agent (default)')
     .addOption(configOption())
-    .action(async (options: ConfigOption) => {
+    // An unknown command arrives here, because this one is the default.
+    .allowExcessArguments()
+    .action(async (options: ConfigOption, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined) command.error(`error: there is no command ${JSON.stringify(unknown)}`);
       const config = await loadConfig(options.config);
       await runAgent(config, createLog(config.log_level), io.signal);
     });
