@@ -38,6 +38,11 @@ export class QueriesService implements OnModuleInit {
     this.#mail = mail;
   }
 
+  /** Questions that are out. */
+  get open(): number {
+    return this.#own.size;
+  }
+
   onModuleInit(): void {
     this.#gateway.register({ onQueryAnswer: ({ hostId }, answer) => this.#fromHost(hostId, answer) });
     this.#mail.on('ask', (message) => this.#askHere(message));

@@ -10,6 +10,7 @@ import { readServerConfig } from '../../config/server-config.ts';
 import { DatabaseService } from '../../database/database.service.ts';
 import { openSession } from '../../presence/session.queries.ts';
 import { REPLICA_ID } from '../../presence/replica-id.ts';
+import { QueriesService } from '../../queries/queries.service.ts';
 import { ActionDispatcher } from '../action-dispatcher.service.ts';
 import { ActionSweeper } from '../action-sweeper.service.ts';
 import { FakeHost } from './fake-host.ts';
@@ -24,13 +25,15 @@ export interface Answer<T> {
 export class ActionStack {
   readonly app: NestFastifyApplication;
   readonly url: string;
+  readonly databaseUrl: string;
   readonly #token: string;
   readonly #stateDir: string;
   readonly #hosts: FakeHost[] = [];
 
-  private constructor(app: NestFastifyApplication, url: string, token: string, stateDir: string) {
+  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string, stateDir: string) {
     this.app = app;
     this.url = url;
+    this.databaseUrl = databaseUrl;
     this.#token = token;
     this.#stateDir = stateDir;
   }
@@ -50,7 +53,7 @@ export class ActionStack {
     );
     const { token } = await app.get(ApiTokenService).create('ops', null);
     await app.listen(0, '127.0.0.1');
-    return new ActionStack(app, await app.getUrl(), token, stateDir);
+    return new ActionStack(app, await app.getUrl(), databaseUrl, token, stateDir);
   }
 
   get database(): DatabaseService {
@@ -114,6 +117,11 @@ export class ActionStack {
   /** Resolves when nothing is being sent to any host. */
   idle(): Promise<void> {
     return this.app.get(ActionDispatcher).idle();
+  }
+
+  /** Questions to hosts that are out. */
+  openQueries(): number {
+    return this.app.get(QueriesService).open;
   }
 
   /** As after the start: no hosts, no actions, no freeze. */
