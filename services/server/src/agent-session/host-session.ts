@@ -103,7 +103,7 @@ export class HostSession implements GatewayConnection, HeldSession {
   /** True when the host was welcomed. */
   async #begin(hello: Hello): Promise<boolean> {
     const { facts } = hello;
-    if (facts === undefined || facts.bootId === '') return this.#close({ kind: 'protocol', reason: 'Hello without facts' });
+    if (facts === undefined) return this.#close({ kind: 'protocol', reason: 'Hello without facts' });
     // Checked before anything is written of a host that says nonsense.
     this.#parts.hostColumns(facts);
     const admission = await this.#parts.admission.admit({ hostId: this.hostId, bootId: facts.bootId, address: this.#stream.peer });

@@ -34,9 +34,9 @@ export function hostColumns(facts: HostFacts): HostColumns {
     if (/[\u0000-\u001f\u007f]/.test(text)) throw new EnrollmentError('facts_invalid', 'A fact of the host holds control characters.');
   }
   if (patterns.length > PATTERNS_MAX) throw new EnrollmentError('facts_invalid', `The host policy has more than ${PATTERNS_MAX} patterns.`);
-  if (facts.hostname === '') throw new EnrollmentError('facts_invalid', 'The host has no name.');
   return {
-    name: facts.hostname,
+    // A machine without a name is a host all the same; people find it by its id.
+    name: facts.hostname === '' ? 'unnamed' : facts.hostname,
     machineId: facts.machineId,
     facts: JSON.stringify(HostFacts.toJSON(facts)),
     kernelRelease: facts.kernelRelease,
