@@ -61,8 +61,10 @@ describe('parseModprobeFile', () => {
     expect(ignored[0]?.line).toBe(1);
   });
 
-  it('takes a carriage return as part of the name, as modprobe does', () => {
-    expect(parse('blacklist tipc\r\n').entries[0]?.subject).toBe('tipc\r');
+  it('ignores a name that ends in a carriage return, which modprobe takes as part of it', () => {
+    const { entries, ignored } = parse('blacklist tipc\r\ninstall rds /bin/false\r\n');
+    expect(entries.map(({ subject, rest }) => [subject, rest])).toEqual([['rds', '/bin/false\r']]);
+    expect(ignored[0]?.why).toContain('carriage return');
   });
 
   it('says nothing of empty lines and comments', () => {

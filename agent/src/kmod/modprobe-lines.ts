@@ -38,7 +38,7 @@ export interface ParsedModprobeFile {
  * Reads a file as libkmod does (libkmod-config.c: kmod_config_parse, freadline_wrapped):
  * a backslash before a newline joins lines, also in a comment, which so swallows the next line; a backslash before anything else vanishes;
  * keywords are lower case; a byte-order mark makes the first line a bad one; `#` starts a comment only as the first character;
- * a carriage return is part of the last word.
+ * a carriage return is part of the last word, so a name that ends in one matches nothing.
  */
 export function parseModprobeFile(file: ConfigFile): ParsedModprobeFile {
   const entries: ModprobeEntry[] = [];
@@ -59,6 +59,11 @@ function parseLine(text: string): Omit<ModprobeEntry, 'file' | 'line'> | string 
   if (!isKeyword(keyword)) return whyNoKeyword(keyword);
   const [subject, rest] = firstWord(afterKeyword);
   if (subject === '') return `"${keyword}" without a name`;
+  if (/\p{Cc}/u.test(subject)) {
+    return subject.endsWith('\r')
+      ? 'a carriage return (Windows line end) is part of the name for modprobe, so it matches no kmod'
+      : 'a control character is part of the name, so it matches no kmod';
+  }
   if (keyword === 'blacklist') return { keyword, subject: kernelName(subject), rest: '' };
   if (keyword === 'alias') {
     const [target] = firstWord(rest);
