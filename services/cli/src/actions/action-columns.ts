@@ -8,11 +8,8 @@ export function actionColumns(now: Date, timeZone: string | undefined): Column<A
     { head: 'ACTION', cell: (row) => row.id },
     { head: 'ASKED', cell: (row) => clock(row.createdAt, now, timeZone), raw: (row) => row.createdAt },
     { head: 'HOST', cell: (row) => row.host.name, shrink: 2 },
-    {
-      head: 'WHAT',
-      cell: (row) => `${row.verb} ${row.kmod}${row.dryRun ? ' (dry run)' : ''}`,
-      raw: (row) => `${row.verb}${row.dryRun ? ' dry-run' : ''}\t${row.kmod}`,
-    },
+    { head: 'VERB', cell: (row) => `${row.verb}${row.dryRun ? ' (dry run)' : ''}` },
+    { head: 'KMOD', cell: (row) => row.kmod },
     {
       head: 'STATE',
       cell: (row) => `${finalOutcome(row) ?? row.state}${row.canReturn ? ', can return' : ''}`,
@@ -21,6 +18,6 @@ export function actionColumns(now: Date, timeZone: string | undefined): Column<A
     },
     { head: 'BY', cell: (row) => row.requestedBy, shrink: 3 },
     { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 4 },
-    { head: 'MESSAGE', cell: () => '', raw: (row) => row.message, hideEmpty: true },
+    { head: 'MESSAGE', cell: (row) => row.message, pipeOnly: true },
   ];
 }

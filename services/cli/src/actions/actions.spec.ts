@@ -13,9 +13,9 @@ describe('actions list', () => {
     cli.server().on('GET /actions', json(answer));
     const { out } = await cli.run(['actions', 'list'], { columns: 120 });
     expect(out).toMatchInlineSnapshot(`
-      "ACTION                                ASKED  HOST   WHAT           STATE                  BY     REASON
-      22222222-2222-4222-8222-222222222222  14:03  web-1  unload floppy  succeeded, can return  admin
-      22222222-2222-4222-8222-222222222222  14:03  web-1  load floppy    queued                 ci     canary
+      "ACTION                                ASKED  HOST   VERB    KMOD    STATE                  BY     REASON
+      22222222-2222-4222-8222-222222222222  14:03  web-1  unload  floppy  succeeded, can return  admin
+      22222222-2222-4222-8222-222222222222  14:03  web-1  load    floppy  queued                 ci     canary
       "
     `);
   });

@@ -26,8 +26,8 @@ export function driverColumns(): Column<DriverHost>[] {
       shrink: 2,
       hideEmpty: true,
     },
-    { head: '', cell: () => '', raw: (row) => row.coverage, hideEmpty: true },
-    { head: '', cell: () => '', raw: (row) => row.host.id, hideEmpty: true },
+    { head: 'COVERAGE', cell: (row) => row.coverage, pipeOnly: true },
+    { head: 'ID', cell: (row) => row.host.id, pipeOnly: true },
   ];
 }
 

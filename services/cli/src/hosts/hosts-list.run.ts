@@ -31,7 +31,7 @@ const FIELDS = [
   'retiredAt',
 ] as const;
 
-function columns(asOf: string): Column<HostSummary>[] {
+export function hostColumns(asOf: string): Column<HostSummary>[] {
   return [
     { head: 'HOST', cell: (row) => row.name, color: (colors) => colors.bold, shrink: 1 },
     {
@@ -49,7 +49,7 @@ function columns(asOf: string): Column<HostSummary>[] {
     { head: 'OS', cell: (row) => row.os, shrink: 3 },
     { head: 'LABELS', cell: labelText, shrink: 5 },
     { head: 'NOT FRESH', cell: notFresh, hideEmpty: true, shrink: 4, color: (colors) => colors.yellow },
-    { head: '', cell: () => '', raw: (row) => row.id, hideEmpty: true },
+    { head: 'ID', cell: (row) => row.id, pipeOnly: true },
   ];
 }
 
@@ -87,7 +87,7 @@ export async function hostsList(context: Context, options: HostsListOptions): Pr
         io.out.isTty,
       ),
     );
-  else printRows(io, columns(answer.asOf), answer.items);
+  else printRows(io, hostColumns(answer.asOf), answer.items);
   if (answer.items.length === 0) io.err.write(empty(options));
   noteMore(answer, io);
   if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {

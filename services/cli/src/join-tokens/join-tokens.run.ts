@@ -69,6 +69,26 @@ export async function joinTokenCreate(context: Context, options: JoinTokenCreate
   return EXIT.ok;
 }
 
+/** The order of raw cells is part of the command's contract (docs/cli.md). */
+export function joinTokenColumns(now: Date, timeZone: string | undefined): Column<JoinTokenItem>[] {
+  const when = (iso: string) => clock(iso, now, timeZone);
+  return [
+    { head: 'ID', cell: (row) => row.id },
+    { head: 'NAME', cell: (row) => row.name, shrink: 1 },
+    { head: 'TOKEN', cell: (row) => `${row.prefix}…`, raw: (row) => row.prefix },
+    {
+      head: 'STATE',
+      cell: (row) => row.state.replace('_', ' '),
+      raw: (row) => row.state,
+      color: (colors, row) => (row.state === 'open' ? colors.green : colors.dim),
+    },
+    { head: 'USED', cell: (row) => `${row.uses} of ${row.maxUses}`, raw: (row) => `${row.uses}/${row.maxUses}` },
+    { head: 'EXPIRES', cell: (row) => when(row.expiresAt), raw: (row) => row.expiresAt },
+    { head: 'BY', cell: (row) => row.createdBy, shrink: 2 },
+    { head: 'LABELS', cell: labelText, hideEmpty: true, shrink: 3 },
+  ];
+}
+
 /** `modfleet join-tokens list`. */
 export async function joinTokenList(context: Context, options: JoinTokenListOptions): Promise<ExitCode> {
   const { io } = context;
@@ -84,23 +104,7 @@ export async function joinTokenList(context: Context, options: JoinTokenListOpti
       ),
     );
   else {
-    const when = (iso: string) => clock(iso, io.now(), io.timeZone);
-    const columns: Column<JoinTokenItem>[] = [
-      { head: 'ID', cell: (row) => row.id },
-      { head: 'NAME', cell: (row) => row.name, shrink: 1 },
-      { head: 'TOKEN', cell: (row) => `${row.prefix}…`, raw: (row) => row.prefix },
-      {
-        head: 'STATE',
-        cell: (row) => row.state.replace('_', ' '),
-        raw: (row) => row.state,
-        color: (colors, row) => (row.state === 'open' ? colors.green : colors.dim),
-      },
-      { head: 'USED', cell: (row) => `${row.uses} of ${row.maxUses}`, raw: (row) => `${row.uses}/${row.maxUses}` },
-      { head: 'EXPIRES', cell: (row) => when(row.expiresAt), raw: (row) => row.expiresAt },
-      { head: 'BY', cell: (row) => row.createdBy, shrink: 2 },
-      { head: 'LABELS', cell: labelText, hideEmpty: true, shrink: 3 },
-    ];
-    printRows(io, columns, answer.items);
+    printRows(io, joinTokenColumns(io.now(), io.timeZone), answer.items);
     if (answer.items.length === 0) io.err.write('There is no join token. Make one: modfleet join-tokens create\n');
   }
   noteMore(answer, io);

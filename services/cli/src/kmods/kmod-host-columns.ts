@@ -66,7 +66,7 @@ export function knownColumns(): Column<KmodHost>[] {
       hideEmpty: true,
       shrink: 4,
     },
-    { head: '', cell: () => '', raw: (row) => row.host.id, hideEmpty: true },
+    { head: 'ID', cell: (row) => row.host.id, pipeOnly: true },
   ];
 }
 

@@ -106,7 +106,7 @@ export const liveColumns: Column<LiveRow>[] = [
   },
   { head: 'TAINT', cell: (row) => row.loaded?.taint ?? '', hideEmpty: true },
   { head: 'ANSWERED IN', cell: (row) => seconds(row.elapsedMs), raw: (row) => String(row.elapsedMs) },
-  { head: '', cell: () => '', raw: (row) => row.host.id, hideEmpty: true },
+  { head: 'ID', cell: (row) => row.host.id, pipeOnly: true },
 ];
 
 const silentColumns: Column<QueryEnd['noAnswer'][number]>[] = [

@@ -34,7 +34,7 @@ const HOST_FIELDS = [
   'blocks',
 ] as const;
 
-const fleetColumns: Column<KmodListItem>[] = [
+export const fleetColumns: Column<KmodListItem>[] = [
   { head: 'KMOD', cell: (row) => row.name, color: (colors) => colors.bold },
   { head: 'LOADED', cell: (row) => String(row.counts.loaded) },
   { head: 'BUILT IN', cell: (row) => String(row.counts.builtin) },
@@ -48,7 +48,7 @@ const fleetColumns: Column<KmodListItem>[] = [
   },
 ];
 
-const hostColumns: Column<HostKmod>[] = [
+export const hostKmodColumns: Column<HostKmod>[] = [
   { head: 'KMOD', cell: (row) => row.name, color: (colors) => colors.bold },
   {
     head: 'STATE',
@@ -112,7 +112,7 @@ async function hostKmods(context: Context, host: string, options: KmodsListOptio
         io.out.isTty,
       ),
     );
-  else printRows(io, hostColumns, answer.items);
+  else printRows(io, hostKmodColumns, answer.items);
   if (!fields && answer.items.length === 0) io.err.write('No kmod matches.\n');
   noteMore(answer, io);
   for (const facet of ['loaded', 'available'] as const) {

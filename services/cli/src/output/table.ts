@@ -16,6 +16,8 @@ export interface Column<R> {
   readonly shrink?: number;
   /** Left out on a terminal when every cell is empty. Never left out of a pipe: columns keep their places. */
   readonly hideEmpty?: boolean;
+  /** For pipes only. */
+  readonly pipeOnly?: boolean;
 }
 
 const GAP = 2;
@@ -35,7 +37,9 @@ export function renderTable<R>(
   colors: Colors,
   indent = '',
 ): string {
-  const used = columns.filter((column) => !column.hideEmpty || rows.some((row) => column.cell(row) !== ''));
+  const used = columns.filter(
+    (column) => !column.pipeOnly && (!column.hideEmpty || rows.some((row) => column.cell(row) !== '')),
+  );
   const { shown, left } = fit(
     used.map((column) => measure(column, rows)),
     width === undefined ? Infinity : width - indent.length,

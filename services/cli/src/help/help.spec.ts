@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { buildProgram } from '../command-line/program.ts';
+import { candidates } from '../completion/candidates.ts';
+import { completionScript, SHELLS } from '../completion/scripts.ts';
+import { useCli } from '../testing/run-cli.ts';
+import { fakeIo } from '../testing/fake-io.ts';
+import { renderReference } from './reference.ts';
+
+const cli = useCli();
+const program = () => buildProgram(fakeIo(), () => Promise.resolve());
+
+describe('help', () => {
+  it('is what docs/cli.md says', async () => {
+    await expect(renderReference(program())).toMatchFileSnapshot('../../../../docs/cli.md');
+  });
+
+  it('goes to stdout and ends with 0 when it was asked for', async () => {
+    for (const argv of [
+      ['--help'],
+      ['help'],
+      ['help', 'kmods', 'hosts'],
+      ['help', 'exit-codes'],
+      ['kmods', 'hosts', '--help'],
+      ['--version'],
+    ]) {
+      const { code, out, err } = await cli.run(argv);
+      expect([argv, code, err]).toEqual([argv, 0, '']);
+      expect(out.length).toBeGreaterThan(4);
+    }
+  });
+
+  it('goes to stderr and ends with 2 when a verb is missing', async () => {
+    const { code, out, err } = await cli.run(['kmods']);
+    expect([code, out]).toEqual([2, '']);
+    expect(err).toContain('Usage: modfleet kmods');
+  });
+
+  it.each([
+    [['kmosd'], "unknown command 'kmosd'", 'Did you mean kmods?'],
+    [['kmods', 'hosts', 'e1000e', '--limt', '3'], "unknown option '--limt'", 'Did you mean --limit?'],
+    [['kmods', 'hosts', '-r'], "unknown option '-r'", 'a kmod name never begins with "-"'],
+    [['hosts', 'show'], "missing required argument 'host'", 'see: modfleet hosts show --help'],
+    [['help', 'nothing'], 'there is no command or topic "nothing"', 'see all: modfleet help'],
+  ])('%j says what is wrong and what to do', async (argv, message, hint) => {
+    const { code, err } = await cli.run(argv);
+    expect(code).toBe(2);
+    expect(err).toContain(`modfleet: ${message}`);
+    expect(err).toContain(hint);
+  });
+});
+
+describe('completion', () => {
+  it.each([
+    [[''], ['hosts', 'kmods', 'drivers', 'actions', 'freeze', 'thaw', 'join-tokens', 'login', 'completion', 'help']],
+    [['kmods', 'h'], ['hosts']],
+    [
+      ['kmods', 'hosts', 'e1000e', '--li'],
+      ['--live', '--limit'],
+    ],
+    [['kmods', 'hosts', 'e1000e', '--live', '--li'], ['--limit']],
+    [
+      ['completion', ''],
+      ['bash', 'zsh', 'fish'],
+    ],
+  ])('of %j', (words, expected) => {
+    expect(candidates(program(), words)).toEqual(expected);
+  });
+
+  it('has a script for each shell, which asks the command', async () => {
+    for (const shell of SHELLS) expect(completionScript(shell)).toContain('modfleet __complete -- ');
+    expect((await cli.run(['completion', 'csh'])).code).toBe(2);
+    expect((await cli.run(['__complete', '--', 'kmods', 'hosts', '--pre'])).out).toBe('--presence\n');
+  });
+});

@@ -1,0 +1,57 @@
+import type { Command } from 'commander';
+import { actionColumns } from '../actions/action-columns.ts';
+import { commandPath } from '../command-line/program.ts';
+import { driverColumns } from '../drivers/driver-hosts.page.ts';
+import { hostColumns } from '../hosts/hosts-list.run.ts';
+import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
+import { knownColumns } from '../kmods/kmod-host-columns.ts';
+import { liveColumns } from '../kmods/kmod-live.page.ts';
+import { fleetColumns, hostKmodColumns } from '../kmods/kmods-list.run.ts';
+import { TOPICS } from './topics.ts';
+
+const INTRO = `# The command modfleet
+
+Made from the command's own help by its tests; to write it anew: \`npx vitest run --project unit services/cli/src/help -u\`.
+
+Data goes to stdout, talk to stderr. On a terminal lists are tables; in a pipe they are lines of tab-separated cells without a
+head, uncut, with whole ids and ISO times. \`--json FIELDS\` prints JSON; \`--json\` alone lists the fields.
+`;
+
+/** docs/cli.md, whole. */
+export function renderReference(program: Command): string {
+  return [
+    INTRO,
+    '## Commands\n',
+    ...leaves(program).map((command) => `### ${commandPath(command)}\n\n${fence(command.helpInformation())}`),
+    '## Columns in a pipe\n',
+    'New columns are only ever added at the end.\n',
+    ...pipes().map(([command, heads]) => `- \`${command}\`: ${heads.join(', ').toLowerCase()}`),
+    '',
+    '## Topics\n',
+    ...Object.entries(TOPICS).map(([name, text]) => `### ${name}\n\n${fence(text)}`),
+  ].join('\n');
+}
+
+function leaves(command: Command): Command[] {
+  const visible = command.commands.filter((each) => !each.name().startsWith('__'));
+  return visible.length === 0 ? [command] : visible.flatMap(leaves);
+}
+
+function fence(text: string): string {
+  return `\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
+}
+
+function pipes(): [command: string, heads: string[]][] {
+  const at = new Date(0);
+  const lists: [string, readonly { readonly head: string }[]][] = [
+    ['hosts list', hostColumns('')],
+    ['kmods hosts', knownColumns()],
+    ['kmods hosts --live', liveColumns],
+    ['kmods list', fleetColumns],
+    ['kmods list --host', hostKmodColumns],
+    ['drivers hosts', driverColumns()],
+    ['actions list, and commands about one action', actionColumns(at, undefined)],
+    ['join-tokens list', joinTokenColumns(at, undefined)],
+  ];
+  return lists.map(([command, columns]) => [command, columns.map((column) => column.head)]);
+}
