@@ -14,6 +14,7 @@ import { registerKmods } from '../kmods/kmods.commands.ts';
 import { registerLogin } from '../login/login.commands.ts';
 import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
+import { commandAt, commandPath } from './command-tree.ts';
 import type { Runner } from './runner.ts';
 
 const DESCRIPTION = 'Which hosts run this driver? The answer for a whole fleet, and safe changes to it.';
@@ -82,20 +83,4 @@ function parseError(error: CommanderError, program: Command, argv: readonly stri
   if (error.code === 'commander.unknownOption' && hints.length === 0 && words.includes(' kmods '))
     hints.push('a kmod name never begins with "-"');
   return new CliError(message, { exitCode: EXIT.usage, hints: [...hints, `see: ${words} --help`] });
-}
-
-/** The deepest command that the words name. */
-export function commandAt(program: Command, argv: readonly string[]): Command {
-  let command = program;
-  for (const word of argv) {
-    const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
-    if (next !== undefined) command = next;
-    else if (!word.startsWith('-')) break;
-  }
-  return command;
-}
-
-/** "modfleet kmods hosts". */
-export function commandPath(command: Command): string {
-  return command.parent ? `${commandPath(command.parent)} ${command.name()}` : command.name();
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandAt } from '../command-line/program.ts';
+import { commandAt } from '../command-line/command-tree.ts';
 
 /**
  * Words that may stand where the last of `words` stands (which may be empty or half typed): verbs, options, or a fixed set of values. Nothing

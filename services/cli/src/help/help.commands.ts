@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { commandAt } from '../command-line/program.ts';
+import { commandAt } from '../command-line/command-tree.ts';
 import type { Register } from '../command-line/runner.ts';
 import { usageError } from '../errors/cli-error.ts';
 import { TOPICS } from './topics.ts';

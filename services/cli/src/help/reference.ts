@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { actionColumns } from '../actions/action-columns.ts';
-import { commandPath } from '../command-line/program.ts';
+import { commandPath } from '../command-line/command-tree.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';

@@ -9,6 +9,7 @@ import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { renderTabs } from '../output/table.ts';
 import { headlineOf, renderKmodHosts } from './kmod-hosts.page.ts';
+import { exitStatus } from './exit-status.ts';
 import { selectorUnknownLine } from './headline.ts';
 import { knownColumns } from './kmod-host-columns.ts';
 import type { PresenceFilter } from './presences.ts';
@@ -66,10 +67,4 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
   }
   const unknown = answer.counts.unknown + answer.selectorUnknown;
   return options.exitStatus ? exitStatus({ ...answer.counts, unknown }) : EXIT.ok;
-}
-
-/** Incomplete goes first: "none" is not known while some host is unknown. */
-export function exitStatus(counts: { loaded: number; builtin: number; unknown: number }): ExitCode {
-  if (counts.unknown > 0) return EXIT.incomplete;
-  return counts.loaded + counts.builtin > 0 ? EXIT.ok : EXIT.negative;
 }

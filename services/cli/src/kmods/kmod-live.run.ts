@@ -9,7 +9,7 @@ import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { renderTabs } from '../output/table.ts';
 import type { KmodHostsOptions } from './kmod-hosts.run.ts';
-import { exitStatus } from './kmod-hosts.run.ts';
+import { exitStatus } from './exit-status.ts';
 import { liveColumns, liveCounts, liveRows, liveSentence, renderLive, type LiveAnswer } from './kmod-live.page.ts';
 
 const FIELDS = [
