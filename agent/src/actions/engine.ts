@@ -39,6 +39,9 @@ export class KmodActionEngine implements ActionEngine {
   readonly #ports: RunPorts;
   readonly #settler: Settler;
   readonly #queue: ActionRun[] = [];
+  /** Cancelled before their turn; their result is being written. */
+  readonly #ending = new Set<ActionRun>();
+  readonly #besides = new Set<Promise<void>>();
   readonly #progressListeners: ((report: ActionProgressReport) => void)[] = [];
   readonly #resultListeners: ((result: ActionResult) => void)[] = [];
   readonly #stopped = new AbortController();
@@ -72,6 +75,7 @@ export class KmodActionEngine implements ActionEngine {
     this.#stopped.abort();
     this.#queue.length = 0;
     await this.#lane;
+    await Promise.all(this.#besides);
     await this.#book.close();
   }
 
@@ -98,10 +102,15 @@ export class KmodActionEngine implements ActionEngine {
     const index = this.#queue.findIndex((run) => run.request.actionId === actionId);
     const [run] = index >= 0 ? this.#queue.splice(index, 1) : [];
     if (run !== undefined) {
-      this.#inLane(async () => this.#say(await run.endWith(CANCELLED, undefined, NOT_BEGUN)));
+      // Beside the lane: whoever cancels does not wait for the action that runs.
+      this.#ending.add(run);
+      this.#beside(async () => {
+        this.#say(await run.endWith(CANCELLED, undefined, NOT_BEGUN));
+        this.#ending.delete(run);
+      });
       return;
     }
-    this.#inLane(() => this.#cancelUnseen(actionId));
+    if (this.#pending(actionId) === undefined) this.#beside(() => this.#cancelUnseen(actionId));
   }
 
   async acknowledge(actionIds: readonly string[]): Promise<void> {
@@ -165,7 +174,7 @@ export class KmodActionEngine implements ActionEngine {
         this.#say(conflict(request, digest));
         return true;
       case 'torn':
-        this.#inLane(async () => {
+        this.#beside(async () => {
           const result = plainResult(request, digest, Outcome.OUTCOME_INTERRUPTED, 'interrupted', TORN);
           await this.#book.putResult(result, digest, request.expiresAtMs);
           this.#say(result);
@@ -195,15 +204,26 @@ export class KmodActionEngine implements ActionEngine {
   }
 
   #pending(actionId: string): ActionRun | undefined {
-    return this.#running?.request.actionId === actionId
-      ? this.#running
-      : this.#queue.find((run) => run.request.actionId === actionId);
+    const isIt = (run: ActionRun): boolean => run.request.actionId === actionId;
+    if (this.#running !== undefined && isIt(this.#running)) return this.#running;
+    return this.#queue.find(isIt) ?? [...this.#ending].find(isIt);
   }
 
   #inLane(job: () => Promise<void>): void {
-    this.#lane = this.#lane.then(job).catch((error: unknown) => {
-      this.#parts.log.error({ err: error }, 'the action engine failed; the action stays open and is settled at the next start');
-    });
+    this.#lane = this.#lane.then(job).catch((error: unknown) => this.#failed(error));
+  }
+
+  /** Only for what touches the book and not the kernel. */
+  #beside(job: () => Promise<void>): void {
+    const done = job()
+      .catch((error: unknown) => this.#failed(error))
+      .finally(() => this.#besides.delete(done));
+    this.#besides.add(done);
+  }
+
+  #failed(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#parts.log.error({ err: error }, 'the action engine failed; an open action is settled at the next start');
   }
 
   #tell(report: ActionProgressReport): void {

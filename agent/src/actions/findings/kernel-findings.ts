@@ -88,6 +88,8 @@ function presentFindings(question: Question, loaded: LoadedFacts, facts: ActionF
   if (loaded.state !== 'live') {
     return [refusal('busy', `${kmod} is ${loaded.state}`, [evidence('path', `${MODULES}: state ${loaded.state}`)])];
   }
+  const unknown = unknownParameters(question, facts.tree.file?.parameters, facts.tree.file?.path ?? '');
+  if (unknown.length > 0) return unknown;
   const differing = parameterFindings(question, loaded, facts.tree.file?.parameters);
   if (differing !== undefined) return [differing];
   return [note('already', `${kmod} is loaded${question.parameters.length === 0 ? '' : ' with these parameters'}`, [evidence('path', MODULES)])];

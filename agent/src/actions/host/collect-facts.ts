@@ -5,7 +5,6 @@ import { readKernelSwitches } from '../../facets/kernel-switches.ts';
 import { readCapabilities } from '../../host/capabilities.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
-import { fnmatch } from '../../kmod/glob.ts';
 import { foldAlias } from '../../kmod/index-parsers.ts';
 import { type KmodIndex, readKmodIndex } from '../../kmod/kmod-index.ts';
 import { type ModprobeConfig, readModprobeConfig } from '../../kmod/modprobe-config.ts';
@@ -20,6 +19,7 @@ import { readStakes } from '../protection/stakes.ts';
 import { readOpenDevices } from '../usage/open-devices.ts';
 import { readUsers } from '../usage/users.ts';
 import { evidence } from '../findings/facts.ts';
+import { kmodsOfAlias } from './alias-lookup.ts';
 import { obstaclesOf } from './obstacles.ts';
 import { NO_TREE, treeFacts } from './tree-facts.ts';
 
@@ -71,10 +71,7 @@ const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 async function usageFacts(sources: FactSources, kmod: string, modules: readonly ProcModule[], index: KmodIndex | undefined) {
   const { files, exec } = sources;
   const aliases = index?.aliases ?? [];
-  const resolve = (alias: string): string[] => {
-    const folded = foldAlias(alias);
-    return aliases.filter((one) => fnmatch(one.pattern, folded)).map((one) => one.kmod);
-  };
+  const resolve = (alias: string): string[] => kmodsOfAlias(aliases, foldAlias(alias));
   const storage = await readStorageUses(files, resolve, sources.ownPaths);
   const openDevices = await readOpenDevices(files, kmod, aliases);
   const stakes = await readStakes({ files, exec, kmod, modules, aliases, resolve, storage, openDevices, serverRoute: sources.serverRoute() });

@@ -7,6 +7,7 @@ import type { KmodFile } from '../../kmod/index-parsers.ts';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
 import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
+import { kmodsOfAlias } from './alias-lookup.ts';
 import type { FileFacts, KernelFacts, Question, TreeFacts } from '../findings/facts.ts';
 
 /** What is known without a tree: nothing. */
@@ -81,6 +82,5 @@ export function parameterTypes(modinfo: readonly (readonly [key: string, value: 
 
 function aliasOf(index: KmodIndex, config: ModprobeConfig, name: string): string[] {
   const configured = linesOf(config, 'alias').filter((entry) => fnmatch(entry.subject, name)).map((entry) => entry.rest);
-  const shipped = index.aliases.filter((alias) => fnmatch(alias.pattern, name)).map((alias) => alias.kmod);
-  return [...new Set([...configured, ...shipped])];
+  return [...new Set([...configured, ...kmodsOfAlias(index.aliases, name)])];
 }

@@ -20,6 +20,7 @@ const MAX_BYTES = 256 * 1024 * 1024;
  * - A failed append leaves no half line behind: the file is cut back to its last good length before anything else is written. If that fails
  *   too, every later append fails until `rewrite` has succeeded.
  * - `rewrite` is temporary file, sync, rename, sync of the folder.
+ * - One operation at a time, in the order in which they were asked for.
  * - A torn tail is cut off when the file is opened, after its action id was read out.
  */
 export class FileJournal implements Journal {
@@ -27,19 +28,39 @@ export class FileJournal implements Journal {
   #handle: FileHandle | undefined;
   #length = 0;
   #dirty = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
     this.place = path.join(folder, 'actions.journal');
   }
 
-  async open(): Promise<JournalContents> {
+  open(): Promise<JournalContents> {
+    return this.#inTurn(() => this.#open());
+  }
+
+  append(record: JournalRecord): Promise<void> {
+    return this.#inTurn(() => this.#append(record));
+  }
+
+  rewrite(records: readonly JournalRecord[]): Promise<void> {
+    return this.#inTurn(() => this.#rewrite(records));
+  }
+
+  close(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#handle?.close();
+      this.#handle = undefined;
+    });
+  }
+
+  async #open(): Promise<JournalContents> {
     try {
       await mkdir(path.dirname(this.place), { recursive: true, mode: 0o700 });
       const bytes = await readIfThere(this.place);
       if (bytes.length > MAX_BYTES) throw new JournalDamagedError(this.place, 1, `${bytes.length} bytes long`);
       const contents = decodeJournal(bytes.toString('utf8'), this.place);
       if (contents.torn || bytes.length === 0 || contents.records.length === 0) {
-        await this.rewrite(contents.records);
+        await this.#rewrite(contents.records);
       } else {
         this.#handle = await open(this.place, 'r+');
         this.#length = bytes.length;
@@ -50,7 +71,7 @@ export class FileJournal implements Journal {
     }
   }
 
-  async append(record: JournalRecord): Promise<void> {
+  async #append(record: JournalRecord): Promise<void> {
     try {
       const handle = this.#handle;
       if (handle === undefined) throw new Error('it is not open');
@@ -66,7 +87,7 @@ export class FileJournal implements Journal {
     }
   }
 
-  async rewrite(records: readonly JournalRecord[]): Promise<void> {
+  async #rewrite(records: readonly JournalRecord[]): Promise<void> {
     const temporary = `${this.place}.new`;
     let handle: FileHandle | undefined;
     try {
@@ -91,9 +112,10 @@ export class FileJournal implements Journal {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   async #cutBack(handle: FileHandle): Promise<void> {

@@ -1,0 +1,251 @@
+import { type ActionResult, Outcome, Verb } from '@modfleet/proto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { KmodActionEngine } from './engine.ts';
+import type { Journal } from './journal/journal.ts';
+import { FailingJournal, MemoryJournal } from './journal/memory-journal.ts';
+import { aRequest } from './testing/builders.ts';
+import { QuietLog, SimulatedClock, SimulatedHost, SimulatedKernel } from './testing/simulated-host.ts';
+
+const engines: KmodActionEngine[] = [];
+
+/** `dies`: it will hang where it is told to, as if its process had been killed, and is not stopped. */
+function anEngine(parts: { kernel?: SimulatedKernel; journal?: Journal; clock?: SimulatedClock; dies?: boolean } = {}) {
+  const host = new SimulatedHost(parts.kernel ?? new SimulatedKernel());
+  const clock = parts.clock ?? new SimulatedClock();
+  const log = new QuietLog();
+  const engine = new KmodActionEngine({
+    host,
+    journal: parts.journal ?? new MemoryJournal(),
+    clock: clock.boot,
+    serverClock: clock.server,
+    log,
+    sleep: (_ms, signal) => new Promise((resolve, reject) => {
+      if (signal.aborted) reject(new Error('stopped'));
+      setImmediate(resolve);
+    }),
+  });
+  if (parts.dies !== true) engines.push(engine);
+  const results: ActionResult[] = [];
+  const waiting: (() => void)[] = [];
+  engine.onResult((result) => {
+    results.push(result);
+    for (const wake of waiting.splice(0)) wake();
+  });
+  const resultNo = async (number: number): Promise<ActionResult> => {
+    for (;;) {
+      const found = results[number - 1];
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => waiting.push(resolve));
+    }
+  };
+  return { engine, host, clock, log, results, resultNo, kernel: host.kernel };
+}
+
+afterEach(async () => {
+  for (const engine of engines.splice(0)) await engine.stop();
+});
+
+describe('action engine', () => {
+  it('loads, reports, and answers the same id again without doing it again', async () => {
+    const { engine, resultNo, kernel } = anEngine();
+    await engine.start();
+    engine.submit(aRequest());
+    expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    kernel.loaded.clear();
+    engine.submit(aRequest());
+    expect(await resultNo(2)).toEqual(await resultNo(1));
+    await engine.acknowledge([aRequest().actionId]);
+    expect(engine.unacknowledged()).toEqual([]);
+    engine.submit(aRequest());
+    expect(await resultNo(3)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, message: expect.stringContaining('already reported') });
+    expect(kernel.effects).toHaveLength(1);
+  });
+
+  it('refuses an id that was used for something else', async () => {
+    const { engine, resultNo, kernel } = anEngine();
+    await engine.start();
+    engine.submit(aRequest());
+    await resultNo(1);
+    engine.submit(aRequest({ kmod: 'tun' }));
+    expect(await resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'id_conflict' });
+    expect([...kernel.loaded]).toEqual(['dummy']);
+  });
+
+  it('refuses to act where the journal cannot be written, and touches nothing', async () => {
+    const { engine, resultNo, kernel } = anEngine({ journal: new FailingJournal('ENOSPC: no space left on device') });
+    await engine.start();
+    engine.submit(aRequest());
+    const result = await resultNo(1);
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'unjournalled' });
+    expect(result.message).toContain('no space left');
+    expect(kernel.effects).toEqual([]);
+  });
+
+  it('still answers a dry run there', async () => {
+    const { engine, resultNo } = anEngine({ journal: new FailingJournal() });
+    await engine.start();
+    engine.submit(aRequest({ dryRun: true }));
+    expect(await resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, dryRun: true, steps: [] });
+  });
+
+  it('refuses to act on a damaged journal, and says where the damage is', async () => {
+    const journal = new MemoryJournal();
+    const first = anEngine({ journal });
+    await first.engine.start();
+    first.engine.submit(aRequest());
+    await first.resultNo(1);
+    journal.text = journal.text.replace('"kind":"intent"', '"kind":"intend"');
+    const second = anEngine({ journal });
+    await second.engine.start();
+    second.engine.submit(aRequest({ actionId: 'another', kmod: 'tun' }));
+    const result = await second.resultNo(1);
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'unjournalled' });
+    expect(result.message).toMatch(/damaged at line 2/);
+    expect(second.kernel.effects).toEqual([]);
+    expect(second.log.lines.join()).toContain('damaged');
+  });
+
+  it('answers from what is left of a damaged journal', async () => {
+    const journal = new MemoryJournal();
+    const first = anEngine({ journal });
+    await first.engine.start();
+    first.engine.submit(aRequest());
+    await first.resultNo(1);
+    const line = journal.text.split('\n')[1] ?? '';
+    journal.text = journal.text.replace(line, `${line.slice(0, 60)}X${line.slice(61)}`);
+    const second = anEngine({ journal });
+    await second.engine.start();
+    expect(second.engine.unacknowledged().map((result) => result.outcome)).toEqual([Outcome.OUTCOME_SUCCEEDED]);
+  });
+
+  it('does not begin again what was cut off in the journal', async () => {
+    const journal = new MemoryJournal();
+    const first = anEngine({ journal });
+    await first.engine.start();
+    first.engine.submit(aRequest());
+    await first.resultNo(1);
+    // The disk lost everything after the first half of the intent.
+    journal.text = journal.text.slice(0, journal.text.indexOf('"kind":"intent"'));
+    const second = anEngine({ journal });
+    await second.engine.start();
+    second.engine.submit(aRequest());
+    expect(await second.resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_INTERRUPTED });
+    expect(second.kernel.effects).toEqual([]);
+  });
+
+  it('begins nothing past its expiry, and nothing without server time', async () => {
+    const { engine, resultNo, kernel, clock } = anEngine();
+    await engine.start();
+    clock.ms = 999_996;
+    engine.submit(aRequest());
+    expect(await resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_EXPIRED, startedAtMs: 0 });
+    clock.known = false;
+    engine.submit(aRequest({ actionId: 'b', expiresAtMs: 9_000_000 }));
+    expect(await resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'no_server_time' });
+    expect(kernel.effects).toEqual([]);
+  });
+
+  it('cancels what waits, and refuses to cancel what runs', async () => {
+    const { engine, host, resultNo, kernel } = anEngine();
+    const phases: string[] = [];
+    engine.onProgress(({ actionId, phase }) => phases.push(`${actionId} ${phase}`));
+    await engine.start();
+    let go = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      host.beforeStep = () => {
+        resolve();
+        return new Promise<void>((release) => (go = release));
+      };
+    });
+    engine.submit(aRequest({ actionId: 'runs' }));
+    engine.submit(aRequest({ actionId: 'waits', kmod: 'tun' }));
+    await begun;
+    engine.cancel('runs');
+    engine.cancel('waits');
+    expect(await resultNo(1)).toMatchObject({ actionId: 'waits', outcome: Outcome.OUTCOME_CANCELLED });
+    go();
+    expect(await resultNo(2)).toMatchObject({ actionId: 'runs', outcome: Outcome.OUTCOME_SUCCEEDED });
+    expect(phases).toContain('runs 3');
+    expect([...kernel.loaded]).toEqual(['dummy']);
+  });
+
+  it('cancels an id that it has not seen yet, for good', async () => {
+    const journal = new MemoryJournal();
+    const { engine, resultNo, kernel } = anEngine({ journal });
+    await engine.start();
+    engine.cancel('later');
+    expect(await resultNo(1)).toMatchObject({ actionId: 'later', outcome: Outcome.OUTCOME_CANCELLED });
+    engine.submit(aRequest({ actionId: 'later' }));
+    expect(await resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_CANCELLED });
+    expect(kernel.effects).toEqual([]);
+  });
+
+  it('finishes the load half of a reload after a crash', async () => {
+    const journal = new MemoryJournal();
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    const first = anEngine({ journal, kernel, dies: true });
+    await first.engine.start();
+    const dead = new Promise<void>((resolve) => {
+      first.host.afterStep = () => {
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    first.engine.submit(aRequest({ verb: Verb.VERB_RELOAD }));
+    await dead;
+    expect([...kernel.loaded]).toEqual([]);
+
+    const second = anEngine({ journal, kernel });
+    second.clock.known = false;
+    second.host.survivors = 2;
+    await second.engine.start();
+    expect(await second.resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, loadedAfter: true });
+    expect([...kernel.loaded]).toEqual(['dummy']);
+  });
+
+  it('reports a stuck unload, keeps its word, and reports its late end once', async () => {
+    const { engine, host, resultNo, kernel, results } = anEngine();
+    kernel.loaded.add('dummy');
+    host.ends = () => ({ kind: 'stuck', message: 'dummy is still unloading' });
+    await engine.start();
+    engine.submit(aRequest({ verb: Verb.VERB_UNLOAD }));
+    expect(await resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_STUCK, loadedAfter: true });
+    await engine.acknowledge([aRequest().actionId]);
+    kernel.halfway.clear();
+    kernel.loaded.clear();
+    expect(await resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, loadedAfter: false });
+    await engine.stop();
+    expect(results).toHaveLength(2);
+  });
+
+  it('does nothing more after the kernel has died, in this boot', async () => {
+    const journal = new MemoryJournal();
+    const kernel = new SimulatedKernel();
+    const { engine, host, resultNo } = anEngine({ journal, kernel });
+    host.ends = () => ({ kind: 'kernel_died', message: 'oops' });
+    await engine.start();
+    engine.submit(aRequest());
+    expect(await resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_FAILED, reasonCode: 'kernel_died' });
+    const second = anEngine({ journal, kernel });
+    await second.engine.start();
+    second.engine.submit(aRequest({ actionId: 'next', kmod: 'tun' }));
+    expect(await second.resultNo(1)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'kernel_died' });
+    kernel.bootId = 'boot-2';
+    second.engine.submit(aRequest({ actionId: 'after', kmod: 'tun' }));
+    expect(await second.resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED });
+  });
+
+  it('puts events down to the action that runs, and no longer than a moment after', async () => {
+    const { engine, host, resultNo, clock } = anEngine();
+    const seen: (string | undefined)[] = [];
+    host.afterStep = () => void seen.push(engine.attributionOf('dummy'), engine.attributionOf('tun'));
+    await engine.start();
+    engine.submit(aRequest());
+    await resultNo(1);
+    expect(seen).toEqual([aRequest().actionId, undefined]);
+    expect(engine.attributionOf('dummy')).toBe(aRequest().actionId);
+    clock.ms += 60_000;
+    expect(engine.attributionOf('dummy')).toBeUndefined();
+  });
+});
