@@ -194,6 +194,7 @@ class HostInventory implements Inventory {
   }
 
   async #observeLoaded(atMs: number): Promise<FacetSnapshot | undefined> {
+    this.#kmodWatch.beginLook();
     const look = await this.#loaded.look();
     if (look.observation.kind === 'incapable') {
       this.#kmodWatch.onUnreadable();

@@ -47,6 +47,19 @@ describe('KmodChanges', () => {
     ]);
   });
 
+  it('does not let a poll that was read before a uevent contradict it; the next one tells', () => {
+    const changes = started('a');
+    changes.beginPoll();
+    changes.onUevent('add', 'x');
+    changes.onUevent('remove', 'a');
+    expect(changes.onPoll(['a'], ['a'])).toEqual([]);
+    changes.beginPoll();
+    expect(changes.onPoll(['a'], ['a'])).toEqual([
+      { kmod: 'x', kind: UNLOADED, source: 'poll' },
+      { kmod: 'a', kind: LOADED, source: 'poll' },
+    ]);
+  });
+
   it('starts anew after the list could not be read', () => {
     const changes = started('a');
     changes.forget();
@@ -64,10 +77,11 @@ describe('KmodChanges', () => {
         const changes = started(...first);
         const told: KmodChange[] = [];
         for (const one of [...steps, { live: last }]) {
+          if ('live' in one) changes.beginPoll();
           const change = 'live' in one ? changes.onPoll(one.live, one.live) : changes.onUevent(one.uevent, one.kmod);
           told.push(...[change ?? []].flat());
         }
-        const loaded = new Set(first);
+        const loaded = new Set<string>(first);
         for (const { kmod, kind } of told) {
           expect(loaded.has(kmod)).toBe(kind === UNLOADED);
           if (kind === LOADED) loaded.add(kmod);

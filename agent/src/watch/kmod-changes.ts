@@ -15,15 +15,24 @@ export interface KmodChange {
  * - For each kmod, changes alternate: loaded, unloaded, loaded. What one source has told, the other does not tell again, in whatever order
  *   the two arrive.
  * - A kmod that loads and unloads between two polls is told of, where uevents are.
+ * - What a poll read may be older than a uevent that came while it was read: of such a kmod that poll says nothing, the next one does.
  * - A kmod that is Loading is not loaded yet; one that is Unloading still is.
  */
 export class KmodChanges {
   #loaded: Set<string> | undefined;
+  /** Kmods of uevents since the poll under way began. */
+  readonly #newer = new Set<string>();
 
   /** A completed load or removal, as the kernel said it. Undefined when it was known. Before the first poll nothing is told. */
   onUevent(action: 'add' | 'remove', kmod: string): KmodChange | undefined {
+    this.#newer.add(kmod);
     if (this.#loaded === undefined || this.#loaded.has(kmod) === (action === 'add')) return undefined;
     return action === 'add' ? this.#add(this.#loaded, kmod, 'uevent') : this.#remove(this.#loaded, kmod, 'uevent');
+  }
+
+  /** A poll is about to read. */
+  beginPoll(): void {
+    this.#newer.clear();
   }
 
   /** What a poll shows that was not told: `live` are initialised, `present` are all on the list. The first poll tells nothing. */
@@ -34,8 +43,8 @@ export class KmodChanges {
       return [];
     }
     const still = new Set(present);
-    const gone = [...loaded].filter((kmod) => !still.has(kmod)).map((kmod) => this.#remove(loaded, kmod, 'poll'));
-    const came = live.filter((kmod) => !loaded.has(kmod)).map((kmod) => this.#add(loaded, kmod, 'poll'));
+    const gone = [...loaded].filter((kmod) => !still.has(kmod) && !this.#newer.has(kmod)).map((kmod) => this.#remove(loaded, kmod, 'poll'));
+    const came = live.filter((kmod) => !loaded.has(kmod) && !this.#newer.has(kmod)).map((kmod) => this.#add(loaded, kmod, 'poll'));
     return [...gone, ...came];
   }
 

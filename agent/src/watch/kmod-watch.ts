@@ -37,6 +37,11 @@ export class KmodWatch {
     this.#changes.forget();
   }
 
+  /** /proc/modules is about to be read. */
+  beginLook(): void {
+    this.#changes.beginPoll();
+  }
+
   /** Everything since the last look, with what this look adds; undefined when nothing happened. */
   onLook(kmods: readonly ProcModule[]): KmodEvents | undefined {
     const live = kmods.filter((kmod) => kmod.state === KmodState.KMOD_STATE_LIVE).map((kmod) => kmod.name);

@@ -1,0 +1,59 @@
+import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+
+/** A stream that a test feeds. */
+export class FakeStream implements ExecStream {
+  readonly program: ProgramName;
+  readonly args: readonly string[];
+  stopped = false;
+  readonly #lines: ((line: string) => void)[] = [];
+  readonly #ends: ((why: string) => void)[] = [];
+
+  constructor(program: ProgramName, args: readonly string[]) {
+    this.program = program;
+    this.args = args;
+  }
+
+  onLine(listener: (line: string) => void): void {
+    this.#lines.push(listener);
+  }
+  onEnd(listener: (why: string) => void): void {
+    this.#ends.push(listener);
+  }
+  stop(): void {
+    this.stopped = true;
+  }
+  write(...lines: readonly string[]): void {
+    for (const line of lines) for (const listener of this.#lines) listener(line);
+  }
+  end(why: string): void {
+    for (const listener of this.#ends) listener(why);
+  }
+}
+
+/** Programs that a test plays: those named are there, and say what `run` is told to say. */
+export class FakeExec implements Exec {
+  readonly streams: FakeStream[] = [];
+  readonly runs: { readonly program: ProgramName; readonly args: readonly string[] }[] = [];
+  readonly #programs: Partial<Record<ProgramName, (args: readonly string[]) => Partial<ExecResult>>>;
+
+  constructor(programs: Partial<Record<ProgramName, (args: readonly string[]) => Partial<ExecResult>>> = {}) {
+    this.#programs = programs;
+  }
+
+  find(program: ProgramName): string | undefined {
+    return this.#programs[program] === undefined ? undefined : `/usr/sbin/${program}`;
+  }
+
+  run(program: ProgramName, args: readonly string[]): Promise<ExecResult> {
+    this.runs.push({ program, args });
+    const said = this.#programs[program]?.(args);
+    const ended = said === undefined ? { kind: 'not_started' as const, reason: `${program} is not installed` } : { kind: 'exited' as const, code: 0 };
+    return Promise.resolve({ ended, stdout: '', stderr: '', durationMs: 1, ...said });
+  }
+
+  stream(program: ProgramName, args: readonly string[]): ExecStream {
+    const stream = new FakeStream(program, args);
+    this.streams.push(stream);
+    return stream;
+  }
+}

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { FakeExec } from '../exec/fake-exec.ts';
+import { UeventWatch } from './uevent-watch.ts';
+
+const HEADER = ['monitor will print the received events for:', 'KERNEL - the kernel uevent', ''];
+const ADD = ['KERNEL[17.0] add      /module/dummy (module)', 'ACTION=add', ''];
+
+describe('UeventWatch', () => {
+  let exec: FakeExec;
+  let told: string[];
+  let watch: UeventWatch;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    exec = new FakeExec({ udevadm: () => ({}) });
+    told = [];
+    watch = new UeventWatch(exec, {
+      onEvent: ({ action, kmod }) => told.push(`${action} ${kmod}`),
+      onReady: () => told.push('ready'),
+      onLost: (why) => told.push(`lost: ${why}`),
+    });
+    watch.start();
+  });
+  afterEach(() => {
+    watch.stop();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  it('is ready when udevadm says that it listens, and tells events', () => {
+    expect(watch.ready).toBe(false);
+    exec.streams[0]?.write(...HEADER, ...ADD);
+    expect(watch.ready).toBe(true);
+    expect(told).toEqual(['ready', 'add dummy']);
+  });
+
+  it('tells a loss once and starts again', () => {
+    exec.streams[0]?.write(...HEADER);
+    exec.streams[0]?.end('killed');
+    expect(told).toEqual(['ready', 'lost: killed']);
+    expect(exec.streams).toHaveLength(1);
+    vi.advanceTimersByTime(1_000);
+    expect(exec.streams).toHaveLength(2);
+    exec.streams[1]?.write(...HEADER, ...ADD);
+    expect(told).toEqual(['ready', 'lost: killed', 'ready', 'add dummy']);
+  });
+
+  it('waits longer each time udevadm ends without having listened, up to a minute', () => {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      exec.streams.at(-1)?.end('exit 1');
+      vi.advanceTimersByTime(60_000);
+    }
+    expect(told).toEqual([]);
+    expect(exec.streams).toHaveLength(11);
+    exec.streams.at(-1)?.end('exit 1');
+    vi.advanceTimersByTime(59_000);
+    expect(exec.streams).toHaveLength(11);
+  });
+
+  it('stops the program and says no more', () => {
+    exec.streams[0]?.write(...HEADER);
+    watch.stop();
+    expect(exec.streams[0]?.stopped).toBe(true);
+    exec.streams[0]?.write(...ADD);
+    exec.streams[0]?.end('killed');
+    expect(told).toEqual(['ready']);
+  });
+
+  it('starts nothing where udevadm is not installed', () => {
+    const none = new FakeExec();
+    new UeventWatch(none, { onEvent: () => undefined, onReady: () => undefined, onLost: () => undefined }).start();
+    expect(none.streams).toEqual([]);
+  });
+});
