@@ -15,6 +15,7 @@ import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
 import { PresenceModule } from './presence/presence.module.ts';
 import { QueriesModule } from './queries/queries.module.ts';
 import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
+import { RetentionModule } from './retention/retention.module.ts';
 import { StreamingModule } from './streaming/streaming.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -50,6 +51,7 @@ export class AppModule {
         EnrollmentModule,
         AgentGatewayModule,
         AgentSessionModule,
+        RetentionModule,
         StreamingModule,
         ReplicaMailModule,
         FreezeModule,

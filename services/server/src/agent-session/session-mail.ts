@@ -10,10 +10,11 @@ export const sessionMail = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('superseded'), hostId: z.uuid(), sessionNo: z.int() }),
   /** The host may only report from now on. */
   z.strictObject({ kind: z.literal('quarantined'), hostId: z.uuid() }),
-  /** The host was retired: whoever holds its session ends it. */
-  z.strictObject({ kind: z.literal('retired'), hostId: z.uuid() }),
 ]);
 export type SessionMail = z.output<typeof sessionMail>;
 
 /** Everybody's channel for it. */
 export const SESSIONS_CHANNEL = 'sessions';
+
+/** Told to every replica with a host's id, after the host's retirement is committed: whoever holds its session ends it. */
+export const RETIRED_CHANNEL = 'host-retired';

@@ -10,7 +10,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { assertNever } from '@modfleet/proto';
 import { Bus, replicaChannel } from '../bus/bus.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
-import { SESSIONS_CHANNEL, sessionMail, type SessionMail } from './session-mail.ts';
+import { RETIRED_CHANNEL, SESSIONS_CHANNEL, sessionMail, type SessionMail } from './session-mail.ts';
 
 /** What others may do to a session held here. */
 export interface HeldSession {
@@ -42,7 +42,11 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
 
   onModuleInit(): void {
     const receive = (payload: string): void => this.#receive(payload);
-    this.#unsubscribe.push(this.#bus.subscribe(replicaChannel(this.#replicaId), receive), this.#bus.subscribe(SESSIONS_CHANNEL, receive));
+    this.#unsubscribe.push(
+      this.#bus.subscribe(replicaChannel(this.#replicaId), receive),
+      this.#bus.subscribe(SESSIONS_CHANNEL, receive),
+      this.#bus.subscribe(RETIRED_CHANNEL, (hostId) => this.retired(hostId)),
+    );
   }
 
   onModuleDestroy(): void {
@@ -95,9 +99,9 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
     return this.#say(SESSIONS_CHANNEL, { kind: 'quarantined', hostId });
   }
 
-  /** Ends the session of a retired host, wherever it is. Call it after the row is committed. */
-  announceRetired(hostId: string): Promise<void> {
-    return this.#say(SESSIONS_CHANNEL, { kind: 'retired', hostId });
+  /** Ends the session of a retired host, if it is held here. */
+  retired(hostId: string): void {
+    this.#held.get(hostId)?.leave('retired', 0);
   }
 
   #say(channel: string, mail: SessionMail): Promise<void> {
@@ -120,8 +124,6 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
         return this.#supersedeHere(mail.hostId, mail.sessionNo);
       case 'quarantined':
         return this.#held.get(mail.hostId)?.quarantine();
-      case 'retired':
-        return this.#held.get(mail.hostId)?.leave('retired', 0);
       default:
         return assertNever(mail);
     }

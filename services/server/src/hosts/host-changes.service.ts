@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { z } from 'zod';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
 import type { LabelResult, RetiredHost } from '../api-types.ts';
 import { Bus } from '../bus/bus.ts';
 import type { Sql } from '../database/database.service.ts';
@@ -10,8 +11,6 @@ import { retireHost, updateLabels } from './host-changes.queries.ts';
 import { findHost } from './host-lookup.ts';
 import type { labelHostsBody } from './hosts.schema.ts';
 
-/** Told to every replica with a host's id: whoever holds its session ends it. */
-const RETIRED_CHANNEL = 'host-retired';
 /** A retired agent that comes back is turned away; this keeps it from doing so at once. */
 const RETIRED_RETURN_MS = 60_000;
 const HOSTS_SHOWN = 1_000;

@@ -1,0 +1,77 @@
+/**
+ * Garbage collection of content-addressed sets.
+ *
+ * INVARIANTS
+ * - Runs under the exclusive side of the lock that "is this digest known?" takes (ingest/set.queries.ts): a host that was told "known" has its row
+ *   committed before a collector looks, or asks after it has gone.
+ * - A set goes only after it was found unreferenced 24 h ago, and again now. Most come back within a day: a host that reboots, a kmod that is
+ *   unloaded at night.
+ */
+import type { Sql } from '../database/database.service.ts';
+import { SET_TABLES, type SharedFacet } from '../ingest/set.queries.ts';
+import { Facet } from '@modfleet/proto';
+
+/** Sets removed at a time: the lock is held for milliseconds. */
+const BATCH = 200;
+
+/** Tables whose rows belong to a set. */
+const PARTS: Readonly<Record<SharedFacet, readonly string[]>> = {
+  [Facet.FACET_LOADED]: [],
+  [Facet.FACET_AVAILABLE]: ['available_kmod'],
+  [Facet.FACET_DEVICES]: ['device_driver'],
+  [Facet.FACET_CONFIG]: ['config_block'],
+};
+
+/** Notes since when each set of a facet is unreferenced, or that it is referenced again. */
+export async function markUnreferenced(sql: Sql, facet: SharedFacet): Promise<void> {
+  const table = SET_TABLES[facet];
+  await sql.query(
+    `UPDATE ${table} s SET unreferenced_since = CASE WHEN s.unreferenced_since IS NULL THEN now() END
+      WHERE (s.unreferenced_since IS NULL) <> EXISTS (SELECT 1 FROM host_facet f WHERE f.facet = $1 AND f.digest = s.digest)`,
+    [facet],
+  );
+}
+
+/** Removes sets that are unreferenced since 24 h, at most a batch; answers how many. Call it under the exclusive lock, after the mark. */
+export async function deleteUnreferenced(sql: Sql, facet: SharedFacet): Promise<number> {
+  const rows = await sql.query<{ digest: Buffer }>(
+    `DELETE FROM ${SET_TABLES[facet]} WHERE digest IN (
+       SELECT digest FROM ${SET_TABLES[facet]} WHERE unreferenced_since < now() - interval '24 hours' LIMIT ${BATCH})
+     RETURNING digest`,
+  );
+  for (const table of PARTS[facet]) await sql.query(`DELETE FROM ${table} WHERE set_digest = ANY ($1)`, [rows.map((row) => row.digest)]);
+  return rows.length;
+}
+
+/** What hosts said that were retired more than a day ago; the hosts themselves stay as tombstones. */
+export async function forgetRetiredHosts(sql: Sql): Promise<void> {
+  const retired = `SELECT id FROM host WHERE retired_at < now() - interval '24 hours'`;
+  await sql.query(`DELETE FROM host_facet WHERE host_id IN (${retired})`);
+  await sql.query(`DELETE FROM host_parameters WHERE host_id IN (${retired})`);
+  await sql.query(`DELETE FROM host_session WHERE host_id IN (${retired})`);
+}
+
+/** Retires hosts that were silent for so many days; answers their ids. */
+export async function retireSilentHosts(sql: Sql, days: number): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `UPDATE host h SET retired_at = now(), retired_by = 'modfleet', retire_reason = 'not seen for ' || $1 || ' days'
+      WHERE h.retired_at IS NULL
+        AND greatest(h.enrolled_at, h.last_seen_at) < now() - make_interval(days => $1::int)
+        AND NOT EXISTS (SELECT 1 FROM session_presence p
+                         WHERE p.host_id = h.id AND (p.live OR p.seen_at >= now() - make_interval(days => $1::int)))
+      RETURNING h.id`,
+    [days],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Which of these hosts are retired. */
+export async function retiredOf(sql: Sql, hostIds: readonly string[]): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>('SELECT id FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NOT NULL', [hostIds]);
+  return rows.map((row) => row.id);
+}
+
+/** Answers of changes older than 48 h: a client that retries so late is told nothing false, its key is simply new. */
+export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
+  await sql.query(`DELETE FROM idempotency_key WHERE created_at < now() - interval '48 hours'`);
+}

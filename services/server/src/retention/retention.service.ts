@@ -1,0 +1,113 @@
+/**
+ * Housekeeping. Every replica does all of it: each statement is harmless when another one did the same a moment ago.
+ *
+ * INVARIANTS
+ * - One round at a time; a job that fails is logged and the others run; the next round comes all the same.
+ */
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { SessionRegistry } from '../agent-session/session-registry.service.ts';
+import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
+import { Bus } from '../bus/bus.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { EventPartitions } from '../events/event-partitions.service.ts';
+import { isShared, lockKnownSets, type SharedFacet } from '../ingest/set.queries.ts';
+import { KNOWN_FACETS } from '@modfleet/proto';
+import { buryDeadReplicas } from '../presence/replica.queries.ts';
+import { deleteUnreferenced, forgetRetiredHosts, markUnreferenced, pruneIdempotencyKeys, retiredOf, retireSilentHosts } from './gc.queries.ts';
+
+const ROUND_MS = 10 * 60_000;
+/** A retirement whose message was lost ends the session within this. */
+const SESSION_CHECK_MS = 30_000;
+
+@Injectable()
+export class RetentionService implements OnModuleInit, OnApplicationShutdown {
+  readonly #log = new Logger('Retention');
+  readonly #database: DatabaseService;
+  readonly #partitions: EventPartitions;
+  readonly #registry: SessionRegistry;
+  readonly #bus: Bus;
+  readonly #retireAfterDays: number;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(EventPartitions) partitions: EventPartitions,
+    @Inject(SessionRegistry) registry: SessionRegistry,
+    @Inject(Bus) bus: Bus,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'retireAfterDays'>,
+  ) {
+    this.#database = database;
+    this.#partitions = partitions;
+    this.#registry = registry;
+    this.#bus = bus;
+    this.#retireAfterDays = config.retireAfterDays;
+  }
+
+  /** Partitions are there before the first host connects. */
+  async onModuleInit(): Promise<void> {
+    await this.#partitions.makeAhead();
+    // Jitter: replicas that started together do not keep house together.
+    this.#timers.push(setInterval(() => this.#enqueue(() => this.round()), ROUND_MS * (0.8 + Math.random() * 0.4)));
+    this.#timers.push(setInterval(() => this.#enqueue(() => this.#attempt('sessions of retired hosts', () => this.#endRetired())), SESSION_CHECK_MS));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#running;
+  }
+
+  /** Everything once. Never rejects. */
+  async round(): Promise<void> {
+    await this.#attempt('partitions ahead', () => this.#partitions.makeAhead());
+    await this.#attempt('expired events', () => this.#partitions.dropExpired());
+    await this.#attempt('silent hosts', () => this.retireSilent());
+    await this.#attempt('retired hosts', () => forgetRetiredHosts(this.#database));
+    await this.#attempt('dead replicas', () => buryDeadReplicas(this.#database));
+    await this.#attempt('idempotency keys', () => pruneIdempotencyKeys(this.#database));
+    for (const facet of KNOWN_FACETS) if (isShared(facet)) await this.#attempt(`sets of facet ${facet}`, () => this.collect(facet));
+  }
+
+  /** Ids of hosts that were retired because nothing was heard of them for too long. */
+  async retireSilent(): Promise<string[]> {
+    const ids = await retireSilentHosts(this.#database, this.#retireAfterDays);
+    for (const id of ids) {
+      this.#log.log(`host ${id} is retired: not seen for ${this.#retireAfterDays} days`);
+      await this.#bus.publish(RETIRED_CHANNEL, id);
+    }
+    return ids;
+  }
+
+  /** Removes sets of one facet that nobody refers to since 24 h; answers how many. */
+  async collect(facet: SharedFacet): Promise<number> {
+    let removed = 0;
+    for (;;) {
+      const batch = await this.#database.tx('READ COMMITTED', async (sql) => {
+        await lockKnownSets(sql, 'exclusive');
+        await markUnreferenced(sql, facet);
+        return deleteUnreferenced(sql, facet);
+      });
+      if (batch === 0) return removed;
+      removed += batch;
+    }
+  }
+
+  async #endRetired(): Promise<void> {
+    const held = this.#registry.all().map((session) => session.hostId);
+    if (held.length === 0) return;
+    for (const hostId of await retiredOf(this.#database, held)) this.#registry.retired(hostId);
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#running = this.#running.then(work);
+  }
+
+  async #attempt(what: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#log.warn(`housekeeping of ${what} failed, it is tried again later: ${(error as Error).message}`);
+    }
+  }
+}
