@@ -59,17 +59,22 @@ export function buildProgram(io: ProgramIo): Command {
       new Option('--token <string>', 'the join string; other users of this machine can see it').conflicts('tokenFile'),
     )
     .option('--token-file <file>', 'file with the join string; - is stdin (default: join_file of the settings)')
+    .option('--replace', 'become a new host although this machine already is one', false)
     .addOption(configOption())
-    .action(async (options: ConfigOption & { server?: string; token?: string; tokenFile?: string }) => {
-      await joinCommand({
-        config: await loadConfig(options.config),
-        server: options.server,
-        token: options.token,
-        tokenFile: options.tokenFile,
-        stdin: io.stdin,
-        stdout: io.stdout,
-      });
-    });
+    .action(
+      async (options: ConfigOption & { server?: string; token?: string; tokenFile?: string; replace: boolean }) => {
+        await joinCommand({
+          config: await loadConfig(options.config),
+          server: options.server,
+          token: options.token,
+          tokenFile: options.tokenFile,
+          replace: options.replace,
+          stdin: io.stdin,
+          stdout: io.stdout,
+          stderr: io.stderr,
+        });
+      },
+    );
 
   program
     .command('check')
@@ -95,16 +100,17 @@ export function buildProgram(io: ProgramIo): Command {
     .description('what this machine would say of an action; nothing is touched')
     .argument('<verb>', 'load, unload or reload')
     .argument('<name>', 'the kmod')
-    .option('--param <name=value>', 'a parameter of the load; may be repeated', (one: string, all: string[]) => [...all, one], [])
+    .option(
+      '--param <name=value>',
+      'a parameter of the load; may be repeated',
+      (one: string, all: string[]) => [...all, one],
+      [],
+    )
     .option('--root <dir>', 'a captured root tree instead of this machine', '/')
     .option('--json', 'as JSON', false)
     .addOption(configOption())
     .action(
-      async (
-        verb: string,
-        name: string,
-        options: ConfigOption & { param: string[]; root: string; json: boolean },
-      ) => {
+      async (verb: string, name: string, options: ConfigOption & { param: string[]; root: string; json: boolean }) => {
         const config = await loadConfig(options.config);
         io.exit(
           await verdictCommand({

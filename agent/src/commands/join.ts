@@ -1,12 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { parseJoinString } from '@modfleet/proto';
 import { parseServerAddress } from '../config/agent-config.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
 import { JoinRefusedError } from '../identity/identity-errors.ts';
+import { eraseJoinFile } from '../identity/join-loop.ts';
 import { joinHost } from '../identity/join-host.ts';
 
 export interface JoinCommandOptions {
@@ -17,8 +19,11 @@ export interface JoinCommandOptions {
   readonly token: string | undefined;
   /** File with the join string; `-` is stdin. */
   readonly tokenFile: string | undefined;
+  /** Puts an identity that there is aside: the machine becomes a new host. */
+  readonly replace: boolean;
   readonly stdin: Readable;
   readonly stdout: Writable;
+  readonly stderr: Writable;
 }
 
 /** Makes this machine a host, once. @throws JoinRefusedError and whatever stands in the way, in words for people */
@@ -34,15 +39,18 @@ export async function joinCommand(options: JoinCommandOptions): Promise<void> {
   }
   const store = new FileIdentityStore(config.state_dir);
   const kept = await store.load();
-  if (kept !== undefined) {
-    throw new JoinRefusedError(
-      `this machine already is host ${kept.hostId}; to make it a new host, remove identity.json from ${config.state_dir} first`,
-    );
+  if (kept !== undefined && !options.replace) {
+    throw new JoinRefusedError(`this machine already is host ${kept.hostId}; to make it a new host, add --replace`);
   }
   const joinString = await joinStringOf(options);
+  parseJoinString(joinString);
+  if (options.replace) await store.setAside();
   const facts = await readHostFacts(new FsHostFiles(config.root), config);
   const identity = await joinHost({ server, joinString, facts, store });
-  stdout.write(`joined as host ${identity.hostId}; start the agent now (systemctl start modfleet-agent)\n`);
+  if (options.token === undefined && options.tokenFile === undefined) {
+    await eraseJoinFile(config.join_file, (words) => options.stderr.write(`${words}\n`));
+  }
+  stdout.write(`joined as host ${identity.hostId}; start the agent now (systemctl restart modfleet-agent)\n`);
 }
 
 async function joinStringOf({ token, tokenFile, config, stdin }: JoinCommandOptions): Promise<string> {

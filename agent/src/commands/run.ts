@@ -8,11 +8,14 @@ import { collectInChild } from '../facets/available.ts';
 import { createInventory } from '../facets/host-inventory.ts';
 import { NoExec, NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
+import type { HostFiles } from '../host/host-files.ts';
 import { diagnose } from '../identity/diagnose.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
+import type { HostIdentity, IdentityStore } from '../identity/host-identity.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
+import { lockState } from '../identity/state-lock.ts';
 import { connectGrpc } from '../session/grpc-transport.ts';
 import { localAddressTowards } from '../session/local-address.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
@@ -23,28 +26,45 @@ import { AGENT_VERSION } from '../version.ts';
 /** Until the server says otherwise, in ms. */
 const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
 
-/** Runs the agent until `signal` says stop. @throws ConfigError, IdentityStoreError */
+/**
+ * Runs the agent until `signal` says stop: waits until this machine has joined, then reports and acts.
+ *
+ * @throws ConfigError, IdentityStoreError
+ */
 export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
   log.info({ version: AGENT_VERSION, mode: config.mode, pid: process.pid }, 'modfleet-agent starts');
+  const lock = await lockState(config.state_dir);
   const files = new FsHostFiles(config.root);
-  const exec = config.root === '/' ? new NodeExec() : new NoExec();
-  const bootClock = new HostBootClock();
-  const serverClock = new OffsetServerClock(bootClock);
   const store = new FileIdentityStore(config.state_dir);
-  const random = Math.random;
-  const readFacts = () => readHostFacts(files, config);
-
   const identity = await identityOrJoin({
     server: config.server,
     joinFile: config.join_file,
     store,
-    readFacts,
+    readFacts: () => readHostFacts(files, config),
     log,
-    random,
+    random: Math.random,
     sleep: (ms) => wait(ms, undefined, { signal }).catch(() => undefined),
     signal,
   });
-  if (identity === undefined) return;
+  if (identity !== undefined) await live({ config, log, signal, files, store, identity });
+  await lock.release();
+  log.info('modfleet-agent stops');
+}
+
+interface Life {
+  readonly config: AgentConfig;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly files: HostFiles;
+  readonly store: IdentityStore;
+  readonly identity: HostIdentity;
+}
+
+/** A host's life: inventory, actions, and the session that carries both. */
+async function live({ config, log, signal, files, store, identity }: Life): Promise<void> {
+  const exec = config.root === '/' ? new NodeExec() : new NoExec();
+  const bootClock = new HostBootClock();
+  const serverClock = new OffsetServerClock(bootClock);
   const key = await loadOrMakeKey(store);
   const host = config.server?.host ?? identity.server.host;
   const session = { host, port: identity.server.sessionPort };
@@ -78,8 +98,8 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
     bootClock,
     serverClock,
     log,
-    random,
-    readFacts,
+    random: Math.random,
+    readFacts: () => readHostFacts(files, config),
     connect: () => Promise.resolve(connectGrpc(session, identity, key)),
     onConnected: (remoteAddress) => {
       if (remoteAddress === undefined) return;
@@ -97,5 +117,4 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
   await supervisor.run();
   await inventory.stop();
   await engine.stop();
-  log.info('modfleet-agent stops');
 }

@@ -10,6 +10,9 @@ export interface DiagnosisAdvice {
   readonly retrySoon: boolean;
 }
 
+/** The way back, where there is one. */
+const REJOIN = 'run "modfleet-agent join --replace" with a new join string, and start the agent again';
+
 /** Advice for each status. `nowMs` is this machine's wall clock. */
 export function adviceFor({ status, serverTimeMs }: Diagnosis, nowMs: number): DiagnosisAdvice {
   const clocks = `server time ${new Date(serverTimeMs).toISOString()}, this machine's clock ${new Date(nowMs).toISOString()}`;
@@ -23,7 +26,7 @@ export function adviceFor({ status, serverTimeMs }: Diagnosis, nowMs: number): D
     case IdentityStatus.IDENTITY_STATUS_EXPIRED:
       return {
         level: 'error',
-        words: `this host's certificate has expired (${clocks}): put a new join string into the join file and remove identity.json`,
+        words: `this host's certificate has expired (${clocks}): ${REJOIN}`,
         retrySoon: false,
       };
     case IdentityStatus.IDENTITY_STATUS_NOT_YET_VALID:
@@ -35,14 +38,13 @@ export function adviceFor({ status, serverTimeMs }: Diagnosis, nowMs: number): D
     case IdentityStatus.IDENTITY_STATUS_REVOKED:
       return {
         level: 'error',
-        words: "this host's certificate was revoked: ask whoever did it; to return, join again",
+        words: `this host's certificate was revoked: ask whoever did it; to return, ${REJOIN}`,
         retrySoon: false,
       };
     case IdentityStatus.IDENTITY_STATUS_UNKNOWN:
       return {
         level: 'error',
-        words:
-          'the server does not know this host with this key (restored from an older backup, or another server): join again to return',
+        words: `the server does not know this host with this key (restored from an older backup, or another server): ${REJOIN}`,
         retrySoon: false,
       };
     case IdentityStatus.IDENTITY_STATUS_QUARANTINED:
@@ -54,7 +56,7 @@ export function adviceFor({ status, serverTimeMs }: Diagnosis, nowMs: number): D
     case IdentityStatus.IDENTITY_STATUS_DELETED:
       return {
         level: 'error',
-        words: 'this host was retired on the server, and ids are never reused: to return, join again as a new host',
+        words: `this host was retired on the server, and ids are never reused: to return as a new host, ${REJOIN}`,
         retrySoon: false,
       };
     case IdentityStatus.IDENTITY_STATUS_UNSPECIFIED:

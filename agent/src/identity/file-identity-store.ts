@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { makePrivateFolder, writeFileAtomically } from './atomic-file.ts';
@@ -49,6 +49,19 @@ export class FileIdentityStore implements IdentityStore {
 
   saveKey(pem: string): Promise<void> {
     return this.#write('host-key.pem', pem);
+  }
+
+  /** The identity goes first: a crash in between leaves a key without a host, which joins as the host that it was. */
+  async setAside(): Promise<void> {
+    for (const name of ['identity.json', 'host-key.pem']) {
+      const file = path.join(this.#folder, name);
+      try {
+        await rename(file, `${file}.old`);
+      } catch (cause) {
+        if (!isErrno(cause, 'ENOENT'))
+          throw new IdentityStoreError(`${file} cannot be put aside: ${messageOf(cause)}`, { cause });
+      }
+    }
   }
 
   async #read(name: string): Promise<string | undefined> {

@@ -20,6 +20,8 @@ export interface IdentityStore {
   loadKey(): Promise<string | undefined>;
   /** Keeps the private key, before it is shown to anyone. @throws IdentityStoreError */
   saveKey(pem: string): Promise<void>;
+  /** Puts key and identity aside, so that the machine can join as a new host. @throws IdentityStoreError */
+  setAside(): Promise<void>;
 }
 
 /** The agent's own files cannot be used. */

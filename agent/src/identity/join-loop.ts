@@ -46,7 +46,7 @@ export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIden
     try {
       const joined = await joinHost({ server, joinString, facts: await options.readFacts(), store });
       log.info({ hostId: joined.hostId }, 'this machine has joined');
-      await eraseJoinFile(joinFile, log);
+      await eraseJoinFile(joinFile, (words) => log.warn(words));
       return joined;
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
@@ -84,10 +84,12 @@ async function readJoinFile(file: string, log: Logger): Promise<string | undefin
 }
 
 /** Erases the join file once it has served. A token that was used up is worth nothing, so a failure only leaves rubbish. */
-export async function eraseJoinFile(file: string, log: Pick<Logger, 'warn'>): Promise<void> {
+export async function eraseJoinFile(file: string, warn: (words: string) => void): Promise<void> {
   try {
     await rm(file, { force: true });
   } catch (error) {
-    log.warn({ err: error }, `the join file ${file} cannot be erased; erase it by hand`);
+    warn(
+      `the join file ${file} cannot be erased (${error instanceof Error ? error.message : String(error)}); erase it by hand`,
+    );
   }
 }

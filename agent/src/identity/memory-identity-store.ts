@@ -20,6 +20,11 @@ export class MemoryIdentityStore implements IdentityStore {
     this.#key = pem;
     return Promise.resolve();
   }
+  setAside(): Promise<void> {
+    this.#identity = undefined;
+    this.#key = undefined;
+    return Promise.resolve();
+  }
 }
 
 /** Identity on a disk that always fails, for tests. */
@@ -34,6 +39,9 @@ export class FailingIdentityStore implements IdentityStore {
     return Promise.reject(this.#error());
   }
   saveKey(): Promise<void> {
+    return Promise.reject(this.#error());
+  }
+  setAside(): Promise<void> {
     return Promise.reject(this.#error());
   }
   #error(): IdentityStoreError {

@@ -123,7 +123,7 @@ describe('facet sender', () => {
   });
 
   it('reports what cannot be collected once, and tries again when asked', async () => {
-    const bytes = vi.fn(() => Promise.reject(new Error('the child ended with exit 1')));
+    const bytes = vi.fn<() => Promise<Uint8Array>>(() => Promise.reject(new Error('the child ended with exit 1')));
     const broken: FacetSnapshot = {
       facet: Facet.FACET_AVAILABLE,
       observedAtMs: 0,

@@ -41,6 +41,13 @@ export function connectGrpc(address: SessionAddress, identity: HostIdentity, key
   return new GrpcTransport(client.session(new Metadata({ waitForReady: false })), () => client.close());
 }
 
+/** What grpc-js wraps around the cause of a failed connection says nothing to people. */
+function plainWords(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? ?Resolution note: $/, '');
+}
+
 function targetOf({ host, port }: SessionAddress): string {
   return host.includes(':') ? `ipv6:[${host}]:${port}` : `dns:${host}:${port}`;
 }
@@ -60,7 +67,10 @@ class GrpcTransport implements SessionTransport {
     call.on('error', () => undefined); // `status` follows and says the same.
     call.on('status', ({ code, details }) => {
       if (this.#closing) this.#finishOnce({ kind: 'closed' });
-      else this.#finishOnce(code === status.OK ? { kind: 'ended' } : { kind: 'failed', code, details });
+      else
+        this.#finishOnce(
+          code === status.OK ? { kind: 'ended' } : { kind: 'failed', code, details: plainWords(details) },
+        );
     });
   }
 

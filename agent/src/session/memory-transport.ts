@@ -60,7 +60,9 @@ export function memoryTransport(): { readonly agent: SessionTransport; readonly 
         if (ended) return Promise.reject(new Error('the transport has ended'));
         return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
       },
-      pause: () => (gate = new Promise((resolve) => (open = resolve))),
+      pause: () => {
+        gate = new Promise((resolve) => (open = resolve));
+      },
       resume: () => open(),
       fail: (code, details) => finishOnce({ kind: 'failed', code, details }),
       end: () => finishOnce({ kind: 'ended' }),

@@ -6,7 +6,7 @@ import type { SessionEnd } from './session-end.ts';
 const FAILED: SessionEnd = { kind: 'failed', welcomed: false, code: 14, details: 'read ECONNRESET' };
 
 describe('planRetry', () => {
-  it('doubles with each failure up to 30 s, over the full range', () => {
+  it('doubles with each failure up to 15 s, over the full range', () => {
     let state = { failures: 0 };
     const ceilings = [];
     for (let count = 0; count < 7; count += 1) {
@@ -15,7 +15,7 @@ describe('planRetry', () => {
       ceilings.push(plan.delayMs);
       state = plan.state;
     }
-    expect(ceilings).toEqual([2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+    expect(ceilings).toEqual([2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000]);
   });
 
   it('begins anew once the server had accepted the host', () => {

@@ -17,8 +17,9 @@ const ACTION = {
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => {
-  expect(vi.getTimerCount()).toBe(0);
+  const left = vi.getTimerCount();
   vi.useRealTimers();
+  if (left !== 0) throw new Error(`${left} timers were left running`);
 });
 
 describe('a session', () => {

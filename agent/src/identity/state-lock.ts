@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { realpath } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { makePrivateFolder } from './atomic-file.ts';
+import { IdentityStoreError } from './host-identity.ts';
+
+/** Keeps other agents away from a state folder until it is released. */
+export interface StateLock {
+  release(): Promise<void>;
+}
+
+/**
+ * One agent a state folder: two would act on one journal, and push each other off the server. The lock is an abstract Unix socket named after the
+ * folder (unix(7)): the kernel frees it when the process dies, however it dies, and nothing is left on disk. It holds within one network namespace.
+ *
+ * @throws IdentityStoreError when another agent has it, or the folder cannot be made.
+ */
+export async function lockState(stateDir: string): Promise<StateLock> {
+  const folder = await realFolder(stateDir);
+  const name = `\0modfleet-agent-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
+  const server = createServer((socket) => socket.destroy());
+  server.unref();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const words =
+        cause.code === 'EADDRINUSE'
+          ? 'another modfleet-agent already runs with it; stop that one first'
+          : `it cannot be locked: ${cause.message}`;
+      reject(new IdentityStoreError(`state_dir ${stateDir}: ${words}`, { cause }));
+    });
+    server.listen(name, resolve);
+  });
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+async function realFolder(stateDir: string): Promise<string> {
+  try {
+    await makePrivateFolder(stateDir);
+    return await realpath(stateDir);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new IdentityStoreError(
+      `state_dir ${stateDir} cannot be used: ${reason}; the agent needs a writable folder of its own`,
+      { cause },
+    );
+  }
+}
