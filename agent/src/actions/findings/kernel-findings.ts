@@ -1,6 +1,6 @@
 import { Verb } from '@modfleet/proto';
 import { type ActionFacts, evidence, type LoadedFacts, type Question, type RawFinding } from './facts.ts';
-import { parameterFindings } from './parameters.ts';
+import { parameterFindings, splitParameter } from './parameters.ts';
 
 const MODULES = '/proc/modules';
 
@@ -41,10 +41,19 @@ function reloadFindings(question: Question, facts: ActionFacts): RawFinding[] {
   const { kmod } = question;
   const { loaded, tree, kernel } = facts;
   if (loaded === undefined) return tree.builtin ? [builtin(kmod, 'it cannot be reloaded')] : loadFindings(question, facts);
-  const removal = removalFindings(kmod, loaded, facts);
+  const removal = [...removalFindings(kmod, loaded, facts), ...lostParameters(question, loaded)];
   if (tree.missing !== undefined || tree.file !== undefined) return [...removal, ...fileFindings(question, facts)];
   const message = `${kmod} is loaded, but there is no file of it for kernel ${kernel.release}: it could not be loaded again`;
   return [...removal, refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)])];
+}
+
+/** A reload begins anew: values set by hand since the load are gone, and it is not for us to guess which were. */
+function lostParameters({ kmod, parameters }: Question, loaded: LoadedFacts): RawFinding[] {
+  const given = new Set(parameters.map((parameter) => splitParameter(parameter).name));
+  const present = [...loaded.parameters].filter(([name]) => !given.has(name));
+  if (present.length === 0) return [];
+  const shown = present.map(([name, value]) => evidence('path', `/sys/module/${kmod}/parameters/${name}: ${value}`));
+  return [note('parameters_differ', `${kmod} loads with what modprobe.d and this action say; its present values are not kept`, shown)];
 }
 
 /** Why a loaded kmod does not go. All that hold, not only the first: a person needs the whole list. */

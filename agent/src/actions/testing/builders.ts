@@ -52,8 +52,14 @@ export function loaded(changes: Partial<LoadedFacts> = {}): LoadedFacts {
   return { state: 'live', refcount: 0, users: [], permanent: false, parameters: new Map(), hiddenParameters: [], ...changes };
 }
 
+/** What differs from the plain host below. */
+export type FactChanges = Partial<Omit<ActionFacts, 'kernel' | 'tree'>> & {
+  readonly kernel?: Partial<ActionFacts['kernel']>;
+  readonly tree?: Partial<ActionFacts['tree']>;
+};
+
 /** A host where `dummy` is on disk and nothing stands in the way. */
-export function someFacts(changes: Partial<ActionFacts> & { kernel?: Partial<ActionFacts['kernel']>; tree?: Partial<ActionFacts['tree']> } = {}): ActionFacts {
+export function someFacts(changes: FactChanges = {}): ActionFacts {
   const { kernel, tree, ...rest } = changes;
   return {
     loaded: undefined,
