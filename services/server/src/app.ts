@@ -5,8 +5,8 @@ import { ApiTokenService } from './access/api-token.service.ts';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
-import { accessHook } from './http/access.hook.ts';
 import { createFastifyAdapter, type HttpIdentity } from './http/fastify-app.ts';
+import { accessHook, refuseUnruledRoute } from './http/access.hook.ts';
 import { requestLogHook } from './http/request-log.hook.ts';
 import { createLogger, NestPinoLogger } from './logging/logger.ts';
 import { Metrics } from './metrics/metrics.service.ts';
@@ -39,6 +39,7 @@ export async function createApp(
     async (request, reply) => void reply.header('x-request-id', request.id).header('cache-control', 'no-store'),
   );
   fastify.addHook('onRequest', accessHook({ tokens: app.get(ApiTokenService), scrapeIsOpen }));
+  fastify.addHook('onRoute', refuseUnruledRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));
   await app.init();
   app.get(OpenApiHolder).document = openApiDocument(app);

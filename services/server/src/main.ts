@@ -1,9 +1,11 @@
 import 'reflect-metadata';
+import { startProblem } from './commands/start-problem.ts';
 import { TOKEN_USAGE, token } from './commands/token.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
 import { AppError } from './errors/app-error.ts';
 import { DatabaseUnavailableError } from './database/database.errors.ts';
+import { MigrationError } from './database/migrate.ts';
 import { withoutSecrets } from './logging/logger.ts';
 
 const USAGE = `modfleet-server [serve]      run the server (settings: docs/operations.md)
@@ -53,24 +55,32 @@ async function main(args: readonly string[]): Promise<number | undefined> {
   }
 }
 
-/** One clear message on stderr; a fault of ours keeps its stack. */
+/** One clear message on stderr; a fault of ours keeps its stack. @returns the exit code. */
 function explain(error: unknown): number {
-  const known =
-    error instanceof UsageError ||
-    error instanceof ConfigError ||
-    error instanceof AppError ||
-    error instanceof DatabaseUnavailableError;
-  const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`${withoutSecrets(text)}\n`);
-  if (error instanceof UsageError || error instanceof ConfigError) return 2;
+  process.stderr.write(`${withoutSecrets(textOf(error))}\n`);
+  if (error instanceof UsageError || error instanceof ConfigError || isArgumentError(error)) return 2;
   return error instanceof DatabaseUnavailableError ? 5 : 1;
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof DatabaseUnavailableError) {
+    return 'The database does not answer: check DATABASE_URL, and that PostgreSQL runs there.';
+  }
+  const known = [UsageError, ConfigError, AppError, MigrationError].some((kind) => error instanceof kind);
+  if (!(error instanceof Error)) return String(error);
+  if (known || isArgumentError(error)) return error.message;
+  return startProblem(error) ?? error.stack ?? error.message;
+}
+
+/** What node:util parseArgs says of a command line. */
+function isArgumentError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
 }
 
 main(process.argv.slice(2)).then(
   (code) => {
     if (code !== undefined) process.exitCode = code;
   },
-  (error: unknown) => {
-    process.exitCode = explain(error);
-  },
+  // Listeners that did open would keep the process alive.
+  (error: unknown) => process.exit(explain(error)),
 );

@@ -27,7 +27,11 @@ export async function serve(config: ServerConfig): Promise<void> {
   await app.listen(config.httpListen.port, config.httpListen.host);
   logger.log({ message: 'admin token is kept', file: adminToken });
   const agents = app.get(AgentListeners);
-  await announce(config.stateDir, { http: addressOf(app), session: agents.sessionAddress ?? '', identity: agents.identityAddress ?? '' }, logger);
+  await announce(
+    config.stateDir,
+    { http: addressOf(app), session: agents.sessionAddress ?? '', identity: agents.identityAddress ?? '' },
+    logger,
+  );
 }
 
 /** Says where the server listens: one log line, and STATE_DIR/listening.json for scripts. */

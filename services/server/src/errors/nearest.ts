@@ -14,17 +14,21 @@ export function nearest(wanted: string, names: readonly string[]): string[] {
     .map(({ name }) => name);
 }
 
-/** Levenshtein's distance; more than `limit` once it is known to be. */
+/** Edits from one to the other, two neighbours swapped being one (optimal string alignment); more than `limit` once it is known to be. */
 function editDistance(left: string, right: string, limit: number): number {
   if (Math.abs(left.length - right.length) > limit) return limit + 1;
-  let previous = Array.from({ length: right.length + 1 }, (_, index) => index);
+  let beforeLast: number[] = [];
+  let last = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let row = 1; row <= left.length; row += 1) {
     const current = [row];
     for (let column = 1; column <= right.length; column += 1) {
-      const substitution = (previous[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
-      current.push(Math.min(substitution, (previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1));
+      const substitution = (last[column - 1] ?? 0) + (left[row - 1] === right[column - 1] ? 0 : 1);
+      const swapped =
+        row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      const swap = swapped ? (beforeLast[column - 2] ?? 0) + 1 : Infinity;
+      current.push(Math.min(substitution, (last[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, swap));
     }
-    previous = current;
+    [beforeLast, last] = [last, current];
   }
-  return previous[right.length] ?? limit + 1;
+  return last[right.length] ?? limit + 1;
 }

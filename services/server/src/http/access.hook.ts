@@ -40,6 +40,16 @@ export function accessHook(options: AccessOptions): (request: FastifyRequest, re
   };
 }
 
+/**
+ * Called for each route as it is registered: one without a row in the route table would be denied to everyone, so the server does not start with it.
+ */
+export function refuseUnruledRoute(route: { readonly method: string | string[]; readonly url: string }): void {
+  for (const method of [route.method].flat()) {
+    if (ruleOf(method, route.url) === undefined)
+      throw new Error(`the route ${method} ${route.url} has no row in access/route-table.ts`);
+  }
+}
+
 function requiredToken(request: FastifyRequest): string {
   const token = bearerToken(request.headers.authorization);
   if (token === undefined)

@@ -31,13 +31,13 @@ export class ApiServer {
   readonly app: NestFastifyApplication;
   readonly database: DatabaseService;
   readonly token: string;
-  readonly #stateDir: string;
+  readonly stateDir: string;
 
   private constructor(app: NestFastifyApplication, token: string, stateDir: string) {
     this.app = app;
     this.database = app.get(DatabaseService);
     this.token = token;
-    this.#stateDir = stateDir;
+    this.stateDir = stateDir;
   }
 
   static async start(databaseUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<ApiServer> {
@@ -85,6 +85,6 @@ export class ApiServer {
 
   async stop(): Promise<void> {
     await this.app.close();
-    await rm(this.#stateDir, { recursive: true, force: true });
+    await rm(this.stateDir, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,148 @@
+import { readFile, stat } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiServer } from '../testing/api-server.ts';
+import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { ensureAdminToken } from './admin-token.ts';
+import { ApiTokenService } from './api-token.service.ts';
+import { ROUTE_TABLE } from './route-table.ts';
+
+let postgres: TestPostgres;
+let server: ApiServer;
+let tokens: ApiTokenService;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  server = await ApiServer.start((await postgres.createDatabase()).url);
+  tokens = server.app.get(ApiTokenService);
+});
+afterAll(async () => {
+  await server?.stop();
+  await postgres?.close();
+});
+
+const asked = async (token: string | null, headers: Record<string, string> = {}) =>
+  server.call('GET', '/api/v1/hosts', { token, headers });
+
+describe('bearer tokens', () => {
+  it('open the API', async () => {
+    const { token } = await tokens.create('ops', 3600);
+    expect((await asked(token)).status).toBe(200);
+  });
+
+  it('each failure has its own code', async () => {
+    const expired = await tokens.create('expired', 60);
+    await server.database.query(`UPDATE api_token SET expires_at = now() - interval '1 second' WHERE id = $1`, [
+      expired.id,
+    ]);
+    const revoked = await tokens.create('revoked', null);
+    await tokens.revoke(revoked.prefix);
+    expect(await asked(null)).toMatchObject({
+      status: 401,
+      body: { code: 'unauthenticated' },
+      headers: { 'www-authenticate': 'Bearer realm="modfleet"' },
+    });
+    expect((await asked(`mfl_${'x'.repeat(43)}`)).body).toMatchObject({ status: 401, code: 'unauthenticated' });
+    expect((await asked('short')).body.detail).toContain('no API token');
+    expect((await asked(null, { authorization: 'Basic YTpi' })).body).toMatchObject({ code: 'unauthenticated' });
+    expect((await asked(expired.token)).body).toMatchObject({ status: 401, code: 'token_expired' });
+    expect((await asked(revoked.token)).body).toMatchObject({ status: 401, code: 'token_revoked' });
+  });
+
+  it('are stored as a hash only, and revoked by their shown beginning', async () => {
+    const { token, prefix, id } = await tokens.create('secret', null);
+    const [row] = await server.database.query<Record<string, unknown>>('SELECT * FROM api_token WHERE id = $1', [id]);
+    const stored = JSON.stringify(row);
+    expect(stored).not.toContain(token);
+    expect(stored).not.toContain(token.slice(12));
+    expect((await tokens.revoke(prefix)).id).toBe(id);
+    await expect(tokens.revoke(prefix)).rejects.toMatchObject({ code: 'not_found' });
+    await tokens.create('one', null);
+    await tokens.create('two', null);
+    await expect(tokens.revoke('mfl_')).rejects.toMatchObject({ code: 'query_invalid' });
+  });
+
+  it('notes when a token was last used', async () => {
+    const { token, id } = await tokens.create('used', null);
+    await asked(token);
+    await expect
+      .poll(
+        async () =>
+          (
+            await server.database.query<{ at: Date | null }>('SELECT last_used_at AS at FROM api_token WHERE id = $1', [
+              id,
+            ])
+          )[0]?.at,
+      )
+      .toBeInstanceOf(Date);
+  });
+});
+
+describe('the admin token', () => {
+  it('is made once, kept at 0600, and made anew for another database', async () => {
+    const stateDir = server.stateDir;
+    const path = await ensureAdminToken(stateDir, tokens, server.database);
+    const first = (await readFile(path, 'utf8')).trim();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await asked(first)).status).toBe(200);
+    await ensureAdminToken(stateDir, tokens, server.database);
+    expect((await readFile(path, 'utf8')).trim()).toBe(first);
+    await server.database.query(`DELETE FROM api_token WHERE prefix = $1`, [first.slice(0, 12)]);
+    await ensureAdminToken(stateDir, tokens, server.database);
+    const second = (await readFile(path, 'utf8')).trim();
+    expect(second).not.toBe(first);
+    await tokens.revoke(second.slice(0, 12));
+    await ensureAdminToken(stateDir, tokens, server.database);
+    expect((await readFile(path, 'utf8')).trim()).toBe(second);
+  });
+});
+
+describe('the route table', () => {
+  const rows = Object.entries(ROUTE_TABLE).map(([key, rule]) => ({
+    key,
+    rule,
+    method: key.split(' ')[0] ?? '',
+    url: key.split(' ')[1] ?? '',
+  }));
+
+  it('has no row for a route that is not there', () => {
+    const fastify = server.app.getHttpAdapter().getInstance();
+    const missing = rows.filter(({ method, url }) => !fastify.hasRoute({ method, url }));
+    expect(missing).toEqual([]);
+  });
+
+  it.each(rows.filter(({ rule }) => rule.access === 'token'))(
+    '$key needs a token before anything else',
+    async ({ method, url }) => {
+      const path = url.replaceAll(/:\w+/g, 'x');
+      const answer = await server.call(method as 'GET', path, {
+        token: null,
+        ...(method === 'GET' ? {} : { text: '{broken' }),
+      });
+      expect(answer).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+    },
+  );
+
+  it.each(rows.filter(({ rule }) => rule.change === true))('$key needs an Idempotency-Key', async ({ method, url }) => {
+    const path = url.replaceAll(/:\w+/g, 'x');
+    const answer = await server.call(method as 'POST', path, { body: {}, headers: { 'idempotency-key': '' } });
+    expect(answer).toMatchObject({ status: 400, body: { code: 'idempotency_key_required' } });
+  });
+
+  it('hides even what is not there from those without a token', async () => {
+    expect((await server.call('GET', '/api/v1/secret', { token: null })).status).toBe(401);
+    expect((await server.call('GET', '/api/v1/secret')).body).toMatchObject({ status: 404, code: 'not_found' });
+    expect((await server.call('PUT', '/api/v1/hosts', { body: {} })).body).toMatchObject({
+      status: 404,
+      code: 'not_found',
+    });
+  });
+
+  it('leaves health open, and metrics on loopback', async () => {
+    for (const path of ['/healthz', '/readyz'])
+      expect((await server.call('GET', path, { token: null })).status).toBe(200);
+    const metrics = await server.app.inject({ method: 'GET', url: '/metrics' });
+    expect(metrics.statusCode).toBe(200);
+    expect(metrics.payload).toContain('modfleet_http_request_seconds_count');
+    expect(metrics.payload).toContain('nodejs_eventloop_lag_seconds');
+  });
+});

@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiServer } from '../testing/api-server.ts';
+import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+
+let postgres: TestPostgres;
+let server: ApiServer;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+  server = await ApiServer.start((await postgres.createDatabase()).url);
+});
+afterAll(async () => {
+  await server?.stop();
+  await postgres?.close();
+});
+
+const patch = (text: string, headers: Record<string, string> = {}) =>
+  server.call('PATCH', '/api/v1/hosts', { text, headers });
+
+describe('bodies', () => {
+  it.each([
+    ['{"all":true', 400, 'body_invalid', 'not JSON'],
+    ['[]', 400, 'body_invalid', 'expected object'],
+    ['"text"', 400, 'body_invalid', 'expected object'],
+    ['', 400, 'body_invalid', 'labels'],
+    [`${'{"a":'.repeat(200)}1${'}'.repeat(200)}`, 400, 'body_invalid', 'nested deeper'],
+    ['{"all":true,"labels":{"a":"b"},"colour":"red"}', 400, 'body_invalid', 'colour'],
+    [JSON.stringify({ all: true, labels: { a: 'x'.repeat(2_000_000) } }), 413, 'body_too_large', '1 MiB'],
+  ])('%.40s answers %d %s', async (text, status, code, detail) => {
+    const answer = await patch(text);
+    expect(answer).toMatchObject({ status, body: { code } });
+    expect(answer.body.detail).toContain(detail);
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+  });
+
+  it.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonx'])(
+    '%s is refused',
+    async (type) => {
+      expect((await patch('{}', { 'content-type': type })).body).toMatchObject({
+        status: 415,
+        code: 'content_type_unsupported',
+      });
+    },
+  );
+
+  it('JSON with a charset is JSON', async () => {
+    const headers = { 'content-type': 'application/json; charset=utf-8' };
+    expect((await patch('{"all":true,"labels":{"a":"b"}}', headers)).status).toBe(200);
+  });
+
+  it('lists every field that is wrong', async () => {
+    const answer = await patch('{"all":true,"labels":{"a b":"x","c":"d e"}}');
+    expect(answer.body.errors?.map((error) => error.path)).toEqual(['labels.a b', 'labels.c']);
+  });
+});
+
+describe('answers', () => {
+  it('carry the id that the problem names', async () => {
+    const answer = await server.call('GET', '/api/v1/hosts/none');
+    expect(answer.headers['x-request-id']).toBe(answer.body.requestId);
+    expect(answer.headers['cache-control']).toBe('no-store');
+  });
+
+  it('a URL that is none is a problem document too', async () => {
+    expect((await server.call('GET', '/api/v1/%zz')).body).toMatchObject({ status: 400, code: 'query_invalid' });
+  });
+
+  it('say in every object whether the fleet is frozen', async () => {
+    await server.call('POST', '/api/v1/freeze', { body: { reason: 'incident 7' } });
+    const { body } = await server.call<{ freeze: unknown }>('GET', '/api/v1/hosts');
+    expect(body.freeze).toMatchObject({ by: 'tests', reason: 'incident 7' });
+    await server.call('POST', '/api/v1/thaw', { body: {} });
+    expect((await server.call<{ freeze: unknown }>('GET', '/api/v1/hosts')).body.freeze).toBeNull();
+  });
+});
+
+describe('the OpenAPI document', () => {
+  it('has every route with its schemas, and errors that the table knows', async () => {
+    const { body } = await server.call<OpenApi>('GET', '/api/v1/openapi.json');
+    const operations = Object.entries(body.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+    );
+    expect(operations.length).toBeGreaterThanOrEqual(24);
+    for (const { path, method, operation } of operations) {
+      const name = `${method} ${path}`;
+      expect(operation.summary, name).toBeTruthy();
+      const good = Object.entries(operation.responses).filter(([status]) => status.startsWith('2'));
+      expect(good.length, name).toBeGreaterThan(0);
+      for (const [, response] of good) expect(Object.keys(response.content ?? {}), name).not.toEqual([]);
+      if (path.startsWith('/api/'))
+        expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['401', '403', '500', '503']));
+      if (['post', 'patch'].includes(method))
+        expect(operation.requestBody !== undefined || path.endsWith('/cancel'), name).toBe(true);
+    }
+  });
+
+  it('refers to nothing that it does not hold', async () => {
+    const { body } = await server.call<OpenApi>('GET', '/api/v1/openapi.json');
+    const references = [...JSON.stringify(body).matchAll(/"#\/components\/schemas\/([^"]+)"/g)].map(
+      (match) => match[1] ?? '',
+    );
+    expect(references).toContain('Problem');
+    expect(references).toContain('KmodHostList');
+    expect(references.filter((name) => body.components.schemas[name] === undefined)).toEqual([]);
+    expect(JSON.stringify(body)).not.toContain('#/$defs');
+  });
+});
+
+interface OpenApi {
+  readonly paths: Record<
+    string,
+    Record<string, { summary?: string; requestBody?: unknown; responses: Record<string, { content?: object }> }>
+  >;
+  readonly components: { readonly schemas: Record<string, unknown> };
+}
