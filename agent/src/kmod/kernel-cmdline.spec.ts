@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { cmdlineBlocks, parseCmdline } from './kernel-cmdline.ts';
+
+describe('parseCmdline', () => {
+  it('splits at blanks outside of quotes and drops the quotes', () => {
+    expect(parseCmdline('ro  a=b "c=d e" f="g h"\n')).toEqual([
+      { key: 'ro', value: undefined },
+      { key: 'a', value: 'b' },
+      { key: 'c', value: 'd e' },
+      { key: 'f', value: 'g h' },
+    ]);
+  });
+
+  it('reads a quote that never closes to the end', () => {
+    expect(parseCmdline('a="b c')).toEqual([{ key: 'a', value: 'b c' }]);
+  });
+});
+
+describe('cmdlineBlocks', () => {
+  it('adds up lists, keeps the kernel’s own as written, and takes keys with either dash', () => {
+    const words = parseCmdline('modprobe.blacklist=a-b,c modprobe.blacklist=d module-blacklist=e-f,,g initcall_blacklist=h_init');
+    expect(cmdlineBlocks(words)).toEqual({
+      modprobeBlacklist: ['a_b', 'c', 'd'],
+      moduleBlacklist: ['e-f', 'g'],
+      initcallBlacklist: ['h_init'],
+    });
+  });
+});
