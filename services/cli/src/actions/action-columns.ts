@@ -12,7 +12,7 @@ export function actionColumns(now: Date, timeZone: string | undefined): Column<A
     { head: 'KMOD', cell: (row) => row.kmod },
     {
       head: 'STATE',
-      cell: (row) => `${finalOutcome(row) ?? row.state}${row.canReturn ? ', can return' : ''}`,
+      cell: stateCell,
       raw: (row) => finalOutcome(row) ?? row.state,
       color: (colors, row) => ({ good: colors.green, bad: colors.red, unsure: colors.yellow })[tone(finalOutcome(row))],
     },
@@ -20,4 +20,11 @@ export function actionColumns(now: Date, timeZone: string | undefined): Column<A
     { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 4 },
     { head: 'MESSAGE', cell: (row) => row.message, pipeOnly: true },
   ];
+}
+
+/** "succeeded" of a dry run would read as done: it says what the verdict was. */
+function stateCell(row: AnyAction): string {
+  const outcome = finalOutcome(row);
+  if (row.dryRun && outcome === 'succeeded') return 'would run';
+  return `${outcome ?? row.state}${row.canReturn ? ', can return' : ''}`;
 }

@@ -165,7 +165,10 @@ function nextCommands(action: AnyAction): [string, string][] {
     case 'unchanged':
       return [['see who runs it now', live]];
     case 'refused':
-      return [['see the host', `modfleet hosts show ${host}`]];
+      return [
+        ['who uses it, as far as the kernel tells', live],
+        ['see the host', `modfleet hosts show ${host}`],
+      ];
     case 'expired':
     case 'cancelled':
       return [

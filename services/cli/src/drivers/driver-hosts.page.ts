@@ -1,6 +1,6 @@
 import type { DriverHost, DriverHostList } from '@modfleet/server/api-types';
 import type { Io } from '../io.ts';
-import { coverageLine, selectorUnknownLine, whyUnknown } from '../kmods/headline.ts';
+import { coverageLine, selectorUnknownLine, shortWhy, whyUnknown } from '../kmods/headline.ts';
 import { clean } from '../output/clean.ts';
 import { renderNext } from '../output/page.ts';
 import { colorsFor } from '../output/style.ts';
@@ -31,23 +31,15 @@ export function driverColumns(): Column<DriverHost>[] {
   ];
 }
 
-function unknownColumns(io: Io): Column<DriverHost>[] {
-  return [
-    { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
-    { head: 'WHY', cell: (row) => whyUnknown(row, io.now(), io.timeZone), shrink: 2, color: (colors) => colors.yellow },
-    { head: 'LAST SAID', cell: lastSaid },
-    { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 3 },
-  ];
+function unknownLine(row: DriverHost, io: Io): string {
+  const said =
+    row.presence === null ? '' : `; it last said: ${row.presence === 'none' ? 'no such device' : kmodCell(row)}`;
+  return `${row.host.name} (${row.kernelRelease}): ${whyUnknown(row, io.now(), io.timeZone)}${said}`;
 }
 
 function kmodCell(row: DriverHost): string {
   if (row.builtin) return row.kmod === null ? 'built in' : `built in (${row.kmod})`;
   return row.kmod ?? '?';
-}
-
-function lastSaid(row: DriverHost): string {
-  if (row.presence === null) return 'never reported';
-  return row.presence === 'none' ? 'no such device' : kmodCell(row);
 }
 
 function devices(row: DriverHost): string {
@@ -75,7 +67,7 @@ export function driverSentence(answer: DriverHostList, selector: string | undefi
   if (counts.none > 0) parts.push(`${counts.none} ${counts.none === 1 ? 'does' : 'do'} not`);
   if (counts.unknown > 0) {
     const [only] = answer.items.filter((row) => !row.known);
-    const why = counts.unknown === 1 && only ? `: ${whyUnknown(only, io.now(), io.timeZone)}` : '';
+    const why = counts.unknown === 1 && only ? `: ${shortWhy(only, io.now(), io.timeZone)}` : '';
     const had = lastSeen.bound + lastSeen.builtin;
     parts.push(
       `${counts.unknown} unknown${why}${had === 0 ? '' : had === counts.unknown ? ', having one when last seen' : `, ${had} of them having one when last seen`}`,
@@ -95,8 +87,16 @@ export function renderDriverHosts(answer: DriverHostList, selector: string | und
   parts.push(colors.dim(`${coverageLine(answer.coverage, exactClock(answer.asOf, io.now(), io.timeZone))}\n`));
   if (known.length > 0) parts.push('\n', renderTable(driverColumns(), known, width, colors));
   if (unknown.length > 0) {
-    parts.push(`\nUnknown: ${count(unknown.length, 'host')}. What they last said may no longer hold.\n`);
-    parts.push(renderTable(unknownColumns(io), unknown, width, colors));
+    const lines = unknown.flatMap((row) => wrap(`  ${clean(unknownLine(row, io))}`, width, '    '));
+    parts.push(`
+Unknown: ${count(unknown.length, 'host')}. What was last said may no longer hold.
+`);
+    parts.push(
+      ...lines.map(
+        (line) => `${line}
+`,
+      ),
+    );
   }
   if (answer.nextCursor !== null) {
     parts.push(`\nThese are the first ${count(answer.items.length, 'host')}. For all: --all-pages\n`);

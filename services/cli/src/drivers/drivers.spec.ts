@@ -46,9 +46,8 @@ describe('drivers hosts', () => {
       web-1  virtio_blk  2s ago  6.1.0-56-amd64  vda (virtio virtio1)
       web-2  built in    2s ago  6.1.0-56-amd64  vda (virtio virtio2)
 
-      Unknown: 1 host. What they last said may no longer hold.
-      HOST   WHY                 LAST SAID   KERNEL
-      web-3  silent since 02:11  virtio_blk  6.1.0-56-amd64
+      Unknown: 1 host. What was last said may no longer hold.
+        web-3 (6.1.0-56-amd64): silent since 02:11; it last said: virtio_blk
 
       Next:
         who runs virtio_blk:  modfleet kmods hosts virtio_blk

@@ -3,12 +3,15 @@ import { shellWord } from '../output/words.ts';
 import { CliError } from './cli-error.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
+/** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
+const HTTP_ADVICE = /; (GET|POST|PATCH|DELETE) \/api\/v1[^;]*$/;
+
 /** The server said no, with a problem document (RFC 9457). */
 export class ApiError extends CliError {
   readonly problem: Problem;
   constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
     const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
-    super(`${problem.detail}${id}`, { exitCode: exitOf(problem), hints, details });
+    super(`${problem.detail.replace(HTTP_ADVICE, '')}${id}`, { exitCode: exitOf(problem), hints, details });
     this.name = 'ApiError';
     this.problem = problem;
   }

@@ -9,6 +9,7 @@ import { noteFreeze, renderFields, renderNext } from '../output/page.ts';
 import { colorsFor } from '../output/style.ts';
 import { renderTable, type Column } from '../output/table.ts';
 import { ago, clock } from '../output/time.ts';
+import { wrap } from '../output/width.ts';
 import { hostWord } from '../output/words.ts';
 import { labelText } from './hosts-list.run.ts';
 
@@ -91,9 +92,12 @@ function renderHost(host: Host, io: Io): string {
     ]),
     '\nWhat it reports:\n',
     renderTable(facetColumns(), host.facets, io.out.columns, colors, '  '),
-    ...(host.unreadable.length > 0
-      ? ['\nNot readable there:\n', ...host.unreadable.map((line) => `  ${clean(line)}\n`)]
-      : []),
+    ...lines(
+      'Not reported:',
+      host.facets.flatMap((facet) => (facet.reason === null ? [] : [`${facet.facet}: ${facet.reason}`])),
+      io.out.columns,
+    ),
+    ...lines('Not readable there:', host.unreadable, io.out.columns),
     renderNext([
       ['its kmods', `modfleet kmods list --host ${name}`],
       ['its actions', `modfleet actions list --host ${name}`],
@@ -110,11 +114,21 @@ function facetColumns(): Column<HostFacet>[] {
       color: (colors, row) => (row.coverage === 'fresh' ? colors.green : colors.yellow),
     },
     { head: 'OBSERVED', cell: (row) => ago(row.ageMs) },
-    { head: 'REASON', cell: (row) => row.reason ?? '', hideEmpty: true, shrink: 1 },
   ];
 }
 
+/** A head and one line each below it; nothing when there is none. */
+function lines(head: string, texts: readonly string[], width: number | undefined): string[] {
+  if (texts.length === 0) return [];
+  const wrapped = texts.flatMap((text) => wrap(`  ${clean(text)}`, width, '    '));
+  return [`\n${head}\n`, ...wrapped.map((line) => `${line}\n`)];
+}
+
 function counts(host: Host): string {
-  const said = (n: number | null) => (n === null ? 'unknown' : String(n));
-  return `${said(host.counts.loaded)} loaded, ${said(host.counts.builtin)} built in, ${said(host.counts.onDisk)} on disk`;
+  const said = (n: number | null, word: string) => (n === null ? `${word} unknown` : `${n} ${word}`);
+  return [
+    said(host.counts.loaded, 'loaded'),
+    said(host.counts.builtin, 'built in'),
+    said(host.counts.onDisk, 'on disk'),
+  ].join(', ');
 }

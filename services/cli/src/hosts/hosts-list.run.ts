@@ -46,9 +46,9 @@ export function hostColumns(asOf: string): Column<HostSummary>[] {
     },
     { head: 'MODE', cell: (row) => row.mode },
     { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 2 },
-    { head: 'OS', cell: (row) => row.os, shrink: 3 },
-    { head: 'LABELS', cell: labelText, shrink: 5 },
-    { head: 'NOT FRESH', cell: notFresh, hideEmpty: true, shrink: 4, color: (colors) => colors.yellow },
+    { head: 'OS', cell: (row) => row.os, shrink: 5 },
+    { head: 'LABELS', cell: labelText, shrink: 3 },
+    { head: 'NOT FRESH', cell: notFresh, hideEmpty: true, shrink: 1, color: (colors) => colors.yellow },
     { head: 'ID', cell: (row) => row.id, pipeOnly: true },
   ];
 }

@@ -112,16 +112,19 @@ describe('hosts show', () => {
       agent           0.1.0
       address         10.0.0.7
       joined          20 Nov 10:00
-      kmods           65 loaded, 141 built in, unknown on disk
+      kmods           65 loaded, 141 built in, on disk unknown
       unloading       impossible until reboot: kernel.modules_disabled=1
       lockdown        none
       signatures      not enforced
       deny            nf_*
 
       What it reports:
-        FACET      COVERAGE   OBSERVED  REASON
+        FACET      COVERAGE   OBSERVED
         loaded     fresh      1s ago
-        available  incapable  never     /lib/modules is missing
+        available  incapable  never
+
+      Not reported:
+        available: /lib/modules is missing
 
       Not readable there:
         /etc/modprobe.d/secret.conf: permission denied

@@ -121,7 +121,8 @@ describe('kmods unload', () => {
         note     busy (policy): another action has just ended
 
       Next:
-        see the host:  modfleet hosts show web-1
+        who uses it, as far as the kernel tells:  modfleet kmods hosts floppy --live
+        see the host:                             modfleet hosts show web-1
       "
     `);
     expect(cli.server().requests[0]?.body).toMatchObject({ dryRun: true });

@@ -2,6 +2,9 @@ import type { Coverage, KmodCounts, KmodHost, KmodHostList } from '@modfleet/ser
 import { clock } from '../output/time.ts';
 import { count, list, sentence } from '../output/words.ts';
 
+/** Longest reason in the headline. */
+const SHORT_WHY = 60;
+
 /** What the headline rests on. */
 export type Tally = Pick<KmodHostList, 'name' | 'counts' | 'lastSeen' | 'coverage'> & {
   /** Rows whose presence is not known now, as far as they are on the page. */
@@ -49,7 +52,7 @@ function unknown(tally: Tally, now: Date, timeZone: string | undefined): string[
   const [only] = unknownRows;
   const why =
     counts.unknown === 1 && only !== undefined
-      ? whyUnknown(only, now, timeZone)
+      ? shortWhy(only, now, timeZone)
       : whyMany(counts.unknown, tally.coverage);
   const ran = lastSeen.loaded + lastSeen.builtin;
   const last =
@@ -67,6 +70,13 @@ function whyMany(unknowns: number, coverage: Coverage): string {
     .map((word) => `${coverage[word]} ${word}`);
   const said = coverage.silent + coverage.stale + coverage.incapable;
   return list([...parts, ...(unknowns > said ? [`${unknowns - said} without an answer`] : [])]);
+}
+
+/** As `whyUnknown`; a reason that would fill the sentence is left to the lines below it. */
+export function shortWhy(row: Parameters<typeof whyUnknown>[0], now: Date, timeZone: string | undefined): string {
+  const why = whyUnknown(row, now, timeZone);
+  if (why.length <= SHORT_WHY) return why;
+  return row.coverage === 'incapable' ? 'it cannot report' : 'it could not say';
 }
 
 /** "silent since 02:11"; "cannot report: no loadable kmods". */
@@ -101,5 +111,5 @@ export function coverageLine(coverage: Coverage, asOf: string): string {
   const rest = (['stale', 'silent', 'incapable'] as const)
     .filter((word) => coverage[word] > 0)
     .map((word) => `, ${coverage[word]} ${word}`);
-  return `As of ${asOf}: ${coverage.fresh === coverage.total ? `all ${count(coverage.total, 'host')} fresh` : `${coverage.fresh} of ${count(coverage.total, 'host')} fresh`}${rest.join('')}.`;
+  return `As of ${asOf}: ${coverage.fresh === coverage.total && coverage.total > 1 ? `all ${count(coverage.total, 'host')} fresh` : `${coverage.fresh} of ${count(coverage.total, 'host')} fresh`}${rest.join('')}.`;
 }

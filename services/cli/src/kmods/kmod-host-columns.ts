@@ -67,19 +67,15 @@ export function knownColumns(): Column<KmodHost>[] {
       shrink: 4,
     },
     { head: 'ID', cell: (row) => row.host.id, pipeOnly: true },
+    { head: 'REASON', cell: (row) => (row.known ? '' : (row.reason ?? row.coverage)), pipeOnly: true },
   ];
 }
 
-/** The table of hosts whose state is not known now. */
-export function unknownColumns(now: Date, timeZone: string | undefined): Column<KmodHost>[] {
-  return [
-    { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
-    { head: 'WHY', cell: (row) => whyUnknown(row, now, timeZone), shrink: 2, color: (colors) => colors.yellow },
-    {
-      head: 'LAST SAID',
-      cell: (row) => [presenceCell(row), build(row)].filter((part) => part !== '').join(' '),
-      shrink: 3,
-    },
-    { head: 'KERNEL', cell: (row) => row.kernelRelease, shrink: 4 },
-  ];
+/** Hosts whose state is not known now, one a line: why, and what they last said. */
+export function unknownLines(rows: readonly KmodHost[], now: Date, timeZone: string | undefined): string[] {
+  return rows.map((row) => {
+    const last = [presenceCell(row), build(row)].filter((part) => part !== '').join(' ');
+    const said = row.presence === null ? '' : `; it last said: ${last}`;
+    return `${row.host.name} (${row.kernelRelease}): ${whyUnknown(row, now, timeZone)}${said}`;
+  });
 }

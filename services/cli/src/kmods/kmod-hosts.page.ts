@@ -10,7 +10,7 @@ import { wrap } from '../output/width.ts';
 import { blockLines } from './blocks.ts';
 import { buildLines, differingLine } from './builds.ts';
 import { coverageLine, headline, selectorUnknownLine } from './headline.ts';
-import { knownColumns, unknownColumns } from './kmod-host-columns.ts';
+import { knownColumns, unknownLines } from './kmod-host-columns.ts';
 
 /** What was asked, as typed. */
 export interface Asked {
@@ -41,10 +41,8 @@ export function renderKmodHosts(answer: KmodHostList, asked: Asked, io: Io): str
     section('', differingLine(known), width),
     section(`Blocked${partial}; what is loaded stays until it is unloaded:`, blockLines(known), width),
   );
-  if (unknown.length > 0) {
-    parts.push(`\nUnknown: ${count(unknown.length, 'host')}. What they last said may no longer hold.\n`);
-    parts.push(renderTable(unknownColumns(now, io.timeZone), unknown, width, colors));
-  }
+  const unknownHead = `Unknown: ${count(unknown.length, 'host')}. What was last said may no longer hold.`;
+  parts.push(section(unknownHead, unknownLines(unknown, now, io.timeZone), width));
   if (answer.nextCursor !== null)
     parts.push(`\nThese are the first ${count(answer.items.length, 'host')}; the sentence above counts all.\n`);
   return parts.join('') + renderNext(nextCommands(answer, asked));

@@ -60,6 +60,9 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
   else if (page) io.out.write(renderKmodHosts(answer, told, io));
   else {
     io.err.write(`${headlineOf(answer, told, { ...io, out: io.err }).join('\n')}\n`);
+    if (answer.counts.unknown > 0 && options.presence === undefined) {
+      io.err.write(`  which, and why: modfleet kmods hosts ${answer.name} --presence unknown\n`);
+    }
     if (answer.selectorUnknown > 0) io.err.write(`${selectorUnknownLine(answer.selectorUnknown)}\n`);
     if (answer.nextCursor !== null)
       io.err.write(`There is more: these are the first ${answer.items.length}. For all: --all-pages\n`);

@@ -32,9 +32,8 @@ describe('kmods hosts on a terminal', () => {
         /etc/modprobe.d/nic.conf:3 on web-2: only its own aliases are ignored; modprobe, dependencies and requests
           by name still load it
 
-      Unknown: 1 host. What they last said may no longer hold.
-      HOST  WHY                 LAST SAID                KERNEL
-      db-2  silent since 02:11  loaded 3.2.6-k 1a2b3c4d  6.1.0-56-amd64
+      Unknown: 1 host. What was last said may no longer hold.
+        db-2 (6.1.0-56-amd64): silent since 02:11; it last said: loaded 3.2.6-k 1a2b3c4d
 
       Next:
         ask now, with reference counts and holders:  modfleet kmods hosts e1000e --live
@@ -98,12 +97,13 @@ describe('kmods hosts in a pipe', () => {
     const { out, err } = await cli.run(['kmods', 'hosts', 'e1000e']);
     expect(err).toMatchInlineSnapshot(`
       "3 of 5 hosts run e1000e (loaded on 2, built in on 1); 1 does not, but could load it from disk; 1 unknown: 1 silent, running it when last seen.
+        which, and why: modfleet kmods hosts e1000e --presence unknown
       "
     `);
     expect(out).toMatchInlineSnapshot(`
-      "web-1	loaded	2026-11-22T14:03:20.000Z	1a2b3c4d00000000000000000000000000000000		6.1.0-56-amd64	no	pci:0000:00:19.0	11111111-1111-4111-8111-000000000001
-      web-2	loaded	2026-11-22T14:03:20.000Z	9f8e7d6c00000000000000000000000000000000	OE	6.12.117+deb12-amd64	partly	pci:0000:00:19.0	11111111-1111-4111-8111-000000000002
-      db-1	builtin	2026-11-22T14:03:20.000Z			6.1.0-56-amd64	no		11111111-1111-4111-8111-000000000003
+      "web-1	loaded	2026-11-22T14:03:20.000Z	1a2b3c4d00000000000000000000000000000000		6.1.0-56-amd64	no	pci:0000:00:19.0	11111111-1111-4111-8111-000000000001	
+      web-2	loaded	2026-11-22T14:03:20.000Z	9f8e7d6c00000000000000000000000000000000	OE	6.12.117+deb12-amd64	partly	pci:0000:00:19.0	11111111-1111-4111-8111-000000000002	
+      db-1	builtin	2026-11-22T14:03:20.000Z			6.1.0-56-amd64	no		11111111-1111-4111-8111-000000000003	
       "
     `);
     expect(cli.server().requests[0]?.query).toEqual({ presence: 'loaded,builtin' });

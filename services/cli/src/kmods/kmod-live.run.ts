@@ -29,15 +29,16 @@ const TIMEOUT_MS = 2000;
 /** `modfleet kmods hosts NAME --live`: asks every matching host now. */
 export async function kmodLive(context: Context, requested: string, options: KmodHostsOptions): Promise<ExitCode> {
   const { io } = context;
+  const lively = io.err.isTty && io.env['TERM'] !== 'dumb';
   const fields = jsonFields(options.json, FIELDS);
   const api = context.api();
   const name = await resolveName(api, requested);
   const timeoutMs = options.timeout ?? TIMEOUT_MS;
   const target = options.selector === undefined ? { all: true as const } : { selector: options.selector };
   const live = await ask(api, { kmods: [name], timeoutMs, ...target }, (answered, targets) => {
-    if (io.err.isTty) io.err.write(`\r${answered} of ${targets} hosts answered `);
+    if (lively) io.err.write(`\r${answered} of ${targets} hosts answered `);
   });
-  if (io.err.isTty) io.err.write('\r\u001b[K');
+  if (lively) io.err.write('\r\u001b[K');
   const answer: LiveAnswer = { ...live, name, requested, selector: options.selector, timeoutMs };
   noteFreeze(answer.start.freeze, io);
   const counts = liveCounts(answer);

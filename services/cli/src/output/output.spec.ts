@@ -13,9 +13,7 @@ const plain = pc.createColors(false);
 describe('clean', () => {
   it('leaves nothing that a terminal obeys', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
-        expect(clean(text)).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
-      }),
+      fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(clean(text))),
     );
     expect(clean('a\u001b[31mb\tc\u202ed')).toBe('a\\x1b[31mb c\\u202ed');
   });
