@@ -71,7 +71,7 @@ function removalFindings(kmod: string, loaded: LoadedFacts, facts: ActionFacts):
       refusal('held_by', `${kmod} is used by ${loaded.users.join(', ')}`, [line, ...loaded.users.map((user) => evidence('kmod', user))]),
     );
   } else if ((loaded.refcount ?? 0) > 0) {
-    findings.push(refusal('in_use', `${kmod} is in use (${loaded.refcount} references)`, [line, ...facts.users, ...unseen(facts)]));
+    findings.push(refusal('in_use', `${kmod} is in use (reference count ${loaded.refcount})`, [line, ...facts.users, ...unseen(facts)]));
   }
   if (loaded.permanent) {
     findings.push(refusal('permanent', `${kmod} has no exit routine: only a reboot removes it`, [evidence('path', `${MODULES}: [permanent]`)]));

@@ -32,9 +32,10 @@ export interface StakeContext {
 export async function readStakes(context: StakeContext): Promise<Stake[]> {
   const idle = (context.modules.find((module) => module.name === context.kmod)?.refcount ?? 0) === 0;
   const network = await networkStakes(context);
+  const vital = vitalStorage(context);
   return [
-    ...vitalStorage(context),
-    ...(idle ? await storageBelow(context) : []),
+    ...vital,
+    ...(idle && vital.length === 0 ? await storageBelow(context) : []),
     ...(await watchdogStakes(context)),
     ...network,
     ...(idle ? await dataStakes(context) : []),
@@ -79,7 +80,7 @@ async function storageBelow(context: StakeContext): Promise<Stake[]> {
     if (references === 0) continue;
     stakes.push({
       kind: 'storage',
-      message: `${kmod} carries the disk ${name}, which is in use (${driver.kmod} has ${references} references)`,
+      message: `${kmod} carries the disk ${name}, which is in use (reference count of ${driver.kmod}: ${references})`,
       evidence: [evidence('block', `/dev/${name}`), evidence('path', supports[position]?.seenAt ?? '')],
     });
   }
