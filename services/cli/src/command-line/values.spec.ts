@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyText } from '../testing/any-text.ts';
 import { CliError } from '../errors/cli-error.ts';
 import {
   driverName,
@@ -57,7 +58,7 @@ describe('names', () => {
 
   it('never lets through what a path, header or terminal could read in another way', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 80 }), (text) => {
+      fc.property(anyText(60), (text) => {
         for (const parse of [kmodName, kmodOrAlias, hostName]) {
           let parsed: string;
           try {
