@@ -2,7 +2,8 @@ import { EventEmitter, once } from 'node:events';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Bus } from '../bus/bus.ts';
 import type { StoredAction } from './action.model.ts';
-import { ActionRepository } from './action.repository.ts';
+import { ActionMetrics } from './action-metrics.service.ts';
+import { ActionRepository, type Applied } from './action.repository.ts';
 
 /** Every change of an action, as its id; whoever watches reads the row. */
 export const ACTIONS_CHANNEL = 'actions';
@@ -15,16 +16,28 @@ const LOOK_AGAIN_MS = 1_000;
 export class ActionChanges implements OnModuleInit {
   readonly #bus: Bus;
   readonly #actions: ActionRepository;
+  readonly #metrics: ActionMetrics;
   readonly #logger = new Logger('actions');
   readonly #emitter = new EventEmitter().setMaxListeners(0);
 
-  constructor(@Inject(Bus) bus: Bus, @Inject(ActionRepository) actions: ActionRepository) {
+  constructor(
+    @Inject(Bus) bus: Bus,
+    @Inject(ActionRepository) actions: ActionRepository,
+    @Inject(ActionMetrics) metrics: ActionMetrics,
+  ) {
     this.#bus = bus;
+    this.#metrics = metrics;
     this.#actions = actions;
   }
 
   onModuleInit(): void {
     this.#bus.subscribe(ACTIONS_CHANNEL, (id) => this.#emitter.emit(eventOf(id)));
+  }
+
+  /** After the commit: counts what changed and tells watchers. */
+  applied(applied: Applied): void {
+    this.#metrics.applied(applied);
+    if (applied.after.version !== applied.before.version) this.announce(applied.after.id);
   }
 
   /** After the commit. Never fails: watchers look again by themselves. */
@@ -56,7 +69,11 @@ export class ActionChanges implements OnModuleInit {
   }
 
   /** The action once `reached` holds, or as it is after `timeoutMs`. */
-  async waitFor(id: string, reached: (action: StoredAction) => boolean, timeoutMs: number): Promise<StoredAction | undefined> {
+  async waitFor(
+    id: string,
+    reached: (action: StoredAction) => boolean,
+    timeoutMs: number,
+  ): Promise<StoredAction | undefined> {
     const signal = AbortSignal.timeout(timeoutMs);
     let last: StoredAction | undefined;
     for await (const action of this.watch(id, signal)) {

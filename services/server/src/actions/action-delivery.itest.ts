@@ -29,7 +29,8 @@ afterEach(() => stack.reset());
 
 const unload = { host: 'web-1', verb: 'unload', kmod: 'floppy' };
 const show = async (id: string): Promise<Action> => (await stack.call<Action>('GET', `/actions/${id}`)).body;
-const create = async (body: object = unload): Promise<string> => (await stack.call<Action>('POST', '/actions', body)).body.id;
+const create = async (body: object = unload): Promise<string> =>
+  (await stack.call<Action>('POST', '/actions', body)).body.id;
 const keptApart = (): Promise<{ action_id: string; host_id: string; result: { why: string }[] }[]> =>
   stack.database.query('SELECT action_id, host_id, result FROM unknown_result ORDER BY received_at');
 /** Moves an action into the past, as if this much time had gone by. */
@@ -139,8 +140,15 @@ describe('a host that comes back', () => {
     const request = await host.next('actionRequest');
     await host.reports(resultOf(request, Outcome.OUTCOME_STUCK, { reasonCode: 'stuck' }));
     await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED, { loadedAfter: false }));
-    expect(await show(id)).toMatchObject({ outcome: 'stuck', resolvedOutcome: 'succeeded', result: { loadedAfter: false } });
-    const rows = await stack.database.query<{ earlier: { reasonCode: string } }>(`SELECT result -> 'earlier' AS earlier FROM action WHERE id = $1`, [id]);
+    expect(await show(id)).toMatchObject({
+      outcome: 'stuck',
+      resolvedOutcome: 'succeeded',
+      result: { loadedAfter: false },
+    });
+    const rows = await stack.database.query<{ earlier: { reasonCode: string } }>(
+      `SELECT result -> 'earlier' AS earlier FROM action WHERE id = $1`,
+      [id],
+    );
     expect(rows[0]?.earlier.reasonCode).toBe('stuck');
   });
 });
@@ -184,7 +192,11 @@ describe('Postgres away', () => {
     gate.cut();
     await stack.connectBlind(host);
     const refused = await stack.call<Problem>('POST', '/actions', unload);
-    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([503, 'database_unavailable', '2']);
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+      503,
+      'database_unavailable',
+      '2',
+    ]);
     await stack.idle();
     expect(host.heard).toEqual([]);
     gate.mend();
@@ -219,7 +231,10 @@ describe('a server that stops with an action under way', () => {
       await next.connect(host);
       expect(await host.next('actionRequest')).toEqual(request);
       await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED));
-      expect((await next.call<Action>('GET', `/actions/${id}`)).body).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+      expect((await next.call<Action>('GET', `/actions/${id}`)).body).toMatchObject({
+        state: 'ended',
+        outcome: 'succeeded',
+      });
     } finally {
       await host.disconnect(stack.database);
       await next.stop();

@@ -7,7 +7,14 @@ import { toRequest } from './action.mapper.ts';
 import type { StoredAction } from './action.model.ts';
 import { ActionRepository } from './action.repository.ts';
 import { ASK_AGAIN_MS } from './action.states.ts';
-import { claimNext, lockHostDispatch, selectHolder, selectHostsWithWork, selectPending, type PendingAction } from './dispatch.queries.ts';
+import {
+  claimNext,
+  lockHostDispatch,
+  selectHolder,
+  selectHostsWithWork,
+  selectPending,
+  type PendingAction,
+} from './dispatch.queries.ts';
 import { HostWork } from './host-work.ts';
 
 /*
@@ -73,13 +80,15 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
 
   /** Asks the host to take an action back, wherever it is connected; the answer comes as progress or result. */
   async requestCancel(action: Pick<StoredAction, 'id' | 'hostId'>): Promise<void> {
-    const holder = this.#gateway.isConnectedHere(action.hostId) ? this.#mail.self : await selectHolder(this.#database, action.hostId);
+    const holder = this.#gateway.isConnectedHere(action.hostId)
+      ? this.#mail.self
+      : await selectHolder(this.#database, action.hostId);
     if (holder !== undefined) this.#mail.send(holder, { kind: 'cancel', hostId: action.hostId, actionId: action.id });
   }
 
   /** Looks at everything that may have to be sent from here: after a thaw, after lost wake-ups, every few seconds. */
   async driveAll(): Promise<void> {
-    for (const hostId of [...this.#owed]) this.#work.request(hostId, true);
+    for (const hostId of this.#owed) this.#work.request(hostId, true);
     for (const hostId of await selectHostsWithWork(this.#database, this.#mail.self)) this.#work.request(hostId, false);
   }
 
@@ -90,7 +99,11 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
       else await this.#sendNext(hostId);
     } catch (error) {
       if (fromStart) this.#owed.add(hostId);
-      this.#logger.warn({ message: 'the actions of a host could not be sent now; the sweep tries again', hostId, err: error });
+      this.#logger.warn({
+        message: 'the actions of a host could not be sent now; the sweep tries again',
+        hostId,
+        err: error,
+      });
     }
   }
 
@@ -120,8 +133,9 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
       return id === undefined ? undefined : this.#actions.applyIn(sql, id, { kind: 'dispatch' });
     });
     if (claimed === undefined) return;
-    if (!this.#send(claimed.after)) await this.#actions.apply(claimed.after.id, { kind: 'not_sent' });
-    this.#changes.announce(claimed.after.id);
+    if (this.#send(claimed.after)) return this.#changes.applied(claimed);
+    const back = await this.#actions.apply(claimed.after.id, { kind: 'not_sent' });
+    if (back !== undefined) this.#changes.applied(back);
   }
 
   #send(action: StoredAction): boolean {

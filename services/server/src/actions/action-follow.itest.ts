@@ -28,14 +28,19 @@ afterEach(() => stack.reset());
 
 const unload = { host: 'web-1', verb: 'unload', kmod: 'floppy' };
 const show = async (id: string): Promise<Action> => (await stack.call<Action>('GET', `/actions/${id}`)).body;
-const create = async (body: object = unload): Promise<string> => (await stack.call<Action>('POST', '/actions', body)).body.id;
+const create = async (body: object = unload): Promise<string> =>
+  (await stack.call<Action>('POST', '/actions', body)).body.id;
 const cancel = async (id: string, at: ActionStack = stack): Promise<CancelResult> =>
   (await at.call<CancelResult>('POST', `/actions/${id}/cancel`, {})).body;
 
 describe('cancel', () => {
   it('of what was never sent is done at once, and it is never sent', async () => {
     const id = await create();
-    expect(await cancel(id)).toMatchObject({ cancelled: true, action: { state: 'ended', outcome: 'cancelled' }, freeze: null });
+    expect(await cancel(id)).toMatchObject({
+      cancelled: true,
+      action: { state: 'ended', outcome: 'cancelled' },
+      freeze: null,
+    });
     await stack.connect(host);
     await stack.idle();
     expect(host.heard).toEqual([]);
@@ -70,7 +75,9 @@ describe('cancel', () => {
     await host.next('actionRequest');
     const answer = await cancel(id);
     expect(answer).toMatchObject({ cancelled: false, action: { state: 'dispatched', outcome: null } });
-    expect(answer.action.message).toBe('Sent to web-1, not yet confirmed. ops asked to cancel it; web-1 has not answered that.');
+    expect(answer.action.message).toBe(
+      'Sent to web-1, not yet confirmed. ops asked to cancel it; web-1 has not answered that.',
+    );
   });
 
   it('is what a host that comes back hears, and not the action again', async () => {
@@ -132,7 +139,9 @@ describe('watch', () => {
     expect(value?.data).toMatchObject({ state: 'ended', outcome: 'cancelled' });
     const seen = String(value?.data['version']);
     expect((await stack.fetch('GET', `/actions/${id}/watch`, undefined, { 'last-event-id': seen })).status).toBe(204);
-    expect((await stack.call('GET', `/actions/${id}/watch`, undefined, { accept: 'application/x-ndjson' })).body).toMatchObject({
+    expect(
+      (await stack.call('GET', `/actions/${id}/watch`, undefined, { accept: 'application/x-ndjson' })).body,
+    ).toMatchObject({
       event: 'action',
       data: { outcome: 'cancelled' },
     });
@@ -149,7 +158,8 @@ describe('watch', () => {
 });
 
 describe('freeze', () => {
-  const freeze = (reason = 'incident 7'): Promise<{ status: number; body: FreezeAnswer }> => stack.call<FreezeAnswer>('POST', '/freeze', { reason });
+  const freeze = (reason = 'incident 7'): Promise<{ status: number; body: FreezeAnswer }> =>
+    stack.call<FreezeAnswer>('POST', '/freeze', { reason });
   const thaw = (): Promise<{ body: FreezeAnswer }> => stack.call<FreezeAnswer>('POST', '/thaw', {});
 
   it('is shown on every answer, takes no action, and says who and why', async () => {
@@ -158,7 +168,8 @@ describe('freeze', () => {
     const refused = await stack.call<Problem>('POST', '/actions', unload);
     expect([refused.status, refused.body.code]).toEqual([423, 'frozen']);
     expect(refused.body.detail).toContain('incident 7');
-    for (const path of ['/actions', '/hosts']) expect((await stack.call('GET', path)).body['freeze']).toEqual(answer.body.freeze);
+    for (const path of ['/actions', '/hosts'])
+      expect((await stack.call('GET', path)).body['freeze']).toEqual(answer.body.freeze);
     expect((await stack.call<Problem>('POST', '/freeze', { reason: ' ' })).body.code).toBe('body_invalid');
     expect((await thaw()).body).toEqual({ freeze: null });
     expect((await stack.call('GET', '/actions')).body['freeze']).toBeNull();

@@ -6,6 +6,7 @@ import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import type { ActionEvent } from './action.machine.ts';
 import { isAbout, text, toHostMessage, toReport, toStoredResult, toStoredVerdict } from './action.mapper.ts';
+import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
 
 /*
@@ -30,6 +31,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   readonly #changes: ActionChanges;
   readonly #dispatcher: ActionDispatcher;
   readonly #gateway: AgentGateway;
+  readonly #metrics: ActionMetrics;
   readonly #waiting = new Map<string, { readonly hostId: string; readonly result: ActionResult }>();
   #retry: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -39,11 +41,13 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     @Inject(ActionChanges) changes: ActionChanges,
     @Inject(ActionDispatcher) dispatcher: ActionDispatcher,
     @Inject(AgentGateway) gateway: AgentGateway,
+    @Inject(ActionMetrics) metrics: ActionMetrics,
   ) {
     this.#actions = actions;
     this.#changes = changes;
     this.#dispatcher = dispatcher;
     this.#gateway = gateway;
+    this.#metrics = metrics;
   }
 
   onModuleInit(): void {
@@ -73,7 +77,11 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   async result(hostId: string, result: ActionResult): Promise<void> {
     if (!isActionId(result.actionId)) {
       // No id of ours looks so: there is no row to keep it under, and the log is what is left.
-      this.#logger.error({ message: 'a host reports an action under an id that cannot be one', hostId, result: ActionResult.toJSON(result) });
+      this.#logger.error({
+        message: 'a host reports an action under an id that cannot be one',
+        hostId,
+        result: ActionResult.toJSON(result),
+      });
       return this.#acknowledge(hostId, result.actionId);
     }
     try {
@@ -89,11 +97,24 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     const raw = ActionResult.toJSON(result);
     const known = await this.#actions.find(actionId);
     if (known === undefined || known.hostId !== hostId) {
-      await this.#actions.keepUnknown(actionId, hostId, known === undefined ? 'no such action' : 'an action of another host', raw);
-      this.#logger.warn({ message: 'a host reports an action that is none of its own here; the report is kept', hostId, actionId });
+      await this.#keepApart(
+        actionId,
+        hostId,
+        known === undefined ? 'no such action' : 'an action of another host',
+        raw,
+      );
+      this.#logger.warn({
+        message: 'a host reports an action that is none of its own here; the report is kept',
+        hostId,
+        actionId,
+      });
     } else if (!isAbout(result, known)) {
-      await this.#actions.keepUnknown(actionId, hostId, 'the report is about another request under the same id', raw);
-      this.#logger.error({ message: 'a host reports another request under an id of ours; the report is kept', hostId, actionId });
+      await this.#keepApart(actionId, hostId, 'the report is about another request under the same id', raw);
+      this.#logger.error({
+        message: 'a host reports another request under an id of ours; the report is kept',
+        hostId,
+        actionId,
+      });
     } else {
       const said: Said = {
         result: toStoredResult(result),
@@ -106,10 +127,16 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     this.#acknowledge(hostId, actionId);
   }
 
+  async #keepApart(actionId: string, hostId: string, why: string, raw: unknown): Promise<void> {
+    await this.#actions.keepUnknown(actionId, hostId, why, raw);
+    this.#metrics.keptApart();
+  }
+
   #announced(applied: Applied | undefined): void {
-    if (applied === undefined || applied.after.version === applied.before.version) return;
-    this.#changes.announce(applied.after.id);
-    if (applied.effects.some((effect) => effect.kind === 'advance_queue')) void this.#dispatcher.wake(applied.after.hostId);
+    if (applied === undefined) return;
+    this.#changes.applied(applied);
+    if (applied.effects.some((effect) => effect.kind === 'advance_queue'))
+      void this.#dispatcher.wake(applied.after.hostId);
   }
 
   #acknowledge(hostId: string, actionId: string): void {
@@ -142,7 +169,11 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
         await this.#store(hostId, result);
       } catch (error) {
         if (isUnavailable(error)) return this.#retryLater();
-        this.#logger.error({ message: 'a result could not be stored; the host says it again at its next connection', hostId, err: error });
+        this.#logger.error({
+          message: 'a result could not be stored; the host says it again at its next connection',
+          hostId,
+          err: error,
+        });
       }
       if (this.#waiting.get(key)?.result === result) this.#waiting.delete(key);
     }

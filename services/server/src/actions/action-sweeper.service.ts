@@ -64,9 +64,10 @@ export class ActionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   async sweep(): Promise<void> {
     for (const id of await selectDue(this.#database, BATCH)) {
       const applied = await this.#actions.apply(id, { kind: 'sweep' });
-      if (applied === undefined || applied.after.version === applied.before.version) continue;
-      this.#changes.announce(id);
-      if (applied.effects.some((effect) => effect.kind === 'advance_queue')) await this.#dispatcher.wake(applied.after.hostId);
+      if (applied === undefined) continue;
+      this.#changes.applied(applied);
+      if (applied.effects.some((effect) => effect.kind === 'advance_queue'))
+        await this.#dispatcher.wake(applied.after.hostId);
     }
   }
 

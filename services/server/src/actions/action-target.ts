@@ -10,11 +10,17 @@ import { findHost, type FoundHost } from '../hosts/host-lookup.ts';
 export async function findActionTarget(sql: Sql, idOrName: string): Promise<FoundHost> {
   const host = await findHost(sql, idOrName);
   if (host.retiredAt !== null) {
-    throw new AppError('host_retired', `${host.name} (${host.id}) was retired at ${host.retiredAt.toISOString()}: nothing is sent to it any more`);
+    throw new AppError(
+      'host_retired',
+      `${host.name} (${host.id}) was retired at ${host.retiredAt.toISOString()}: nothing is sent to it any more`,
+    );
   }
   if (host.quarantinedAt !== null) {
     const reason = host.quarantineReason === null ? '' : ` (${host.quarantineReason})`;
-    throw new AppError('host_quarantined', `${host.name} (${host.id}) is quarantined${reason}: it may report, but nothing is sent to it`);
+    throw new AppError(
+      'host_quarantined',
+      `${host.name} (${host.id}) is quarantined${reason}: it may report, but nothing is sent to it`,
+    );
   }
   return host;
 }

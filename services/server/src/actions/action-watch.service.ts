@@ -35,7 +35,8 @@ export class ActionWatch {
     const stream = this.#streams.open(reply, formatOf(request));
     try {
       for await (const action of this.#changes.watch(id, stream.closed)) {
-        if (action.version > seen) await stream.send({ event: 'action', data: toItem(action), id: String(action.version) });
+        if (action.version > seen)
+          await stream.send({ event: 'action', data: toItem(action), id: String(action.version) });
         if (isEnded(action.state)) break;
       }
     } finally {

@@ -49,7 +49,13 @@ function replay(events: readonly (readonly [ActionEvent, number])[], visit: (ste
   for (const [happened, passed] of events) {
     now += passed;
     const decision = decide(action, happened, new Date(now));
-    visit({ before: action, event: happened, after: decision.next, effects: decision.effects.map((effect) => effect.kind), now });
+    visit({
+      before: action,
+      event: happened,
+      after: decision.next,
+      effects: decision.effects.map((effect) => effect.kind),
+      now,
+    });
     action = decision.next;
   }
   return action;
@@ -151,7 +157,11 @@ describe('action machine, over any history', () => {
 });
 
 describe('action machine, case by case', () => {
-  const inState = (state: ActionState, more: Partial<ActionSnapshot> = {}): ActionSnapshot => ({ ...NEW, state, ...more });
+  const inState = (state: ActionState, more: Partial<ActionSnapshot> = {}): ActionSnapshot => ({
+    ...NEW,
+    state,
+    ...more,
+  });
   const at = (ms: number): Date => new Date(T0 + ms);
 
   it('a cancel after the dispatch asks the host and promises nothing', () => {
@@ -178,7 +188,12 @@ describe('action machine, case by case', () => {
   it('a late result resolves unconfirmed and keeps both', () => {
     const lost = inState('ended', { outcome: 'unconfirmed', endedAt: at(180_000) });
     const { next } = decide(lost, { kind: 'result', outcome: 'succeeded', startedAt: at(119_000) }, at(500_000));
-    expect(next).toMatchObject({ outcome: 'unconfirmed', resolvedOutcome: 'succeeded', endedAt: at(180_000), resolvedAt: at(500_000) });
+    expect(next).toMatchObject({
+      outcome: 'unconfirmed',
+      resolvedOutcome: 'succeeded',
+      endedAt: at(180_000),
+      resolvedAt: at(500_000),
+    });
     const again = decide(next, { kind: 'result', outcome: 'failed' }, at(600_000));
     expect(again.next).toEqual(next);
     expect(again.effects.map((effect) => effect.kind)).toEqual(['record', 'keep_result_apart', 'acknowledge']);

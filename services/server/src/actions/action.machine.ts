@@ -1,11 +1,5 @@
 import { assertNever, type OutcomeWord } from '@modfleet/proto';
-import {
-  RESULT_GRACE_MS,
-  isEnded,
-  isOpenToReport,
-  isReportable,
-  type ActionState,
-} from './action.states.ts';
+import { RESULT_GRACE_MS, isEnded, isOpenToReport, isReportable, type ActionState } from './action.states.ts';
 
 /*
  * INVARIANTS
@@ -127,13 +121,19 @@ function move(action: ActionSnapshot, change: Partial<ActionSnapshot>, note: str
 function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
   const asked = { cancelRequestedAt: action.cancelRequestedAt ?? now, cancelledBy: action.cancelledBy ?? by };
   if (action.state === 'queued') {
-    return move(action, { ...asked, state: 'ended', outcome: 'cancelled', endedAt: now }, 'cancelled before it was sent');
+    return move(
+      action,
+      { ...asked, state: 'ended', outcome: 'cancelled', endedAt: now },
+      'cancelled before it was sent',
+    );
   }
   const first = action.cancelRequestedAt === null;
   if (action.state === 'started') {
     return first ? move(action, asked, 'cancel refused: it had already started') : { next: action, effects: [] };
   }
-  const record: ActionEffect[] = first ? [{ kind: 'record', note: 'cancel asked for, not yet answered by the host' }] : [];
+  const record: ActionEffect[] = first
+    ? [{ kind: 'record', note: 'cancel asked for, not yet answered by the host' }]
+    : [];
   return { next: { ...action, ...asked }, effects: [...record, { kind: 'send_cancel' }] };
 }
 
@@ -172,14 +172,22 @@ function decideResult(action: ActionSnapshot, event: Extract<ActionEvent, { kind
 function keptApart(action: ActionSnapshot, why: string): Decision {
   return {
     next: action,
-    effects: [{ kind: 'record', note: `${why}; kept apart` }, { kind: 'keep_result_apart', why }, { kind: 'acknowledge' }],
+    effects: [
+      { kind: 'record', note: `${why}; kept apart` },
+      { kind: 'keep_result_apart', why },
+      { kind: 'acknowledge' },
+    ],
   };
 }
 
 function decideSweep(action: ActionSnapshot, now: Date): Decision {
   if (action.state === 'queued') {
     if (now < action.expiresAt) return { next: action, effects: [] };
-    return move(action, { state: 'ended', outcome: 'expired', endedAt: now }, 'expired before it was sent: it did not start');
+    return move(
+      action,
+      { state: 'ended', outcome: 'expired', endedAt: now },
+      'expired before it was sent: it did not start',
+    );
   }
   if (now.getTime() < action.expiresAt.getTime() + RESULT_GRACE_MS) return { next: action, effects: [] };
   const seen = action.state === 'started' ? 'it started, and' : 'it may have run:';

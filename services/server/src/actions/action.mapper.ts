@@ -20,7 +20,9 @@ const TEXT_LIMIT = 4096;
 const LIST_LIMIT = 500;
 
 /** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest. */
-export function toRequest(action: Pick<NewAction, 'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt'>): ActionRequest {
+export function toRequest(
+  action: Pick<NewAction, 'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt'>,
+): ActionRequest {
   return {
     actionId: action.id,
     hostId: action.hostId,
@@ -45,7 +47,9 @@ export function toStoredVerdict(verdict: Verdict): StoredVerdict {
       code: text(finding.code),
       refuses: finding.refuses,
       message: text(finding.message),
-      evidence: finding.evidence.slice(0, LIST_LIMIT).map(({ kind, value }) => ({ kind: text(kind), value: text(value) })),
+      evidence: finding.evidence
+        .slice(0, LIST_LIMIT)
+        .map(({ kind, value }) => ({ kind: text(kind), value: text(value) })),
     })),
     plan: verdict.plan.slice(0, LIST_LIMIT).map(planStep),
     reloadPaths: verdict.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
@@ -65,7 +69,10 @@ export function toStoredResult(result: ActionResult): StoredResult {
 }
 
 /** What the machine needs of a result; no outcome where the host sent none that this build knows. */
-export function toReport(result: ActionResult): { readonly outcome: OutcomeWord | undefined; readonly startedAt?: Date } {
+export function toReport(result: ActionResult): {
+  readonly outcome: OutcomeWord | undefined;
+  readonly startedAt?: Date;
+} {
   const outcome = outcomeWord(result.outcome);
   return result.startedAtMs > 0 ? { outcome, startedAt: new Date(result.startedAtMs) } : { outcome };
 }

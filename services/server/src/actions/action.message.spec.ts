@@ -18,13 +18,30 @@ const QUEUED: Described = {
   verdict: null,
   result: null,
 };
-const NO_PATHS = { steps: [], reasonCode: '', loadedAfter: false, taintBefore: 0, taintAfter: 0, kernelLog: [], reloadPaths: [] };
-const PATHS = { ...NO_PATHS, reloadPaths: [{ kind: 'alias', value: 'platform:floppy' }, { kind: 'device', value: 'fd0' }] };
+const NO_PATHS = {
+  steps: [],
+  reasonCode: '',
+  loadedAfter: false,
+  taintBefore: 0,
+  taintAfter: 0,
+  kernelLog: [],
+  reloadPaths: [],
+};
+const PATHS = {
+  ...NO_PATHS,
+  reloadPaths: [
+    { kind: 'alias', value: 'platform:floppy' },
+    { kind: 'device', value: 'fd0' },
+  ],
+};
 
 describe('the sentence of an action', () => {
   it.each([
     [{}, 'Not sent yet; web-3 is connected. Dropped if not sent by 2026-01-01 00:02:00 UTC.'],
-    [{ hostConnected: false }, 'Not sent: web-3 is not connected. Dropped if that does not change by 2026-01-01 00:02:00 UTC.'],
+    [
+      { hostConnected: false },
+      'Not sent: web-3 is not connected. Dropped if that does not change by 2026-01-01 00:02:00 UTC.',
+    ],
     [{ state: 'dispatched' }, 'Sent to web-3, not yet confirmed.'],
     [
       { state: 'received', cancelRequestedAt: new Date(0), cancelledBy: 'ops' },
@@ -36,7 +53,10 @@ describe('the sentence of an action', () => {
       { state: 'ended', outcome: 'succeeded', result: PATHS },
       'floppy is unloaded on web-3, seen in /proc/modules. It can return: alias platform:floppy and 1 more.',
     ],
-    [{ state: 'ended', outcome: 'succeeded', dryRun: true, result: PATHS }, 'Dry run on web-3: it would be allowed; nothing was touched.'],
+    [
+      { state: 'ended', outcome: 'succeeded', dryRun: true, result: PATHS },
+      'Dry run on web-3: it would be allowed; nothing was touched.',
+    ],
     [
       { state: 'ended', outcome: 'refused', hostMessage: 'floppy is in use.' },
       'Refused by web-3, nothing was touched: floppy is in use.',

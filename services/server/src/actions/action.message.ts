@@ -45,7 +45,9 @@ export function describe(action: Described): string {
 }
 
 /** The unload is done, as far as one host can say, and something could load the kmod again. */
-export function canReturn(action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>): boolean {
+export function canReturn(
+  action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>,
+): boolean {
   const outcome = action.resolvedOutcome ?? action.outcome;
   if (action.verb !== 'unload' || action.dryRun) return false;
   return (outcome === 'succeeded' || outcome === 'unchanged') && (action.result?.reloadPaths.length ?? 0) > 0;
@@ -103,7 +105,9 @@ function wayBack(action: Described): string {
 }
 
 function asked(action: Described): string {
-  return action.cancelRequestedAt === null ? '' : ` ${action.cancelledBy ?? 'Somebody'} asked to cancel it; ${action.hostName} has not answered that.`;
+  return action.cancelRequestedAt === null
+    ? ''
+    : ` ${action.cancelledBy ?? 'Somebody'} asked to cancel it; ${action.hostName} has not answered that.`;
 }
 
 /** Time of day and date in UTC, to the second. */

@@ -6,7 +6,9 @@ import type { actionItemSchema, actionResultSchema, verdictSchema } from './acti
 export type ActionItem = z.output<typeof actionItemSchema>;
 export type StoredVerdict = z.output<typeof verdictSchema>;
 /** What a host reported. `earlier`: what it had reported before a late report resolved the action. */
-export type StoredResult = z.output<typeof actionResultSchema> & { readonly earlier?: z.output<typeof actionResultSchema> };
+export type StoredResult = z.output<typeof actionResultSchema> & {
+  readonly earlier?: z.output<typeof actionResultSchema>;
+};
 
 /** One line of an action's timeline. */
 export interface TimelineEntry {

@@ -74,7 +74,10 @@ export interface ActionFilter {
 }
 
 /** Newest first. `created_at_text` keeps the microseconds that a JavaScript Date has not. */
-export async function selectActions(sql: Sql, filter: ActionFilter): Promise<(ActionRow & { readonly created_at_text: string })[]> {
+export async function selectActions(
+  sql: Sql,
+  filter: ActionFilter,
+): Promise<(ActionRow & { readonly created_at_text: string })[]> {
   return sql.query(
     `SELECT ${COLUMNS}, to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at_text ${FROM}
       WHERE ($1::uuid IS NULL OR a.host_id = $1)
@@ -185,7 +188,13 @@ export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void
 
 export async function insertTransition(
   sql: Sql,
-  line: { readonly actionId: string; readonly at: Date; readonly state: ActionState; readonly outcome: number | null; readonly note: string },
+  line: {
+    readonly actionId: string;
+    readonly at: Date;
+    readonly state: ActionState;
+    readonly outcome: number | null;
+    readonly note: string;
+  },
 ): Promise<void> {
   await sql.query(
     `INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
@@ -198,7 +207,12 @@ export async function insertTransition(
 const KEPT_APART_LIMIT = 20;
 
 /** Keeps a result that belongs to no action as it is known here. `result` is a list: one entry a report. */
-export async function insertUnknownResult(sql: Sql, actionId: string, hostId: string, entry: { why: string; result: unknown }): Promise<void> {
+export async function insertUnknownResult(
+  sql: Sql,
+  actionId: string,
+  hostId: string,
+  entry: { why: string; result: unknown },
+): Promise<void> {
   await sql.query(
     `INSERT INTO unknown_result AS u (action_id, host_id, result) VALUES ($1, $2, jsonb_build_array($3::jsonb))
      ON CONFLICT (action_id, host_id) DO UPDATE SET result = u.result || excluded.result, received_at = now()

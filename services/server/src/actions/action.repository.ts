@@ -55,7 +55,11 @@ export class ActionRepository {
   }
 
   async insert(sql: Sql, action: NewAction): Promise<void> {
-    await insertAction(sql, { ...action, verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED, requestDigest: digestOf(action) });
+    await insertAction(sql, {
+      ...action,
+      verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
+      requestDigest: digestOf(action),
+    });
   }
 
   /**
@@ -68,7 +72,13 @@ export class ActionRepository {
   }
 
   /** The same inside a transaction of the caller. Effects other than writes are the caller's, after the commit. */
-  async applyIn(sql: Sql, id: string, event: ActionEvent, said: Said = {}, hostId?: string): Promise<Applied | undefined> {
+  async applyIn(
+    sql: Sql,
+    id: string,
+    event: ActionEvent,
+    said: Said = {},
+    hostId?: string,
+  ): Promise<Applied | undefined> {
     if (!isActionId(id) || !(await lockAction(sql, id))) return undefined;
     const before = await this.find(id, sql);
     if (before === undefined || (hostId !== undefined && before.hostId !== hostId)) return undefined;
@@ -96,7 +106,8 @@ export class ActionRepository {
       });
     }
     for (const effect of effects) {
-      if (effect.kind === 'keep_result_apart') await insertUnknownResult(sql, id, before.hostId, { why: effect.why, result: said.raw ?? null });
+      if (effect.kind === 'keep_result_apart')
+        await insertUnknownResult(sql, id, before.hostId, { why: effect.why, result: said.raw ?? null });
     }
     return { before, after: (await this.find(id, sql)) ?? before, effects };
   }

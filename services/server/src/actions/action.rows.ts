@@ -4,7 +4,10 @@ import type { ActionRow } from './action.queries.ts';
 
 /** The domain's view of a row. */
 export function fromRow(row: ActionRow): StoredAction {
-  if (!isKnownVerb(row.verb)) throw new Error(`action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`);
+  if (!isKnownVerb(row.verb))
+    throw new Error(
+      `action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`,
+    );
   return {
     id: row.id,
     hostId: row.host_id,

@@ -35,7 +35,9 @@ export function toParameters(record: Readonly<Record<string, string>>): string[]
 }
 
 function toRecord(parameters: readonly string[]): Record<string, string> {
-  return Object.fromEntries(parameters.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  return Object.fromEntries(
+    parameters.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
 }
 
 /** Without what a late report replaced: the timeline shows both outcomes, the row keeps both results. */

@@ -7,6 +7,7 @@ import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import type { ActionItem } from './action.model.ts';
+import type { Applied } from './action.repository.ts';
 import { toItem } from './action.view.ts';
 import { ActionWatch } from './action-watch.service.ts';
 import {
@@ -45,7 +46,8 @@ export class ActionsController {
   @Post()
   @ApiOperation({
     summary: 'Load, unload or reload a kmod on one host',
-    description: 'Stored before the answer. A host that is silent gets it when it comes back, unless it has expired by then.',
+    description:
+      'Stored before the answer. A host that is silent gets it when it comes back, unless it has expired by then.',
   })
   @ApiAnswer(202, actionSchema, 'Stored. Location says where to follow it.')
   @ApiChange('kmod_name_invalid', 'host_not_found', 'host_ambiguous', 'host_retired', 'host_quarantined', 'frozen')
@@ -59,15 +61,24 @@ export class ActionsController {
       const action = await this.#actions.create(sql, body, caller.name);
       return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
     });
-    if (!replayed) this.#actions.begin({ id: item.id, hostId: item.host.id });
+    if (!replayed) this.#actions.begin(item);
     return item;
   }
 
   @Get()
   @ApiOperation({ summary: 'Actions, newest first' })
   @ApiAnswer(200, actionListSchema, 'A page of actions.')
-  @ApiProblems('query_invalid', 'limit_invalid', 'cursor_invalid', 'host_not_found', 'host_ambiguous', 'kmod_name_invalid')
-  async list(@Query({ schema: actionListQuery }) query: ActionListQuery): Promise<WithoutFreeze<z.output<typeof actionListSchema>>> {
+  @ApiProblems(
+    'query_invalid',
+    'limit_invalid',
+    'cursor_invalid',
+    'host_not_found',
+    'host_ambiguous',
+    'kmod_name_invalid',
+  )
+  async list(
+    @Query({ schema: actionListQuery }) query: ActionListQuery,
+  ): Promise<WithoutFreeze<z.output<typeof actionListSchema>>> {
     const { limit: _limit, cursor, ...filters } = query;
     const scope = { list: 'actions', ...filters };
     const position = await this.#cursors.open(scope, cursor);
@@ -75,7 +86,8 @@ export class ActionsController {
     const after = createdAt === undefined ? undefined : { createdAt: String(createdAt), id: String(id) };
     const { items, next, asOf } = await this.#actions.list(query, after);
     const asOfMs = position?.asOfMs ?? asOf.getTime();
-    const nextCursor = next === null ? null : await this.#cursors.seal(scope, { key: [next.createdAt, next.id], asOfMs });
+    const nextCursor =
+      next === null ? null : await this.#cursors.seal(scope, { key: [next.createdAt, next.id], asOfMs });
     return { items: items.map(toItem), nextCursor, asOf: asOf.toISOString() };
   }
 
@@ -102,7 +114,8 @@ export class ActionsController {
   @Post(':id/cancel')
   @ApiOperation({
     summary: 'Take an action back',
-    description: '`cancelled` is true only when the action is known not to have started. Waits up to 3 s for the word of the host.',
+    description:
+      '`cancelled` is true only when the action is known not to have started. Waits up to 3 s for the word of the host.',
   })
   @ApiAnswer(200, cancelActionSchema, 'Whether it is cancelled, and the action as it is now.')
   @ApiChange('action_not_found')
@@ -114,11 +127,12 @@ export class ActionsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ cancelled: boolean; action: ActionItem }> {
     // What is stored for a repetition is that the cancel was asked for; how it went is looked up each time.
+    let applied: Applied | undefined;
     await this.#idempotency.run(request, reply, async (sql) => {
-      await this.#actions.cancel(sql, id, caller.name);
+      applied = await this.#actions.cancel(sql, id, caller.name);
       return { status: 200, body: {} };
     });
-    const { cancelled, action } = await this.#actions.settleCancel(id);
+    const { cancelled, action } = await this.#actions.settleCancel(id, applied);
     return { cancelled, action: toItem(action) };
   }
 }

@@ -48,13 +48,28 @@ describe('an action on one host', () => {
     const reloadPaths = [{ kind: 'alias', value: 'platform:floppy' }];
     const step = { kind: 'rmmod', kmod: 'floppy', parameters: [], because: 'asked for' };
     const steps = [{ step, exitCode: 0, stderr: '', errno: '', durationMs: 12, verified: true }];
-    await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED, { steps, reloadPaths, loadedAfter: false, taintAfter: 0 }));
+    await host.reports(
+      resultOf(request, Outcome.OUTCOME_SUCCEEDED, { steps, reloadPaths, loadedAfter: false, taintAfter: 0 }),
+    );
     expect(await host.next('resultAck')).toEqual({ actionIds: [id] });
 
     const ended = await show(id);
-    expect(ended).toMatchObject({ state: 'ended', outcome: 'succeeded', canReturn: true, reason: 'CVE', requestedBy: 'ops', freeze: null });
-    expect(ended.message).toBe('floppy is unloaded on web-1, seen in /proc/modules. It can return: alias platform:floppy.');
-    expect(ended.result).toMatchObject({ loadedAfter: false, reloadPaths, steps: [{ kind: 'rmmod', exitCode: 0, verified: true }] });
+    expect(ended).toMatchObject({
+      state: 'ended',
+      outcome: 'succeeded',
+      canReturn: true,
+      reason: 'CVE',
+      requestedBy: 'ops',
+      freeze: null,
+    });
+    expect(ended.message).toBe(
+      'floppy is unloaded on web-1, seen in /proc/modules. It can return: alias platform:floppy.',
+    );
+    expect(ended.result).toMatchObject({
+      loadedAfter: false,
+      reloadPaths,
+      steps: [{ kind: 'rmmod', exitCode: 0, verified: true }],
+    });
     expect(ended.timeline.map(({ state }) => state)).toEqual(['queued', 'dispatched', 'received', 'started', 'ended']);
   });
 
@@ -63,7 +78,11 @@ describe('an action on one host', () => {
     expect(action).toMatchObject({ state: 'queued', kmod: 'dm_mod', parameters: { a: '1', b: '2' } });
     expect(action.message).toMatch(/^Not sent: web-1 is not connected\./);
     await stack.connect(host);
-    expect(await host.next('actionRequest')).toMatchObject({ actionId: action.id, kmod: 'dm_mod', parameters: ['a=1', 'b=2'] });
+    expect(await host.next('actionRequest')).toMatchObject({
+      actionId: action.id,
+      kmod: 'dm_mod',
+      parameters: ['a=1', 'b=2'],
+    });
   });
 
   it('goes one at a time, in the order of asking', async () => {
@@ -95,7 +114,10 @@ describe('an action on one host', () => {
     await stack.connect(host);
     const { id } = await create();
     const request = await host.next('actionRequest');
-    const rows = await stack.database.query<{ request_digest: Buffer }>('SELECT request_digest FROM action WHERE id = $1', [id]);
+    const rows = await stack.database.query<{ request_digest: Buffer }>(
+      'SELECT request_digest FROM action WHERE id = $1',
+      [id],
+    );
     expect(rows[0]?.request_digest.equals(requestDigest(request))).toBe(true);
   });
 });
@@ -134,7 +156,9 @@ describe('what is not accepted', () => {
     const odd = await stack.enroll('odd');
     const twin = await stack.enroll('web-1');
     await stack.database.query(`UPDATE host SET retired_at = now() WHERE id = $1`, [gone.id]);
-    await stack.database.query(`UPDATE host SET quarantined_at = now(), quarantine_reason = 'clone' WHERE id = $1`, [odd.id]);
+    await stack.database.query(`UPDATE host SET quarantined_at = now(), quarantine_reason = 'clone' WHERE id = $1`, [
+      odd.id,
+    ]);
     expect(await problem({ ...unload, host: gone.id })).toMatchObject({ status: 409, code: 'host_retired' });
     expect(await problem({ ...unload, host: 'odd' })).toMatchObject({ status: 409, code: 'host_quarantined' });
     const ambiguous = await problem(unload);
@@ -146,14 +170,23 @@ describe('what is not accepted', () => {
     const key = { 'idempotency-key': 'once' };
     const first = await stack.call<Action>('POST', '/actions', unload, key);
     const again = await stack.call<Action>('POST', '/actions', { kmod: 'floppy', verb: 'unload', host: 'web-1' }, key);
-    expect([again.status, again.body.id, again.headers.get('location')]).toEqual([202, first.body.id, first.headers.get('location')]);
-    expect(await problem({ ...unload, kmod: 'other' }, key)).toMatchObject({ status: 422, code: 'idempotency_mismatch' });
+    expect([again.status, again.body.id, again.headers.get('location')]).toEqual([
+      202,
+      first.body.id,
+      first.headers.get('location'),
+    ]);
+    expect(await problem({ ...unload, kmod: 'other' }, key)).toMatchObject({
+      status: 422,
+      code: 'idempotency_mismatch',
+    });
     expect((await stack.call<ActionList>('GET', '/actions')).body.items).toHaveLength(1);
   });
 
   it('a quarantine that comes after the asking: nothing is sent', async () => {
     const { id } = await create();
-    await stack.database.query(`UPDATE host SET quarantined_at = now(), quarantine_reason = 'clone' WHERE id = $1`, [host.id]);
+    await stack.database.query(`UPDATE host SET quarantined_at = now(), quarantine_reason = 'clone' WHERE id = $1`, [
+      host.id,
+    ]);
     await stack.connect(host);
     await stack.idle();
     expect(host.heard).toEqual([]);
@@ -165,7 +198,8 @@ describe('lists', () => {
   it('are newest first, filtered, and paged without gap or repetition', async () => {
     const other = await stack.enroll('web-2');
     const ids: string[] = [];
-    for (let index = 0; index < 7; index += 1) ids.unshift((await create({ ...unload, host: index % 2 === 0 ? host.id : other.id })).id);
+    for (let index = 0; index < 7; index += 1)
+      ids.unshift((await create({ ...unload, host: index % 2 === 0 ? host.id : other.id })).id);
     const seen: string[] = [];
     let cursor: string | null = null;
     do {

@@ -3,6 +3,7 @@ import { FreezeModule } from '../freeze/freeze.module.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import { ActionIntake } from './action-intake.service.ts';
+import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository } from './action.repository.ts';
 import { ActionSweeper } from './action-sweeper.service.ts';
 import { ActionWatch } from './action-watch.service.ts';
@@ -13,7 +14,16 @@ import { ActionsService } from './actions.service.ts';
 @Module({
   imports: [FreezeModule],
   controllers: [ActionsController],
-  providers: [ActionRepository, ActionChanges, ActionDispatcher, ActionIntake, ActionSweeper, ActionsService, ActionWatch],
+  providers: [
+    ActionMetrics,
+    ActionRepository,
+    ActionChanges,
+    ActionDispatcher,
+    ActionIntake,
+    ActionSweeper,
+    ActionsService,
+    ActionWatch,
+  ],
   exports: [ActionsService],
 })
 export class ActionsModule {}

@@ -7,10 +7,11 @@ import { AppError } from '../errors/app-error.ts';
 import { FreezeService } from '../freeze/freeze.service.ts';
 import { findHost } from '../hosts/host-lookup.ts';
 import { ActionChanges } from './action-changes.service.ts';
+import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
-import type { StoredAction } from './action.model.ts';
+import type { ActionItem, StoredAction } from './action.model.ts';
 import { selectNow } from './action.queries.ts';
-import { ActionRepository } from './action.repository.ts';
+import { ActionRepository, type Applied } from './action.repository.ts';
 import { isEnded } from './action.states.ts';
 import { findActionTarget } from './action-target.ts';
 import { toParameters } from './action.view.ts';
@@ -37,6 +38,7 @@ export class ActionsService {
   readonly #changes: ActionChanges;
   readonly #dispatcher: ActionDispatcher;
   readonly #freeze: FreezeService;
+  readonly #metrics: ActionMetrics;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -44,12 +46,14 @@ export class ActionsService {
     @Inject(ActionChanges) changes: ActionChanges,
     @Inject(ActionDispatcher) dispatcher: ActionDispatcher,
     @Inject(FreezeService) freeze: FreezeService,
+    @Inject(ActionMetrics) metrics: ActionMetrics,
   ) {
     this.#database = database;
     this.#actions = actions;
     this.#changes = changes;
     this.#dispatcher = dispatcher;
     this.#freeze = freeze;
+    this.#metrics = metrics;
   }
 
   /**
@@ -60,7 +64,10 @@ export class ActionsService {
   async create(sql: Sql, body: CreateActionBody, requestedBy: string): Promise<StoredAction> {
     const freeze = await this.#freeze.read(sql);
     if (freeze !== null) {
-      throw new AppError('frozen', `The fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}. "modfleet thaw" ends the freeze.`);
+      throw new AppError(
+        'frozen',
+        `the fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}; no action is taken until the freeze is lifted (POST /api/v1/thaw)`,
+      );
     }
     const host = await findActionTarget(sql, body.host);
     const now = await selectNow(sql);
@@ -82,9 +89,10 @@ export class ActionsService {
   }
 
   /** Wakes whoever holds the host's session. Never fails: the sweep would find the action too. */
-  begin(action: Pick<StoredAction, 'id' | 'hostId'>): void {
-    this.#changes.announce(action.id);
-    void this.#dispatcher.wake(action.hostId);
+  begin(item: ActionItem): void {
+    this.#metrics.accepted(item.verb);
+    this.#changes.announce(item.id);
+    void this.#dispatcher.wake(item.host.id);
   }
 
   /** @throws AppError action_not_found. */
@@ -95,7 +103,10 @@ export class ActionsService {
   }
 
   /** @throws AppError host_not_found, host_ambiguous. */
-  list(query: ActionListQuery, after: ActionPosition | undefined): Promise<{ items: StoredAction[]; next: ActionPosition | null; asOf: Date }> {
+  list(
+    query: ActionListQuery,
+    after: ActionPosition | undefined,
+  ): Promise<{ items: StoredAction[]; next: ActionPosition | null; asOf: Date }> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const hostId = query.host === undefined ? undefined : (await findHost(sql, query.host)).id;
       const rows = await this.#actions.list(sql, {
@@ -108,7 +119,8 @@ export class ActionsService {
       });
       const page = rows.slice(0, query.limit);
       const last = page.at(-1);
-      const next = rows.length > page.length && last !== undefined ? { createdAt: last.createdAt, id: last.action.id } : null;
+      const next =
+        rows.length > page.length && last !== undefined ? { createdAt: last.createdAt, id: last.action.id } : null;
       return { items: page.map(({ action }) => action), next, asOf: await selectNow(sql) };
     });
   }
@@ -119,15 +131,16 @@ export class ActionsService {
    *
    * @throws AppError action_not_found.
    */
-  async cancel(sql: Sql, id: string, by: string): Promise<StoredAction> {
+  async cancel(sql: Sql, id: string, by: string): Promise<Applied> {
     const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by });
     if (applied === undefined) throw notFound(id);
-    return applied.after;
+    return applied;
   }
 
-  /** Asks the host to take it back where it has been sent and has not started, and waits a moment for the host's word. */
-  async settleCancel(id: string): Promise<{ cancelled: boolean; action: StoredAction }> {
-    this.#changes.announce(id);
+  /** Asks the host to take it back where it has been sent and has not started, and waits a moment for the host's word. @param applied what
+   * {@link cancel} changed; undefined when the request is a repetition. */
+  async settleCancel(id: string, applied: Applied | undefined): Promise<{ cancelled: boolean; action: StoredAction }> {
+    if (applied !== undefined) this.#changes.applied(applied);
     let action = await this.get(id);
     if (!isCancelAnswered(action)) {
       await this.#dispatcher.requestCancel(action);
@@ -142,5 +155,8 @@ function isCancelAnswered(action: StoredAction): boolean {
 }
 
 function notFound(id: string): AppError {
-  return new AppError('action_not_found', `there is no action ${id.slice(0, 64)}; "modfleet actions list" shows them`);
+  return new AppError(
+    'action_not_found',
+    `there is no action ${JSON.stringify(id.slice(0, 64))}; GET /api/v1/actions lists them`,
+  );
 }

@@ -82,6 +82,9 @@ export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<
 
 /** The replica that holds the host's session now. */
 export async function selectHolder(sql: Sql, hostId: string): Promise<string | undefined> {
-  const rows = await sql.query<{ replica_id: string }>('SELECT replica_id FROM session_presence WHERE host_id = $1 AND live', [hostId]);
+  const rows = await sql.query<{ replica_id: string }>(
+    'SELECT replica_id FROM session_presence WHERE host_id = $1 AND live',
+    [hostId],
+  );
   return rows[0]?.replica_id;
 }

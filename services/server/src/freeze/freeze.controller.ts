@@ -15,7 +15,10 @@ export class FreezeController {
   readonly #freeze: FreezeService;
   readonly #idempotency: IdempotencyService;
 
-  constructor(@Inject(FreezeService) freeze: FreezeService, @Inject(IdempotencyService) idempotency: IdempotencyService) {
+  constructor(
+    @Inject(FreezeService) freeze: FreezeService,
+    @Inject(IdempotencyService) idempotency: IdempotencyService,
+  ) {
     this.#freeze = freeze;
     this.#idempotency = idempotency;
   }
@@ -49,7 +52,11 @@ export class FreezeController {
   }
 
   /** The answer says what holds now, also when an old request is repeated. */
-  async #change(request: FastifyRequest, reply: FastifyReply, change: (sql: Sql) => Promise<Freeze>): Promise<{ freeze: Freeze }> {
+  async #change(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    change: (sql: Sql) => Promise<Freeze>,
+  ): Promise<{ freeze: Freeze }> {
     await this.#idempotency.run(request, reply, async (sql) => {
       await change(sql);
       return { status: 200, body: {} };

@@ -13,9 +13,11 @@ export async function selectFreeze(sql: Sql): Promise<FreezeRow | undefined> {
 
 /**
  * Freezes; who froze first and when stays, the newest reason is shown. Waits for dispatches under way: they hold the row in share mode, so
- * once this has committed no dispatch commits until the thaw.
+ * once this has committed no dispatch commits until the thaw. The lock is taken in a statement of its own: the UPDATE would read the clock
+ * before it waits, and `at` would lie before dispatches that it waited for.
  */
 export async function updateFrozen(sql: Sql, by: string, reason: string): Promise<void> {
+  await sql.query('SELECT 1 FROM fleet_freeze WHERE id = 1 FOR UPDATE');
   await sql.query(
     `UPDATE fleet_freeze SET
        by = CASE WHEN frozen THEN by ELSE $1 END,

@@ -71,7 +71,10 @@ export class FreezeService implements FreezeReader {
     try {
       await this.#bus.publish(FREEZE_CHANNEL, '');
     } catch (error) {
-      this.#logger.warn({ message: 'the other replicas were not told of the freeze; they see it within half a second', err: error });
+      this.#logger.warn({
+        message: 'the other replicas were not told of the freeze; they see it within half a second',
+        err: error,
+      });
     }
   }
 }

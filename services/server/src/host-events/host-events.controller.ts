@@ -19,7 +19,14 @@ export class HostEventsController {
     description: '`actionId` says which action of ours did it; null: none of ours.',
   })
   @ApiAnswer(200, hostEventsSchema, 'A page of events.')
-  @ApiProblems('host_not_found', 'host_ambiguous', 'limit_invalid', 'cursor_invalid', 'query_invalid', 'kmod_name_invalid')
+  @ApiProblems(
+    'host_not_found',
+    'host_ambiguous',
+    'limit_invalid',
+    'cursor_invalid',
+    'query_invalid',
+    'kmod_name_invalid',
+  )
   list(
     @Param('host') host: string,
     @Query({ schema: hostEventsQuery }) query: z.output<typeof hostEventsQuery>,

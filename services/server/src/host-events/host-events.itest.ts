@@ -37,7 +37,8 @@ afterEach(async () => {
   await stack.reset();
 });
 
-const events = async (query = ''): Promise<HostEventList> => (await stack.call<HostEventList>('GET', `/hosts/web-1/events${query}`)).body;
+const events = async (query = ''): Promise<HostEventList> =>
+  (await stack.call<HostEventList>('GET', `/hosts/web-1/events${query}`)).body;
 const words = (page: HostEventList): string[] => page.items.map(({ kmod, kind }) => `${kmod} ${kind}`);
 
 describe('events of a host', () => {

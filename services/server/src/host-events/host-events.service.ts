@@ -10,7 +10,10 @@ type Page = Omit<z.output<typeof hostEventsSchema>, 'freeze'>;
 type KmodEventJson = z.output<typeof kmodEventSchema>;
 
 /** Kinds of the table kmod_event. */
-const KIND_WORDS = { 1: 'loaded', 2: 'unloaded', 3: 'changed' } as const satisfies Record<number, KmodEventJson['kind']>;
+const KIND_WORDS = { 1: 'loaded', 2: 'unloaded', 3: 'changed' } as const satisfies Record<
+  number,
+  KmodEventJson['kind']
+>;
 
 /** What came and went on a host, by which action of ours or by none. */
 @Injectable()

@@ -41,7 +41,10 @@ export class JoinTokensController {
   }
 
   @Post()
-  @ApiOperation({ summary: 'Make a join token', description: 'The join string is answered here and nowhere else: an agent joins with it.' })
+  @ApiOperation({
+    summary: 'Make a join token',
+    description: 'The join string is answered here and nowhere else: an agent joins with it.',
+  })
   @ApiAnswer(201, createdJoinTokenSchema, 'Made.')
   @ApiChange()
   async create(
@@ -99,7 +102,10 @@ export class JoinTokensController {
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
       const row = UUID.test(id) ? await this.#tokens.revoke(id, sql) : undefined;
       if (row === undefined) {
-        throw new AppError('join_token_not_found', `there is no join token ${id.slice(0, 64)}; "modfleet join-tokens list" shows their ids`);
+        throw new AppError(
+          'join_token_not_found',
+          `there is no join token ${JSON.stringify(id.slice(0, 64))}; GET /api/v1/join-tokens lists them`,
+        );
       }
       return { status: 200, body: toJoinTokenItem(row) };
     });

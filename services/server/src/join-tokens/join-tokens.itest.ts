@@ -19,16 +19,32 @@ afterEach(async () => {
   await stack.reset();
 });
 
-const list = async (query = ''): Promise<JoinTokenList> => (await stack.call<JoinTokenList>('GET', `/join-tokens${query}`)).body;
+const list = async (query = ''): Promise<JoinTokenList> =>
+  (await stack.call<JoinTokenList>('GET', `/join-tokens${query}`)).body;
 
 describe('join tokens', () => {
   it('are made with limits, shown without their secret, and revoked', async () => {
-    const made = await stack.call<CreatedJoinToken>('POST', '/join-tokens', { name: 'rack 4', maxUses: 3, expiresIn: 600, labels: { env: 'prod' } });
+    const made = await stack.call<CreatedJoinToken>('POST', '/join-tokens', {
+      name: 'rack 4',
+      maxUses: 3,
+      expiresIn: 600,
+      labels: { env: 'prod' },
+    });
     expect(made.status).toBe(201);
-    expect(made.body).toMatchObject({ name: 'rack 4', maxUses: 3, uses: 0, labels: { env: 'prod' }, createdBy: 'ops', state: 'open', freeze: null });
+    expect(made.body).toMatchObject({
+      name: 'rack 4',
+      maxUses: 3,
+      uses: 0,
+      labels: { env: 'prod' },
+      createdBy: 'ops',
+      state: 'open',
+      freeze: null,
+    });
     expect(made.body.joinString).toMatch(/^mfj_[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}$/);
     const listed = await list();
-    expect(listed.items).toMatchObject([{ id: made.body.id, prefix: made.body.joinString.slice(0, made.body.prefix.length) }]);
+    expect(listed.items).toMatchObject([
+      { id: made.body.id, prefix: made.body.joinString.slice(0, made.body.prefix.length) },
+    ]);
     expect(JSON.stringify(listed)).not.toContain(made.body.joinString.slice(0, 20));
     const revoked = await stack.call<JoinToken>('DELETE', `/join-tokens/${made.body.id}`);
     expect([revoked.status, revoked.body.state]).toEqual([200, 'revoked']);
@@ -56,7 +72,8 @@ describe('join tokens', () => {
 
   it('are paged, newest first', async () => {
     const ids: string[] = [];
-    for (let index = 0; index < 5; index += 1) ids.unshift((await stack.call<CreatedJoinToken>('POST', '/join-tokens', {})).body.id);
+    for (let index = 0; index < 5; index += 1)
+      ids.unshift((await stack.call<CreatedJoinToken>('POST', '/join-tokens', {})).body.id);
     const first = await list('?limit=3');
     const second = await list(`?limit=3&cursor=${first.nextCursor}`);
     expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual(ids.toSorted());

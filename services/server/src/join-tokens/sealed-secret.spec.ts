@@ -6,8 +6,8 @@ describe('sealed secret', () => {
     const sealed = sealSecret('mfj_secret.pin', 'mfl_token', 'key-1');
     expect(sealed).not.toContain('mfj_');
     expect(openSecret(sealed, 'mfl_token', 'key-1')).toBe('mfj_secret.pin');
-    expect(() => openSecret(sealed, 'mfl_other', 'key-1')).toThrow();
-    expect(() => openSecret(sealed, 'mfl_token', 'key-2')).toThrow();
-    expect(() => openSecret(`A${sealed.slice(1)}`, 'mfl_token', 'key-1')).toThrow();
+    expect(() => openSecret(sealed, 'mfl_other', 'key-1')).toThrow(/unable to authenticate/);
+    expect(() => openSecret(sealed, 'mfl_token', 'key-2')).toThrow(/unable to authenticate/);
+    expect(() => openSecret(`A${sealed.slice(1)}`, 'mfl_token', 'key-1')).toThrow(/unable to authenticate/);
   });
 });

@@ -63,7 +63,7 @@ export class LiveQuery {
 
   /** Time is over, or nobody listens any more: whoever is still open did not answer. */
   finish(detail: string): void {
-    for (const hostId of [...this.#open]) this.noAnswer(hostId, 'timeout', detail);
+    for (const hostId of this.#open) this.noAnswer(hostId, 'timeout', detail);
     this.#over = true;
     this.#wake?.();
   }

@@ -56,10 +56,16 @@ export class QueriesController {
     const over = new AbortController();
     try {
       const kmods = [...new Set(body.kmods)];
-      const live = this.#queries.ask({ queryId, kmods, hosts, timeoutMs: body.timeoutMs ?? DEFAULT_TIMEOUT_MS }, over.signal);
+      const live = this.#queries.ask(
+        { queryId, kmods, hosts, timeoutMs: body.timeoutMs ?? DEFAULT_TIMEOUT_MS },
+        over.signal,
+      );
       const stream = this.#streams.open(reply, formatOf(request));
       stream.closed.addEventListener('abort', () => over.abort());
-      await stream.send({ event: 'start', data: { queryId, targets: hosts.length, unknown, asOf: asOf.toISOString(), freeze } });
+      await stream.send({
+        event: 'start',
+        data: { queryId, targets: hosts.length, unknown, asOf: asOf.toISOString(), freeze },
+      });
       for await (const answer of live.answers()) await stream.send({ event: 'answer', data: answer });
       await stream.send({ event: 'end', data: live.end() });
       stream.end();

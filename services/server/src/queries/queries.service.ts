@@ -57,7 +57,9 @@ export class QueriesService implements OnModuleInit {
    */
   ask(question: Question, signal: AbortSignal): LiveQuery {
     if (this.#own.size >= QUERY_LIMIT) {
-      throw new AppError('overloaded', 'Too many questions to hosts are under way. Try again in a moment.', { retryAfterSeconds: 2 });
+      throw new AppError('overloaded', 'Too many questions to hosts are under way. Try again in a moment.', {
+        retryAfterSeconds: 2,
+      });
     }
     const { queryId, timeoutMs } = question;
     const live = new LiveQuery(question.hosts, performance);
@@ -72,7 +74,14 @@ export class QueriesService implements OnModuleInit {
     else signal.addEventListener('abort', stop, { once: true });
     for (const host of question.hosts) if (host.replica_id === null) live.noAnswer(host.id, 'silent', silence(host));
     for (const [replicaId, hostIds] of byReplica(question.hosts)) {
-      this.#mail.send(replicaId, { kind: 'ask', queryId, asker: this.#mail.self, kmods: [...question.kmods], hostIds, timeoutMs });
+      this.#mail.send(replicaId, {
+        kind: 'ask',
+        queryId,
+        asker: this.#mail.self,
+        kmods: [...question.kmods],
+        hostIds,
+        timeoutMs,
+      });
     }
     return live;
   }
@@ -81,7 +90,9 @@ export class QueriesService implements OnModuleInit {
     const query: Query = { queryId, kmods, timeoutMs };
     this.#askers.set(queryId, { asker, hostIds: new Set(hostIds) });
     setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
-    const gone = hostIds.filter((hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here');
+    const gone = hostIds.filter(
+      (hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here',
+    );
     if (gone.length > 0) this.#mail.send(asker, { kind: 'not_here', queryId, hostIds: gone });
   }
 

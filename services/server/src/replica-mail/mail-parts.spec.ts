@@ -11,7 +11,9 @@ describe('mail in parts', () => {
         const noise = randomBytes(20_000).toString('base64');
         const parts = splitMail('mail-1', { mail, noise });
         expect(parts.length).toBeGreaterThan(1);
-        const order = parts.map((part, index) => ({ part, key: (index * 7919 + Math.abs(seed)) % 97 })).sort((a, b) => a.key - b.key);
+        const order = parts
+          .map((part, index) => ({ part, key: (index * 7919 + Math.abs(seed)) % 97 }))
+          .sort((a, b) => a.key - b.key);
         const assembler = new MailAssembler();
         const out = order.map(({ part }) => assembler.add(part)).filter((got) => got !== undefined);
         expect(out).toEqual([{ mail, noise }]);
@@ -21,7 +23,9 @@ describe('mail in parts', () => {
   });
 
   it('keeps every part below what the bus takes', () => {
-    const parts = splitMail('0123456789abcdef0123456789abcdef-123456', { noise: randomBytes(100_000).toString('base64') });
+    const parts = splitMail('0123456789abcdef0123456789abcdef-123456', {
+      noise: randomBytes(100_000).toString('base64'),
+    });
     for (const part of parts) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(BUS_PAYLOAD_MAX_BYTES);
     expect(parts.length).toBeGreaterThan(100_000 / PART_CHARACTERS);
   });

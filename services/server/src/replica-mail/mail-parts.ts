@@ -40,7 +40,10 @@ export class MailAssembler {
     const index = Number(indexText);
     const count = Number(countText);
     if (count < 1 || count > PARTS_LIMIT || index >= count) return undefined;
-    const mail = this.#incomplete.get(id) ?? { parts: new Array<string | undefined>(count).fill(undefined), missing: count };
+    const mail = this.#incomplete.get(id) ?? {
+      parts: Array.from<string | undefined>({ length: count }),
+      missing: count,
+    };
     if (mail.parts.length !== count || mail.parts[index] !== undefined) return undefined;
     mail.parts[index] = text;
     mail.missing -= 1;

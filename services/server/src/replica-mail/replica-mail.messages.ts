@@ -18,7 +18,13 @@ export const replicaMessage = z.discriminatedUnion('kind', [
     timeoutMs: z.int(),
   }),
   /** What a host answered, in the shape of the API; `error` when it could not. */
-  z.strictObject({ kind: z.literal('answer'), queryId: z.uuid(), hostId: z.uuid(), kmods: kmodAnswers, error: z.string() }),
+  z.strictObject({
+    kind: z.literal('answer'),
+    queryId: z.uuid(),
+    hostId: z.uuid(),
+    kmods: kmodAnswers,
+    error: z.string(),
+  }),
   /** A host that was asked for is not connected here any more. */
   z.strictObject({ kind: z.literal('not_here'), queryId: z.uuid(), hostIds: z.array(z.uuid()) }),
 ]);

@@ -3,7 +3,12 @@ import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Bus, replicaChannel } from '../bus/bus.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { MailAssembler, splitMail } from './mail-parts.ts';
-import { replicaMessage, type MessageOf, type ReplicaMessage, type ReplicaMessageKind } from './replica-mail.messages.ts';
+import {
+  replicaMessage,
+  type MessageOf,
+  type ReplicaMessage,
+  type ReplicaMessageKind,
+} from './replica-mail.messages.ts';
 
 type Handler = (message: ReplicaMessage) => void;
 
@@ -59,9 +64,15 @@ export class ReplicaMail implements OnModuleInit {
     for (let batch = this.#take(replicaId); batch.length > 0; batch = this.#take(replicaId)) {
       this.#count += 1;
       try {
-        for (const part of splitMail(`${this.#prefix}-${this.#count}`, batch)) await this.#bus.publish(replicaChannel(replicaId), part);
+        for (const part of splitMail(`${this.#prefix}-${this.#count}`, batch))
+          await this.#bus.publish(replicaChannel(replicaId), part);
       } catch (error) {
-        this.#logger.warn({ message: 'messages to another replica were lost; the sweep makes up for them', replicaId, lost: batch.length, err: error });
+        this.#logger.warn({
+          message: 'messages to another replica were lost; the sweep makes up for them',
+          replicaId,
+          lost: batch.length,
+          err: error,
+        });
       }
     }
     this.#queues.delete(replicaId);

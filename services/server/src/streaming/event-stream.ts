@@ -13,7 +13,10 @@ export interface StreamEvent {
 /** Proxies and NATs drop connections that say nothing; most wait a minute. */
 export const COMMENT_INTERVAL_MS = 15_000;
 
-const CONTENT_TYPE = { sse: 'text/event-stream; charset=utf-8', ndjson: 'application/x-ndjson; charset=utf-8' } as const;
+const CONTENT_TYPE = {
+  sse: 'text/event-stream; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+} as const;
 
 /**
  * One answer that stays open.
@@ -41,7 +44,8 @@ export class EventStream {
     response.flushHeaders();
     response.on('close', () => this.#stop());
     response.on('error', () => this.#stop());
-    if (format === 'sse') this.#comments = setInterval(() => this.#write(': still here\n\n'), COMMENT_INTERVAL_MS).unref();
+    if (format === 'sse')
+      this.#comments = setInterval(() => this.#write(': still here\n\n'), COMMENT_INTERVAL_MS).unref();
   }
 
   /** Aborted when the client went away or the stream was ended. */

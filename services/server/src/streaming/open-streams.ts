@@ -15,9 +15,15 @@ export class OpenStreams implements OnModuleDestroy {
   /** @throws AppError overloaded. */
   open(reply: FastifyReply, format: StreamFormat): EventStream {
     if (this.#stopping || this.#open.size >= STREAM_LIMIT) {
-      throw new AppError('overloaded', 'The server has too many open streams just now. Try again in a moment.', { retryAfterSeconds: 2 });
+      throw new AppError('overloaded', 'The server has too many open streams just now. Try again in a moment.', {
+        retryAfterSeconds: 2,
+      });
     }
-    const headers = Object.fromEntries(Object.entries(reply.getHeaders()).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])));
+    const headers = Object.fromEntries(
+      Object.entries(reply.getHeaders()).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, String(value)]],
+      ),
+    );
     reply.hijack();
     const stream = new EventStream(reply.raw, format, headers);
     this.#open.add(stream);

@@ -85,7 +85,12 @@ export class ActionStack {
 
   /** Writes the row of a session that is there already. */
   async openSession(host: FakeHost): Promise<void> {
-    await openSession(this.database, { hostId: host.id, replicaId: this.replicaId, bootId: 'boot', address: '127.0.0.1' });
+    await openSession(this.database, {
+      hostId: host.id,
+      replicaId: this.replicaId,
+      bootId: 'boot',
+      address: '127.0.0.1',
+    });
   }
 
   /** What the sweep does every few seconds. */
@@ -94,13 +99,24 @@ export class ActionStack {
   }
 
   /** Calls the API; changes get a new Idempotency-Key unless one is given. */
-  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async call<T = Record<string, unknown>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const response = await this.fetch(method, path, body, headers);
     const text = await response.text();
     return { status: response.status, headers: response.headers, body: (text === '' ? null : JSON.parse(text)) as T };
   }
 
-  fetch(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
+  fetch(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+    signal?: AbortSignal,
+  ): Promise<Response> {
     return fetch(`${this.url}/api/v1${path}`, {
       method,
       headers: {
@@ -128,7 +144,9 @@ export class ActionStack {
   async reset(): Promise<void> {
     for (const host of this.#hosts.splice(0)) await host.disconnect(this.database);
     await this.idle();
-    await this.database.query('TRUNCATE action, action_transition, unknown_result, host, host_session, idempotency_key');
+    await this.database.query(
+      'TRUNCATE action, action_transition, unknown_result, host, host_session, idempotency_key',
+    );
     await this.database.query('UPDATE fleet_freeze SET frozen = false, by = NULL, reason = NULL, at = NULL');
   }
 
@@ -154,9 +172,18 @@ export async function* eventsOf(response: Response): AsyncGenerator<StreamedEven
     const blocks = pending.split('\n\n');
     pending = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = new Map(block.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]));
+      const fields = new Map(
+        block
+          .split('\n')
+          .map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
       const event = fields.get('event');
-      if (event !== undefined) yield { id: fields.get('id'), event, data: JSON.parse(fields.get('data') ?? 'null') as Record<string, unknown> };
+      if (event !== undefined)
+        yield {
+          id: fields.get('id'),
+          event,
+          data: JSON.parse(fields.get('data') ?? 'null') as Record<string, unknown>,
+        };
     }
   }
 }

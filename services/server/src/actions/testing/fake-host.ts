@@ -40,12 +40,22 @@ export class FakeHost {
 
   static async enroll(sql: Sql, name: string): Promise<FakeHost> {
     const host = new FakeHost(name);
-    await sql.query('INSERT INTO host (id, name, mode, key_fingerprint) VALUES ($1, $2, $3, $4)', [host.id, name, 'act', randomBytes(32)]);
+    await sql.query('INSERT INTO host (id, name, mode, key_fingerprint) VALUES ($1, $2, $3, $4)', [
+      host.id,
+      name,
+      'act',
+      randomBytes(32),
+    ]);
     return host;
   }
 
   /** Opens a session on a replica. `outboxFull` refuses to take messages. */
-  async connect(gateway: AgentGateway, sql: Sql, replicaId: string, options: { outboxFull?: boolean } = {}): Promise<void> {
+  async connect(
+    gateway: AgentGateway,
+    sql: Sql,
+    replicaId: string,
+    options: { outboxFull?: boolean } = {},
+  ): Promise<void> {
     const sessionNo = await openSession(sql, { hostId: this.id, replicaId, bootId: 'boot', address: '127.0.0.1' });
     await this.attach(gateway, sessionNo, options);
   }
