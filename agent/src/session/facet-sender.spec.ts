@@ -137,6 +137,23 @@ describe('facet sender', () => {
     expect(bytes).toHaveBeenCalledTimes(2);
   });
 
+  it('does not begin again what is being collected when the server grows impatient', async () => {
+    let finish: (bytes: Uint8Array) => void = () => undefined;
+    const bytes = vi.fn<() => Promise<Uint8Array>>(() => new Promise((resolve) => (finish = resolve)));
+    const slow: FacetSnapshot = {
+      facet: Facet.FACET_AVAILABLE,
+      observedAtMs: 0,
+      state: { kind: 'value', digest: Buffer.alloc(32), bytes },
+    };
+    const { sender, next, nothing } = start([slow], [Facet.FACET_AVAILABLE]);
+    await nothing();
+    sender.request([Facet.FACET_AVAILABLE]);
+    finish(Buffer.from('long awaited'));
+    expect((await next()).content).toEqual({ $case: 'whole', value: Buffer.from('long awaited') });
+    await nothing();
+    expect(bytes).toHaveBeenCalledTimes(1);
+  });
+
   it('does not send bytes that are not those of the digest', async () => {
     const { troubles, nothing } = start(
       [valueSnapshot(Facet.FACET_LOADED, loadedBytes('a'), Buffer.alloc(32))],

@@ -28,7 +28,7 @@ interface Slot {
   /** What the server holds for this host, as far as we told it. */
   told: ValueSnapshot | undefined;
   /** Set while contents are being made: a newer change makes them anew. */
-  preparing: FacetSnapshot | undefined;
+  preparing: { readonly snapshot: ValueSnapshot; readonly whole: boolean } | undefined;
   /** The server asked for the whole. */
   wanted: boolean;
   ready: Ready | undefined;
@@ -109,6 +109,8 @@ export class FacetSender {
       if (!isKnownFacet(facet)) continue;
       const slot = this.#slots.get(facet);
       if (slot === undefined) continue;
+      // Already on its way: `available` may take minutes, and asking again must not begin it again.
+      if (slot.preparing?.whole === true && sameContent(slot.preparing.snapshot, slot.current)) continue;
       slot.wanted = true;
       slot.ready = undefined;
       this.#prepare(facet);
@@ -145,7 +147,7 @@ export class FacetSender {
     const { current, told, wanted } = slot;
     if (!isValue(current)) return;
     if (!wanted && told !== undefined && sameContent(told, current)) return;
-    slot.preparing = current;
+    slot.preparing = { snapshot: current, whole: wanted };
     slot.wanted = false;
     const making = wanted ? wholeOf(current) : changeOf(facet, told, current);
     making
