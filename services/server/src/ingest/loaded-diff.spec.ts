@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { diffLoaded, EVENT_CHANGED, EVENT_LOADED, EVENT_UNLOADED, type LoadedEntry } from './loaded-diff.ts';
+
+const entry = (change: Partial<LoadedEntry> = {}): LoadedEntry => ({ buildId: 'a', size: 1, taint: '', version: '', srcversion: '', state: 'live', ...change });
+const none = new Map<string, number>();
+
+describe('diffLoaded', () => {
+  it('finds what came, went and changed', () => {
+    const before = { stays: entry(), goes: entry(), changes: entry() };
+    const after = { stays: entry(), comes: entry(), changes: entry({ buildId: 'b', taint: 'OE' }) };
+    expect(diffLoaded(before, after, none)).toEqual([
+      { kmod: 'comes', kind: EVENT_LOADED, detail: null },
+      { kmod: 'changes', kind: EVENT_CHANGED, detail: { buildId: { from: 'a', to: 'b' }, taint: { from: '', to: 'OE' } } },
+      { kmod: 'goes', kind: EVENT_UNLOADED, detail: null },
+    ]);
+  });
+
+  it('does not make an event again that the host told', () => {
+    const told = new Map([
+      ['comes', EVENT_LOADED],
+      ['goes', EVENT_UNLOADED],
+      ['reloaded', EVENT_LOADED],
+    ]);
+    const before = { goes: entry(), reloaded: entry() };
+    const after = { comes: entry(), reloaded: entry({ buildId: 'b' }) };
+    expect(diffLoaded(before, after, told)).toEqual([]);
+  });
+
+  it('makes the event when the last word of the host was another', () => {
+    expect(diffLoaded({}, { x: entry() }, new Map([['x', EVENT_UNLOADED]]))).toEqual([{ kmod: 'x', kind: EVENT_LOADED, detail: null }]);
+  });
+
+  it('takes no notice of a state that passes', () => {
+    expect(diffLoaded({ x: entry({ state: 'loading' }) }, { x: entry() }, none)).toEqual([]);
+  });
+});

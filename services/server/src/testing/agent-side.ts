@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { INestApplicationContext } from '@nestjs/common';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { AgentGatewayModule } from '../agent-session/agent-gateway.module.ts';
+import { AgentListeners } from '../agent-session/agent-listeners.service.ts';
+import { AgentSessionModule } from '../agent-session/agent-session.module.ts';
+import { BusModule } from '../bus/bus.module.ts';
+import { CaModule } from '../ca/ca.module.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { ConfigModule } from '../config/config.module.ts';
+import { readServerConfig, type ServerConfig } from '../config/server-config.ts';
+import { DatabaseModule } from '../database/database.module.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { EnrollmentModule } from '../enrollment/enrollment.module.ts';
+import { JoinTokenService } from '../enrollment/join-token.service.ts';
+import { MetricsModule } from '../metrics/metrics.module.ts';
+import { PresenceModule } from '../presence/presence.module.ts';
+import { RetentionModule } from '../retention/retention.module.ts';
+import { TestAgent } from './test-agent.ts';
+
+export interface AgentSideOptions {
+  /** Shared by replicas that are one server. */
+  readonly stateDir?: string;
+  readonly config?: Partial<ServerConfig>;
+}
+
+/** The agents' side of a server, on free ports, in this process. */
+export class AgentSide {
+  readonly app: INestApplicationContext;
+  readonly stateDir: string;
+  readonly #ownsStateDir: boolean;
+
+  private constructor(app: INestApplicationContext, stateDir: string, ownsStateDir: boolean) {
+    this.app = app;
+    this.stateDir = stateDir;
+    this.#ownsStateDir = ownsStateDir;
+  }
+
+  static async start(databaseUrl: string, options: AgentSideOptions = {}): Promise<AgentSide> {
+    const stateDir = options.stateDir ?? mkdtempSync(join(tmpdir(), 'modfleet-state-'));
+    const environment = {
+      DATABASE_URL: databaseUrl,
+      MODFLEET_STATE_DIR: stateDir,
+      MODFLEET_SESSION_LISTEN: '127.0.0.1:0',
+      MODFLEET_IDENTITY_LISTEN: '127.0.0.1:0',
+      MODFLEET_DB_POOL_SIZE: '5',
+    };
+    const config = { ...readServerConfig(environment), ...options.config };
+    const imports = [ConfigModule.of(config), DatabaseModule, MetricsModule, BusModule, PresenceModule, CaModule, EnrollmentModule];
+    class TestModule {}
+    Module({ imports: [...imports, AgentGatewayModule, AgentSessionModule, RetentionModule] })(TestModule);
+    const app = await NestFactory.createApplicationContext(TestModule, { logger: false, abortOnError: false });
+    return new AgentSide(app, stateDir, options.stateDir === undefined);
+  }
+
+  get database(): DatabaseService {
+    return this.app.get(DatabaseService);
+  }
+
+  get ca(): CertificateAuthority {
+    return this.app.get(CertificateAuthority);
+  }
+
+  get sessionAddress(): string {
+    return this.app.get(AgentListeners).sessionAddress ?? '';
+  }
+
+  get identityAddress(): string {
+    return this.app.get(AgentListeners).identityAddress ?? '';
+  }
+
+  /** A join token's secret, without the pin. */
+  async joinToken(options: { readonly maxUses?: number; readonly expiresInSeconds?: number; readonly labels?: Record<string, string> } = {}): Promise<string> {
+    const { joinString } = await this.app.get(JoinTokenService).create({
+      maxUses: options.maxUses ?? 1,
+      expiresInSeconds: options.expiresInSeconds ?? 600,
+      labels: options.labels,
+      createdBy: 'test',
+    });
+    return joinString.split('.')[0] ?? '';
+  }
+
+  /** A machine that has joined. */
+  async host(name = 'web-1'): Promise<TestAgent> {
+    const agent = await TestAgent.create(name);
+    await agent.enroll(this, await this.joinToken());
+    return agent;
+  }
+
+  async stop(): Promise<void> {
+    await this.app.close();
+    if (this.#ownsStateDir) rmSync(this.stateDir, { recursive: true, force: true });
+  }
+}
