@@ -35,6 +35,7 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
     this.#hostName = hostName;
     createInterface({ input: stream }).on('line', (line) => this.#receive(line));
     stream.on('error', () => undefined); // `close` follows
+    stream.on('end', () => stream.destroy());
     stream.on('close', () => {
       this.#rejectAll(`${this.#hostName} went off`);
       this.emit('closed');

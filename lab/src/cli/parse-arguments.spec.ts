@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from './parse-arguments.ts';
+
+describe('parseArguments', () => {
+  it('boots one fast host on alternating series unless told otherwise', () => {
+    expect(parseArguments(['boot'])).toEqual({
+      command: 'boot',
+      kind: 'fast',
+      series: ['6.1', '6.12'],
+      count: 1,
+      config: undefined,
+      joinFile: undefined,
+    });
+    expect(parseArguments(['boot', '--kind', 'full', '--series=6.12', '--count', '3'])).toMatchObject({
+      kind: 'full',
+      series: ['6.12'],
+      count: 3,
+    });
+  });
+
+  it('builds everything unless narrowed', () => {
+    expect(parseArguments(['build'])).toEqual({
+      command: 'build',
+      kinds: ['fast', 'full'],
+      series: ['6.1', '6.12'],
+      update: false,
+    });
+    expect(parseArguments(['prepare', '--kind', 'fast'])).toMatchObject({ command: 'build', kinds: ['fast'] });
+  });
+
+  it('explains itself when asked or given nothing', () => {
+    expect(parseArguments([])).toEqual({ command: 'help' });
+    expect(parseArguments(['boot', '--help'])).toEqual({ command: 'help' });
+  });
+
+  it.each([
+    [['boot', '--kind', 'slow'], '--kind "slow": it is one of fast, full'],
+    [['boot', '--series', '5.10'], '--series "5.10": it is one of 6.1, 6.12'],
+    [['boot', '--count', '0'], '--count "0": it is a whole number from 1 to 16'],
+    [['boot', '--count', '1.5'], '--count "1.5"'],
+    [['boot', 'now'], '"now" is one word too many'],
+    [['shell'], 'shell needs the name of a host'],
+    [['fly'], 'there is no command "fly"'],
+    [['boot', '--fast'], '--fast'],
+  ])('refuses %j and names the way out', (argv, message) => {
+    expect(() => parseArguments(argv)).toThrow(message);
+    expect(() => parseArguments(argv)).toThrow('npm run lab -- --help');
+  });
+});

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { parseControlLine, runLine } from './control-protocol.ts';
+
+const encoded = (text: string): string => Buffer.from(text).toString('base64');
+
+describe('parseControlLine', () => {
+  it('reads an answer with empty parts', () => {
+    expect(parseControlLine(`DONE 7 3 - ${encoded('no such file\n')}`)).toEqual({
+      type: 'done',
+      id: 7,
+      code: 3,
+      stdout: '',
+      stderr: 'no such file\n',
+    });
+  });
+
+  it('reads the line that a booted host begins with', () => {
+    const bootId = '0b4b3c52-44d4-4a2e-9c0d-3c8b6a3f0a11';
+    expect(parseControlLine(`READY ${bootId}\r`)).toEqual({ type: 'ready', bootId });
+  });
+
+  it.each(['', 'READY', 'READY maybe', 'DONE 7 3 -', 'DONE x 0 - -', 'DONE 7 -1 - -', 'SeaBIOS (version 1.16)'])(
+    'takes %j for noise',
+    (line) => {
+      expect(parseControlLine(line).type).toBe('noise');
+    },
+  );
+});
+
+describe('runLine', () => {
+  it('is one line whatever the command holds', () => {
+    const line = runLine(1, 'echo "a\nb"\n');
+    expect(line).toMatch(/^RUN 1 [A-Za-z0-9+/=]+\n$/);
+    expect(Buffer.from(line.split(' ')[2] ?? '', 'base64').toString()).toBe('echo "a\nb"\n');
+  });
+});
