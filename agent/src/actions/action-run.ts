@@ -12,7 +12,14 @@ import {
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionProgressReport } from './action-engine.ts';
 import type { ActionHost, ActionLog } from './action-host.ts';
-import { type ActionEffect, type ActionEvent, type ActionState, type Ending, type StepReport, transition } from './action.machine.ts';
+import {
+  type ActionEffect,
+  type ActionEvent,
+  type ActionState,
+  type Ending,
+  type StepReport,
+  transition,
+} from './action.machine.ts';
 import type { Book } from './book.ts';
 import { JournalDamagedError, JournalUnavailableError } from './journal/journal.ts';
 
@@ -130,7 +137,10 @@ export class ActionRun {
       return { kind: 'assessed', verdict };
     } catch (error) {
       log.error({ actionId: this.request.actionId, err: error }, 'the host could not be assessed');
-      return { kind: 'assess_failed', message: `the host could not be assessed: ${error instanceof Error ? error.message : String(error)}` };
+      return {
+        kind: 'assess_failed',
+        message: `the host could not be assessed: ${error instanceof Error ? error.message : String(error)}`,
+      };
     }
   }
 
@@ -168,7 +178,12 @@ export class ActionRun {
     onStep(actionId, step.kmod, false);
     this.#steps.push(report.result);
     if (report.end.kind === 'kernel_died') {
-      await book.putDied({ kind: 'kernel_died', id: actionId, bootId: await host.bootId(), detail: report.end.message });
+      await book.putDied({
+        kind: 'kernel_died',
+        id: actionId,
+        bootId: await host.bootId(),
+        detail: report.end.message,
+      });
     }
     return { kind: 'step_ended', end: report.end };
   }

@@ -10,8 +10,15 @@ const early = { ms: 500, errorMs: 10 };
 const late = { ms: 995, errorMs: 10 };
 const reload = anOkVerdict(['rmmod', 'dummy'], ['modprobe', 'dummy']);
 
-function end(state: ActionState, event: ActionEvent, now: typeof early | 'unknown' = early, dryRun = false): Outcome | undefined {
-  const effect = transition({ ...frame, dryRun }, state, event, now === 'unknown' ? undefined : now).effects.find((one) => one.kind === 'end');
+function end(
+  state: ActionState,
+  event: ActionEvent,
+  now: typeof early | 'unknown' = early,
+  dryRun = false,
+): Outcome | undefined {
+  const effect = transition({ ...frame, dryRun }, state, event, now === 'unknown' ? undefined : now).effects.find(
+    (one) => one.kind === 'end',
+  );
   return effect?.kind === 'end' ? effect.ending.outcome : undefined;
 }
 
@@ -87,9 +94,11 @@ describe('an action on the host', () => {
             if (effect.kind === 'end') ends += 1;
             if (effect.kind !== 'run_step') continue;
             expect(intent && !dryRun).toBe(true);
-            if (effect.index === 0) expect([before.kind, event.kind, now]).toEqual(['intending', 'intent_written', early]);
+            if (effect.index === 0)
+              expect([before.kind, event.kind, now]).toEqual(['intending', 'intent_written', early]);
           }
-          if (before.kind === 'ended') expect(effects.every((effect) => effect.kind === 'tell_cancel_refused')).toBe(true);
+          if (before.kind === 'ended')
+            expect(effects.every((effect) => effect.kind === 'tell_cancel_refused')).toBe(true);
           state = next;
         }
         expect(ends).toBeLessThanOrEqual(1);

@@ -105,7 +105,11 @@ function onAssessing(
 ): Transition {
   if (event.kind === 'cancel') return stay({ ...state, cancelled: true });
   if (event.kind === 'assess_failed') {
-    return end({ outcome: Outcome.OUTCOME_REFUSED, code: 'unsupported', message: `${event.message}; nothing was touched` });
+    return end({
+      outcome: Outcome.OUTCOME_REFUSED,
+      code: 'unsupported',
+      message: `${event.message}; nothing was touched`,
+    });
   }
   if (event.kind !== 'assessed') return stay(state);
   const { verdict } = event;
@@ -119,7 +123,10 @@ function onAssessing(
     return end({ outcome: Outcome.OUTCOME_UNCHANGED, code: verdict.findings[0]?.code ?? '', message }, verdict);
   }
   if (frame.dryRun) {
-    return end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: 'dry run: it would be done; nothing was touched' }, verdict);
+    return end(
+      { outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: 'dry run: it would be done; nothing was touched' },
+      verdict,
+    );
   }
   return { next: { kind: 'intending', cancelled: false, verdict }, effects: [{ kind: 'write_intent', verdict }] };
 }
@@ -175,14 +182,19 @@ function late(frame: ActionFrame, now: ServerTime, verdict?: Verdict): Transitio
       {
         outcome: Outcome.OUTCOME_REFUSED,
         code: 'no_server_time',
-        message: 'the host has no server time of the last 5 minutes, so it cannot tell whether this has expired; nothing was touched',
+        message:
+          'the host has no server time of the last 5 minutes, so it cannot tell whether this has expired; nothing was touched',
       },
       verdict,
     );
   }
   if (!mayHavePassed(now, frame.expiresAtMs)) return undefined;
   return end(
-    { outcome: Outcome.OUTCOME_EXPIRED, code: 'expired', message: 'its time was over before its first step; nothing was touched' },
+    {
+      outcome: Outcome.OUTCOME_EXPIRED,
+      code: 'expired',
+      message: 'its time was over before its first step; nothing was touched',
+    },
     verdict,
   );
 }

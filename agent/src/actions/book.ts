@@ -1,6 +1,12 @@
 import { type ActionResult, Outcome } from '@modfleet/proto';
 import type { ActionLog } from './action-host.ts';
-import { type IntentRecord, type Journal, JournalDamagedError, type JournalRecord, type KernelDiedRecord } from './journal/journal.ts';
+import {
+  type IntentRecord,
+  type Journal,
+  JournalDamagedError,
+  type JournalRecord,
+  type KernelDiedRecord,
+} from './journal/journal.ts';
 import { Ledger } from './ledger.ts';
 import type { ServerTime } from './server-time.ts';
 
@@ -39,7 +45,8 @@ export class Book {
       const unwritten = this.#ledger.records();
       this.#ledger = new Ledger([...contents.records, ...unwritten]);
       this.#opened = true;
-      if (contents.torn) this.#log.warn({ journal: this.#journal.place }, 'the last record of the action journal was cut short');
+      if (contents.torn)
+        this.#log.warn({ journal: this.#journal.place }, 'the last record of the action journal was cut short');
       return true;
     } catch (error) {
       this.#log.error({ journal: this.#journal.place, err: error }, errorText(error));
@@ -70,7 +77,13 @@ export class Book {
   /** Whoever sends this id later finds it cancelled. @throws JournalUnavailableError, JournalDamagedError */
   async putCancelledUnseen(id: string, expiresAtMs: number): Promise<void> {
     if (this.#damage !== undefined) throw this.#damage;
-    const record: JournalRecord = { kind: 'tombstone', id, digest: '', outcome: Outcome.OUTCOME_CANCELLED, expiresAtMs };
+    const record: JournalRecord = {
+      kind: 'tombstone',
+      id,
+      digest: '',
+      outcome: Outcome.OUTCOME_CANCELLED,
+      expiresAtMs,
+    };
     await this.#append(record);
     this.#ledger.add(record);
   }

@@ -32,7 +32,13 @@ const ops: fc.Arbitrary<Op> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('submit' as const), request: fc.nat(requests.length - 1) }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('cancel' as const), request: fc.nat(requests.length - 1) }) },
   { weight: 2, arbitrary: fc.constant({ op: 'acknowledge' as const }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('crash' as const), when: fc.constantFrom('before' as const, 'after' as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('crash' as const),
+      when: fc.constantFrom('before' as const, 'after' as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.constant({ op: 'reboot' as const }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('time' as const), ms: fc.integer({ min: 0, max: 60_000 }) }) },
   { weight: 3, arbitrary: fc.constant({ op: 'settle' as const }) },
@@ -58,7 +64,8 @@ class World {
       if (!journal.text.includes(`${id} {"kind":"intent"`)) this.faults.push(`${step.kind} of ${id} without an intent`);
       const known = this.clock.server.now();
       const finishing = step.kind === 'modprobe' && this.kernel.effects.includes(`${id} rmmod ${step.kmod}`);
-      if (!finishing && (known === undefined || known.ms > EXPIRES)) this.faults.push(`${step.kind} of ${id} begun past its expiry`);
+      if (!finishing && (known === undefined || known.ms > EXPIRES))
+        this.faults.push(`${step.kind} of ${id} begun past its expiry`);
       if (this.#dieBefore) return this.#die();
       return undefined;
     };
@@ -76,7 +83,8 @@ class World {
       clock: this.clock.boot,
       serverClock: this.clock.server,
       log: new QuietLog(),
-      sleep: (_ms, signal) => new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+      sleep: (_ms, signal) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
     });
     engine.onResult((result) => {
       if (alive.value) this.results.push(result);
@@ -144,9 +152,18 @@ describe('action engine, over any order of frames, crashes and clock steps', () 
         expect(repeated.filter((effect) => !/^[cd] modprobe/.test(effect))).toEqual([]);
         for (const result of world.results) {
           if (result.reasonCode === 'id_conflict') continue;
-          const others = world.results.filter((one) => one.actionId === result.actionId && one.reasonCode !== 'id_conflict');
-          expect(new Set(others.map((one) => one.outcome)).size, JSON.stringify(others.map((one) => [one.actionId, one.outcome, one.message]))).toBe(1);
-          if (result.outcome === Outcome.OUTCOME_CANCELLED || result.outcome === Outcome.OUTCOME_EXPIRED || result.dryRun) {
+          const others = world.results.filter(
+            (one) => one.actionId === result.actionId && one.reasonCode !== 'id_conflict',
+          );
+          expect(
+            new Set(others.map((one) => one.outcome)).size,
+            JSON.stringify(others.map((one) => [one.actionId, one.outcome, one.message])),
+          ).toBe(1);
+          if (
+            result.outcome === Outcome.OUTCOME_CANCELLED ||
+            result.outcome === Outcome.OUTCOME_EXPIRED ||
+            result.dryRun
+          ) {
             expect(world.kernel.effects.filter((effect) => effect.startsWith(`${result.actionId} `))).toEqual([]);
           }
         }

@@ -19,10 +19,11 @@ function anEngine(parts: { kernel?: SimulatedKernel; journal?: Journal; clock?: 
     clock: clock.boot,
     serverClock: clock.server,
     log,
-    sleep: (_ms, signal) => new Promise((resolve, reject) => {
-      if (signal.aborted) reject(new Error('stopped'));
-      setImmediate(resolve);
-    }),
+    sleep: (_ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted) reject(new Error('stopped'));
+        setImmediate(resolve);
+      }),
   });
   if (parts.dies !== true) engines.push(engine);
   const results: ActionResult[] = [];
@@ -57,7 +58,10 @@ describe('action engine', () => {
     await engine.acknowledge([aRequest().actionId]);
     expect(engine.unacknowledged()).toEqual([]);
     engine.submit(aRequest());
-    expect(await resultNo(3)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, message: expect.stringContaining('already reported') });
+    expect(await resultNo(3)).toMatchObject({
+      outcome: Outcome.OUTCOME_SUCCEEDED,
+      message: expect.stringContaining('already reported'),
+    });
     expect(kernel.effects).toHaveLength(1);
   });
 

@@ -84,12 +84,24 @@ export class KmodActionEngine implements ActionEngine {
     const pending = this.#pending(request.actionId);
     if (pending !== undefined) {
       if (pending.digest !== digest) this.#say(conflict(request, digest));
-      else this.#tell({ actionId: request.actionId, phase: pending.started ? ActionPhase.ACTION_PHASE_STARTED : ActionPhase.ACTION_PHASE_RECEIVED });
+      else
+        this.#tell({
+          actionId: request.actionId,
+          phase: pending.started ? ActionPhase.ACTION_PHASE_STARTED : ActionPhase.ACTION_PHASE_RECEIVED,
+        });
       return;
     }
     if (this.#answerKnown(request, digest)) return;
     if (this.#queue.length >= QUEUE_MAX) {
-      this.#say(plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'busy', `${QUEUE_MAX} actions wait on this host already; nothing was touched`));
+      this.#say(
+        plainResult(
+          request,
+          digest,
+          Outcome.OUTCOME_REFUSED,
+          'busy',
+          `${QUEUE_MAX} actions wait on this host already; nothing was touched`,
+        ),
+      );
       return;
     }
     this.#queue.push(new ActionRun(request, digest, this.#ports));
@@ -155,7 +167,16 @@ export class KmodActionEngine implements ActionEngine {
     } catch (error) {
       this.#parts.log.error({ actionId: run.request.actionId, err: error }, 'the action broke off');
       if (this.#book.ledger.look(run.request.actionId, run.digest).kind === 'open') await this.#settler.settleAll();
-      else this.#say(plainResult(run.request, run.digest, Outcome.OUTCOME_REFUSED, 'unsupported', `${text(error)}; nothing was touched`));
+      else
+        this.#say(
+          plainResult(
+            run.request,
+            run.digest,
+            Outcome.OUTCOME_REFUSED,
+            'unsupported',
+            `${text(error)}; nothing was touched`,
+          ),
+        );
     } finally {
       this.#running = undefined;
     }
@@ -243,7 +264,8 @@ const CANCELLED = {
   message: 'taken back before its first step; nothing was touched',
 } as const;
 
-const FULL = 'this host remembers as many actions as it may (4096) and takes no further one before the oldest are a day past their expiry; nothing was touched';
+const FULL =
+  'this host remembers as many actions as it may (4096) and takes no further one before the oldest are a day past their expiry; nothing was touched';
 
 function conflict(request: ActionRequest, digest: string): ActionResult {
   const message = 'this action id was used for another request on this host; nothing was touched';

@@ -29,7 +29,11 @@ export interface HostActionEngineOptions {
 /** The engine of a real host. */
 export function createActionEngine(options: HostActionEngineOptions): ActionEngine {
   const { files, exec, clock, serverClock, stateDir, policy, serverRoute, log, hostId } = options;
-  const host = new LinuxActionHost({ files, exec, serverRoute, ownPaths: [stateDir, process.execPath] }, policy, hostId);
+  const host = new LinuxActionHost(
+    { files, exec, serverRoute, ownPaths: [stateDir, process.execPath] },
+    policy,
+    hostId,
+  );
   return new KmodActionEngine({
     host,
     journal: new FileJournal(stateDir),

@@ -26,10 +26,16 @@ describe('ledger', () => {
     expect(ledger.look(request.actionId, digest).kind).toBe('open');
     expect(ledger.look(request.actionId, 'other').kind).toBe('conflict');
     ledger.add(result(Outcome.OUTCOME_SUCCEEDED));
-    expect(ledger.look(request.actionId, digest)).toMatchObject({ kind: 'answered', result: { outcome: Outcome.OUTCOME_SUCCEEDED } });
+    expect(ledger.look(request.actionId, digest)).toMatchObject({
+      kind: 'answered',
+      result: { outcome: Outcome.OUTCOME_SUCCEEDED },
+    });
     expect(ledger.look(request.actionId, 'other').kind).toBe('conflict');
     ledger.add({ kind: 'tombstone', id: request.actionId, digest, outcome: Outcome.OUTCOME_SUCCEEDED, expiresAtMs: 0 });
-    expect(ledger.look(request.actionId, digest)).toMatchObject({ kind: 'answered', result: { outcome: Outcome.OUTCOME_SUCCEEDED } });
+    expect(ledger.look(request.actionId, digest)).toMatchObject({
+      kind: 'answered',
+      result: { outcome: Outcome.OUTCOME_SUCCEEDED },
+    });
     expect(ledger.look(request.actionId, 'other').kind).toBe('conflict');
     expect(ledger.unacknowledged()).toEqual([]);
   });

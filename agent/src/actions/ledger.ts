@@ -76,7 +76,8 @@ export class Ledger {
     const open = this.#open.get(id);
     if (open !== undefined) return open.intent.digest === digest ? { kind: 'open' } : { kind: 'conflict' };
     const result = this.#results.get(id);
-    if (result !== undefined) return result.digest === digest ? { kind: 'answered', result: result.result } : { kind: 'conflict' };
+    if (result !== undefined)
+      return result.digest === digest ? { kind: 'answered', result: result.result } : { kind: 'conflict' };
     const tombstone = this.#tombstones.get(id);
     if (tombstone === undefined) return { kind: this.#torn.has(id) ? 'torn' : 'new' };
     if (tombstone.digest !== '' && tombstone.digest !== digest) return { kind: 'conflict' };
@@ -116,7 +117,9 @@ export class Ledger {
   /** Forgets tombstones past their time. Returns how many. */
   purge(now: ServerTime): number {
     if (now === undefined) return 0;
-    const old = [...this.#tombstones.values()].filter((tombstone) => hasPassed(now, tombstone.expiresAtMs + TOMBSTONE_KEEP_MS));
+    const old = [...this.#tombstones.values()].filter((tombstone) =>
+      hasPassed(now, tombstone.expiresAtMs + TOMBSTONE_KEEP_MS),
+    );
     for (const tombstone of old) this.#tombstones.delete(tombstone.id);
     return old.length;
   }
@@ -134,7 +137,15 @@ export class Ledger {
     );
     const died: JournalRecord[] = this.#died === undefined ? [] : [{ kind: 'kernel_died', ...this.#died }];
     const torn = [...this.#torn].map((id): JournalRecord => ({ kind: 'torn', id }));
-    return [...died, ...this.#stuck.values(), ...this.#stuckEnds(), ...this.#results.values(), ...this.#tombstones.values(), ...open, ...torn];
+    return [
+      ...died,
+      ...this.#stuck.values(),
+      ...this.#stuckEnds(),
+      ...this.#results.values(),
+      ...this.#tombstones.values(),
+      ...open,
+      ...torn,
+    ];
   }
 
   /** An intent that is written for a stuck action needs its end beside it, or it would read as open. */
@@ -161,13 +172,18 @@ export class Ledger {
 }
 
 function stuckEnd(intent: IntentRecord): ResultRecord {
-  const result = resultOfTombstone({ kind: 'tombstone', id: intent.id, digest: intent.digest, outcome: Outcome.OUTCOME_STUCK, expiresAtMs: 0 }, intent.digest);
+  const result = resultOfTombstone(
+    { kind: 'tombstone', id: intent.id, digest: intent.digest, outcome: Outcome.OUTCOME_STUCK, expiresAtMs: 0 },
+    intent.digest,
+  );
   return { kind: 'result', id: intent.id, digest: intent.digest, expiresAtMs: intent.request.expiresAtMs, result };
 }
 
 /** The answer for an id whose result the server already had. */
 function resultOfTombstone(tombstone: TombstoneRecord, digest: string): ActionResult {
   const message =
-    tombstone.digest === '' ? 'cancelled before it was seen; nothing was touched' : 'already reported and acknowledged; nothing was done again';
+    tombstone.digest === ''
+      ? 'cancelled before it was seen; nothing was touched'
+      : 'already reported and acknowledged; nothing was done again';
   return plainResult({ actionId: tombstone.id, dryRun: false }, digest, tombstone.outcome, '', message);
 }

@@ -20,16 +20,52 @@ export type Phase = 'unloading' | 'loading';
  */
 export const PROOFS = {
   [Verb.VERB_LOAD]: {
-    unloading: { absent: 'interrupted', live: 'interrupted', loading: 'interrupted', unloading: 'interrupted', unknown: 'interrupted' },
-    loading: { absent: 'interrupted', live: 'succeeded', loading: 'stuck', unloading: 'interrupted', unknown: 'interrupted' },
+    unloading: {
+      absent: 'interrupted',
+      live: 'interrupted',
+      loading: 'interrupted',
+      unloading: 'interrupted',
+      unknown: 'interrupted',
+    },
+    loading: {
+      absent: 'interrupted',
+      live: 'succeeded',
+      loading: 'stuck',
+      unloading: 'interrupted',
+      unknown: 'interrupted',
+    },
   },
   [Verb.VERB_UNLOAD]: {
-    unloading: { absent: 'succeeded', live: 'interrupted', loading: 'interrupted', unloading: 'stuck', unknown: 'interrupted' },
-    loading: { absent: 'interrupted', live: 'interrupted', loading: 'interrupted', unloading: 'interrupted', unknown: 'interrupted' },
+    unloading: {
+      absent: 'succeeded',
+      live: 'interrupted',
+      loading: 'interrupted',
+      unloading: 'stuck',
+      unknown: 'interrupted',
+    },
+    loading: {
+      absent: 'interrupted',
+      live: 'interrupted',
+      loading: 'interrupted',
+      unloading: 'interrupted',
+      unknown: 'interrupted',
+    },
   },
   [Verb.VERB_RELOAD]: {
-    unloading: { absent: 'finish', live: 'interrupted', loading: 'interrupted', unloading: 'stuck', unknown: 'interrupted' },
-    loading: { absent: 'finish', live: 'succeeded', loading: 'stuck', unloading: 'interrupted', unknown: 'interrupted' },
+    unloading: {
+      absent: 'finish',
+      live: 'interrupted',
+      loading: 'interrupted',
+      unloading: 'stuck',
+      unknown: 'interrupted',
+    },
+    loading: {
+      absent: 'finish',
+      live: 'succeeded',
+      loading: 'stuck',
+      unloading: 'interrupted',
+      unknown: 'interrupted',
+    },
   },
 } as const satisfies Record<KnownVerb, Record<Phase, Record<KernelState, Proof>>>;
 
@@ -45,18 +81,20 @@ export interface Aftermath {
 
 /** What to do with an open action: end it, or run its plan on from a step. */
 export type Settlement =
-  | { readonly kind: 'end'; readonly ending: Ending }
-  | { readonly kind: 'finish'; readonly fromStep: number };
+  { readonly kind: 'end'; readonly ending: Ending } | { readonly kind: 'finish'; readonly fromStep: number };
 
 /** Settles what a crash left open. Pure. */
 export function settle(open: OpenAction, seen: Aftermath): Settlement {
   const { request, verdict } = open.intent;
   const { kmod } = request;
   if (!seen.sameBoot) {
-    return interrupted(`the host rebooted while ${kmod} was being worked on; what is loaded now was loaded by this boot`);
+    return interrupted(
+      `the host rebooted while ${kmod} was being worked on; what is loaded now was loaded by this boot`,
+    );
   }
   const step = verdict.plan[open.lastStep];
-  if (!isKnownVerb(request.verb) || step === undefined) return interrupted('the journal holds a plan that this version does not know');
+  if (!isKnownVerb(request.verb) || step === undefined)
+    return interrupted('the journal holds a plan that this version does not know');
   const phase: Phase = step.kind === 'rmmod' ? 'unloading' : 'loading';
   const proof: Proof = PROOFS[request.verb][phase][seen.state];
   switch (proof) {
@@ -64,13 +102,24 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
       if (phase === 'loading' && seen.parametersHold === false) {
         return interrupted(`${kmod} is loaded, but not with the parameters that were asked for`);
       }
-      return end(Outcome.OUTCOME_SUCCEEDED, '', `the agent was restarted meanwhile; ${kmod} is ${phase === 'loading' ? 'loaded' : 'not loaded'}`);
+      return end(
+        Outcome.OUTCOME_SUCCEEDED,
+        '',
+        `the agent was restarted meanwhile; ${kmod} is ${phase === 'loading' ? 'loaded' : 'not loaded'}`,
+      );
     case 'stuck':
-      return end(Outcome.OUTCOME_STUCK, 'stuck', `${kmod} is still ${seen.state} after the agent's restart; only a reboot ends this`);
+      return end(
+        Outcome.OUTCOME_STUCK,
+        'stuck',
+        `${kmod} is still ${seen.state} after the agent's restart; only a reboot ends this`,
+      );
     case 'interrupted':
-      return interrupted(`the agent ended while this ran, and ${stateWords(kmod, seen.state)}, which does not say whether it was tried`);
+      return interrupted(
+        `the agent ended while this ran, and ${stateWords(kmod, seen.state)}, which does not say whether it was tried`,
+      );
     case 'finish':
-      if (!seen.mayAct) return interrupted(`${kmod} is not loaded, and the damaged journal does not say whether its load was tried`);
+      if (!seen.mayAct)
+        return interrupted(`${kmod} is not loaded, and the damaged journal does not say whether its load was tried`);
       return { kind: 'finish', fromStep: firstLoadStep(open) };
     default:
       return assertNever(proof);

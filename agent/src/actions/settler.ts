@@ -57,7 +57,10 @@ export class Settler {
       state: await host.stateOf(request.kmod),
       parametersHold: await host.hasParameters(request.kmod, request.parameters),
     });
-    log.warn({ actionId: request.actionId, kmod: request.kmod, settlement }, 'an action was open when the agent started');
+    log.warn(
+      { actionId: request.actionId, kmod: request.kmod, settlement },
+      'an action was open when the agent started',
+    );
     const run = new ActionRun(request, digest, this.#ports);
     const begun = { startedAtMs, taintBefore };
     return settlement.kind === 'end'
@@ -68,7 +71,8 @@ export class Settler {
   async #outliveSurvivor(kmod: string): Promise<void> {
     const { host, clock } = this.#ports;
     const until = clock.nowMs() + SURVIVOR_MS;
-    while (clock.nowMs() < until && (await host.stepStillRuns(kmod))) await this.#sleep(SURVIVOR_POLL_MS, this.#stopped);
+    while (clock.nowMs() < until && (await host.stepStillRuns(kmod)))
+      await this.#sleep(SURVIVOR_POLL_MS, this.#stopped);
   }
 
   async #lookAtStuck(): Promise<void> {
@@ -84,14 +88,23 @@ export class Settler {
 }
 
 /** How a stuck action ended after all; undefined while it has not. Pure. */
-export function lateEnd(intent: IntentRecord, sameBoot: boolean, state: KernelState): { outcome: Outcome; message: string } | undefined {
+export function lateEnd(
+  intent: IntentRecord,
+  sameBoot: boolean,
+  state: KernelState,
+): { outcome: Outcome; message: string } | undefined {
   const { kmod } = intent.request;
   if (!sameBoot) {
     return { outcome: Outcome.OUTCOME_INTERRUPTED, message: `${kmod} was stuck until the host rebooted` };
   }
   if (state === 'unloading' || state === 'loading' || state === 'unknown') return undefined;
   const wantsAbsent = intent.verdict.plan.every((step) => step.kind === 'rmmod');
-  if (wantsAbsent && state === 'absent') return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is unloaded: its exit routine returned late` };
-  if (!wantsAbsent && state === 'live') return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is loaded: its init routine returned late` };
-  return { outcome: Outcome.OUTCOME_FAILED, message: `${kmod} is ${state === 'live' ? 'loaded' : 'not loaded'}: a routine returned late` };
+  if (wantsAbsent && state === 'absent')
+    return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is unloaded: its exit routine returned late` };
+  if (!wantsAbsent && state === 'live')
+    return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is loaded: its init routine returned late` };
+  return {
+    outcome: Outcome.OUTCOME_FAILED,
+    message: `${kmod} is ${state === 'live' ? 'loaded' : 'not loaded'}: a routine returned late`,
+  };
 }

@@ -10,11 +10,27 @@ export function verdictText(verdict: Verdict, verb: string, kmod: string): strin
       'PLAN',
       verdict.plan.length === 0
         ? []
-        : [textTable(verdict.plan.map((step, index) => [`${index + 1}.`, [step.kind, step.kmod, ...step.parameters].join(' '), step.because]), '  ')],
+        : [
+            textTable(
+              verdict.plan.map((step, index) => [
+                `${index + 1}.`,
+                [step.kind, step.kmod, ...step.parameters].join(' '),
+                step.because,
+              ]),
+              '  ',
+            ),
+          ],
     ),
     section(
       'CAN BRING IT BACK',
-      verdict.reloadPaths.length === 0 ? [] : [textTable(verdict.reloadPaths.map((path) => [path.kind, path.value]), '  ')],
+      verdict.reloadPaths.length === 0
+        ? []
+        : [
+            textTable(
+              verdict.reloadPaths.map((path) => [path.kind, path.value]),
+              '  ',
+            ),
+          ],
     ),
   ];
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;

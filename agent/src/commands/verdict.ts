@@ -41,8 +41,12 @@ export async function verdictCommand(options: VerdictOptions): Promise<number> {
   if (verb === undefined) throw new VerbError(options.verb);
   const kmod = canonicalKmodName(options.name);
   const verdict = await verdictOf(options, verb, kmod);
-  const text = options.json ? `${JSON.stringify(Verdict.toJSON(verdict), null, 2)}\n` : verdictText(verdict, options.verb, kmod);
-  await new Promise<void>((resolve, reject) => options.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  const text = options.json
+    ? `${JSON.stringify(Verdict.toJSON(verdict), null, 2)}\n`
+    : verdictText(verdict, options.verb, kmod);
+  await new Promise<void>((resolve, reject) =>
+    options.stdout.write(text, (error) => (error ? reject(error) : resolve())),
+  );
   return verdict.allowed ? 0 : 1;
 }
 

@@ -22,9 +22,11 @@ export function kernelFindings(question: Question, facts: ActionFacts): RawFindi
 function switches({ kernel }: ActionFacts): RawFinding[] {
   if (kernel.modulesDisabled !== true) return [];
   return [
-    refusal('modules_disabled', 'kernel.modules_disabled is 1: nothing loads or unloads on this host before a reboot (EPERM)', [
-      evidence('path', '/proc/sys/kernel/modules_disabled'),
-    ]),
+    refusal(
+      'modules_disabled',
+      'kernel.modules_disabled is 1: nothing loads or unloads on this host before a reboot (EPERM)',
+      [evidence('path', '/proc/sys/kernel/modules_disabled')],
+    ),
   ];
 }
 
@@ -40,11 +42,15 @@ function unloadFindings({ kmod }: Question, facts: ActionFacts): RawFinding[] {
 function reloadFindings(question: Question, facts: ActionFacts): RawFinding[] {
   const { kmod } = question;
   const { loaded, tree, kernel } = facts;
-  if (loaded === undefined) return tree.builtin ? [builtin(kmod, 'it cannot be reloaded')] : loadFindings(question, facts);
+  if (loaded === undefined)
+    return tree.builtin ? [builtin(kmod, 'it cannot be reloaded')] : loadFindings(question, facts);
   const removal = [...removalFindings(kmod, loaded, facts), ...lostParameters(question, loaded)];
   if (tree.missing !== undefined || tree.file !== undefined) return [...removal, ...fileFindings(question, facts)];
   const message = `${kmod} is loaded, but there is no file of it for kernel ${kernel.release}: it could not be loaded again`;
-  return [...removal, refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)])];
+  return [
+    ...removal,
+    refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)]),
+  ];
 }
 
 /** A reload begins anew: values set by hand since the load are gone, and it is not for us to guess which were. */
@@ -53,7 +59,13 @@ function lostParameters({ kmod, parameters }: Question, loaded: LoadedFacts): Ra
   const present = [...loaded.parameters].filter(([name]) => !given.has(name));
   if (present.length === 0) return [];
   const shown = present.map(([name, value]) => evidence('path', `/sys/module/${kmod}/parameters/${name}: ${value}`));
-  return [note('parameters_differ', `${kmod} loads with what modprobe.d and this action say; its present values are not kept`, shown)];
+  return [
+    note(
+      'parameters_differ',
+      `${kmod} loads with what modprobe.d and this action say; its present values are not kept`,
+      shown,
+    ),
+  ];
 }
 
 /** Why a loaded kmod does not go. All that hold, not only the first: a person needs the whole list. */
@@ -61,20 +73,43 @@ function removalFindings(kmod: string, loaded: LoadedFacts, facts: ActionFacts):
   const findings: RawFinding[] = [];
   const line = evidence('path', `${MODULES}: refcount ${loaded.refcount ?? '-'}, state ${loaded.state}`);
   if (!facts.kernel.canUnload) {
-    findings.push(refusal('unload_unsupported', 'this kernel is built without support for unloading (CONFIG_MODULE_UNLOAD)', [line]));
+    findings.push(
+      refusal('unload_unsupported', 'this kernel is built without support for unloading (CONFIG_MODULE_UNLOAD)', [
+        line,
+      ]),
+    );
   }
   if (loaded.state !== 'live') {
-    findings.push(refusal('busy', `${kmod} is ${loaded.state}: its ${loaded.state === 'loading' ? 'init' : 'exit'} routine has not returned`, [line]));
+    findings.push(
+      refusal(
+        'busy',
+        `${kmod} is ${loaded.state}: its ${loaded.state === 'loading' ? 'init' : 'exit'} routine has not returned`,
+        [line],
+      ),
+    );
   }
   if (loaded.users.length > 0) {
     findings.push(
-      refusal('held_by', `${kmod} is used by ${loaded.users.join(', ')}`, [line, ...loaded.users.map((user) => evidence('kmod', user))]),
+      refusal('held_by', `${kmod} is used by ${loaded.users.join(', ')}`, [
+        line,
+        ...loaded.users.map((user) => evidence('kmod', user)),
+      ]),
     );
   } else if ((loaded.refcount ?? 0) > 0) {
-    findings.push(refusal('in_use', `${kmod} is in use (reference count ${loaded.refcount})`, [line, ...facts.users, ...unseen(facts)]));
+    findings.push(
+      refusal('in_use', `${kmod} is in use (reference count ${loaded.refcount})`, [
+        line,
+        ...facts.users,
+        ...unseen(facts),
+      ]),
+    );
   }
   if (loaded.permanent) {
-    findings.push(refusal('permanent', `${kmod} has no exit routine: only a reboot removes it`, [evidence('path', `${MODULES}: [permanent]`)]));
+    findings.push(
+      refusal('permanent', `${kmod} has no exit routine: only a reboot removes it`, [
+        evidence('path', `${MODULES}: [permanent]`),
+      ]),
+    );
   }
   return findings;
 }
@@ -85,7 +120,11 @@ function loadFindings(question: Question, facts: ActionFacts): RawFinding[] {
   if (loaded !== undefined) return presentFindings(question, loaded, facts);
   if (tree.builtin) {
     return parameters.length === 0
-      ? [note('already', `${kmod} is built into the running kernel: it is always there`, [evidence('path', builtinList(facts))])]
+      ? [
+          note('already', `${kmod} is built into the running kernel: it is always there`, [
+            evidence('path', builtinList(facts)),
+          ]),
+        ]
       : [builtin(kmod, 'its parameters can only be set on the kernel command line')];
   }
   return fileFindings(question, facts);
@@ -101,7 +140,11 @@ function presentFindings(question: Question, loaded: LoadedFacts, facts: ActionF
   if (unknown.length > 0) return unknown;
   const differing = parameterFindings(question, loaded, facts.tree.file?.parameters);
   if (differing !== undefined) return [differing];
-  return [note('already', `${kmod} is loaded${question.parameters.length === 0 ? '' : ' with these parameters'}`, [evidence('path', MODULES)])];
+  return [
+    note('already', `${kmod} is loaded${question.parameters.length === 0 ? '' : ' with these parameters'}`, [
+      evidence('path', MODULES),
+    ]),
+  ];
 }
 
 /** Whether its file, and those that it needs, would load. */
@@ -129,10 +172,11 @@ function fileFindings(question: Question, facts: ActionFacts): RawFinding[] {
     const paths = unsigned.map((file) => evidence('path', file.path));
     findings.push(
       kernel.sigEnforce === true
-        ? refusal('signature_required', `${names} is not signed, and this kernel loads only signed kmods (EKEYREJECTED)`, [
-            ...paths,
-            evidence('path', '/sys/module/module/parameters/sig_enforce: Y'),
-          ])
+        ? refusal(
+            'signature_required',
+            `${names} is not signed, and this kernel loads only signed kmods (EKEYREJECTED)`,
+            [...paths, evidence('path', '/sys/module/module/parameters/sig_enforce: Y')],
+          )
         : refusal('lockdown', `${names} is not signed, and the kernel is locked down to ${kernel.lockdown} (EPERM)`, [
             ...paths,
             evidence('path', '/sys/kernel/security/lockdown'),
@@ -146,19 +190,29 @@ function fileFindings(question: Question, facts: ActionFacts): RawFinding[] {
 const GENERIC_PARAMETERS = new Set(['dyndbg', 'async_probe']);
 
 /** modprobe and the kernel ignore an unknown parameter in silence: nobody would know that it did not count. */
-function unknownParameters({ kmod, parameters }: Question, known: ReadonlyMap<string, string> | undefined, path: string): RawFinding[] {
+function unknownParameters(
+  { kmod, parameters }: Question,
+  known: ReadonlyMap<string, string> | undefined,
+  path: string,
+): RawFinding[] {
   if (known === undefined) return [];
   const names = parameters.map((parameter) => parameter.slice(0, parameter.indexOf('=')).replaceAll('-', '_'));
   const unknown = names.filter((name) => !known.has(name) && !GENERIC_PARAMETERS.has(name));
   if (unknown.length === 0) return [];
   const has = known.size === 0 ? 'it has none' : `it has ${[...known.keys()].sort().join(', ')}`;
   return [
-    refusal('unsupported', `${kmod} has no parameter ${unknown.join(', ')} (${has}); the kernel would ignore it without a word`, [evidence('path', path)]),
+    refusal(
+      'unsupported',
+      `${kmod} has no parameter ${unknown.join(', ')} (${has}); the kernel would ignore it without a word`,
+      [evidence('path', path)],
+    ),
   ];
 }
 
 function builtin(kmod: string, consequence: string): RawFinding {
-  return refusal('builtin', `${kmod} is built into the running kernel: ${consequence}`, [evidence('path', 'modules.builtin')]);
+  return refusal('builtin', `${kmod} is built into the running kernel: ${consequence}`, [
+    evidence('path', 'modules.builtin'),
+  ]);
 }
 
 function builtinList({ kernel }: ActionFacts): string {
@@ -166,15 +220,21 @@ function builtinList({ kernel }: ActionFacts): string {
 }
 
 function treeMissing(kmod: string, missing: string): RawFinding {
-  return refusal('release_files_missing', `${missing}: whether ${kmod} is built in, on disk or absent cannot be told`, [evidence('path', missing)]);
+  return refusal('release_files_missing', `${missing}: whether ${kmod} is built in, on disk or absent cannot be told`, [
+    evidence('path', missing),
+  ]);
 }
 
 function notFound(kmod: string, { tree, kernel }: ActionFacts): RawFinding {
   const hint = tree.aliasOf.length === 0 ? '' : `; that is an alias of ${tree.aliasOf.join(', ')}`;
-  return refusal('not_found', `no kmod ${kmod} for kernel ${kernel.release}: not loaded, not built in, no file${hint}`, [
-    evidence('path', `/lib/modules/${kernel.release}/modules.dep`),
-    ...tree.aliasOf.map((name) => evidence('kmod', name)),
-  ]);
+  return refusal(
+    'not_found',
+    `no kmod ${kmod} for kernel ${kernel.release}: not loaded, not built in, no file${hint}`,
+    [
+      evidence('path', `/lib/modules/${kernel.release}/modules.dep`),
+      ...tree.aliasOf.map((name) => evidence('kmod', name)),
+    ],
+  );
 }
 
 function unseen(facts: ActionFacts) {

@@ -18,7 +18,8 @@ export function parameterFindings(
   const differing = parameters.flatMap((parameter) => {
     const { name, value } = splitParameter(parameter);
     const present = loaded.parameters.get(name);
-    if (present !== undefined) return sameValue(value, present, types?.get(name)) ? [] : [`${name} is ${present}, asked for ${value}`];
+    if (present !== undefined)
+      return sameValue(value, present, types?.get(name)) ? [] : [`${name} is ${present}, asked for ${value}`];
     return [loaded.hiddenParameters.includes(name) ? `${name} cannot be read` : `${name} is not shown by the kernel`];
   });
   if (differing.length === 0) return undefined;

@@ -14,7 +14,10 @@ export function planOf(question: Question, facts: ActionFacts): Step[] {
     case Verb.VERB_RELOAD:
       return facts.loaded === undefined
         ? loadSteps(question, facts, 'asked for; it is not loaded, so there is nothing to unload')
-        : [removal(question.kmod, 'asked for: first half of the reload'), ...loadSteps(question, facts, 'second half of the reload')];
+        : [
+            removal(question.kmod, 'asked for: first half of the reload'),
+            ...loadSteps(question, facts, 'second half of the reload'),
+          ];
   }
 }
 
@@ -23,9 +26,17 @@ function removal(kmod: string, because: string): Step {
 }
 
 function loadSteps({ kmod, parameters }: Question, { tree }: ActionFacts, because: string): Step[] {
-  const soft = tree.softDependencies.length === 0 ? '' : `; modprobe also tries its soft dependencies: ${tree.softDependencies.join(', ')}`;
+  const soft =
+    tree.softDependencies.length === 0
+      ? ''
+      : `; modprobe also tries its soft dependencies: ${tree.softDependencies.join(', ')}`;
   return [
-    ...tree.dependencies.map((file): Step => ({ kind: 'modprobe', kmod: file.name, parameters: [], because: `dependency of ${kmod}` })),
+    ...tree.dependencies.map((file): Step => ({
+      kind: 'modprobe',
+      kmod: file.name,
+      parameters: [],
+      because: `dependency of ${kmod}`,
+    })),
     { kind: 'modprobe', kmod, parameters: [...parameters], because: `${because}${soft}` },
   ];
 }

@@ -50,7 +50,8 @@ function denied({ kmod, dryRun }: Question, policy: ActionPolicy): RawFinding[] 
       code: 'denied_by_host_policy',
       // A dry run is what an observing host can still answer.
       refuses: !dryRun,
-      message: 'mode is observe: this host reports and changes nothing; only "mode: act" in its agent.yaml allows changes',
+      message:
+        'mode is observe: this host reports and changes nothing; only "mode: act" in its agent.yaml allows changes',
       evidence: [evidence('config', `${POLICY_FILE}: mode: observe`)],
     });
   }
@@ -119,9 +120,19 @@ function obstacles({ verb }: Question, facts: ActionFacts): RawFinding[] {
     const shown = [evidence('config', obstacle.where)];
     switch (obstacle.kind) {
       case 'block':
-        return { code: 'blocked', refuses: true, message: `${obstacle.kmod} is blocked by configuration: modprobe will not load it`, evidence: shown };
+        return {
+          code: 'blocked',
+          refuses: true,
+          message: `${obstacle.kmod} is blocked by configuration: modprobe will not load it`,
+          evidence: shown,
+        };
       case 'kernel_blacklist':
-        return { code: 'blocked', refuses: true, message: `the kernel refuses ${obstacle.kmod} whoever loads it (module_blacklist, EPERM)`, evidence: shown };
+        return {
+          code: 'blocked',
+          refuses: true,
+          message: `the kernel refuses ${obstacle.kmod} whoever loads it (module_blacklist, EPERM)`,
+          evidence: shown,
+        };
       case 'soft_blacklist':
         return {
           code: 'blocked',

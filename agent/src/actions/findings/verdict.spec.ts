@@ -40,7 +40,13 @@ describe('verdict on an unload', () => {
     ['protected', someFacts({ loaded: loaded(), stakes: [stake('watchdog')] })],
     ['protected', someFacts({ loaded: loaded(), stakes: [stake('data')] })],
     ['needs_confirm_window', someFacts({ loaded: loaded(), stakes: [stake('interface')] })],
-    ['custom_command', someFacts({ loaded: loaded(), obstacles: [{ kind: 'custom', kmod: 'dummy', where: 'x.conf:1: remove dummy y' }] })],
+    [
+      'custom_command',
+      someFacts({
+        loaded: loaded(),
+        obstacles: [{ kind: 'custom', kmod: 'dummy', where: 'x.conf:1: remove dummy y' }],
+      }),
+    ],
     ['unsupported', someFacts({ loaded: loaded(), missingPrograms: ['rmmod'] })],
     ['unsupported', someFacts({ loaded: loaded(), kernel: { container: 'docker' } })],
     ['unsupported', someFacts({ loaded: loaded(), kernel: { mayChange: false } })],
@@ -58,12 +64,17 @@ describe('verdict on an unload', () => {
 
   it('names every holder', () => {
     const verdict = decide(unload, someFacts({ loaded: loaded({ refcount: 2, users: ['tun', 'veth'] }) }), ACT, []);
-    expect(verdict.findings[0]?.evidence.filter((one) => one.kind === 'kmod').map((one) => one.value)).toEqual(['tun', 'veth']);
+    expect(verdict.findings[0]?.evidence.filter((one) => one.kind === 'kmod').map((one) => one.value)).toEqual([
+      'tun',
+      'veth',
+    ]);
   });
 
   it('says what could not be seen of the users', () => {
     const facts = someFacts({ loaded: loaded({ refcount: 1 }), unseen: ['sockets: not visible without ss'] });
-    expect(decide(unload, facts, ACT, []).findings[0]?.evidence).toContainEqual(evidence('unseen', 'sockets: not visible without ss'));
+    expect(decide(unload, facts, ACT, []).findings[0]?.evidence).toContainEqual(
+      evidence('unseen', 'sockets: not visible without ss'),
+    );
   });
 });
 
@@ -78,16 +89,32 @@ describe('verdict on a load', () => {
     ['parameters_differ', someFacts({ loaded: loaded({ hiddenParameters: ['a'] }) }), ['a=1']],
     ['not_found', someFacts({ tree: { file: undefined } }), []],
     ['release_files_missing', someFacts({ tree: { file: aFile('dummy', { present: false }) } }), []],
-    ['signature_required', someFacts({ kernel: { sigEnforce: true }, tree: { file: aFile('dummy', { signed: false }) } }), []],
-    ['lockdown', someFacts({ kernel: { lockdown: 'integrity' }, tree: { file: aFile('dummy', { signed: false }) } }), []],
+    [
+      'signature_required',
+      someFacts({ kernel: { sigEnforce: true }, tree: { file: aFile('dummy', { signed: false }) } }),
+      [],
+    ],
+    [
+      'lockdown',
+      someFacts({ kernel: { lockdown: 'integrity' }, tree: { file: aFile('dummy', { signed: false }) } }),
+      [],
+    ],
     ['ok', someFacts({ kernel: { lockdown: 'integrity' }, tree: { file: aFile('dummy', { signed: true }) } }), []],
-    ['lockdown', someFacts({ kernel: { lockdown: 'integrity' }, tree: { dependencies: [aFile('dep', { signed: false })] } }), []],
+    [
+      'lockdown',
+      someFacts({ kernel: { lockdown: 'integrity' }, tree: { dependencies: [aFile('dep', { signed: false })] } }),
+      [],
+    ],
     ['blocked', someFacts({ obstacles: [{ kind: 'block', kmod: 'dummy', where: 'x.conf:1' }] }), []],
     ['blocked', someFacts({ obstacles: [{ kind: 'kernel_blacklist', kmod: 'dummy', where: '/proc/cmdline' }] }), []],
     ['ok', someFacts({ obstacles: [{ kind: 'soft_blacklist', kmod: 'dummy', where: 'x.conf:1' }] }), []],
     ['custom_command', someFacts({ obstacles: [{ kind: 'custom', kmod: 'dep', where: 'x.conf:1' }] }), []],
     ['unsupported', someFacts({ tree: { file: aFile('dummy', { parameters: new Map([['a', 'int']]) }) } }), ['b=1']],
-    ['ok', someFacts({ tree: { file: aFile('dummy', { parameters: new Map([['a', 'int']]) }) } }), ['a=1', 'dyndbg=+p']],
+    [
+      'ok',
+      someFacts({ tree: { file: aFile('dummy', { parameters: new Map([['a', 'int']]) }) } }),
+      ['a=1', 'dyndbg=+p'],
+    ],
   ])('%s', (code, facts, parameters) => {
     expect(decided({ ...load, parameters }, facts)).toBe(code);
   });
@@ -163,7 +190,11 @@ describe("the host's policy", () => {
 
 describe('any verdict', () => {
   const anyLoaded = fc.option(
-    fc.record({ refcount: fc.integer({ min: -1, max: 3 }), permanent: fc.boolean(), state: fc.constantFrom('live' as const, 'loading' as const, 'unloading' as const) }),
+    fc.record({
+      refcount: fc.integer({ min: -1, max: 3 }),
+      permanent: fc.boolean(),
+      state: fc.constantFrom('live' as const, 'loading' as const, 'unloading' as const),
+    }),
     { nil: undefined },
   );
 
@@ -172,11 +203,20 @@ describe('any verdict', () => {
       fc.property(
         anyLoaded,
         fc.constantFrom(Verb.VERB_LOAD, Verb.VERB_UNLOAD, Verb.VERB_RELOAD),
-        fc.record({ taint: fc.constantFrom(0, 128), modulesDisabled: fc.boolean(), canUnload: fc.boolean(), mayChange: fc.boolean() }),
+        fc.record({
+          taint: fc.constantFrom(0, 128),
+          modulesDisabled: fc.boolean(),
+          canUnload: fc.boolean(),
+          mayChange: fc.boolean(),
+        }),
         fc.constantFrom('act' as const, 'observe' as const),
         fc.subarray(['storage', 'route', 'data', 'interface'] as const),
         (present, verb, kernel, mode, stakes) => {
-          const facts = someFacts({ loaded: present === undefined ? undefined : loaded(present), kernel, stakes: stakes.map(stake) });
+          const facts = someFacts({
+            loaded: present === undefined ? undefined : loaded(present),
+            kernel,
+            stakes: stakes.map(stake),
+          });
           const verdict = decide({ ...unload, verb }, facts, { ...ACT, mode }, []);
           const refusing = verdict.findings.filter((finding) => finding.refuses);
           if (verdict.plan.length > 0) expect(refusing).toEqual([]);

@@ -10,7 +10,12 @@ import { policyFindings } from './policy-findings.ts';
  * All findings are kept; those that refuse come first, then by the order of proto/src/findings.ts; the first one decides. `already` without a
  * refusal before it in that order means unchanged: allowed, with an empty plan.
  */
-export function decide(question: Question, facts: ActionFacts, policy: ActionPolicy, reloadPaths: readonly ReloadPath[]): Verdict {
+export function decide(
+  question: Question,
+  facts: ActionFacts,
+  policy: ActionPolicy,
+  reloadPaths: readonly ReloadPath[],
+): Verdict {
   const raw = [...kernelFindings(question, facts), ...policyFindings(question, facts, policy)];
   const ordered = [...raw].sort((a, b) => compareFindings(a.code, b.code));
   const already = ordered.find((finding) => finding.code === 'already');

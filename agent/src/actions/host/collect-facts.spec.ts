@@ -11,7 +11,11 @@ import { collectFacts } from './collect-facts.ts';
 
 const ROUTE: ServerRoute = { remoteAddress: '10.0.2.2' };
 
-async function verdict(question: Partial<Question>, files: MemoryHostFiles = virtioHost(), serverRoute: ServerRoute | undefined = ROUTE) {
+async function verdict(
+  question: Partial<Question>,
+  files: MemoryHostFiles = virtioHost(),
+  serverRoute: ServerRoute | undefined = ROUTE,
+) {
   const asked = aQuestion(question);
   const sources = { files, exec: new NoExec(), ownPaths: ['/var/lib/modfleet'], serverRoute: () => serverRoute };
   const { facts } = await collectFacts(sources, asked, undefined);
@@ -70,7 +74,11 @@ describe('what a virtio host stands on', () => {
   });
 
   it('counts swap, on a device and on a file', async () => {
-    const onDisk = { '/proc/swaps': 'Filename Type Size Used Priority\n/dev/zram0 partition 1 0 -2\n', '/sys/class/block/zram0': { link: '/sys/devices/virtual/block/zram0' }, '/sys/devices/virtual/block/zram0/size': '1' };
+    const onDisk = {
+      '/proc/swaps': 'Filename Type Size Used Priority\n/dev/zram0 partition 1 0 -2\n',
+      '/sys/class/block/zram0': { link: '/sys/devices/virtual/block/zram0' },
+      '/sys/devices/virtual/block/zram0/size': '1',
+    };
     const zram = { '/proc/modules': `zram 40960 1 - Live 0x0\n${MODULES_6_1}` };
     expect((await unloading('zram', { ...onDisk, ...zram })).decidedBy).toBe('protected');
   });
@@ -94,9 +102,16 @@ describe('what a virtio host stands on', () => {
   });
 
   it('protects an armed watchdog, not an idle one', async () => {
-    const softdog = { '/proc/modules': `softdog 16384 1 - Live 0x0\n${MODULES_6_1}`, '/sys/class/watchdog/watchdog0/identity': 'Software Watchdog\n' };
-    expect((await unloading('softdog', { ...softdog, '/sys/class/watchdog/watchdog0/state': 'active\n' })).decidedBy).toBe('protected');
-    expect((await unloading('softdog', { ...softdog, '/sys/class/watchdog/watchdog0/state': 'inactive\n' })).decidedBy).toBe('in_use');
+    const softdog = {
+      '/proc/modules': `softdog 16384 1 - Live 0x0\n${MODULES_6_1}`,
+      '/sys/class/watchdog/watchdog0/identity': 'Software Watchdog\n',
+    };
+    expect(
+      (await unloading('softdog', { ...softdog, '/sys/class/watchdog/watchdog0/state': 'active\n' })).decidedBy,
+    ).toBe('protected');
+    expect(
+      (await unloading('softdog', { ...softdog, '/sys/class/watchdog/watchdog0/state': 'inactive\n' })).decidedBy,
+    ).toBe('in_use');
   });
 });
 
@@ -105,9 +120,15 @@ describe('what a reference count of 0 hides', () => {
     const bond = { '/proc/modules': `bonding 221184 0 - Live 0x0\n${MODULES_6_1}` };
     const up = await unloading('bonding', { ...bond, ...virtualInterface('bond0', true, { 'bonding/slaves': '\n' }) });
     expect(up.decidedBy).toBe('needs_confirm_window');
-    const down = await unloading('bonding', { ...bond, ...virtualInterface('bond0', false, { 'bonding/slaves': '\n' }) });
+    const down = await unloading('bonding', {
+      ...bond,
+      ...virtualInterface('bond0', false, { 'bonding/slaves': '\n' }),
+    });
     expect(down.decidedBy).toBe('ok');
-    const member = await unloading('bonding', { ...bond, ...virtualInterface('bond0', false, { 'bonding/slaves': '\n', upper_br0: { link: '../br0' } }) });
+    const member = await unloading('bonding', {
+      ...bond,
+      ...virtualInterface('bond0', false, { 'bonding/slaves': '\n', upper_br0: { link: '../br0' } }),
+    });
     expect(member.decidedBy).toBe('needs_confirm_window');
   });
 
@@ -131,7 +152,10 @@ describe('what a reference count of 0 hides', () => {
 
   it('a VLAN over the interface that carries the connection', async () => {
     const vlan = {
-      ...virtualInterface('eth0.9', true, { uevent: 'DEVTYPE=vlan\nINTERFACE=eth0.9\n', lower_eth0: { link: '/sys/class/net/eth0' } }),
+      ...virtualInterface('eth0.9', true, {
+        uevent: 'DEVTYPE=vlan\nINTERFACE=eth0.9\n',
+        lower_eth0: { link: '/sys/class/net/eth0' },
+      }),
       '/proc/modules': `8021q 40960 0 - Live 0x0\n${MODULES_6_1}`,
       '/proc/net/route': `Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\neth0.9\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\n`,
     };
@@ -140,11 +164,20 @@ describe('what a reference count of 0 hides', () => {
   });
 
   it('zram with data, nftables that may hold tables, devices that are open', async () => {
-    const zram = { '/proc/modules': `zram 40960 0 - Live 0x0\n${MODULES_6_1}`, '/sys/block/zram0/disksize': '1048576\n' };
+    const zram = {
+      '/proc/modules': `zram 40960 0 - Live 0x0\n${MODULES_6_1}`,
+      '/sys/block/zram0/disksize': '1048576\n',
+    };
     expect((await unloading('zram', zram)).decidedBy).toBe('protected');
     expect((await unloading('zram', { ...zram, '/sys/block/zram0/disksize': '0\n' })).decidedBy).toBe('ok');
-    expect((await unloading('nf_tables', { '/proc/modules': `nf_tables 303104 0 - Live 0x0\n${MODULES_6_1}` })).decidedBy).toBe('needs_confirm_window');
-    const open = { '/proc/modules': `forgetful 16384 0 - Live 0x0\n${MODULES_6_1}`, '/proc/42/fd/3': { link: '/dev/forgetful0' }, '/proc/42/comm': 'reader\n' };
+    expect(
+      (await unloading('nf_tables', { '/proc/modules': `nf_tables 303104 0 - Live 0x0\n${MODULES_6_1}` })).decidedBy,
+    ).toBe('needs_confirm_window');
+    const open = {
+      '/proc/modules': `forgetful 16384 0 - Live 0x0\n${MODULES_6_1}`,
+      '/proc/42/fd/3': { link: '/dev/forgetful0' },
+      '/proc/42/comm': 'reader\n',
+    };
     const held = await unloading('forgetful', open);
     expect(held.decidedBy).toBe('protected');
     expect(held.findings[0]?.evidence).toContainEqual({ kind: 'process', value: '42 reader' });
@@ -183,8 +216,14 @@ describe('who uses a kmod', () => {
   });
 
   it('says what it cannot see', async () => {
-    const { findings } = await unloading('loop', { '/proc/modules': MODULES_6_1.replace('loop 40960 0', 'loop 40960 2'), '/proc/9/fd': { errno: 'EACCES' } });
-    const unseen = findings[0]?.evidence.filter((one) => one.kind === 'unseen').map((one) => one.value).join();
+    const { findings } = await unloading('loop', {
+      '/proc/modules': MODULES_6_1.replace('loop 40960 0', 'loop 40960 2'),
+      '/proc/9/fd': { errno: 'EACCES' },
+    });
+    const unseen = findings[0]?.evidence
+      .filter((one) => one.kind === 'unseen')
+      .map((one) => one.value)
+      .join();
     expect(unseen).toContain('not visible without root');
     expect(unseen).toContain('not visible without ss, nft and tc');
   });

@@ -40,7 +40,11 @@ export interface Collected {
 }
 
 /** Reads, now, all that a verdict rests on. Touches nothing. */
-export async function collectFacts(sources: FactSources, question: Question, died: string | undefined): Promise<Collected> {
+export async function collectFacts(
+  sources: FactSources,
+  question: Question,
+  died: string | undefined,
+): Promise<Collected> {
   const { files } = sources;
   const release = valueOf(await readKernelRelease(files)) ?? '';
   const listed = await readProcModules(files);
@@ -48,10 +52,21 @@ export async function collectFacts(sources: FactSources, question: Question, die
   const index = release === '' ? undefined : await readKmodIndex(files, release);
   const tree = index?.kind === 'ok' ? index.value : undefined;
   const config = await readModprobeConfig(files, tree?.folder);
-  const kernel = await kernelFacts(files, release, modules, listed.kind === 'ok' ? undefined : await whyNoLoadedKmods(files, listed));
+  const kernel = await kernelFacts(
+    files,
+    release,
+    modules,
+    listed.kind === 'ok' ? undefined : await whyNoLoadedKmods(files, listed),
+  );
   const loaded = await loadedFacts(files, modules, question.kmod);
-  const missing = index === undefined ? 'the kernel release cannot be read' : index.kind === 'ok' ? undefined : whyUnreadable(`/lib/modules/${release}`, index);
-  const treeOf = tree === undefined ? { ...NO_TREE, missing } : await treeFacts(files, tree, config, modules, question, kernel);
+  const missing =
+    index === undefined
+      ? 'the kernel release cannot be read'
+      : index.kind === 'ok'
+        ? undefined
+        : whyUnreadable(`/lib/modules/${release}`, index);
+  const treeOf =
+    tree === undefined ? { ...NO_TREE, missing } : await treeFacts(files, tree, config, modules, question, kernel);
   const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || treeOf.builtin);
   const stake = removes ? await usageFacts(sources, question.kmod, modules, tree) : NOTHING_AT_STAKE;
   const facts: ActionFacts = {
@@ -68,16 +83,35 @@ export async function collectFacts(sources: FactSources, question: Question, die
 
 const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 
-async function usageFacts(sources: FactSources, kmod: string, modules: readonly ProcModule[], index: KmodIndex | undefined) {
+async function usageFacts(
+  sources: FactSources,
+  kmod: string,
+  modules: readonly ProcModule[],
+  index: KmodIndex | undefined,
+) {
   const { files, exec } = sources;
   const aliases = index?.aliases ?? [];
   const resolve = (alias: string): string[] => kmodsOfAlias(aliases, foldAlias(alias));
   const storage = await readStorageUses(files, resolve, sources.ownPaths);
   const openDevices = await readOpenDevices(files, kmod, aliases);
-  const stakes = await readStakes({ files, exec, kmod, modules, aliases, resolve, storage, openDevices, serverRoute: sources.serverRoute() });
+  const stakes = await readStakes({
+    files,
+    exec,
+    kmod,
+    modules,
+    aliases,
+    resolve,
+    storage,
+    openDevices,
+    serverRoute: sources.serverRoute(),
+  });
   const users = await readUsers(files, kmod, storage.uses);
   const openBy = openDevices.open.map((one) => evidence('process', `${one.pid} (${one.command}) has ${one.node} open`));
-  return { stakes, users: [...users, ...openBy], unseen: unseenUsers(storage.unseen, openDevices.allSeen, users.length + openBy.length) };
+  return {
+    stakes,
+    users: [...users, ...openBy],
+    unseen: unseenUsers(storage.unseen, openDevices.allSeen, users.length + openBy.length),
+  };
 }
 
 function unseenUsers(storage: readonly string[], allSeen: boolean, shown: number): string[] {
@@ -109,7 +143,11 @@ async function kernelFacts(
   };
 }
 
-async function loadedFacts(files: HostFiles, modules: readonly ProcModule[], kmod: string): Promise<LoadedFacts | undefined> {
+async function loadedFacts(
+  files: HostFiles,
+  modules: readonly ProcModule[],
+  kmod: string,
+): Promise<LoadedFacts | undefined> {
   const module = modules.find((one) => one.name === kmod);
   if (module === undefined) return undefined;
   const parameters = valueOf(await readSysParameters(files, kmod)) ?? [];
@@ -118,7 +156,9 @@ async function loadedFacts(files: HostFiles, modules: readonly ProcModule[], kmo
     refcount: module.refcount,
     users: module.users,
     permanent: module.permanent,
-    parameters: new Map(parameters.flatMap((one): [string, string][] => (one.kind === 'value' ? [[one.name, one.value]] : []))),
+    parameters: new Map(
+      parameters.flatMap((one): [string, string][] => (one.kind === 'value' ? [[one.name, one.value]] : [])),
+    ),
     hiddenParameters: parameters.flatMap((one) => (one.kind === 'unreadable' ? [one.name] : [])),
   };
 }
@@ -132,6 +172,11 @@ export function kernelStateOf(module: ProcModule): KernelState {
 function missingPrograms({ exec, files }: FactSources, { verb }: Question): string[] {
   // A captured root tree has no programs to ask for.
   if (files.root !== '/') return [];
-  const needed = verb === Verb.VERB_LOAD ? (['modprobe'] as const) : verb === Verb.VERB_UNLOAD ? (['rmmod'] as const) : (['modprobe', 'rmmod'] as const);
+  const needed =
+    verb === Verb.VERB_LOAD
+      ? (['modprobe'] as const)
+      : verb === Verb.VERB_UNLOAD
+        ? (['rmmod'] as const)
+        : (['modprobe', 'rmmod'] as const);
   return needed.filter((program) => exec.find(program) === undefined);
 }

@@ -1,4 +1,12 @@
-import { type ActionRequest, canonicalKmodName, isKnownVerb, type PlanStep, type ReloadPath, type Verdict, Verb } from '@modfleet/proto';
+import {
+  type ActionRequest,
+  canonicalKmodName,
+  isKnownVerb,
+  type PlanStep,
+  type ReloadPath,
+  type Verdict,
+  Verb,
+} from '@modfleet/proto';
 import { readKernelSwitches } from '../../facets/kernel-switches.ts';
 import { readModulesLoad } from '../../facets/modules-load.ts';
 import { observeDevices } from '../../facets/devices.ts';
@@ -101,7 +109,11 @@ export class LinuxActionHost implements ActionHost {
     return index === undefined ? [] : this.#reloadPaths(kmod, index, await readModprobeConfig(files, index.folder));
   }
 
-  async #reloadPaths(kmod: string, index: Parameters<typeof reloadPathsOf>[1]['index'], config: Parameters<typeof reloadPathsOf>[1]['config']) {
+  async #reloadPaths(
+    kmod: string,
+    index: Parameters<typeof reloadPathsOf>[1]['index'],
+    config: Parameters<typeof reloadPathsOf>[1]['config'],
+  ) {
     const { files } = this.#sources;
     const devices = await observeDevices(files);
     return reloadPathsOf(kmod, {
@@ -117,7 +129,8 @@ export class LinuxActionHost implements ActionHost {
 /** The question in a request, or why there is none. A server checks all this; a host does not rely on it. */
 export function checkRequest(request: ActionRequest, hostId: string | undefined): Question | string {
   const { verb, kmod, parameters, dryRun } = request;
-  if (hostId !== undefined && request.hostId !== hostId) return `this action is meant for host ${request.hostId}, and this is ${hostId}`;
+  if (hostId !== undefined && request.hostId !== hostId)
+    return `this action is meant for host ${request.hostId}, and this is ${hostId}`;
   if (!isKnownVerb(verb)) return `verb ${String(verb)} is not known to this agent`;
   try {
     if (canonicalKmodName(kmod) !== kmod) return `${JSON.stringify(kmod)} is not in canonical form`;

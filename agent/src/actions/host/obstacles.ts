@@ -33,7 +33,13 @@ function loadObstacles(config: ModprobeConfig, kmod: string): ConfigObstacle[] {
       : []),
     ...(install === undefined
       ? []
-      : [{ kind: installCommand(install.rest) === 'blocks' ? 'block' : 'custom', kmod, where: where(install) } as const]),
+      : [
+          {
+            kind: installCommand(install.rest) === 'blocks' ? 'block' : 'custom',
+            kmod,
+            where: where(install),
+          } as const,
+        ]),
     ...blacklisted.map((line) => ({ kind: 'soft_blacklist', kmod, where: where(line) }) as const),
     ...(config.cmdline.modprobeBlacklist.includes(kmod)
       ? [{ kind: 'soft_blacklist', kmod, where: `/proc/cmdline: modprobe.blacklist=${kmod}` } as const]

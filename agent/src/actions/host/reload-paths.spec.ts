@@ -23,7 +23,10 @@ async function paths(kmod: string, changes: Readonly<Record<string, string>> = {
 describe('what can bring an unloaded kmod back', () => {
   it('its aliases, its devices, lists at boot, and who needs or wants it', async () => {
     expect(await paths('tun')).toEqual(['modules_load /etc/modules-load.d/vpn.conf:3', 'alias devname:net/tun']);
-    expect(await paths('virtio_net')).toEqual(['device virtio virtio1 (virtio:d00000001v00001AF4)', 'alias virtio:d00000001v*']);
+    expect(await paths('virtio_net')).toEqual([
+      'device virtio virtio1 (virtio:d00000001v00001AF4)',
+      'alias virtio:d00000001v*',
+    ]);
     expect(await paths('base')).toEqual(['dependant dependent', 'softdep tun']);
     expect(await paths('dependent')).toEqual([]);
   });
@@ -34,14 +37,19 @@ describe('what can bring an unloaded kmod back', () => {
 
   it('closes with a blacklist line only what a blacklist line closes', async () => {
     expect(await paths('tun', { '/etc/modprobe.d/x.conf': 'blacklist tun\n' })).toEqual([]);
-    expect(await paths('base', { '/etc/modprobe.d/x.conf': 'blacklist base\n' })).toEqual(['dependant dependent', 'softdep tun']);
+    expect(await paths('base', { '/etc/modprobe.d/x.conf': 'blacklist base\n' })).toEqual([
+      'dependant dependent',
+      'softdep tun',
+    ]);
     expect(await paths('tun', { '/proc/cmdline': 'modprobe.blacklist=tun' })).toEqual([]);
   });
 
   it('closes all with an install line that loads nothing, unless a soft dependency voids it', async () => {
     expect(await paths('base', { '/etc/modprobe.d/x.conf': 'install base /bin/false\n' })).toEqual([]);
     expect(await paths('tun', { '/etc/modprobe.d/x.conf': 'install tun /bin/false\n' })).toHaveLength(2);
-    expect(await paths('tun', { '/etc/modprobe.d/00-x.conf': 'softdep tun pre:\ninstall tun /bin/false\n' })).toEqual([]);
+    expect(await paths('tun', { '/etc/modprobe.d/00-x.conf': 'softdep tun pre:\ninstall tun /bin/false\n' })).toEqual(
+      [],
+    );
     expect(await paths('base', { '/etc/modprobe.d/x.conf': 'install base /sbin/modprobe -i base\n' })).toHaveLength(2);
   });
 
@@ -51,7 +59,9 @@ describe('what can bring an unloaded kmod back', () => {
 
   it('shows a few of many', async () => {
     const alias = Array.from({ length: 20 }, (_, index) => `alias pci:v0000${index}* tun\n`).join('');
-    const shown = (await paths('tun', { [`/lib/modules/${RELEASE}/modules.alias`]: alias })).filter((path) => path.startsWith('alias'));
+    const shown = (await paths('tun', { [`/lib/modules/${RELEASE}/modules.alias`]: alias })).filter((path) =>
+      path.startsWith('alias'),
+    );
     expect(shown).toHaveLength(9);
     expect(shown.at(-1)).toBe('alias and 12 more');
   });

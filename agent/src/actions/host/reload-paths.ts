@@ -1,7 +1,14 @@
 import type { Device, ModulesLoadLine, ReloadPath } from '@modfleet/proto';
 import { foldAlias } from '../../kmod/index-parsers.ts';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
-import { blacklistLines, effectiveCommand, effectiveSoftdep, installCommand, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
+import {
+  blacklistLines,
+  effectiveCommand,
+  effectiveSoftdep,
+  installCommand,
+  linesOf,
+  type ModprobeConfig,
+} from '../../kmod/modprobe-config.ts';
 import { aliasMatches } from './alias-lookup.ts';
 
 /** Shown of each kind; a NIC driver has hundreds of aliases and one line says it. */
@@ -26,23 +33,42 @@ const BY_NAME = /^(algif|tcp|xt|ipt|ip6t|ebt|arpt|sch|cls|act|em|iptable|ip6tabl
  */
 export function reloadPathsOf(kmod: string, facts: ReloadFacts): ReloadPath[] {
   const { index, config } = facts;
-  if (facts.modulesDisabled === true || config.cmdline.moduleBlacklist.includes(kmod) || isBlocked(kmod, facts)) return [];
+  if (facts.modulesDisabled === true || config.cmdline.moduleBlacklist.includes(kmod) || isBlocked(kmod, facts))
+    return [];
   const blacklisted = blacklistLines(config, kmod).length > 0 || config.cmdline.modprobeBlacklist.includes(kmod);
   const patterns = [
     ...index.aliases.filter((alias) => alias.kmod === kmod).map((alias) => alias.pattern),
-    ...linesOf(config, 'alias').filter((entry) => entry.rest === kmod).map((entry) => entry.subject),
+    ...linesOf(config, 'alias')
+      .filter((entry) => entry.rest === kmod)
+      .map((entry) => entry.subject),
   ];
-  const devices = facts.devices.filter((device) => device.modalias !== '' && patterns.some((pattern) => aliasMatches(pattern, foldAlias(device.modalias))));
-  const wanting = [...new Set([...index.softdeps.keys(), ...linesOf(config, 'softdep').map((entry) => entry.subject)])].filter((name) => {
+  const devices = facts.devices.filter(
+    (device) => device.modalias !== '' && patterns.some((pattern) => aliasMatches(pattern, foldAlias(device.modalias))),
+  );
+  const wanting = [
+    ...new Set([...index.softdeps.keys(), ...linesOf(config, 'softdep').map((entry) => entry.subject)]),
+  ].filter((name) => {
     const softdep = effectiveSoftdep(config, name) ?? index.softdeps.get(name);
     return name !== kmod && (softdep?.pre.includes(kmod) === true || softdep?.post.includes(kmod) === true);
   });
   const needing = [...index.files.values()].filter((file) => file.depends.includes(kmod)).map((file) => file.name);
-  const listed = facts.modulesLoad.filter((line) => line.name === kmod || patterns.some((pattern) => aliasMatches(pattern, foldAlias(line.name))));
+  const listed = facts.modulesLoad.filter(
+    (line) => line.name === kmod || patterns.some((pattern) => aliasMatches(pattern, foldAlias(line.name))),
+  );
   return [
     // A blacklist line keeps the kmod's own aliases from loading it, and modules-load.d too; nothing else.
-    ...(blacklisted ? [] : some('device', devices.map((device) => `${device.bus} ${device.address} (${device.modalias})`))),
-    ...(blacklisted ? [] : some('modules_load', listed.map((line) => `${line.file}:${line.line}`))),
+    ...(blacklisted
+      ? []
+      : some(
+          'device',
+          devices.map((device) => `${device.bus} ${device.address} (${device.modalias})`),
+        )),
+    ...(blacklisted
+      ? []
+      : some(
+          'modules_load',
+          listed.map((line) => `${line.file}:${line.line}`),
+        )),
     ...(blacklisted ? [] : some('alias', patterns)),
     ...(BY_NAME.test(kmod) ? some('alias', [`${kmod} (the kernel asks for this name)`]) : []),
     ...some('dependant', needing),

@@ -37,7 +37,9 @@ export async function treeFacts(
   const open = loads && (enforced || question.parameters.length > 0);
   const loadedNames = new Set(modules.map((module) => module.name));
   // modules.dep lists what is loaded first last.
-  const needed = loads ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name)) : [];
+  const needed = loads
+    ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name))
+    : [];
   const softdep = effectiveSoftdep(config, kmod);
   return {
     missing: undefined,
@@ -45,9 +47,13 @@ export async function treeFacts(
     file: file === undefined ? undefined : await fileFacts(files, index.folder, file, open),
     aliasOf: file === undefined && !builtin ? aliasOf(index, config, kmod) : [],
     dependencies: await Promise.all(
-      needed.map((name) => fileFacts(files, index.folder, index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] }, enforced)),
+      needed.map((name) =>
+        fileFacts(files, index.folder, index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] }, enforced),
+      ),
     ),
-    softDependencies: [...(softdep?.pre ?? []), ...(softdep?.post ?? [])].filter((name) => !loadedNames.has(name) && !index.builtin.has(name)),
+    softDependencies: [...(softdep?.pre ?? []), ...(softdep?.post ?? [])].filter(
+      (name) => !loadedNames.has(name) && !index.builtin.has(name),
+    ),
   };
 }
 
@@ -81,6 +87,8 @@ export function parameterTypes(modinfo: readonly (readonly [key: string, value: 
 }
 
 function aliasOf(index: KmodIndex, config: ModprobeConfig, name: string): string[] {
-  const configured = linesOf(config, 'alias').filter((entry) => fnmatch(entry.subject, name)).map((entry) => entry.rest);
+  const configured = linesOf(config, 'alias')
+    .filter((entry) => fnmatch(entry.subject, name))
+    .map((entry) => entry.rest);
   return [...new Set([...configured, ...kmodsOfAlias(index.aliases, name)])];
 }

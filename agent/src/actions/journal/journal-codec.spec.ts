@@ -68,14 +68,18 @@ describe('journal codec', () => {
   it('with any bit flipped: damage or a torn end is seen, and no record is read that was not written', () => {
     const bytes = Buffer.from(text);
     fc.assert(
-      fc.property(fc.integer({ min: JOURNAL_HEADER.length, max: bytes.length - 1 }), fc.integer({ min: 0, max: 7 }), (index, bit) => {
-        const flipped = Buffer.from(bytes);
-        flipped.writeUInt8(flipped.readUInt8(index) ^ (1 << bit), index);
-        const seen = read(flipped.toString('utf8'));
-        const whole = seen.records.filter((record) => record.kind !== 'torn' || record.id === 'lost');
-        expect(whole.every((record) => written.has(JSON.stringify(record)))).toBe(true);
-        expect(seen.damaged).toBe(true);
-      }),
+      fc.property(
+        fc.integer({ min: JOURNAL_HEADER.length, max: bytes.length - 1 }),
+        fc.integer({ min: 0, max: 7 }),
+        (index, bit) => {
+          const flipped = Buffer.from(bytes);
+          flipped.writeUInt8(flipped.readUInt8(index) ^ (1 << bit), index);
+          const seen = read(flipped.toString('utf8'));
+          const whole = seen.records.filter((record) => record.kind !== 'torn' || record.id === 'lost');
+          expect(whole.every((record) => written.has(JSON.stringify(record)))).toBe(true);
+          expect(seen.damaged).toBe(true);
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -56,14 +56,18 @@ export async function supportsOfBlock(files: HostFiles, folder: string, depth = 
   if (real === undefined || depth > MAX_DEPTH) return [];
   const supports = await supportsOfDevice(files, real);
   const name = baseName(real);
-  const virtual = real.startsWith('/sys/devices/virtual/') ? VIRTUAL_BLOCK.find(([prefix]) => name.startsWith(prefix)) : undefined;
+  const virtual = real.startsWith('/sys/devices/virtual/')
+    ? VIRTUAL_BLOCK.find(([prefix]) => name.startsWith(prefix))
+    : undefined;
   if (virtual !== undefined) supports.push({ kmod: virtual[1], seenAt: real });
   const uuid = valueOf(await files.readText(`${real}/dm/uuid`))?.trim();
   const target = DM_UUID.find(([prefix]) => uuid?.startsWith(prefix));
   if (target !== undefined) supports.push({ kmod: target[1], seenAt: `${real}/dm/uuid: ${target[0]}…` });
   const level = valueOf(await files.readText(`${real}/md/level`))?.trim();
-  if (level !== undefined && level !== '') supports.push({ kmod: MD_LEVEL[level] ?? kernelName(level), seenAt: `${real}/md/level: ${level}` });
-  for (const below of await foldersBelow(files, real)) supports.push(...(await supportsOfBlock(files, below, depth + 1)));
+  if (level !== undefined && level !== '')
+    supports.push({ kmod: MD_LEVEL[level] ?? kernelName(level), seenAt: `${real}/md/level: ${level}` });
+  for (const below of await foldersBelow(files, real))
+    supports.push(...(await supportsOfBlock(files, below, depth + 1)));
   return supports;
 }
 
@@ -73,7 +77,10 @@ async function foldersBelow(files: HostFiles, real: string): Promise<string[]> {
   const slaves = valueOf(await files.list(`${real}/slaves`)) ?? [];
   const isPartition = (await files.stat(`${real}/partition`)).kind === 'ok';
   const subsystem = /^(.*\/nvme-subsys\d+)(?:\/|$)/.exec(real)?.[1];
-  const controllers = subsystem === undefined ? [] : (valueOf(await files.list(subsystem)) ?? []).filter((entry) => /^nvme\d+$/.test(entry.name));
+  const controllers =
+    subsystem === undefined
+      ? []
+      : (valueOf(await files.list(subsystem)) ?? []).filter((entry) => /^nvme\d+$/.test(entry.name));
   return [
     ...slaves.map((entry) => `${real}/slaves/${entry.name}`),
     ...(isPartition ? [parent] : []),
@@ -82,10 +89,13 @@ async function foldersBelow(files: HostFiles, real: string): Promise<string[]> {
 }
 
 /** Adds what the kmods of a set use themselves: every loaded kmod that names one of them as user. */
-export function closeOverUsers(supports: readonly Support[], modules: readonly { readonly name: string; readonly users: readonly string[] }[]): Support[] {
+export function closeOverUsers(
+  supports: readonly Support[],
+  modules: readonly { readonly name: string; readonly users: readonly string[] }[],
+): Support[] {
   const closed = [...supports];
   const known = new Set(supports.map((support) => support.kmod));
-  for (let before = -1; before !== known.size; ) {
+  for (let before = -1; before !== known.size;) {
     before = known.size;
     for (const { name, users } of modules) {
       const user = known.has(name) ? undefined : users.find((one) => known.has(one));

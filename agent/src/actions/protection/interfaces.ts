@@ -27,7 +27,13 @@ export interface Interface {
 }
 
 /** DEVTYPE of a uevent (net core's SET_NETDEV_DEVTYPE) where it is not the kind's name. */
-const KIND_OF_DEVTYPE: Readonly<Record<string, string>> = { bond: 'bond', bridge: 'bridge', vlan: 'vlan', vxlan: 'vxlan', geneve: 'geneve' };
+const KIND_OF_DEVTYPE: Readonly<Record<string, string>> = {
+  bond: 'bond',
+  bridge: 'bridge',
+  vlan: 'vlan',
+  vxlan: 'vxlan',
+  geneve: 'geneve',
+};
 
 /** All interfaces of this network namespace but loopback. */
 export async function readInterfaces(files: HostFiles, exec: Exec, resolve: ResolveAlias): Promise<Interface[]> {
@@ -36,14 +42,22 @@ export async function readInterfaces(files: HostFiles, exec: Exec, resolve: Reso
   return Promise.all(names.map(({ name }) => readInterface(files, name, kinds, resolve)));
 }
 
-async function readInterface(files: HostFiles, name: string, kinds: ReadonlyMap<string, string>, resolve: ResolveAlias): Promise<Interface> {
+async function readInterface(
+  files: HostFiles,
+  name: string,
+  kinds: ReadonlyMap<string, string>,
+  resolve: ResolveAlias,
+): Promise<Interface> {
   const folder = `${NET}/${name}`;
   const entries = (valueOf(await files.list(folder)) ?? []).map((entry) => entry.name);
   const flags = Number(valueOf(await files.readText(`${folder}/flags`))?.trim() ?? '0');
   const device = valueOf(await files.realPath(`${folder}/device`));
   const hardware = device === undefined ? [] : await supportsOfDevice(files, device);
   const kind = device === undefined ? (kinds.get(name) ?? (await kindFromSysfs(files, folder, entries))) : undefined;
-  const ofKind = kind === undefined ? [] : kmodsOfKind(kind, resolve).map((kmod) => ({ kmod, seenAt: `${name} is of kind ${kind}` }));
+  const ofKind =
+    kind === undefined
+      ? []
+      : kmodsOfKind(kind, resolve).map((kmod) => ({ kmod, seenAt: `${name} is of kind ${kind}` }));
   return {
     name,
     up: (flags & IFF_UP) !== 0,
@@ -70,7 +84,11 @@ export function supportsOfInterfaces(all: readonly Interface[], names: readonly 
   return supports;
 }
 
-async function kindFromSysfs(files: HostFiles, folder: string, entries: readonly string[]): Promise<string | undefined> {
+async function kindFromSysfs(
+  files: HostFiles,
+  folder: string,
+  entries: readonly string[],
+): Promise<string | undefined> {
   if (entries.includes('bridge')) return 'bridge';
   if (entries.includes('bonding')) return 'bond';
   if (entries.includes('tun_flags')) return 'tun';
@@ -119,4 +137,3 @@ function asArray(value: unknown): readonly unknown[] {
 function asRecord(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }
-

@@ -15,7 +15,12 @@ broken line
 describe('mountinfo', () => {
   it('reads device, point, type and source, with any number of optional fields', () => {
     expect(MOUNTS).toHaveLength(6);
-    expect(MOUNTS[0]).toMatchObject({ device: { major: 254, minor: 1 }, point: '/', type: 'ext4', source: '/dev/vda1' });
+    expect(MOUNTS[0]).toMatchObject({
+      device: { major: 254, minor: 1 },
+      point: '/',
+      type: 'ext4',
+      source: '/dev/vda1',
+    });
     expect(MOUNTS[2]?.point).toBe('/var data');
   });
 
@@ -43,14 +48,18 @@ describe('swaps', () => {
 
 describe('interface kinds', () => {
   it('reads what iproute2 says', () => {
-    const json = '[{"ifname":"lo"},{"ifname":"br0","linkinfo":{"info_kind":"bridge","info_data":{}}},{"ifname":"eth0.9","linkinfo":{"info_kind":"vlan"}}]';
+    const json =
+      '[{"ifname":"lo"},{"ifname":"br0","linkinfo":{"info_kind":"bridge","info_data":{}}},{"ifname":"eth0.9","linkinfo":{"info_kind":"vlan"}}]';
     expect([...parseKinds(json)]).toEqual([
       ['br0', 'bridge'],
       ['eth0.9', 'vlan'],
     ]);
   });
 
-  it.each(['', '1: lo: <LOOPBACK>', '{}', '[null,1]', '[{"ifname":1,"linkinfo":{"info_kind":2}}]'])('takes nothing from %j', (text) => {
-    expect(parseKinds(text).size).toBe(0);
-  });
+  it.each(['', '1: lo: <LOOPBACK>', '{}', '[null,1]', '[{"ifname":1,"linkinfo":{"info_kind":2}}]'])(
+    'takes nothing from %j',
+    (text) => {
+      expect(parseKinds(text).size).toBe(0);
+    },
+  );
 });

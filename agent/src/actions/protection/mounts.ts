@@ -24,8 +24,17 @@ export function parseMountinfo(text: string): Mount[] {
     const [type, source, superOptions] = after?.split(' ') ?? [];
     const [major, minor] = (fields[2] ?? '').split(':').map(Number);
     const point = fields[4];
-    if (point === undefined || type === undefined || source === undefined || major === undefined || minor === undefined) return [];
-    return [{ device: { major, minor }, point: unescape(point), type, source: unescape(source), superOptions: unescape(superOptions ?? '') }];
+    if (point === undefined || type === undefined || source === undefined || major === undefined || minor === undefined)
+      return [];
+    return [
+      {
+        device: { major, minor },
+        point: unescape(point),
+        type,
+        source: unescape(source),
+        superOptions: unescape(superOptions ?? ''),
+      },
+    ];
   });
 }
 

@@ -9,7 +9,18 @@ export interface ForeignInterfaces {
 }
 
 /** Made by the kmod itself in every namespace, down and without a use (net/ipv4/ip_tunnel.c: fb_tunnel). */
-const FALLBACK = new Set(['lo', 'tunl0', 'gre0', 'gretap0', 'erspan0', 'sit0', 'ip6tnl0', 'ip6gre0', 'ip_vti0', 'ip6_vti0']);
+const FALLBACK = new Set([
+  'lo',
+  'tunl0',
+  'gre0',
+  'gretap0',
+  'erspan0',
+  'sit0',
+  'ip6tnl0',
+  'ip6gre0',
+  'ip_vti0',
+  'ip6_vti0',
+]);
 
 /** Interfaces of the network namespaces of all running processes but our own. Their kinds cannot be told from outside. */
 export async function readForeignInterfaces(files: HostFiles): Promise<ForeignInterfaces[]> {
@@ -21,7 +32,9 @@ export async function readForeignInterfaces(files: HostFiles): Promise<ForeignIn
     const namespace = valueOf(await files.readLink(`/proc/${name}/ns/net`));
     if (namespace === undefined || seen.has(namespace)) continue;
     seen.add(namespace);
-    const names = parseDev(valueOf(await files.readText(`/proc/${name}/net/dev`)) ?? '').filter((one) => !FALLBACK.has(one));
+    const names = parseDev(valueOf(await files.readText(`/proc/${name}/net/dev`)) ?? '').filter(
+      (one) => !FALLBACK.has(one),
+    );
     if (names.length > 0) foreign.push({ pid: Number(name), names });
   }
   return foreign;

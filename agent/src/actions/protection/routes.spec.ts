@@ -31,7 +31,10 @@ describe('route to the server', () => {
   });
 
   it('takes in the interface of the local address, where routing policies hide the way', async () => {
-    expect(await routeInterfaces(files, { remoteAddress: '203.0.113.9', localAddress: '192.168.3.4' })).toEqual(['eth0', 'eth1']);
+    expect(await routeInterfaces(files, { remoteAddress: '203.0.113.9', localAddress: '192.168.3.4' })).toEqual([
+      'eth0',
+      'eth1',
+    ]);
   });
 
   it('is by the default routes when there is no server', async () => {

@@ -14,12 +14,19 @@ export async function routeInterfaces(files: HostFiles, route: ServerRoute | und
   const v6 = parseRoutes6(valueOf(await files.readText('/proc/net/ipv6_route')) ?? '');
   const all = [...v4, ...v6].filter((one) => one.interface !== 'lo');
   const remote = route === undefined ? undefined : addressOf(route.remoteAddress);
-  if (route === undefined || remote === undefined) return unique(all.filter((one) => one.prefix === 0).map((one) => one.interface));
+  if (route === undefined || remote === undefined)
+    return unique(all.filter((one) => one.prefix === 0).map((one) => one.interface));
   if (isLoopback(route.remoteAddress)) return [];
   const best = longest(all, remote);
   // The local address tells the interface even where routing policies say otherwise.
   const local = route.localAddress === undefined ? undefined : addressOf(route.localAddress);
-  const connected = local === undefined ? [] : longest(all.filter((one) => one.direct), local);
+  const connected =
+    local === undefined
+      ? []
+      : longest(
+          all.filter((one) => one.direct),
+          local,
+        );
   return unique([...best, ...connected].map((one) => one.interface));
 }
 
@@ -42,7 +49,13 @@ export function parseRoutes(text: string): Route[] {
     .slice(1)
     .flatMap((line) => {
       const [name, destination, gateway, flags, , , , mask] = line.split('\t').map((field) => field.trim());
-      if (name === undefined || destination === undefined || mask === undefined || (Number.parseInt(flags ?? '0', 16) & 1) === 0) return [];
+      if (
+        name === undefined ||
+        destination === undefined ||
+        mask === undefined ||
+        (Number.parseInt(flags ?? '0', 16) & 1) === 0
+      )
+        return [];
       const prefix = bitsSet(swap(mask));
       return [{ interface: name, value: swap(destination), bits: 32, prefix, direct: gateway === '00000000' } as const];
     });
@@ -57,7 +70,15 @@ export function parseRoutes6(text: string): Route[] {
     // RTF_UP; RTF_REJECT (0x200) is "unreachable".
     const bits = Number.parseInt(flags ?? '0', 16);
     if ((bits & 1) === 0 || (bits & 0x200) !== 0) return [];
-    return [{ interface: name, value: BigInt(`0x${destination}`), bits: 128, prefix: Number.parseInt(prefix ?? '0', 16), direct: /^0+$/.test(hop ?? '') } as const];
+    return [
+      {
+        interface: name,
+        value: BigInt(`0x${destination}`),
+        bits: 128,
+        prefix: Number.parseInt(prefix ?? '0', 16),
+        direct: /^0+$/.test(hop ?? ''),
+      } as const,
+    ];
   });
 }
 
@@ -85,7 +106,10 @@ export function addressOf(text: string): Address | undefined {
   const before = groups(head ?? '');
   const after = tail === undefined ? [] : groups(tail);
   const middle = tail === undefined ? [] : new Array<string>(8 - before.length - after.length).fill('0');
-  return { value: [...before, ...middle, ...after].reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n), bits: 128 };
+  return {
+    value: [...before, ...middle, ...after].reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n),
+    bits: 128,
+  };
 }
 
 function groups(text: string): string[] {

@@ -67,7 +67,13 @@ async function storageBelow(context: StakeContext): Promise<Stake[]> {
     const support = use.vital ? undefined : use.supports.find((one) => one.kmod === kmod);
     return support === undefined
       ? []
-      : [{ kind: 'storage', message: `${kmod} carries ${use.what}`, evidence: [evidence('mount', use.what), evidence('path', support.seenAt)] }];
+      : [
+          {
+            kind: 'storage',
+            message: `${kmod} carries ${use.what}`,
+            evidence: [evidence('mount', use.what), evidence('path', support.seenAt)],
+          },
+        ];
   });
   if (mounted.length > 0) return mounted;
   const stakes: Stake[] = [];
@@ -113,11 +119,19 @@ async function networkStakes(context: StakeContext): Promise<Stake[]> {
             evidence: [...carrying.map((name) => evidence('interface', name)), evidence('path', route.seenAt)],
           },
         ];
-  return [...routeStake, ...interfaceStakes(context, interfaces, carrying), ...(await foreignStakes(context, interfaces))];
+  return [
+    ...routeStake,
+    ...interfaceStakes(context, interfaces, carrying),
+    ...(await foreignStakes(context, interfaces)),
+  ];
 }
 
 /** Network drivers never count references: an interface under full traffic goes without a word. */
-function interfaceStakes({ kmod, aliases }: StakeContext, interfaces: readonly Interface[], carrying: readonly string[]): Stake[] {
+function interfaceStakes(
+  { kmod, aliases }: StakeContext,
+  interfaces: readonly Interface[],
+  carrying: readonly string[],
+): Stake[] {
   const makesKinds = aliases.some((alias) => alias.kmod === kmod && alias.pattern.startsWith('rtnl_link_'));
   return interfaces
     .filter((one) => (one.up || one.tied) && !carrying.includes(one.name))
@@ -126,15 +140,26 @@ function interfaceStakes({ kmod, aliases }: StakeContext, interfaces: readonly I
       const state = one.up ? 'up' : 'part of another interface';
       if (support !== undefined) {
         const message = `${kmod} runs the interface ${one.name}, which is ${state}: it, its addresses and its routes would be lost`;
-        return [{ kind: 'interface', message, evidence: [evidence('interface', one.name), evidence('path', support.seenAt)] }];
+        return [
+          { kind: 'interface', message, evidence: [evidence('interface', one.name), evidence('path', support.seenAt)] },
+        ];
       }
       if (!one.kindUnknown || !makesKinds) return [];
       const message = `${one.name} is ${state} and may be of ${kmod}: its kind is not visible without iproute2`;
-      return [{ kind: 'interface', message, evidence: [evidence('interface', one.name), evidence('unseen', 'not visible without iproute2')] }];
+      return [
+        {
+          kind: 'interface',
+          message,
+          evidence: [evidence('interface', one.name), evidence('unseen', 'not visible without iproute2')],
+        },
+      ];
     });
 }
 
-async function foreignStakes({ files, kmod, aliases }: StakeContext, interfaces: readonly Interface[]): Promise<Stake[]> {
+async function foreignStakes(
+  { files, kmod, aliases }: StakeContext,
+  interfaces: readonly Interface[],
+): Promise<Stake[]> {
   const kind = aliases.find((alias) => alias.kmod === kmod && alias.pattern.startsWith('rtnl_link_'));
   if (kind === undefined && !interfaces.some((one) => one.own.some((own) => own.kmod === kmod))) return [];
   return (await readForeignInterfaces(files)).map((foreign) => ({
@@ -153,16 +178,23 @@ async function dataStakes({ files, kmod, openDevices }: StakeContext): Promise<S
   }));
   if (kmod === 'zram') {
     for (const { name } of valueOf(await files.list('/sys/block')) ?? []) {
-      const size = name.startsWith('zram') ? Number(valueOf(await files.readText(`/sys/block/${name}/disksize`))?.trim() ?? '0') : 0;
+      const size = name.startsWith('zram')
+        ? Number(valueOf(await files.readText(`/sys/block/${name}/disksize`))?.trim() ?? '0')
+        : 0;
       if (size > 0) {
-        stakes.push({ kind: 'data', message: `/dev/${name} holds data (${size} bytes of disk size), which would be lost`, evidence: [evidence('block', `/dev/${name}`)] });
+        stakes.push({
+          kind: 'data',
+          message: `/dev/${name} holds data (${size} bytes of disk size), which would be lost`,
+          evidence: [evidence('block', `/dev/${name}`)],
+        });
       }
     }
   }
   if (kmod === 'nf_tables') {
     stakes.push({
       kind: 'interface',
-      message: 'nf_tables may hold tables that count no reference; they would be lost, and they are not visible without nft',
+      message:
+        'nf_tables may hold tables that count no reference; they would be lost, and they are not visible without nft',
       evidence: [evidence('unseen', 'tables: not visible without nft')],
     });
   }

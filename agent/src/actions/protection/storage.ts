@@ -31,9 +31,14 @@ export type ResolveAlias = (alias: string) => readonly string[];
 /**
  * Every mount and swap with the kmods below it. `ownPaths` are the agent's: its state folder and its program.
  */
-export async function readStorageUses(files: HostFiles, resolve: ResolveAlias, ownPaths: readonly string[]): Promise<StorageUses> {
+export async function readStorageUses(
+  files: HostFiles,
+  resolve: ResolveAlias,
+  ownPaths: readonly string[],
+): Promise<StorageUses> {
   const mounts = await readMounts(files);
-  if (mounts.kind !== 'ok') return { uses: [], unseen: [`${whyUnreadable('/proc/1/mountinfo', mounts)}: what is mounted cannot be seen`] };
+  if (mounts.kind !== 'ok')
+    return { uses: [], unseen: [`${whyUnreadable('/proc/1/mountinfo', mounts)}: what is mounted cannot be seen`] };
   const vital = new Set([...VITAL_PATHS, ...ownPaths].map((path) => mountOf(mounts.value, path)));
   // Swap on a file needs its file system; on a device, the device.
   const swaps = parseSwaps(valueOf(await files.readText('/proc/swaps')) ?? '');
@@ -43,7 +48,8 @@ export async function readStorageUses(files: HostFiles, resolve: ResolveAlias, o
   for (const mount of mounts.value) {
     const isVital = vital.has(mount);
     const supports = await supportsOfMount(files, mount, mounts.value, resolve, unseen, isVital);
-    if (supports.length > 0) uses.push({ what: `${mount.point} (${mount.type} on ${mount.source})`, vital: isVital, supports });
+    if (supports.length > 0)
+      uses.push({ what: `${mount.point} (${mount.type} on ${mount.source})`, vital: isVital, supports });
   }
   for (const swap of swaps.filter((one) => one.type !== 'file')) {
     const supports = await supportsOfBlock(files, await blockFolder(files, swap.path));
@@ -61,25 +67,48 @@ async function supportsOfMount(
   vital: boolean,
 ): Promise<Support[]> {
   const type = fileSystemSupport(mount, resolve);
-  if (mount.device.major !== NO_DEVICE) return [...type, ...(await supportsOfBlock(files, `/sys/dev/block/${mount.device.major}:${mount.device.minor}`))];
+  if (mount.device.major !== NO_DEVICE)
+    return [...type, ...(await supportsOfBlock(files, `/sys/dev/block/${mount.device.major}:${mount.device.minor}`))];
   if (mount.type === 'btrfs') return [...type, ...(await supportsOfBtrfs(files, mount))];
   if (mount.type === 'overlay') {
-    const below = overlayPaths(mount).map((path) => mountOf(mounts, path)).filter((one) => one !== undefined && one !== mount);
-    const supports = await Promise.all(below.map(async (one) => (one === undefined ? [] : supportsOfMount(files, one, [], resolve, unseen, vital))));
+    const below = overlayPaths(mount)
+      .map((path) => mountOf(mounts, path))
+      .filter((one) => one !== undefined && one !== mount);
+    const supports = await Promise.all(
+      below.map(async (one) => (one === undefined ? [] : supportsOfMount(files, one, [], resolve, unseen, vital))),
+    );
     return [...type, ...supports.flat()];
   }
-  if (mount.source.startsWith('/dev/')) return [...type, ...(await supportsOfBlock(files, await blockFolder(files, mount.source)))];
-  if (vital && NOT_WALKED.has(mount.type)) unseen.push(`what ${mount.point} (${mount.type}) stands on is not visible from sysfs`);
+  if (mount.source.startsWith('/dev/'))
+    return [...type, ...(await supportsOfBlock(files, await blockFolder(files, mount.source)))];
+  if (vital && NOT_WALKED.has(mount.type))
+    unseen.push(`what ${mount.point} (${mount.type}) stands on is not visible from sysfs`);
   return vital ? type : [];
 }
 
 /** File systems whose devices sysfs does not name. */
-const NOT_WALKED = new Set(['zfs', 'nfs', 'nfs4', 'cifs', 'ceph', '9p', 'virtiofs', 'fuse', 'fuseblk', 'bcachefs', 'gfs2', 'ocfs2']);
+const NOT_WALKED = new Set([
+  'zfs',
+  'nfs',
+  'nfs4',
+  'cifs',
+  'ceph',
+  '9p',
+  'virtiofs',
+  'fuse',
+  'fuseblk',
+  'bcachefs',
+  'gfs2',
+  'ocfs2',
+]);
 
 function fileSystemSupport(mount: Mount, resolve: ResolveAlias): Support[] {
   const type = mount.type.split('.')[0] ?? mount.type;
   const names = resolve(`fs-${type}`);
-  return (names.length > 0 ? names : [kernelName(type)]).map((kmod) => ({ kmod, seenAt: `${mount.point} is ${mount.type}` }));
+  return (names.length > 0 ? names : [kernelName(type)]).map((kmod) => ({
+    kmod,
+    seenAt: `${mount.point} is ${mount.type}`,
+  }));
 }
 
 /** btrfs has an anonymous device number: the devices of all its file systems that hold the mount's source. */
@@ -87,7 +116,9 @@ async function supportsOfBtrfs(files: HostFiles, mount: Mount): Promise<Support[
   const source = await blockFolder(files, mount.source);
   const name = baseName(source);
   for (const entry of valueOf(await files.list('/sys/fs/btrfs')) ?? []) {
-    const devices = (valueOf(await files.list(`/sys/fs/btrfs/${entry.name}/devices`)) ?? []).map((device) => device.name);
+    const devices = (valueOf(await files.list(`/sys/fs/btrfs/${entry.name}/devices`)) ?? []).map(
+      (device) => device.name,
+    );
     if (!devices.includes(name)) continue;
     const supports = await Promise.all(devices.map((device) => supportsOfBlock(files, `/sys/class/block/${device}`)));
     return supports.flat();
@@ -121,6 +152,8 @@ export function parseSwaps(text: string): Swap[] {
     .slice(1)
     .flatMap((line) => {
       const [path, type] = line.split(/\s+/);
-      return path === undefined || type === undefined || path === '' ? [] : [{ path: path.replaceAll('\\040', ' '), type }];
+      return path === undefined || type === undefined || path === ''
+        ? []
+        : [{ path: path.replaceAll('\\040', ' '), type }];
     });
 }

@@ -30,7 +30,13 @@ export async function readArmedWatchdogs(files: HostFiles): Promise<ArmedWatchdo
     armed.push({
       name,
       identity,
-      supports: [...supports, ...[...named, ...(byIdentity === undefined ? [] : [byIdentity])].map((kmod) => ({ kmod, seenAt: `${folder}: ${identity}` }))],
+      supports: [
+        ...supports,
+        ...[...named, ...(byIdentity === undefined ? [] : [byIdentity])].map((kmod) => ({
+          kmod,
+          seenAt: `${folder}: ${identity}`,
+        })),
+      ],
     });
   }
   return armed;

@@ -6,7 +6,8 @@ const MAX_LINES = 40;
 const TIMEOUT_MS = 5_000;
 
 /** Lines that matter though they name no kmod (kernel-facts 4 and 8). */
-const MARKS = /Lockdown: |Loading of (unsigned )?module|BUG: |Oops: |kernel BUG at |WARNING: |invalid opcode|\bcut here\b/;
+const MARKS =
+  /Lockdown: |Loading of (unsigned )?module|BUG: |Oops: |kernel BUG at |WARNING: |invalid opcode|\bcut here\b/;
 
 /** Kernel log lines since a boot time (ms) that name the kmod or mark a fault; empty where the log may not be read. */
 export async function readKernelLog(exec: Exec, kmod: string, sinceBootMs: number): Promise<string[]> {

@@ -18,7 +18,12 @@ class ScriptedHost {
   readonly systemd: boolean;
   readonly #answer: (program: ProgramName) => Partial<ExecResult>;
 
-  constructor(state: KernelState, answer: Partial<ExecResult> | ((program: ProgramName) => Partial<ExecResult>), systemd = false, taints = [0, 0]) {
+  constructor(
+    state: KernelState,
+    answer: Partial<ExecResult> | ((program: ProgramName) => Partial<ExecResult>),
+    systemd = false,
+    taints = [0, 0],
+  ) {
     this.state = state;
     this.systemd = systemd;
     this.taints = taints;
@@ -63,13 +68,25 @@ describe('a step', () => {
     const host = new ScriptedHost('absent', {}, true);
     await runStep(host, rmmod, '0123456789');
     expect(host.calls).toHaveLength(1);
-    expect(host.calls[0]).toEqual(expect.arrayContaining(['systemd-run', '--unit=modfleet-01234567-dummy', 'TimeoutStopSec=3s', '--', '/usr/sbin/rmmod', 'dummy']));
+    expect(host.calls[0]).toEqual(
+      expect.arrayContaining([
+        'systemd-run',
+        '--unit=modfleet-01234567-dummy',
+        'TimeoutStopSec=3s',
+        '--',
+        '/usr/sbin/rmmod',
+        'dummy',
+      ]),
+    );
   });
 
   it('runs rmmod itself when systemd takes no unit', async () => {
     const host = new ScriptedHost(
       'absent',
-      (program) => (program === 'systemd-run' ? { ended: { kind: 'exited', code: 1 }, stderr: 'Failed to connect to bus: No such file or directory\n' } : {}),
+      (program) =>
+        program === 'systemd-run'
+          ? { ended: { kind: 'exited', code: 1 }, stderr: 'Failed to connect to bus: No such file or directory\n' }
+          : {},
       true,
     );
     expect((await runStep(host, rmmod, 'id')).end.kind).toBe('done');
@@ -82,7 +99,13 @@ describe('a step', () => {
     ['not_verified', modprobe, 'absent', {}, [0, 0]],
     ['not_verified', rmmod, 'live', {}, [0, 0]],
     ['not_verified', rmmod, 'unknown', {}, [0, 0]],
-    ['rejected', rmmod, 'live', { ended: { kind: 'exited', code: 1 }, stderr: 'rmmod: ERROR: Module dummy is in use\n' }, [0, 0]],
+    [
+      'rejected',
+      rmmod,
+      'live',
+      { ended: { kind: 'exited', code: 1 }, stderr: 'rmmod: ERROR: Module dummy is in use\n' },
+      [0, 0],
+    ],
     ['rejected', modprobe, 'absent', { ended: { kind: 'not_started', reason: 'modprobe is not installed' } }, [0, 0]],
     ['stuck', rmmod, 'unloading', { ended: { kind: 'timed_out', reaped: false } }, [0, 0]],
     ['stuck', modprobe, 'loading', { ended: { kind: 'timed_out', reaped: true } }, [0, 0]],
@@ -99,7 +122,11 @@ describe('a step', () => {
 
   it('keeps the words and the errno behind them', async () => {
     const stderr = "modprobe: ERROR: could not insert 'dummy': Key was rejected by service\n";
-    const { end, result } = await runStep(new ScriptedHost('absent', { ended: { kind: 'exited', code: 1 }, stderr }), modprobe, 'id');
+    const { end, result } = await runStep(
+      new ScriptedHost('absent', { ended: { kind: 'exited', code: 1 }, stderr }),
+      modprobe,
+      'id',
+    );
     expect(result.errno).toBe('EKEYREJECTED');
     expect(end).toMatchObject({ message: expect.stringContaining('Key was rejected by service') });
   });

@@ -47,14 +47,19 @@ const EXECUTORS = {
   modprobe: {
     wanted: 'live',
     through: 'loading',
-    run: (host, step) => host.exec.run('modprobe', ['--', step.kmod, ...step.parameters], { timeoutMs: LOAD_DEADLINE_MS }),
+    run: (host, step) =>
+      host.exec.run('modprobe', ['--', step.kmod, ...step.parameters], { timeoutMs: LOAD_DEADLINE_MS }),
   },
 } as const satisfies Record<StepKind, Executor>;
 
 /** Runs one step to its end or its deadline. */
 export async function runStep(host: StepHost, step: PlanStep, actionId: string): Promise<StepReport> {
   const executor = isStepKind(step.kind) ? EXECUTORS[step.kind] : undefined;
-  if (executor === undefined) return { result: resultOf(step), end: { kind: 'rejected', message: `a step of kind ${step.kind} is not known here` } };
+  if (executor === undefined)
+    return {
+      result: resultOf(step),
+      end: { kind: 'rejected', message: `a step of kind ${step.kind} is not known here` },
+    };
   const before = await host.taint();
   const ran = await executor.run(host, step, actionId);
   const state = await host.stateOf(step.kmod);
@@ -84,20 +89,34 @@ export function judge(
   const { kmod } = step;
   if (died) return { kind: 'kernel_died', message: `the kernel oopsed while ${kmod} was ${through}; reboot this host` };
   if (state === wanted) return { kind: 'done' };
-  if (state === 'unknown') return { kind: 'not_verified', message: '/proc/modules cannot be read: what became of it is not known' };
+  if (state === 'unknown')
+    return { kind: 'not_verified', message: '/proc/modules cannot be read: what became of it is not known' };
   if (ran.ended.kind === 'timed_out') {
     if (state === through) {
       const routine = through === 'unloading' ? 'exit' : 'init';
-      return { kind: 'stuck', message: `${kmod} is still ${through}: its ${routine} routine does not return; only a reboot ends this` };
+      return {
+        kind: 'stuck',
+        message: `${kmod} is still ${through}: its ${routine} routine does not return; only a reboot ends this`,
+      };
     }
-    if (!ran.ended.reaped) return { kind: 'stuck', message: `${step.kind} ${kmod} hangs inside the kernel; only a reboot ends this` };
-    return { kind: 'rejected', message: `${step.kind} ${kmod} did not end in ${Math.round(ran.durationMs / 1000)} s and was killed; ${kmod} is ${words(state)}` };
+    if (!ran.ended.reaped)
+      return { kind: 'stuck', message: `${step.kind} ${kmod} hangs inside the kernel; only a reboot ends this` };
+    return {
+      kind: 'rejected',
+      message: `${step.kind} ${kmod} did not end in ${Math.round(ran.durationMs / 1000)} s and was killed; ${kmod} is ${words(state)}`,
+    };
   }
   const said = firstLine(stderrOf(ran));
   if (ran.ended.kind === 'exited' && ran.ended.code === 0) {
-    return { kind: 'not_verified', message: `${step.kind} says it is done, but ${kmod} is ${words(state)}${said === '' ? '' : `: ${said}`}` };
+    return {
+      kind: 'not_verified',
+      message: `${step.kind} says it is done, but ${kmod} is ${words(state)}${said === '' ? '' : `: ${said}`}`,
+    };
   }
-  return { kind: 'rejected', message: `the kernel did not ${wanted === 'absent' ? 'unload' : 'load'} ${kmod}: ${said === '' ? `${step.kind} gave no reason` : said}` };
+  return {
+    kind: 'rejected',
+    message: `the kernel did not ${wanted === 'absent' ? 'unload' : 'load'} ${kmod}: ${said === '' ? `${step.kind} gave no reason` : said}`,
+  };
 }
 
 /**
@@ -111,7 +130,18 @@ async function runRmmod(host: StepHost, step: PlanStep, actionId: string): Promi
     const properties = ['-p', `TimeoutStopSec=${STOP_TIMEOUT}`, '-p', 'Type=exec'];
     const ran = await host.exec.run(
       'systemd-run',
-      ['--quiet', '--wait', '--collect', '--pipe', `--unit=${unit}`, `--description=unload ${step.kmod}`, ...properties, '--', rmmod, step.kmod],
+      [
+        '--quiet',
+        '--wait',
+        '--collect',
+        '--pipe',
+        `--unit=${unit}`,
+        `--description=unload ${step.kmod}`,
+        ...properties,
+        '--',
+        rmmod,
+        step.kmod,
+      ],
       { timeoutMs: UNLOAD_DEADLINE_MS },
     );
     if (!/^(Failed to|System has not been booted)/m.test(ran.stderr)) return ran;
@@ -145,7 +175,12 @@ function stderrOf(ran: ExecResult): string {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n').find((line) => line.trim() !== '')?.trim() ?? '';
+  return (
+    text
+      .split('\n')
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? ''
+  );
 }
 
 function words(state: KernelState): string {

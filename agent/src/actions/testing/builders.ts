@@ -34,7 +34,16 @@ export function anOkVerdict(...steps: readonly ['rmmod' | 'modprobe', string][])
 }
 
 export function anIntent(request: ActionRequest, verdict: Verdict, bootId = 'boot-1'): IntentRecord {
-  return { kind: 'intent', id: request.actionId, digest: digestOf(request), request, verdict, bootId, startedAtMs: 1000, taintBefore: 0 };
+  return {
+    kind: 'intent',
+    id: request.actionId,
+    digest: digestOf(request),
+    request,
+    verdict,
+    bootId,
+    startedAtMs: 1000,
+    taintBefore: 0,
+  };
 }
 
 export function aQuestion(changes: Partial<Question> = {}): Question {
@@ -44,12 +53,27 @@ export function aQuestion(changes: Partial<Question> = {}): Question {
 export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [] };
 
 export function aFile(name: string, changes: Partial<FileFacts> = {}): FileFacts {
-  return { name, path: `/lib/modules/6.1.0/${name}.ko`, present: true, signed: undefined, parameters: undefined, ...changes };
+  return {
+    name,
+    path: `/lib/modules/6.1.0/${name}.ko`,
+    present: true,
+    signed: undefined,
+    parameters: undefined,
+    ...changes,
+  };
 }
 
 /** Live, idle, without parameters. */
 export function loaded(changes: Partial<LoadedFacts> = {}): LoadedFacts {
-  return { state: 'live', refcount: 0, users: [], permanent: false, parameters: new Map(), hiddenParameters: [], ...changes };
+  return {
+    state: 'live',
+    refcount: 0,
+    users: [],
+    permanent: false,
+    parameters: new Map(),
+    hiddenParameters: [],
+    ...changes,
+  };
 }
 
 /** What differs from the plain host below. */
@@ -82,6 +106,14 @@ export function someFacts(changes: FactChanges = {}): ActionFacts {
       container: undefined,
       ...kernel,
     },
-    tree: { missing: undefined, builtin: false, file: aFile('dummy'), aliasOf: [], dependencies: [], softDependencies: [], ...tree },
+    tree: {
+      missing: undefined,
+      builtin: false,
+      file: aFile('dummy'),
+      aliasOf: [],
+      dependencies: [],
+      softDependencies: [],
+      ...tree,
+    },
   };
 }

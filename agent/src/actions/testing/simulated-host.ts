@@ -105,5 +105,7 @@ export class SimulatedClock {
   known = true;
 
   readonly boot = { nowMs: (): number => this.ms };
-  readonly server = { now: (): { ms: number; errorMs: number } | undefined => (this.known ? { ms: this.ms, errorMs: 5 } : undefined) };
+  readonly server = {
+    now: (): { ms: number; errorMs: number } | undefined => (this.known ? { ms: this.ms, errorMs: 5 } : undefined),
+  };
 }

@@ -34,7 +34,12 @@ alias block-major-7-* loop
 alias tcp-ulp-tls tls
 `,
   [`${TREE}/modules.softdep`]: 'softdep tun pre: base\n',
-  ...Object.fromEntries(['drivers/net/dummy', 'drivers/block/loop', 'drivers/net/tun', 'drivers/net/virtio_net'].map((file) => [`${TREE}/kernel/${file}.ko`, 'elf'])),
+  ...Object.fromEntries(
+    ['drivers/net/dummy', 'drivers/block/loop', 'drivers/net/tun', 'drivers/net/virtio_net'].map((file) => [
+      `${TREE}/kernel/${file}.ko`,
+      'elf',
+    ]),
+  ),
   [`${TREE}/extra/dependent.ko`]: 'elf',
   [`${TREE}/extra/base.ko`]: 'elf',
 };
@@ -82,7 +87,11 @@ eth0\t0002000A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0
 }
 
 /** An interface without a device: `kind` as sysfs shows it, or nothing. */
-export function virtualInterface(name: string, up: boolean, extra: Readonly<Record<string, MemoryNode>> = {}): Record<string, MemoryNode> {
+export function virtualInterface(
+  name: string,
+  up: boolean,
+  extra: Readonly<Record<string, MemoryNode>> = {},
+): Record<string, MemoryNode> {
   const folder = `/sys/devices/virtual/net/${name}`;
   return {
     [`/sys/class/net/${name}`]: { link: folder },

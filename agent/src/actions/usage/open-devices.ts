@@ -21,22 +21,34 @@ export interface OpenDevices {
 const WIDTH = 16;
 
 /** The kmod's nodes that some process holds open. */
-export async function readOpenDevices(files: HostFiles, kmod: string, aliases: readonly KmodAlias[]): Promise<OpenDevices> {
+export async function readOpenDevices(
+  files: HostFiles,
+  kmod: string,
+  aliases: readonly KmodAlias[],
+): Promise<OpenDevices> {
   const nodes = new Set([...(await nodesOfDriver(files, kmod)), ...nodesOfAliases(kmod, aliases)]);
-  const pids = (valueOf(await files.list('/proc')) ?? []).map((entry) => entry.name).filter((name) => /^\d+$/.test(name));
+  const pids = (valueOf(await files.list('/proc')) ?? [])
+    .map((entry) => entry.name)
+    .filter((name) => /^\d+$/.test(name));
   const open: OpenDevice[] = [];
   let allSeen = true;
   for (let start = 0; start < pids.length; start += WIDTH) {
     const looked = await Promise.all(pids.slice(start, start + WIDTH).map((pid) => nodesOfProcess(files, pid)));
     for (const process of looked) {
       if (process === 'denied') allSeen = false;
-      else for (const node of process.nodes) if (nodes.has(node) || isNamedAfter(node, kmod)) open.push({ node, pid: process.pid, command: process.command });
+      else
+        for (const node of process.nodes)
+          if (nodes.has(node) || isNamedAfter(node, kmod))
+            open.push({ node, pid: process.pid, command: process.command });
     }
   }
   return { open: [...new Map(open.map((one) => [`${one.pid} ${one.node}`, one])).values()], allSeen };
 }
 
-async function nodesOfProcess(files: HostFiles, pid: string): Promise<{ pid: number; command: string; nodes: readonly string[] } | 'denied'> {
+async function nodesOfProcess(
+  files: HostFiles,
+  pid: string,
+): Promise<{ pid: number; command: string; nodes: readonly string[] } | 'denied'> {
   const fds = await files.list(`/proc/${pid}/fd`);
   if (fds.kind === 'denied') return 'denied';
   const links = await Promise.all((valueOf(fds) ?? []).map(({ name }) => files.readLink(`/proc/${pid}/fd/${name}`)));
@@ -55,7 +67,9 @@ async function nodesOfDriver(files: HostFiles, kmod: string): Promise<string[]> 
     const real = valueOf(await files.realPath(`/sys/dev/char/${name}`));
     if (real === undefined || real.startsWith('/sys/devices/virtual/')) continue;
     const parent = real.split('/').slice(0, -2).join('/');
-    const module = valueOf(await files.readLink(`${real}/device/driver/module`)) ?? valueOf(await files.readLink(`${parent}/driver/module`));
+    const module =
+      valueOf(await files.readLink(`${real}/device/driver/module`)) ??
+      valueOf(await files.readLink(`${parent}/driver/module`));
     if (module === undefined || kernelName(baseName(module)) !== kmod) continue;
     const node = /^DEVNAME=(.+)$/m.exec(valueOf(await files.readText(`${real}/uevent`)) ?? '')?.[1];
     if (node !== undefined) nodes.push(`/dev/${node}`);
@@ -65,7 +79,9 @@ async function nodesOfDriver(files: HostFiles, kmod: string): Promise<string[]> 
 
 /** `devname:net/tun` is how a kmod says which node loads it. The alias table has `-` folded to `_`. */
 function nodesOfAliases(kmod: string, aliases: readonly KmodAlias[]): string[] {
-  return aliases.filter((alias) => alias.kmod === kmod && alias.pattern.startsWith('devname:')).map((alias) => `/dev/${alias.pattern.slice('devname:'.length)}`);
+  return aliases
+    .filter((alias) => alias.kmod === kmod && alias.pattern.startsWith('devname:'))
+    .map((alias) => `/dev/${alias.pattern.slice('devname:'.length)}`);
 }
 
 /** `/dev/NAME`, `/dev/NAME0`, `/dev/NAME/…`: how misc devices without any link are mostly called. */

@@ -13,7 +13,13 @@ const MAX_SHOWN = 20;
  * breaks"). Open devices are looked for apart.
  */
 export async function readUsers(files: HostFiles, kmod: string, storage: readonly StorageUse[]): Promise<Evidence[]> {
-  const found = await Promise.all([loopDevices(files, kmod), mappings(files, kmod), protocols(files, kmod), ciphers(files, kmod), congestion(files, kmod)]);
+  const found = await Promise.all([
+    loopDevices(files, kmod),
+    mappings(files, kmod),
+    protocols(files, kmod),
+    ciphers(files, kmod),
+    congestion(files, kmod),
+  ]);
   const mounts = storage
     .filter((use) => use.supports.some((support) => support.kmod === kmod))
     .map((use) => evidence('mount', use.what));
@@ -22,7 +28,9 @@ export async function readUsers(files: HostFiles, kmod: string, storage: readonl
 
 async function loopDevices(files: HostFiles, kmod: string): Promise<Evidence[]> {
   if (kmod !== 'loop' && kmod !== 'nbd' && kmod !== 'zram') return [];
-  const names = (valueOf(await files.list('/sys/block')) ?? []).map((entry) => entry.name).filter((name) => name.startsWith(kmod));
+  const names = (valueOf(await files.list('/sys/block')) ?? [])
+    .map((entry) => entry.name)
+    .filter((name) => name.startsWith(kmod));
   const shown = await Promise.all(
     names.map(async (name) => {
       const file = valueOf(await files.readText(`/sys/block/${name}/loop/backing_file`))?.trim();
@@ -39,10 +47,19 @@ async function mappings(files: HostFiles, kmod: string): Promise<Evidence[]> {
   const shown = await Promise.all(
     names.map(async (name) => {
       if (kmod === 'dm_mod' && name.startsWith('dm-')) {
-        return [evidence('block', `/dev/mapper/${valueOf(await files.readText(`/sys/block/${name}/dm/name`))?.trim() ?? name}`)];
+        return [
+          evidence(
+            'block',
+            `/dev/mapper/${valueOf(await files.readText(`/sys/block/${name}/dm/name`))?.trim() ?? name}`,
+          ),
+        ];
       }
-      const level = name.startsWith('md') ? valueOf(await files.readText(`/sys/block/${name}/md/level`))?.trim() : undefined;
-      return level !== undefined && (kmod === 'md_mod' || kmod === level) ? [evidence('block', `/dev/${name}: ${level}`)] : [];
+      const level = name.startsWith('md')
+        ? valueOf(await files.readText(`/sys/block/${name}/md/level`))?.trim()
+        : undefined;
+      return level !== undefined && (kmod === 'md_mod' || kmod === level)
+        ? [evidence('block', `/dev/${name}: ${level}`)]
+        : [];
     }),
   );
   return shown.flat();
@@ -55,7 +72,12 @@ async function protocols(files: HostFiles, kmod: string): Promise<Evidence[]> {
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
     .filter((fields) => kernelName(fields[7] ?? '') === kmod)
-    .map((fields) => evidence('socket', `sockets of protocol ${fields[0]} (/proc/net/protocols); which processes is not visible without ss`));
+    .map((fields) =>
+      evidence(
+        'socket',
+        `sockets of protocol ${fields[0]} (/proc/net/protocols); which processes is not visible without ss`,
+      ),
+    );
 }
 
 /** /proc/crypto: one block an algorithm; a refcnt of 1 is idle. */
