@@ -33,7 +33,7 @@ export function renderAction(action: AnyAction, io: Io): string {
         `${when(action.createdAt)} by ${action.requestedBy}${action.reason === null ? '' : `: ${action.reason}`}`,
       ],
       ['parameters', pairs(action.parameters)],
-      ['expires', isEnded(action) ? null : when(action.expiresAt)],
+      ['expires', isEnded(action) ? null : exactClock(action.expiresAt, now, io.timeZone)],
     ]),
     ...findings(action, colors, width),
     ...plan(action),

@@ -8,7 +8,7 @@ import { timelineText } from './action.page.ts';
 import { isEnded, type AnyAction } from './outcome.ts';
 
 /** A lost stream is taken up again so often in a row without anything new; then the server counts as away. */
-const RECONNECTS = 8;
+const RECONNECTS = 12;
 const RECONNECT_FIRST_MS = 250;
 const RECONNECT_LONGEST_MS = 4000;
 

@@ -7,7 +7,7 @@ import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import type { JsonOption } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
-import { clock } from '../output/time.ts';
+import { exactClock } from '../output/time.ts';
 
 export interface ActOptions {
   readonly host: string;
@@ -38,7 +38,7 @@ export async function act(context: Context, verb: Verb, kmod: string, options: A
   };
   const accepted = await api.change<Action>({ method: 'POST', path: '/actions', body, asked: { host, kmod } });
   noteFreeze(freezeOf(accepted), io);
-  const until = clock(accepted.expiresAt, io.now(), io.timeZone);
+  const until = exactClock(accepted.expiresAt, io.now(), io.timeZone);
   io.err.write(
     `Action ${accepted.id} is accepted: ${options.dryRun ? 'dry run of ' : ''}${verb} ${kmod} on ${accepted.host.name}; it begins by ${until} or not at all.\n`,
   );

@@ -35,13 +35,13 @@ describe('kmods unload', () => {
       columns: 100,
     });
     expect(code).toBe(0);
-    expect(err).toBe(`Action ${ACTION_ID} is accepted: unload floppy on web-1; it begins by 14:05 or not at all.\n`);
+    expect(err).toBe(`Action ${ACTION_ID} is accepted: unload floppy on web-1; it begins by 14:05:20 or not at all.\n`);
     expect(out).toMatchInlineSnapshot(`
       "Waiting for the host: unload floppy on web-1.
 
       action   22222222-2222-4222-8222-222222222222
       asked    14:03 by admin
-      expires  14:05
+      expires  14:05:20
 
       So far:
         14:03:20  queued
@@ -69,7 +69,7 @@ describe('kmods unload', () => {
     const { code, out, err } = await cli.run([...UNLOAD, '--watch'], { columns: 100 });
     expect(code).toBe(0);
     expect(err).toMatchInlineSnapshot(`
-      "Action 22222222-2222-4222-8222-222222222222 is accepted: unload floppy on web-1; it begins by 14:05 or not at all.
+      "Action 22222222-2222-4222-8222-222222222222 is accepted: unload floppy on web-1; it begins by 14:05:20 or not at all.
       14:03:20  queued
       14:03:20  dispatched
       14:03:20  ended: succeeded - seen in /proc/modules

@@ -137,6 +137,11 @@ export function renderLive(answer: LiveAnswer, presence: readonly PresenceFilter
       '\nBlocked; what is loaded stays until it is unloaded:\n',
       ...blocks.map((line) => `  ${clean(line)}\n`),
     );
+  const speechless = allRows(answer).filter((row) => row.presence === null);
+  if (speechless.length > 0) {
+    parts.push(`\nAnswered, but could not say: ${count(speechless.length, 'host')}.\n`);
+    parts.push(...speechless.map((row) => `  ${clean(row.host.name)}: modfleet hosts show ${hostWord(row.host)}\n`));
+  }
   if (end.noAnswer.length > 0) {
     parts.push(
       `\nNo answer: ${count(end.noAnswer.length, 'host')}.\n`,

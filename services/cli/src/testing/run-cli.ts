@@ -1,12 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, vi } from 'vitest';
 import { realFetch } from '../api/real-fetch.ts';
 import { runCommandLine } from '../command-line/program.ts';
 import { createContext } from '../context.ts';
 import { fakeIo, type FakeIo, type World } from './fake-io.ts';
 import { startFakeServer, type FakeServer } from './fake-server.ts';
+
+/** Some tests run a dozen commands; a loaded machine needs a while for them. */
+const TEST_TIMEOUT_MS = 30_000;
 
 export interface Ended {
   readonly code: number;
@@ -25,6 +28,7 @@ export interface Cli {
 
 /** Sets up a fake server and an empty home for each test of the file. */
 export function useCli(): Cli {
+  vi.setConfig({ testTimeout: TEST_TIMEOUT_MS });
   let server: FakeServer;
   let folder: string;
   beforeEach(async () => {
