@@ -146,3 +146,25 @@ describe('the route table', () => {
     expect(metrics.payload).toContain('nodejs_eventloop_lag_seconds');
   });
 });
+
+describe('behind a proxy', () => {
+  it('metrics need a token too: the proxy is on loopback, its callers are not', async () => {
+    const proxied = await ApiServer.start((await postgres.createDatabase()).url, {
+      MODFLEET_TRUSTED_PROXY: '127.0.0.1',
+    });
+    try {
+      expect((await proxied.call('GET', '/metrics', { token: null })).body).toMatchObject({ code: 'unauthenticated' });
+      expect(
+        (
+          await proxied.app.inject({
+            method: 'GET',
+            url: '/metrics',
+            headers: { authorization: `Bearer ${proxied.token}` },
+          })
+        ).statusCode,
+      ).toBe(200);
+    } finally {
+      await proxied.stop();
+    }
+  });
+});

@@ -6,7 +6,7 @@ import { ApiAnswer } from '../openapi/api-decorators.ts';
 import { livenessSchema, readinessSchema } from './health.schema.ts';
 import { HealthService } from './health.service.ts';
 
-@ApiTags('health')
+@ApiTags('server')
 @ApiSecurity({})
 @Controller()
 export class HealthController {

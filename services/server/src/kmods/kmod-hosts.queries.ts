@@ -23,13 +23,10 @@ export interface KmodTally extends CoverageCounts {
   readonly blockedKernel: number;
 }
 
-/** Counts over all chosen hosts. */
-export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
-  const statement = await standingStatement(sql, subject, selection);
+/** Select list of {@link KmodTally} over `standing`. */
+function tallyColumns(selection: Selection): string {
   const left = selection.includeUnknown ? '0::bigint' : '(SELECT count(*) FROM selected WHERE matches IS NULL)';
-  const [row] = await sql.query<KmodTally>(
-    `${statement.with}
-     SELECT now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS},
+  return `now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS},
             count(*) FILTER (WHERE known = 'loaded') AS loaded, count(*) FILTER (WHERE known = 'builtin') AS builtin,
             count(*) FILTER (WHERE known = 'on_disk') AS "onDisk", count(*) FILTER (WHERE known = 'absent') AS absent,
             count(*) FILTER (WHERE known IS NULL AND last = 'loaded') AS "lastLoaded",
@@ -38,8 +35,14 @@ export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selec
             count(*) FILTER (WHERE known IS NULL AND last = 'absent') AS "lastAbsent",
             count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'no') AS "blockedNo",
             count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'partly') AS "blockedPartly",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'kernel') AS "blockedKernel"
-       FROM standing`,
+            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'kernel') AS "blockedKernel"`;
+}
+
+/** Counts over all chosen hosts. */
+export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
+  const statement = await standingStatement(sql, subject, selection);
+  const [row] = await sql.query<KmodTally>(
+    `${statement.with} SELECT ${tallyColumns(selection)} FROM standing`,
     statement.params.values,
   );
   if (row === undefined) throw new Error('an aggregate without a row');
@@ -62,25 +65,37 @@ export interface KmodHostRow {
   readonly devices_digest: string | null;
 }
 
-/** Hosts of these presences after `after` (name, id), one more than `limit` when there is a next page; `unknown` is a host without a known presence. */
-export async function pageOfKmodHosts(
+/**
+ * The counts, and the hosts of these presences after `after` (name, id), one more than `limit` when there is a next page; `unknown` is a host without a known
+ * presence. One statement: where every host stands is worked out once for both.
+ */
+export async function readKmodHosts(
   sql: Sql,
   subject: KmodSubject,
   selection: Selection,
-  presence: readonly string[],
-  after: readonly (string | number)[] | null,
-  limit: number,
-): Promise<KmodHostRow[]> {
+  page: {
+    readonly presence: readonly string[];
+    readonly after: readonly (string | number)[] | null;
+    readonly limit: number;
+  },
+): Promise<{ tally: KmodTally; rows: KmodHostRow[] }> {
   const { with: text, params } = await standingStatement(sql, subject, selection);
-  const beyond = after === null ? 'true' : `(name, id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
-  return sql.query<KmodHostRow>(
-    `${text}
-     SELECT id, name, kernel_release, known, last, coverage, reason, observed_at, entry, file_build_id, blocked,
-            encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
-       FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) AND ${beyond}
-      ORDER BY name, id LIMIT ${params.add(limit + 1)}`,
+  const beyond =
+    page.after === null ? 'true' : `(name, id) > (${params.add(page.after[0])}, ${params.add(page.after[1])}::uuid)`;
+  const rows = await sql.query<KmodTally & (KmodHostRow | { id: null })>(
+    `${text},
+     tally AS (SELECT ${tallyColumns(selection)} FROM standing),
+     page AS (
+       SELECT id, name, kernel_release, known, last, coverage, reason, observed_at, entry, file_build_id, blocked,
+              encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
+         FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(page.presence)}::text[]) AND ${beyond}
+        ORDER BY name, id LIMIT ${params.add(page.limit + 1)})
+     SELECT tally.*, page.* FROM tally LEFT JOIN page ON true ORDER BY name, id`,
     params.values,
   );
+  const [first] = rows;
+  if (first === undefined) throw new Error('an aggregate without a row');
+  return { tally: first, rows: rows.filter((row) => row.id !== null) };
 }
 
 /** Loaded builds on fresh hosts, the most frequent first. */

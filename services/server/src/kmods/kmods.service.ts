@@ -11,7 +11,7 @@ import {
   countAliases,
   detailsOfKmod,
   devicesInSets,
-  pageOfKmodHosts,
+  readKmodHosts,
   tallyKmod,
 } from './kmod-hosts.queries.ts';
 import { coverageOfSelection, pageOfKmods } from './kmod-list.queries.ts';
@@ -85,10 +85,11 @@ export class KmodsService {
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const subject = await resolveKmod(sql, requested);
-      const rows = await pageOfKmodHosts(sql, subject, selection, presence, position?.key ?? null, limit);
+      const page = { presence, after: position?.key ?? null, limit };
+      const { rows, tally } = await readKmodHosts(sql, subject, selection, page);
       const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
       const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
-      return { subject, rows, blocks, devices, tally: await tallyKmod(sql, subject, selection) };
+      return { subject, rows, blocks, devices, tally };
     });
     const { asOf } = read.tally;
     const shown = read.rows.slice(0, limit);

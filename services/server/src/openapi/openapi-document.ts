@@ -9,7 +9,12 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .setTitle('modfleet')
     .setDescription('Which hosts run this driver? The answer for a whole fleet, and safe changes to it.')
     .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'API token: mfl_ and 43 characters.' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'opaque',
+      description: 'API token: mfl_ and 43 characters.',
+    })
     .addSecurityRequirements('bearer')
     .build();
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convert });

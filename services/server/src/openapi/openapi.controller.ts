@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Injectable } from '@nestjs/common';
-import { ApiExcludeController, type OpenAPIObject } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags, type OpenAPIObject } from '@nestjs/swagger';
 import { AppError } from '../errors/app-error.ts';
+import { ApiProblems } from './api-decorators.ts';
 
 /** Holds the document, which exists only once the whole app does. */
 @Injectable()
@@ -8,7 +9,7 @@ export class OpenApiHolder {
   document: OpenAPIObject | undefined;
 }
 
-@ApiExcludeController()
+@ApiTags('server')
 @Controller('openapi.json')
 export class OpenApiController {
   readonly #holder: OpenApiHolder;
@@ -17,6 +18,9 @@ export class OpenApiController {
   }
 
   @Get()
+  @ApiOperation({ summary: 'This document' })
+  @ApiOkResponse({ description: 'OpenAPI 3.0.', content: { 'application/json': { schema: { type: 'object' } } } })
+  @ApiProblems()
   read(): OpenAPIObject {
     if (this.#holder.document === undefined)
       throw new AppError('overloaded', 'the server is still starting', { retryAfterSeconds: 1 });
