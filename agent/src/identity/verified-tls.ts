@@ -75,6 +75,8 @@ function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket>
     socket.once('secureConnect', () => {
       clearTimeout(timer);
       socket.off('error', onError);
+      // What fails from here on is told by the call that meets it.
+      socket.on('error', () => undefined);
       resolve(socket);
     });
   });

@@ -199,3 +199,50 @@ describe('a supervised session over gRPC', () => {
     await expect(run).resolves.toBeUndefined();
   });
 });
+
+describe('the stream', () => {
+  it('takes no more than the server reads, and all of it in the end', async () => {
+    const COUNT = 64;
+    const chunk = Buffer.alloc(256 * 1024);
+    let arrived = 0;
+    let opened: (stream: ServerStream) => void = () => undefined;
+    const open = new Promise<ServerStream>((resolve) => (opened = resolve));
+    server.onStream = (stream) => {
+      stream.pause();
+      opened(stream);
+    };
+    const transport = connectGrpc({ host: '127.0.0.1', port: server.sessionPort }, identity, key);
+    transport.onMessage(() => undefined);
+    let sent = 0;
+    let stalled: () => void = () => undefined;
+    const stall = new Promise<void>((resolve) => (stalled = resolve));
+    const all = (async () => {
+      for (; sent < COUNT; sent += 1) {
+        const content = { $case: 'whole', value: chunk } as const;
+        const taken = transport.send({
+          $case: 'facetUpdate',
+          value: { facet: Facet.FACET_CONFIG, digest: chunk.subarray(0, 32), observedAgeMs: 0, content },
+        });
+        const first = await Promise.race([
+          taken.then(() => 'taken'),
+          new Promise((resolve) => setTimeout(resolve, 1000, 'stalled')),
+        ]);
+        if (first === 'stalled') stalled();
+        await taken;
+      }
+    })();
+    await stall;
+    expect(sent).toBeLessThan(COUNT - 10);
+    const stream = await open;
+    const complete = new Promise<void>((resolve) => {
+      stream.on('data', () => {
+        arrived += 1;
+        if (arrived === COUNT) resolve();
+      });
+    });
+    stream.resume();
+    await Promise.all([all, complete]);
+    stream.end();
+    await expect(transport.end).resolves.toEqual({ kind: 'ended' });
+  });
+});

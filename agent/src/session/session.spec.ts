@@ -48,7 +48,7 @@ describe('a session', () => {
 
   it('ends when no Welcome comes', async () => {
     const { ended } = startSession(new FakeInventory());
-    await vi.advanceTimersByTimeAsync(20_000);
+    await vi.advanceTimersByTimeAsync(30_000);
     await expect(ended).resolves.toEqual({ kind: 'silent', welcomed: false });
   });
 

@@ -8,7 +8,7 @@
  * - `run` resolves once, after which nothing of this session is called.
  */
 import type { Logger } from 'pino';
-import { FACET_WORDS, assertNever } from '@modfleet/proto';
+import { FACET_WORDS, VERB_WORDS, assertNever, isKnownVerb } from '@modfleet/proto';
 import type { ActionRequest, HostFacts, KnownFacet, Query, Welcome } from '@modfleet/proto';
 import type { ActionEngine, ActionProgressReport } from '../actions/action-engine.ts';
 import type { FacetSnapshot, Inventory } from '../facets/inventory.ts';
@@ -19,12 +19,14 @@ import { FacetSender } from './facet-sender.ts';
 import { HeartbeatLoop } from './heartbeat.ts';
 import { helloOf, quarantinedResult, statusesOf } from './messages.ts';
 import { Outbox, OutboxFullError } from './outbox.ts';
+import { readMessage } from './protocol-order.ts';
+import type { ServerWord } from './protocol-order.ts';
 import { answerQuery } from './query-answers.ts';
 import type { SessionEnd } from './session-end.ts';
 import type { SessionTransport, ToAgent, ToServer } from './transport.ts';
 
-/** Time from the connection attempt to Welcome: TLS, and a server that may be starting. */
-const WELCOME_TIMEOUT_MS = 20_000;
+/** Time from the connection attempt to Welcome: TLS, on a machine that may be busy, and a server that may be starting. */
+const WELCOME_TIMEOUT_MS = 30_000;
 
 /** Queries answered at the same time; more would be a flood. */
 const MAX_QUERIES = 16;
@@ -62,11 +64,6 @@ export class Session {
     this.#parts = parts;
     this.#transport = transport;
     this.#announced = parts.inventory.snapshots();
-  }
-
-  /** Session number that the server gave; undefined before Welcome. */
-  get sessionNo(): number | undefined {
-    return this.#welcome?.sessionNo;
   }
 
   /** Runs until the connection ends, the server asks to leave, or `stop` is called. Never rejects. */
@@ -166,22 +163,19 @@ export class Session {
 
   #receive(message: ToAgent): void {
     if (this.#over) return;
-    const welcomed = this.#welcome !== undefined;
-    if (message === undefined) {
-      this.#end({
-        kind: 'protocol',
-        welcomed,
-        reason: 'a message of a kind that this agent does not know (a newer server?)',
-      });
-    } else if (message.$case === 'welcome') {
-      if (welcomed) this.#end({ kind: 'protocol', welcomed, reason: 'a second Welcome' });
-      else this.#welcomed(message.value);
-    } else if (message.$case === 'reconnect') {
-      this.#end({ kind: 'reconnect', afterMs: message.value.afterMs, reason: message.value.reason });
-    } else if (welcomed) {
-      this.#handle(message);
-    } else {
-      this.#end({ kind: 'protocol', welcomed, reason: `${message.$case} before Welcome` });
+    const reading = readMessage(message, this.#welcome !== undefined);
+    switch (reading.kind) {
+      case 'welcome':
+        this.#welcomed(reading.welcome);
+        return;
+      case 'word':
+        this.#handleSafely(reading.word);
+        return;
+      case 'end':
+        this.#end(reading.end);
+        return;
+      default:
+        assertNever(reading);
     }
   }
 
@@ -230,7 +224,16 @@ export class Session {
     this.#wake();
   }
 
-  #handle(message: Exclude<NonNullable<ToAgent>, { $case: 'welcome' | 'reconnect' }>): void {
+  /** An error in what one message caused must not end the agent: the server would send that message again and again. */
+  #handleSafely(message: ServerWord): void {
+    try {
+      this.#handle(message);
+    } catch (error) {
+      this.#parts.log.error({ err: error, message: message.$case }, 'a message of the server could not be handled');
+    }
+  }
+
+  #handle(message: ServerWord): void {
     const { engine, bootClock, serverClock, log } = this.#parts;
     switch (message.$case) {
       case 'heartbeatReply': {
@@ -268,10 +271,8 @@ export class Session {
 
   #act(request: ActionRequest): void {
     const { engine, serverClock, log } = this.#parts;
-    log.info(
-      { actionId: request.actionId, verb: request.verb, kmod: request.kmod, dryRun: request.dryRun },
-      'action requested',
-    );
+    const { actionId, verb, kmod, dryRun } = request;
+    log.info({ actionId, verb: isKnownVerb(verb) ? VERB_WORDS[verb] : verb, kmod, dryRun }, 'action requested');
     if (this.#welcome?.quarantined === true && !request.dryRun) {
       this.#report({
         $case: 'actionResult',
