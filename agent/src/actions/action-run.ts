@@ -5,6 +5,7 @@ import {
   assertNever,
   isKnownVerb,
   type PlanStep,
+  type ReloadPath,
   type StepResult,
   Verb,
   type Verdict,
@@ -193,7 +194,7 @@ export class ActionRun {
     const { kmod, dryRun, expiresAtMs } = this.request;
     const begun = this.#steps.length > 0 || this.#startedAtMs > 0;
     const state = await host.stateOf(kmod);
-    const reloadPaths = begun && state === 'absent' ? await host.reloadPaths(kmod) : [];
+    const reloadPaths = begun && state === 'absent' ? await this.#reloadPaths(verdict) : [];
     const result: ActionResult = {
       actionId: this.request.actionId,
       requestDigest: Buffer.from(this.digest, 'hex'),
@@ -215,6 +216,14 @@ export class ActionRun {
     await book.putResult(result, this.digest, expiresAtMs);
     this.#result = result;
     return result;
+  }
+
+  /** Those of the verdict are seconds old; after a crash they may be of another time. */
+  async #reloadPaths(verdict: Verdict | undefined): Promise<readonly ReloadPath[]> {
+    const { verb, kmod } = this.request;
+    return this.#steps.length > 0 && verb === Verb.VERB_UNLOAD && verdict !== undefined
+      ? verdict.reloadPaths
+      : this.#ports.host.reloadPaths(kmod);
   }
 
   #tell(phase: ActionPhase, verdict?: Verdict): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ActionPhase, type ActionRequest, type ActionResult, Outcome, requestDigest } from '@modfleet/proto';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionEngine, ActionProgressReport } from './action-engine.ts';
@@ -12,6 +13,9 @@ import { plainResult } from './plain-result.ts';
 
 /** Actions that may wait their turn; a server sends them one after the other, so more is a flood. */
 const QUEUE_MAX = 256;
+
+/** How long a stop waits for the step under way: most take far less, and a stuck one must not hold up a restart. */
+const STOP_WAIT_MS = 5_000;
 
 /** What the engine is made of. */
 export interface EngineParts {
@@ -70,13 +74,21 @@ export class KmodActionEngine implements ActionEngine {
     this.#settler.watchStuck((job) => this.#inLane(job));
   }
 
-  /** Waits for the step under way, which ends by itself or at its deadline; what waits its turn is forgotten (the server sends it again). */
+  /**
+   * Waits a little for the step under way; if it goes on, the journal has its intent and the next start settles it. What waits its turn is
+   * forgotten: the server sends it again.
+   */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#queue.length = 0;
-    await this.#lane;
-    await Promise.all(this.#besides);
-    await this.#book.close();
+    const patience = new AbortController();
+    const idle = Promise.all([this.#lane, ...this.#besides]).then(() => true);
+    const ended = await Promise.race([
+      idle,
+      delay(STOP_WAIT_MS, false, { signal: patience.signal }).catch(() => false),
+    ]);
+    patience.abort();
+    if (ended) await this.#book.close();
   }
 
   submit(request: ActionRequest): void {

@@ -233,7 +233,7 @@ describe('a host that cannot answer', () => {
   const load: Partial<Question> = { verb: Verb.VERB_LOAD, kmod: 'tun' };
   const without = (path: string): MemoryHostFiles => {
     const files = virtioHost();
-    for (const key of [...files.nodes.keys()]) if (key.startsWith(path)) files.nodes.delete(key);
+    for (const key of files.nodes.keys()) if (key.startsWith(path)) files.nodes.delete(key);
     return files;
   };
 

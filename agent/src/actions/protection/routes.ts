@@ -105,7 +105,7 @@ export function addressOf(text: string): Address | undefined {
   const [head, tail] = plain.split('::');
   const before = groups(head ?? '');
   const after = tail === undefined ? [] : groups(tail);
-  const middle = tail === undefined ? [] : new Array<string>(8 - before.length - after.length).fill('0');
+  const middle = tail === undefined ? [] : Array.from({ length: 8 - before.length - after.length }, () => '0');
   return {
     value: [...before, ...middle, ...after].reduce((sum, group) => sum * 65_536n + BigInt(`0x${group}`), 0n),
     bits: 128,
