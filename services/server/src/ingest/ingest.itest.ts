@@ -119,8 +119,10 @@ describe('ingest', () => {
       value: { facet: Facet.FACET_LOADED, digest: truth.digest, observedAgeMs: 0, content: { $case: 'whole', value: loadedFacet('b').bytes } },
     });
     session.whole(loadedFacet('not-canonical'));
-    session.heartbeat([]);
-    await session.expect('heartbeatReply');
+    // Stored after the two above would have been.
+    const devices = facetOf(Facet.FACET_DEVICES, { devices: [] });
+    session.whole(devices);
+    await becomes(agent, devices);
     expect(await count('loaded_set')).toBe(0);
     expect((await coverage(agent))?.coverage).toBe('stale');
   });
