@@ -258,6 +258,19 @@ describe('two replicas', () => {
     await expect.poll(async () => (await show(id)).state).toBe('ended');
   });
 
+  it('one that does not hold the session any more sends nothing', async () => {
+    const id = await create();
+    await other.connect(host, { outboxFull: true });
+    await other.idle();
+    const before = await show(id);
+    expect(before).toMatchObject({ state: 'queued' });
+    await stack.connectBlind(host);
+    await stack.wake(host);
+    await stack.idle();
+    expect(host.heard).toEqual([]);
+    expect(await show(id)).toEqual(before);
+  });
+
   it('a session that moves while both try is sent one action', async () => {
     const ids = [await create(), await create({ ...unload, kmod: 'other' })];
     await stack.connect(host);

@@ -109,7 +109,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
 
   /** The host answers what it knows from its journal, runs what it never got, and says `expired` of what came too late. */
   async #sayAgain(hostId: string): Promise<void> {
-    const pending = await selectPending(this.#database, hostId, ASK_AGAIN_MS);
+    const pending = await selectPending(this.#database, hostId, this.#mail.self, ASK_AGAIN_MS);
     if (pending.some((action) => action.frozen)) {
       this.#owed.add(hostId);
       return;

@@ -64,8 +64,12 @@ describe('cancel', () => {
     const asking = cancel(id);
     await host.next('actionCancel');
     await host.says(ActionPhase.ACTION_PHASE_CANCEL_REFUSED, id);
-    expect(await asking).toMatchObject({ cancelled: false, action: { state: 'started' } });
-    expect(await cancel(id)).toMatchObject({ cancelled: false });
+    const refused = await asking;
+    // What the host did not say is not concluded: it may have started, or ended.
+    expect(refused).toMatchObject({ cancelled: false, action: { state: 'dispatched' } });
+    expect(refused.action.message).toBe('Sent to web-1, not yet confirmed.');
+    await host.says(ActionPhase.ACTION_PHASE_STARTED, id);
+    expect(await cancel(id)).toMatchObject({ cancelled: false, action: { state: 'started' } });
     expect(host.heard.filter((message) => message.$case === 'actionCancel')).toEqual([]);
   });
 
@@ -187,6 +191,7 @@ describe('freeze', () => {
     await other.connect(host);
     await other.connect(second);
     await other.driveAll();
+    await other.wake(second);
     await other.idle();
     expect([host.heard, second.heard]).toEqual([[], []]);
     expect(await show(sent)).toMatchObject({ state: 'dispatched' });

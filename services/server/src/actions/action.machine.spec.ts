@@ -171,6 +171,12 @@ describe('action machine, case by case', () => {
     expect(effects.map((effect) => effect.kind)).toEqual(['record', 'send_cancel']);
   });
 
+  it('a refused cancel says nothing of the start, and may be asked for again', () => {
+    const asked = decide(inState('dispatched'), { kind: 'cancel', by: 'ops' }, at(1)).next;
+    const { next } = decide(asked, { kind: 'cancel_refused' }, at(2));
+    expect(next).toEqual(inState('dispatched'));
+  });
+
   it('a second cancel asks again without a second line', () => {
     const first = decide(inState('received'), { kind: 'cancel', by: 'ops' }, at(1)).next;
     const second = decide(first, { kind: 'cancel', by: 'other' }, at(2));

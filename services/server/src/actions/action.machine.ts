@@ -71,12 +71,12 @@ export const TRANSITIONS = {
     received: 'received',
     started: 'started',
     cancel: 'same',
-    cancel_refused: 'started',
+    cancel_refused: 'same',
     result: 'ended',
     sweep: 'ended',
   },
-  received: { started: 'started', cancel: 'same', cancel_refused: 'started', result: 'ended', sweep: 'ended' },
-  started: { cancel: 'same', result: 'ended', sweep: 'ended' },
+  received: { started: 'started', cancel: 'same', cancel_refused: 'same', result: 'ended', sweep: 'ended' },
+  started: { cancel: 'same', cancel_refused: 'same', result: 'ended', sweep: 'ended' },
   ended: { result: 'same' },
 } as const satisfies Record<ActionState, Partial<Record<ActionEventKind, ActionState | 'same'>>>;
 
@@ -104,7 +104,12 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
     case 'cancel':
       return decideCancel(action, event.by, now);
     case 'cancel_refused':
-      return move(action, { state: 'started' }, 'the host says that the cancel came too late');
+      // Nothing is concluded about the start: the host says that by itself.
+      return move(
+        action,
+        { cancelRequestedAt: null, cancelledBy: null },
+        'the host refuses the cancel: it came too late',
+      );
     case 'result':
       return decideResult(action, event, now);
     case 'sweep':
@@ -119,6 +124,8 @@ function move(action: ActionSnapshot, change: Partial<ActionSnapshot>, note: str
 }
 
 function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
+  if (action.state === 'started')
+    return move(action, {}, `cancel asked for by ${by}: too late, it had already started`);
   const asked = { cancelRequestedAt: action.cancelRequestedAt ?? now, cancelledBy: action.cancelledBy ?? by };
   if (action.state === 'queued') {
     return move(
@@ -128,13 +135,11 @@ function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
     );
   }
   const first = action.cancelRequestedAt === null;
-  if (action.state === 'started') {
-    return first ? move(action, asked, 'cancel refused: it had already started') : { next: action, effects: [] };
-  }
-  const record: ActionEffect[] = first
-    ? [{ kind: 'record', note: 'cancel asked for, not yet answered by the host' }]
-    : [];
-  return { next: { ...action, ...asked }, effects: [...record, { kind: 'send_cancel' }] };
+  const note = 'cancel asked for, not yet answered by the host';
+  return {
+    next: { ...action, ...asked },
+    effects: [...(first ? [{ kind: 'record', note } as const] : []), { kind: 'send_cancel' }],
+  };
 }
 
 function decideResult(action: ActionSnapshot, event: Extract<ActionEvent, { kind: 'result' }>, now: Date): Decision {

@@ -86,15 +86,21 @@ describe('an action on one host', () => {
   });
 
   it('goes one at a time, in the order of asking', async () => {
-    const ids = [];
-    for (const kmod of ['one', 'two', 'three']) ids.push((await create({ ...unload, kmod })).id);
     await stack.connect(host);
+    const ids: string[] = [];
+    for (const kmod of ['one', 'two', 'three']) {
+      ids.push((await create({ ...unload, kmod })).id);
+      await stack.idle();
+    }
     for (const id of ids) {
       const request = await host.next('actionRequest');
-      expect(request.actionId).toBe(id);
+      await stack.driveAll();
+      await stack.idle();
+      expect([request.actionId, host.heard]).toEqual([id, []]);
       const inFlight = (await stack.call<ActionList>('GET', '/actions?state=dispatched')).body.items;
       expect(inFlight.map((item) => item.id)).toEqual([id]);
       await host.reports(resultOf(request, Outcome.OUTCOME_REFUSED));
+      expect(await host.next('resultAck')).toEqual({ actionIds: [id] });
     }
     expect((await stack.call<ActionList>('GET', '/actions?outcome=refused')).body.items).toHaveLength(3);
   });

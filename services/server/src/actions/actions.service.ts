@@ -151,7 +151,7 @@ export class ActionsService {
 }
 
 function isCancelAnswered(action: StoredAction): boolean {
-  return action.state === 'started' || isEnded(action.state);
+  return action.cancelRequestedAt === null || action.state === 'started' || isEnded(action.state);
 }
 
 function notFound(id: string): AppError {

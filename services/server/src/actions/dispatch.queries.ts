@@ -47,21 +47,28 @@ const UNCONFIRMED = 9;
 
 /**
  * What has to be said to a host that has just connected: what waits, what was sent and did not end, and what was called unconfirmed while the
- * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired or quarantined.
+ * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired or quarantined, or whose session another replica
+ * holds by now.
  */
-export async function selectPending(sql: Sql, hostId: string, askAgainMs: number): Promise<PendingAction[]> {
+export async function selectPending(
+  sql: Sql,
+  hostId: string,
+  replicaId: string,
+  askAgainMs: number,
+): Promise<PendingAction[]> {
   return sql.query<PendingAction>(
     `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS cancel_requested,
             a.expires_at <= clock_timestamp() AS past_expiry, f.frozen
        FROM action a
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $3 AND s.disconnected_at IS NULL
        JOIN fleet_freeze f ON f.id = 1
       WHERE a.host_id = $1
         AND (a.state <> 'ended'
              OR (a.outcome = ${UNCONFIRMED} AND a.resolved_outcome IS NULL
                  AND a.expires_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)))
       ORDER BY a.created_at, a.id`,
-    [hostId, askAgainMs],
+    [hostId, askAgainMs, replicaId],
   );
 }
 

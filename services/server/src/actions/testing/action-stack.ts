@@ -93,6 +93,11 @@ export class ActionStack {
     });
   }
 
+  /** What a wake-up for the host does. */
+  async wake(host: FakeHost): Promise<void> {
+    await this.app.get(ActionDispatcher).wake(host.id);
+  }
+
   /** What the sweep does every few seconds. */
   async driveAll(): Promise<void> {
     await this.app.get(ActionDispatcher).driveAll();
