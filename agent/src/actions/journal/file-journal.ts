@@ -28,6 +28,7 @@ export class FileJournal implements Journal {
   #handle: FileHandle | undefined;
   #length = 0;
   #dirty = false;
+  #whyClosed: unknown = new Error('it is not open');
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string) {
@@ -67,6 +68,7 @@ export class FileJournal implements Journal {
       }
       return contents;
     } catch (error) {
+      this.#whyClosed = error;
       throw this.#unavailable(error);
     }
   }
@@ -74,7 +76,7 @@ export class FileJournal implements Journal {
   async #append(record: JournalRecord): Promise<void> {
     try {
       const handle = this.#handle;
-      if (handle === undefined) throw new Error('it is not open');
+      if (handle === undefined) throw this.#whyClosed;
       if (this.#dirty) await this.#cutBack(handle);
       const line = Buffer.from(encodeRecord(record));
       this.#dirty = true;
