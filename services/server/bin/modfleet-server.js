@@ -2,6 +2,7 @@
 // Runs dist/main.js under a Node.js that is new enough: this one, else the one that `npm install` put into node_modules.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -16,6 +17,8 @@ function installedNode(folder) {
 }
 
 if (Number(process.versions.node.split('.')[0]) >= OLDEST_MAJOR) {
+  // Compiled code is kept in the temporary folder: a later start needs about a sixth less time.
+  module.enableCompileCache?.();
   await import('../dist/main.js');
 } else {
   const node = installedNode(here);
