@@ -75,7 +75,13 @@ describe('LoadedObserver', () => {
     expect((await observer.look()).changed).toEqual(['dummy']);
   });
 
-  it('reads a kmod again until it is live', async () => {
+  it('reads a half-dead kmod once, not at every look', async () => {
+    files.nodes.set('/proc/modules', 'stuck 1 -1 - Unloading 0x0 (OE-)\n');
+    expect((await observer.look()).changed).toEqual(['stuck']);
+    expect((await observer.look()).changed).toEqual([]);
+  });
+
+  it('reads a kmod again when it has become live', async () => {
     files.nodes.set('/proc/modules', 'slow 1 1 - Loading 0x0 (+)\n');
     await observer.look();
     files.nodes.set('/sys/module/slow/notes/.note.gnu.build-id', note(0xdd));

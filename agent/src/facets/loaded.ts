@@ -1,4 +1,4 @@
-import { Facet, KmodState, type LoadedKmod } from '@modfleet/proto';
+import { Facet, type LoadedKmod } from '@modfleet/proto';
 import type { HostFiles } from '../host/host-files.ts';
 import { readProcModules, type ProcModule } from '../kmod/proc-modules.ts';
 import { readSysModuleIdentity, type SysModuleIdentity } from '../kmod/sys-module.ts';
@@ -23,8 +23,8 @@ interface Known {
  * Observes the facet `loaded`.
  *
  * INVARIANTS
- * - One look reads /proc/modules once, and sysfs only for kmods that are new, differ in their line (refcount and users apart), were never
- *   seen Live, or were named by `forget`: sysfs for all costs 600 to 1,000 times one read of /proc/modules (measured).
+ * - One look reads /proc/modules once, and sysfs only for kmods that are new, differ in their line (refcount and users apart), or
+ *   were named by `forget`, so a half-dead kmod costs no more than a live one: sysfs for all costs 600 to 1,000 times one read of /proc/modules (measured).
  * - A kmod that was replaced between two looks by another build of the same size is noticed through `forget` (a uevent) or `forgetAll`
  *   (every facet interval). What is forgotten during a look is read again by the next.
  */
@@ -72,9 +72,7 @@ export class LoadedObserver {
 }
 
 function isSame(before: ProcModule, now: ProcModule): boolean {
-  return (
-    before.state === KmodState.KMOD_STATE_LIVE && now.state === before.state && now.size === before.size && now.taint === before.taint
-  );
+  return now.state === before.state && now.size === before.size && now.taint === before.taint;
 }
 
 function toLoadedKmod({ kmod, identity }: Known): LoadedKmod {

@@ -1,8 +1,8 @@
 import type { Exec } from '../exec/exec.ts';
 import { UeventWatch } from './uevent-watch.ts';
 
-/** udevadm says that it listens within milliseconds; an emulated host takes longer to start a program. */
-const PROBE_MS = 5_000;
+/** udevadm says that it listens within milliseconds; a machine that is busy takes its time to start a program. */
+const PROBE_MS = 20_000;
 
 /** Undefined when kernel uevents can be watched here; else why not. */
 export async function probeUevents(exec: Exec, limitMs = PROBE_MS): Promise<string | undefined> {
