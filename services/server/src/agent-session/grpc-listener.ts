@@ -78,7 +78,6 @@ export class GrpcListener {
   /** Accepts nobody any more; live connections may end by themselves within `graceMs`, then they are destroyed. */
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
-    if (!this.#net.listening) this.#net.emit('close');
     this.#injector.drain(graceMs);
     const timer = setTimeout(() => this.#destroyAll(), graceMs);
     await closed;

@@ -7,6 +7,7 @@ import { hostColumns } from '../enrollment/host-facts.ts';
 import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
+import { ReplicaService } from '../presence/replica.service.ts';
 import { AgentGateway } from './agent-gateway.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
@@ -30,6 +31,7 @@ export class SessionHandlers {
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(AgentGateway) gateway: AgentGateway,
     @Inject(IngestService) ingest: IngestService,
+    @Inject(ReplicaService) replica: ReplicaService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
     @Inject(Metrics) metrics: Metrics,
   ) {
@@ -37,7 +39,7 @@ export class SessionHandlers {
     this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', ['result']);
     metrics.gauge('modfleet_sessions_open', 'Hosts connected to this replica.', [], (gauge) => gauge.set(gateway.connectedHostIds().length));
     this.#parts = {
-      ...{ admission, registry, gateway, ingest, hostColumns, nowMs: Date.now },
+      ...{ admission, registry, gateway, ingest, hostColumns, nowMs: () => replica.nowMs() },
       intervals: {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         pollIntervalMs: config.pollIntervalMs,

@@ -6,6 +6,7 @@ import { assertNever } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
+import { ReplicaService } from '../presence/replica.service.ts';
 import { DiagnoseRefusedError, DiagnoseService } from './diagnose.service.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
 import { EnrollmentService } from './enrollment.service.ts';
@@ -23,17 +24,20 @@ export class IdentityHandlers {
   readonly #enrollment: EnrollmentService;
   readonly #diagnose: DiagnoseService;
   readonly #ca: CertificateAuthority;
+  readonly #replica: ReplicaService;
   readonly #calls;
 
   constructor(
     @Inject(EnrollmentService) enrollment: EnrollmentService,
     @Inject(DiagnoseService) diagnose: DiagnoseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(ReplicaService) replica: ReplicaService,
     @Inject(Metrics) metrics: Metrics,
   ) {
     this.#enrollment = enrollment;
     this.#diagnose = diagnose;
     this.#ca = ca;
+    this.#replica = replica;
     this.#calls = metrics.counter('modfleet_identity_calls_total', 'Calls on the identity listener, by method and result.', ['method', 'result']);
   }
 
@@ -55,7 +59,7 @@ export class IdentityHandlers {
       certificate: host.certificate,
       caCertificate: this.#ca.certificate,
       sessionPort: context.sessionPort(),
-      serverTimeMs: Date.now(),
+      serverTimeMs: this.#replica.nowMs(),
     };
   }
 

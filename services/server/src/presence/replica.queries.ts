@@ -7,13 +7,15 @@ export interface ReplicaRow {
   readonly facetWindowMs: number;
 }
 
-/** Says that this replica lives. */
-export async function beat(sql: Sql, replica: ReplicaRow): Promise<void> {
-  await sql.query(
+/** Says that this replica lives; answers Postgres's time, ms since the epoch. */
+export async function beat(sql: Sql, replica: ReplicaRow): Promise<number> {
+  const [row] = await sql.query<{ now: number }>(
     `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (id) DO UPDATE SET beat_at = now()`,
+     ON CONFLICT (id) DO UPDATE SET beat_at = now()
+     RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
     [replica.id, replica.name, replica.loadedWindowMs, replica.facetWindowMs],
   );
+  return row?.now ?? Date.now();
 }
 
 /** Ends what a replica still holds, at its graceful end. */

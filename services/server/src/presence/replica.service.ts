@@ -26,6 +26,8 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   #beating: Promise<void> = Promise.resolve();
   #failing = false;
   #stopped = false;
+  /** Server time at performance.now() = 0. */
+  #epochAtStart = performance.timeOrigin;
 
   constructor(
     @Inject(REPLICA_ID) id: string,
@@ -41,8 +43,16 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
     this.#row = { id, name: hostname(), loadedWindowMs: this.windows.loadedMs, facetWindowMs: this.windows.facetMs };
   }
 
+  /**
+   * Server time, ms since the epoch: Postgres's clock, by which actions expire, as measured at the last beat. Replicas whose own clocks differ tell
+   * hosts the same time.
+   */
+  nowMs(): number {
+    return Math.round(this.#epochAtStart + performance.now());
+  }
+
   async onModuleInit(): Promise<void> {
-    await beat(this.#database, this.#row);
+    await this.#beatOnce();
     await buryDeadReplicas(this.#database);
     this.#schedule();
   }
@@ -63,11 +73,18 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
 
   async #beat(): Promise<void> {
     try {
-      await beat(this.#database, this.#row);
+      await this.#beatOnce();
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) this.#log.warn(`the database did not take this replica's beat: ${(error as Error).message}`);
       this.#failing = true;
     }
+  }
+
+  /** The answer was made about half way between asking and hearing it. */
+  async #beatOnce(): Promise<void> {
+    const asked = performance.now();
+    const now = await beat(this.#database, this.#row);
+    this.#epochAtStart = now - (asked + performance.now()) / 2;
   }
 }
