@@ -64,7 +64,11 @@ export class QueriesService implements OnModuleInit {
     const { queryId, timeoutMs } = question;
     const live = new LiveQuery(question.hosts, performance);
     this.#own.set(queryId, live);
-    const timer = setTimeout(() => live.finish(`no answer within ${timeoutMs} ms`), timeoutMs);
+    const timer = setTimeout(() => {
+      live.finish(`no answer within ${timeoutMs} ms`);
+      // Its answers may still be on their way to a slow reader; nothing more comes in for it.
+      this.#own.delete(queryId);
+    }, timeoutMs);
     const stop = (): void => {
       clearTimeout(timer);
       live.finish('nobody waits for the answer any more');
