@@ -195,6 +195,7 @@ export class ActionRun {
     const begun = this.#steps.length > 0 || this.#startedAtMs > 0;
     const state = await host.stateOf(kmod);
     const reloadPaths = begun && state === 'absent' ? await this.#reloadPaths(verdict) : [];
+    const taintAfter = begun ? await host.taint() : undefined;
     const result: ActionResult = {
       actionId: this.request.actionId,
       requestDigest: Buffer.from(this.digest, 'hex'),
@@ -202,11 +203,13 @@ export class ActionRun {
       dryRun,
       verdict,
       steps: this.#steps,
-      message: ending.message === '' ? successMessage(this.request, reloadPaths.length) : ending.message,
+      message:
+        (ending.message === '' ? successMessage(this.request, reloadPaths.length) : ending.message) +
+        taintWords(this.#taintBefore, taintAfter),
       reasonCode: ending.code,
       loadedAfter: state === 'unknown' ? undefined : state !== 'absent',
       taintBefore: this.#taintBefore,
-      taintAfter: begun ? await host.taint() : undefined,
+      taintAfter,
       kernelLog: begun ? [...(await host.kernelLog(kmod, this.#begunAtBootMs))] : [],
       reloadPaths: [...reloadPaths],
       startedAtMs: begun ? this.#startedAtMs : 0,
@@ -230,6 +233,14 @@ export class ActionRun {
     const { actionId } = this.request;
     this.#ports.tell(verdict === undefined ? { actionId, phase } : { actionId, phase, verdict });
   }
+}
+
+/** Out-of-tree (4096) and unsigned (8192) are what such a kmod says of itself at its load; every other bit is a warning or worse. */
+const EXPECTED_TAINT = 4096 | 8192;
+
+function taintWords(before: number | undefined, after: number | undefined): string {
+  if (before === undefined || after === undefined || (after & ~before & ~EXPECTED_TAINT) === 0) return '';
+  return `; the kernel's taint rose from ${before} to ${after}`;
 }
 
 function successMessage(request: ActionRequest, reloadPaths: number): string {
