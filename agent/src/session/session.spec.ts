@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ActionPhase, Facet, Outcome, Verb } from '@modfleet/proto';
 import { FakeEngine, fakeResult } from './testing/fake-engine.ts';
 import { FakeInventory, incapableSnapshot, loadedSnapshot } from './testing/fake-inventory.ts';
+import type { MemoryServerEnd } from './memory-transport.ts';
 import { nextOf, startSession, welcome } from './testing/session-fixture.ts';
 import { wordsFor } from './session-end.ts';
 
@@ -151,11 +152,46 @@ describe('a session', () => {
   });
 });
 
+/** Answers the next sign of life. */
+async function answerBeat(server: MemoryServerEnd, serverTimeMs = 1_700_000_000_000): Promise<void> {
+  const { boottimeMs } = (await nextOf(server, 'heartbeat')).value;
+  server.send({ $case: 'heartbeatReply', value: { boottimeMs, serverTimeMs } });
+}
+
 describe('actions over a session', () => {
+  it('wait for the server’s time of now, in their order: a paused machine cannot know how late it is', async () => {
+    const { server, session, engine, serverClock, bootClock, ended } = startSession(new FakeInventory());
+    welcome(server);
+    await answerBeat(server);
+    bootClock.ms += 1000;
+    server.send({ $case: 'actionRequest', value: ACTION });
+    server.send({ $case: 'actionCancel', value: { actionId: 'a1' } });
+    const seen: unknown[] = [];
+    engine.submit = () => seen.push(['submit', serverClock.now()?.ms]);
+    engine.cancel = () => seen.push('cancel');
+    server.send({ $case: 'heartbeatReply', value: { boottimeMs: 10_000, serverTimeMs: 1_700_000_000_000 } });
+    await nextOf(server, 'heartbeat');
+    expect(seen).toEqual([]);
+    server.send({ $case: 'heartbeatReply', value: { boottimeMs: 11_000, serverTimeMs: 1_700_000_600_000 } });
+    await vi.waitFor(() => expect(seen).toEqual([['submit', 1_700_000_600_000], 'cancel']));
+    session.stop();
+    await ended;
+  });
+
+  it('end the session when they come in a flood', async () => {
+    const { server, engine, ended } = startSession(new FakeInventory());
+    welcome(server);
+    for (let count = 0; count <= 256; count += 1)
+      server.send({ $case: 'actionRequest', value: { ...ACTION, actionId: `a${count}` } });
+    await expect(ended).resolves.toMatchObject({ kind: 'protocol', reason: 'too many actions at once' });
+    expect(engine.submitted).toEqual([]);
+  });
+
   it('reach the engine; progress and results reach the server; acknowledgements come back', async () => {
     const { server, session, engine, ended } = startSession(new FakeInventory());
     welcome(server);
     server.send({ $case: 'actionRequest', value: ACTION });
+    await answerBeat(server);
     await vi.waitFor(() => expect(engine.submitted).toHaveLength(1));
     engine.progress({ actionId: 'a1', phase: ActionPhase.ACTION_PHASE_STARTED });
     engine.end('a1');
@@ -183,9 +219,11 @@ describe('actions over a session', () => {
     const { server, session, engine, ended } = startSession(new FakeInventory());
     welcome(server, { quarantined: true });
     server.send({ $case: 'actionRequest', value: ACTION });
+    await answerBeat(server);
     const { value } = await nextOf(server, 'actionResult');
     expect(value).toMatchObject({ actionId: 'a1', outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'quarantined' });
     server.send({ $case: 'actionRequest', value: { ...ACTION, actionId: 'dry', dryRun: true } });
+    await answerBeat(server);
     await vi.waitFor(() => expect(engine.submitted.map((request) => request.actionId)).toEqual(['dry']));
     session.stop();
     await ended;

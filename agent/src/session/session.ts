@@ -16,6 +16,7 @@ import type { BootClock } from '../time/clock.ts';
 import type { OffsetServerClock } from '../time/server-clock.ts';
 import type { EventBuffer } from './event-buffer.ts';
 import { FacetSender } from './facet-sender.ts';
+import { FreshTimeGate } from './fresh-time-gate.ts';
 import { HeartbeatLoop } from './heartbeat.ts';
 import { helloOf, quarantinedResult, statusesOf } from './messages.ts';
 import { Outbox, OutboxFullError } from './outbox.ts';
@@ -50,6 +51,7 @@ export class Session {
   readonly #transport: SessionTransport;
   readonly #outbox = new Outbox();
   readonly #announced: readonly FacetSnapshot[];
+  readonly #gate: FreshTimeGate;
   #facets: FacetSender | undefined;
   #heartbeat: HeartbeatLoop | undefined;
   #welcome: Welcome | undefined;
@@ -64,6 +66,7 @@ export class Session {
     this.#parts = parts;
     this.#transport = transport;
     this.#announced = parts.inventory.snapshots();
+    this.#gate = new FreshTimeGate(parts.bootClock, () => this.#heartbeat?.beatNow());
   }
 
   /** Runs until the connection ends, the server asks to leave, or `stop` is called. Never rejects. */
@@ -224,7 +227,7 @@ export class Session {
     this.#wake();
   }
 
-  /** An error in what one message caused must not end the agent: the server would send that message again and again. */
+  /** An error that one message caused must not end the agent: the server would send it again and again. */
   #handleSafely(message: ServerWord): void {
     try {
       this.#handle(message);
@@ -240,6 +243,7 @@ export class Session {
         const { serverTimeMs, boottimeMs } = message.value;
         this.#heartbeat?.answered();
         serverClock.observe({ serverTimeMs, sentAtMs: boottimeMs, receivedAtMs: bootClock.nowMs() });
+        this.#gate.answered(boottimeMs);
         return;
       }
       case 'facetRequest':
@@ -247,10 +251,12 @@ export class Session {
         this.#wake();
         return;
       case 'actionRequest':
-        this.#act(message.value);
+        if (!this.#gate.hold(() => this.#act(message.value))) {
+          this.#end({ kind: 'protocol', welcomed: true, reason: 'too many actions at once' });
+        }
         return;
       case 'actionCancel':
-        engine.cancel(message.value.actionId);
+        this.#gate.follow(() => engine.cancel(message.value.actionId));
         return;
       case 'resultAck':
         engine.acknowledge(message.value.actionIds).catch((error: unknown) => {

@@ -64,6 +64,15 @@ describe('server clock', () => {
     expect(clock.now()?.errorMs).toBe(510);
   });
 
+  it('believes a poorer sample that contradicts a good one: the machine was paused', () => {
+    const boot = new FakeBootClock();
+    const clock = new OffsetServerClock(boot);
+    clock.observe({ serverTimeMs: EPOCH, sentAtMs: 1000, receivedAtMs: 1000 });
+    boot.ms = 3000;
+    clock.observe({ serverTimeMs: EPOCH + 600_000, sentAtMs: 2800, receivedAtMs: 3000 });
+    expect(clock.now()).toEqual({ ms: EPOCH + 600_100, errorMs: 110 });
+  });
+
   it('ignores an answer from before its question', () => {
     const clock = new OffsetServerClock(new FakeBootClock());
     clock.observe({ serverTimeMs: EPOCH, sentAtMs: 2000, receivedAtMs: 1000 });

@@ -49,21 +49,23 @@ export class OffsetServerClock implements ServerClock {
     return { ms: now + offset.offsetMs, errorMs: offset.errorMs + age * DRIFT };
   }
 
-  /** Takes a sample; one whose answer came before its question is ignored. */
+  /**
+   * Takes a sample; one whose answer came before its question is ignored, and so is one worse than what is known. But a sample that contradicts what
+   * is known wins: this machine was paused or restored, and its clocks did not notice.
+   */
   observe(sample: ServerTimeSample): void {
     const roundTrip = sample.receivedAtMs - sample.sentAtMs;
     if (roundTrip < 0) return;
     const errorMs = roundTrip / 2 + BOOT_CLOCK_RESOLUTION_MS;
+    const offsetMs = sample.serverTimeMs - (sample.sentAtMs + roundTrip / 2);
     const old = this.#offset;
     if (old !== undefined) {
       const age = sample.receivedAtMs - old.atMs;
-      if (age >= 0 && age < PREFER_FRESH_AFTER_MS && old.errorMs + age * DRIFT < errorMs) return;
+      const oldErrorMs = old.errorMs + age * DRIFT;
+      const agrees = Math.abs(offsetMs - old.offsetMs) <= errorMs + oldErrorMs;
+      if (agrees && age >= 0 && age < PREFER_FRESH_AFTER_MS && oldErrorMs < errorMs) return;
     }
-    this.#offset = {
-      offsetMs: sample.serverTimeMs - (sample.sentAtMs + roundTrip / 2),
-      errorMs,
-      atMs: sample.receivedAtMs,
-    };
+    this.#offset = { offsetMs, errorMs, atMs: sample.receivedAtMs };
   }
 
   /** Forgets the offset: after a suspend, or when the boot id is another. */
