@@ -8,9 +8,13 @@ import type { Fetch } from './http-api.ts';
 export function realFetch(settings: Settings): Fetch {
   const { ca } = settings;
   if (ca === undefined) return fetch;
-  return async (url, init) => {
-    const undici = await import('undici');
-    const dispatcher = new undici.Agent({ connect: { ca }, keepAliveTimeout: 1 });
-    return undici.fetch(url, { ...init, dispatcher });
-  };
+  let loaded: Promise<Fetch> | undefined;
+  return async (url, init) => (await (loaded ??= fetchTrusting(ca)))(url, init);
+}
+
+async function fetchTrusting(ca: string): Promise<Fetch> {
+  const undici = await import('undici');
+  // Idle connections are dropped at once: they would keep a finished command from ending.
+  const dispatcher = new undici.Agent({ connect: { ca }, keepAliveTimeout: 1 });
+  return (url, init) => undici.fetch(url, { ...init, dispatcher });
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { actionColumns } from '../actions/action-columns.ts';
 import { commandPath } from '../command-line/command-tree.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
+import { eventColumns } from '../hosts/host-events.run.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
@@ -45,6 +46,7 @@ function pipes(): [command: string, heads: string[]][] {
   const at = new Date(0);
   const lists: [string, readonly { readonly head: string }[]][] = [
     ['hosts list', hostColumns('')],
+    ['hosts events', eventColumns(at, undefined)],
     ['kmods hosts', knownColumns()],
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],

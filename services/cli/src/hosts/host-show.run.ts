@@ -100,6 +100,7 @@ function renderHost(host: Host, io: Io): string {
     ...lines('Not readable there:', host.unreadable, io.out.columns),
     renderNext([
       ['its kmods', `modfleet kmods list --host ${name}`],
+      ['what came and went', `modfleet hosts events ${name}`],
       ['its actions', `modfleet actions list --host ${name}`],
     ]),
   ].join('');

@@ -7,11 +7,15 @@ import {
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
-import { hostName } from '../command-line/values.ts';
+import { duration, hostName, kmodName } from '../command-line/values.ts';
+import type { HostEventsOptions } from './host-events.run.ts';
 import type { HostShowOptions } from './host-show.run.ts';
 import type { LabelOptions } from './hosts-label.run.ts';
 import type { HostsListOptions } from './hosts-list.run.ts';
 import type { RetireOptions } from './hosts-retire.run.ts';
+
+/** Events are kept for 90 days unless the server is told otherwise. */
+const EVENT_AGE = { min: 1000, max: 366 * 86_400_000 };
 
 export const registerHosts: Register = (program, run) => {
   const hosts = program.command('hosts').helpCommand(false).description('the machines of the fleet');
@@ -37,6 +41,23 @@ export const registerHosts: Register = (program, run) => {
     .addOption(jsonOption())
     .action((host: string, options: HostShowOptions) =>
       run(async (context) => (await import('./host-show.run.ts')).hostShow(context, host, options)),
+    );
+
+  hosts
+    .command('events')
+    .description('kmods that came and went on a host, latest first, and by which action')
+    .argument('<host>', 'name or id', hostName)
+    .addOption(new Option('--kmod <name>', 'of this kmod only').argParser(kmodName))
+    .addOption(
+      new Option('--since <time>', 'not older than this, for example 1h').argParser((text) =>
+        duration('--since', text, EVENT_AGE),
+      ),
+    )
+    .addOption(limitOption())
+    .addOption(allPagesOption())
+    .addOption(jsonOption())
+    .action((host: string, options: HostEventsOptions) =>
+      run(async (context) => (await import('./host-events.run.ts')).hostEvents(context, host, options)),
     );
 
   hosts

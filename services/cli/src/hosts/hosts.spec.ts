@@ -130,8 +130,9 @@ describe('hosts show', () => {
         /etc/modprobe.d/secret.conf: permission denied
 
       Next:
-        its kmods:    modfleet kmods list --host web-1
-        its actions:  modfleet actions list --host web-1
+        its kmods:           modfleet kmods list --host web-1
+        what came and went:  modfleet hosts events web-1
+        its actions:         modfleet actions list --host web-1
       "
     `);
   });
@@ -152,6 +153,30 @@ describe('hosts show', () => {
     const several = await cli.run(['hosts', 'show', 'web']);
     expect(several.code).toBe(6);
     expect(several.err).toContain(`modfleet hosts show ${hostId(2)}`);
+  });
+});
+
+describe('hosts events', () => {
+  it('says by which action a kmod came or went, or that it was none of ours', async () => {
+    const actionId = hostId(8);
+    const items = [
+      { at: '2026-11-22T14:02:00.000Z', kmod: 'dummy', kind: 'unloaded', actionId, source: 'uevent', detail: null },
+      { at: '2026-11-22T14:01:00.000Z', kmod: 'dummy', kind: 'loaded', actionId: null, source: 'poll', detail: null },
+    ];
+    cli
+      .server()
+      .on(
+        'GET /hosts/web-1/events',
+        json({ host: { id: hostId(1), name: 'web-1' }, items, nextCursor: null, asOf: AS_OF, freeze: null }),
+      );
+    const { out } = await cli.run(['hosts', 'events', 'web-1', '--since', '1h', '--kmod', 'dummy'], { columns: 100 });
+    expect(out).toMatchInlineSnapshot(`
+      "SEEN      KMOD   WHAT      BY ACTION                             SEEN BY
+      14:02:00  dummy  unloaded  11111111-1111-4111-8111-000000000008  uevent
+      14:01:00  dummy  loaded    none of ours                          poll
+      "
+    `);
+    expect(cli.server().requests[0]?.query).toEqual({ kmod: 'dummy', since: '2026-11-22T13:03:30.000Z' });
   });
 });
 

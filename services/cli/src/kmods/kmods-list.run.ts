@@ -14,6 +14,7 @@ import { PRESENCE_WORDS, shortBuild } from './kmod-host-columns.ts';
 export interface KmodsListOptions extends ListOptions {
   readonly name?: string;
   readonly selector?: string;
+  readonly includeUnknown?: boolean;
   readonly host?: string;
   readonly presence?: readonly ('loaded' | 'builtin' | 'on_disk' | 'any')[];
 }
@@ -76,8 +77,8 @@ async function fleetKmods(context: Context, options: KmodsListOptions): Promise<
   const { io } = context;
   const fields = jsonFields(options.json, FLEET_FIELDS);
   const api = context.api();
-  const { name, selector } = options;
-  const query = { name, selector, presence: options.presence?.join(',') };
+  const { name, selector, includeUnknown } = options;
+  const query = { name, selector, includeUnknown, presence: options.presence?.join(',') };
   const answer = await fetchPages<KmodList>((page) => api.get('/kmods', { ...query, ...page }, { selector }), options);
   noteFreeze(answer.freeze, io);
   if (fields)

@@ -54,6 +54,7 @@ export const registerKmods: Register = (program, run) => {
     .description('kmods with the number of hosts that run them; with --host, those of one host')
     .addOption(new Option('--name <glob>', 'only names that match, for example "nf_*"'))
     .addOption(selectorOption())
+    .addOption(includeUnknownOption())
     .addOption(new Option('--host <host>', 'of this host only').argParser(hostName).conflicts('selector'))
     .addOption(
       new Option('--presence <words>', 'only these: loaded, builtin, on_disk, any (default: loaded,builtin)').argParser(

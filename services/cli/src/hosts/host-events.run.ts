@@ -1,0 +1,54 @@
+import type { HostEventList, KmodEvent } from '@modfleet/server/api-types';
+import { path } from '../api/api.ts';
+import { fetchPages, noteMore } from '../api/pages.ts';
+import type { ListOptions } from '../command-line/options.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
+import { noteFreeze, printRows } from '../output/page.ts';
+import type { Column } from '../output/table.ts';
+import { exactClock } from '../output/time.ts';
+
+export interface HostEventsOptions extends ListOptions {
+  readonly kmod?: string;
+  /** Milliseconds back from now. */
+  readonly since?: number;
+}
+
+const FIELDS = ['at', 'kmod', 'kind', 'actionId', 'source', 'detail'] as const;
+
+/** The order of raw cells is part of the command's contract (docs/cli.md). */
+export function eventColumns(now: Date, timeZone: string | undefined): Column<KmodEvent>[] {
+  return [
+    { head: 'SEEN', cell: (row) => exactClock(row.at, now, timeZone), raw: (row) => row.at },
+    { head: 'KMOD', cell: (row) => row.kmod, color: (colors) => colors.bold },
+    { head: 'WHAT', cell: (row) => row.kind },
+    { head: 'BY ACTION', cell: (row) => row.actionId ?? 'none of ours', raw: (row) => row.actionId ?? '' },
+    { head: 'SEEN BY', cell: (row) => row.source },
+  ];
+}
+
+/** `modfleet hosts events HOST`. */
+export async function hostEvents(context: Context, host: string, options: HostEventsOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, FIELDS);
+  const api = context.api();
+  const since = options.since === undefined ? undefined : new Date(io.now().getTime() - options.since).toISOString();
+  const answer = await fetchPages<HostEventList>(
+    (page) => api.get(path`/hosts/${host}/events`, { kmod: options.kmod, since, ...page }, { host }),
+    options,
+  );
+  noteFreeze(answer.freeze, io);
+  const items = answer.items;
+  if (fields)
+    io.out.write(
+      renderJson(
+        items.map((item) => pick(item, fields)),
+        io.out.isTty,
+      ),
+    );
+  else printRows(io, eventColumns(io.now(), io.timeZone), items);
+  if (!fields && items.length === 0) io.err.write('No change was seen in that time.\n');
+  noteMore(answer, io);
+  return EXIT.ok;
+}
