@@ -28,7 +28,14 @@ describe('actingProblems', () => {
           ...ABLE.report,
           config: {
             kind: 'value',
-            value: { modprobe: [], modulesLoad: [], kernelCmdline: '', blocks: [], unreadable: [], modulesDisabled: true },
+            value: {
+              modprobe: [],
+              modulesLoad: [],
+              kernelCmdline: '',
+              blocks: [],
+              unreadable: [],
+              modulesDisabled: true,
+            },
           },
         },
       },

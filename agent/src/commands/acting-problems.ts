@@ -25,6 +25,8 @@ export function actingProblems({ report, mode, exec, capabilities }: ActingFacts
       : undefined,
     capabilities === undefined ? 'the capabilities of this process cannot be read' : undefined,
     capabilities?.sysModule === false ? 'this process has no CAP_SYS_MODULE: run the agent as root' : undefined,
-    ...NEEDED.map((name) => (exec.find(name) === undefined ? `${name} is missing: install the package kmod` : undefined)),
+    ...NEEDED.map((name) =>
+      exec.find(name) === undefined ? `${name} is missing: install the package kmod` : undefined,
+    ),
   ].filter((problem) => problem !== undefined);
 }

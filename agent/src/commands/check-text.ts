@@ -19,8 +19,16 @@ export function checkText(check: HostCheck): string {
     ]),
     ['REPORTS', textTable(facets, '  ')].join('\n'),
     `SEES CHANGES\n  ${changesText(check)}`,
-    ['ACTS', ...(check.cannotAct.length === 0 ? ['  yes'] : check.cannotAct.map((reason) => `  no: ${reason}`))].join('\n'),
-    ['PROGRAMS', textTable(check.programs.map(({ name, path, purpose }) => [name, path ?? 'missing', purpose]), '  ')].join('\n'),
+    ['ACTS', ...(check.cannotAct.length === 0 ? ['  yes'] : check.cannotAct.map((reason) => `  no: ${reason}`))].join(
+      '\n',
+    ),
+    [
+      'PROGRAMS',
+      textTable(
+        check.programs.map(({ name, path, purpose }) => [name, path ?? 'missing', purpose]),
+        '  ',
+      ),
+    ].join('\n'),
     config === undefined || config.unreadable.length === 0
       ? undefined
       : ['NOTES', ...config.unreadable.map((note) => `  ${printable(note)}`)].join('\n'),

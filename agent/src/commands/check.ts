@@ -32,7 +32,9 @@ export interface HostCheck {
 export async function checkCommand(options: CheckOptions): Promise<number> {
   const check = await checkHost(options.config);
   const text = options.json ? `${JSON.stringify(checkJson(check), null, 2)}\n` : checkText(check);
-  await new Promise<void>((resolve, reject) => options.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    options.stdout.write(text, (error) => (error ? reject(error) : resolve())),
+  );
   return check.report.loaded.kind === 'value' ? 0 : 1;
 }
 

@@ -25,5 +25,7 @@ export async function collectAvailableCommand(options: CollectAvailableOptions):
   const collected = await collectAvailable(new FsHostFiles(options.root), options.release);
   if (collected.kind !== 'ok') throw new Error(whyUnreadable(`the index of kernel ${options.release}`, collected));
   const bytes = encodeFacet(Facet.FACET_AVAILABLE, collected.value);
-  await new Promise<void>((resolve, reject) => options.stdout.write(bytes, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    options.stdout.write(bytes, (error) => (error ? reject(error) : resolve())),
+  );
 }

@@ -16,6 +16,8 @@ export interface InspectOptions {
 export async function inspectCommand(options: InspectOptions): Promise<number> {
   const report = await observeHost(new FsHostFiles(options.root));
   const text = options.json ? `${JSON.stringify(await inspectJson(report), null, 2)}\n` : inspectText(report);
-  await new Promise<void>((resolve, reject) => options.stdout.write(text, (error) => (error ? reject(error) : resolve())));
+  await new Promise<void>((resolve, reject) =>
+    options.stdout.write(text, (error) => (error ? reject(error) : resolve())),
+  );
   return 0;
 }

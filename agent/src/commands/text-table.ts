@@ -4,7 +4,14 @@ export function textTable(rows: readonly (readonly string[])[], indent = ''): st
   const widths: number[] = [];
   for (const row of clean) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)));
   return clean
-    .map((row) => indent + row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .map(
+      (row) =>
+        indent +
+        row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd(),
+    )
     .join('\n');
 }
 

@@ -25,6 +25,10 @@ export interface ExecStream {
 export interface Exec {
   /** Whether the program is there, and where. */
   find(program: ProgramName): string | undefined;
-  run(program: ProgramName, args: readonly string[], options: { readonly timeoutMs: number; readonly maxOutputBytes?: number }): Promise<ExecResult>;
+  run(
+    program: ProgramName,
+    args: readonly string[],
+    options: { readonly timeoutMs: number; readonly maxOutputBytes?: number },
+  ): Promise<ExecResult>;
   stream(program: ProgramName, args: readonly string[]): ExecStream;
 }

@@ -47,7 +47,10 @@ export class FakeExec implements Exec {
   run(program: ProgramName, args: readonly string[]): Promise<ExecResult> {
     this.runs.push({ program, args });
     const said = this.#programs[program]?.(args);
-    const ended = said === undefined ? { kind: 'not_started' as const, reason: `${program} is not installed` } : { kind: 'exited' as const, code: 0 };
+    const ended =
+      said === undefined
+        ? { kind: 'not_started' as const, reason: `${program} is not installed` }
+        : { kind: 'exited' as const, code: 0 };
     return Promise.resolve({ ended, stdout: '', stderr: '', durationMs: 1, ...said });
   }
 

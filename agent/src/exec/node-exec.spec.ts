@@ -42,7 +42,10 @@ describe('NodeExec', () => {
   });
 
   it('names the signal of a program that died', async () => {
-    expect((await exec.run('dmesg', [], { timeoutMs: 10_000 })).ended).toEqual({ kind: 'signalled', signal: 'SIGSEGV' });
+    expect((await exec.run('dmesg', [], { timeoutMs: 10_000 })).ended).toEqual({
+      kind: 'signalled',
+      signal: 'SIGSEGV',
+    });
   });
 
   it('cuts long output and still waits for the end', async () => {

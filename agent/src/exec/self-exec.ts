@@ -26,7 +26,10 @@ export interface SelfExecLimits {
 export function runSelf(args: readonly string[], limits: SelfExecLimits): Promise<Uint8Array> {
   const [entry] = process.argv.slice(1);
   const own = isSea() || entry === undefined ? [] : [entry];
-  const child = spawn(process.execPath, [...own, ...args], { env: PROGRAM_ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...own, ...args], {
+    env: PROGRAM_ENVIRONMENT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
   return new Promise<Uint8Array>((resolve, reject) => {

@@ -22,7 +22,11 @@ export class NoAnswerError extends Error {
  *
  * @throws NoAnswerError when the loaded kmods cannot be read.
  */
-export async function answerNow(files: HostFiles, names: KmodNames | undefined, kmods: readonly string[]): Promise<KmodAnswer[]> {
+export async function answerNow(
+  files: HostFiles,
+  names: KmodNames | undefined,
+  kmods: readonly string[],
+): Promise<KmodAnswer[]> {
   const listed = await readProcModules(files);
   if (listed.kind !== 'ok') throw new NoAnswerError(await whyNoLoadedKmods(files, listed));
   const config = await observeConfig(files);
@@ -67,4 +71,3 @@ async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly
     blocks: blocksOf(blocks, kmod.name),
   };
 }
-

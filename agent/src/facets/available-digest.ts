@@ -27,12 +27,17 @@ export async function indexStamp(files: HostFiles, folder: string): Promise<stri
  * kmod is opened. Sizes are part of it because distributions rebuild a kernel under the same release with an equal index; times are not,
  * because equal hosts would differ.
  */
-export async function availableDigest(files: HostFiles, release: string, folder: string): Promise<ReadOutcome<Uint8Array>> {
+export async function availableDigest(
+  files: HostFiles,
+  release: string,
+  folder: string,
+): Promise<ReadOutcome<Uint8Array>> {
   const hash = createHash('sha256').update(`${DIGEST_FORM}\n${release}\n`);
   let dep = '';
   for (const name of INDEX_FILES) {
     const read = await files.readBytes(`${folder}/${name}`);
-    if (read.kind !== 'ok' && (read.kind !== 'not_found' || name === 'modules.dep' || name === 'modules.builtin')) return read;
+    if (read.kind !== 'ok' && (read.kind !== 'not_found' || name === 'modules.dep' || name === 'modules.builtin'))
+      return read;
     const bytes = read.kind === 'ok' ? Buffer.from(read.value) : undefined;
     if (name === 'modules.dep') dep = bytes?.toString('utf8') ?? '';
     const content = bytes === undefined ? 'missing' : sortedRecords(bytes, name.endsWith('.modinfo') ? '\0' : '\n');

@@ -14,7 +14,12 @@ export type CollectAvailable = (release: string) => Promise<Uint8Array>;
 
 /** What one look at the tree of the running kernel gave. */
 export type AvailableLook =
-  | { readonly kind: 'value'; readonly digest: Uint8Array; readonly names: KmodNames; readonly bytes: () => Promise<Uint8Array> }
+  | {
+      readonly kind: 'value';
+      readonly digest: Uint8Array;
+      readonly names: KmodNames;
+      readonly bytes: () => Promise<Uint8Array>;
+    }
   | { readonly kind: 'incapable'; readonly reason: string };
 
 /** A full kernel takes 5 s of CPU on a real machine, twenty times that on an emulated one, at the lowest priority. */
@@ -26,7 +31,10 @@ const COLLECT_MAX_BYTES = 64 * 1024 * 1024;
 /** Collects in a short-lived process of the agent itself, whose memory goes with it. */
 export function collectInChild(root: string, command: string): CollectAvailable {
   return (release) =>
-    runSelf([command, '--root', root, '--release', release], { timeoutMs: COLLECT_TIMEOUT_MS, maxBytes: COLLECT_MAX_BYTES });
+    runSelf([command, '--root', root, '--release', release], {
+      timeoutMs: COLLECT_TIMEOUT_MS,
+      maxBytes: COLLECT_MAX_BYTES,
+    });
 }
 
 /** Collects in this process: for commands that end soon, and for tests. */
@@ -59,19 +67,28 @@ export class AvailableObserver {
     if (this.#known?.stamp === stamp) return this.#known.look;
     this.#known = undefined;
     const names = await readKmodNames(this.#files, release.value);
-    if (names.kind !== 'ok') return incapable(`${whyUnreadable(`modules.dep or modules.builtin in ${folder.value}`, names)}: run depmod`);
+    if (names.kind !== 'ok')
+      return incapable(`${whyUnreadable(`modules.dep or modules.builtin in ${folder.value}`, names)}: run depmod`);
     const digest = await availableDigest(this.#files, release.value, folder.value);
     if (digest.kind !== 'ok') return incapable(whyUnreadable(`the index in ${folder.value}`, digest));
-    const look = { kind: 'value', digest: digest.value, names: names.value, bytes: singleFlight(() => this.#collect(release.value)) } as const;
+    const look = {
+      kind: 'value',
+      digest: digest.value,
+      names: names.value,
+      bytes: singleFlight(() => this.#collect(release.value)),
+    } as const;
     this.#known = { stamp, look };
     return look;
   }
 
   async #whyNoFolder(release: string, folder: Parameters<typeof whyUnreadable>[1]): Promise<string> {
     const missing = whyUnreadable(`/lib/modules/${release}`, folder);
-    if ((await this.#files.stat(PROC_MODULES)).kind === 'not_found') return `this kernel has no loadable kmods, and ${missing}`;
+    if ((await this.#files.stat(PROC_MODULES)).kind === 'not_found')
+      return `this kernel has no loadable kmods, and ${missing}`;
     const container = await containerKind(this.#files);
-    return container === undefined ? missing : `${missing}: the agent runs in a container (${container}); mount the host's /lib/modules`;
+    return container === undefined
+      ? missing
+      : `${missing}: the agent runs in a container (${container}); mount the host's /lib/modules`;
   }
 }
 

@@ -68,7 +68,9 @@ describe('observeConfig', () => {
   });
 
   it('reads /etc/modules where no link points to it', async () => {
-    expect((await config({ '/etc/modules': 'loop\n' })).modulesLoad).toMatchObject([{ name: 'loop', file: '/etc/modules', line: 1 }]);
+    expect((await config({ '/etc/modules': 'loop\n' })).modulesLoad).toMatchObject([
+      { name: 'loop', file: '/etc/modules', line: 1 },
+    ]);
   });
 
   it("is incapable in a container, whose files are not the host's", async () => {

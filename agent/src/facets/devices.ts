@@ -60,7 +60,12 @@ export async function observeDevices(files: HostFiles): Promise<Observation<Face
  * By the driver's link and the attribute `modalias`. Not by `uevent`: reading that takes the device's lock, which a driver's probe that hangs
  * holds for ever (drivers/base/core.c: uevent_show).
  */
-async function lookAt(files: HostFiles, drivers: DriverCodes, bus: string, address: string): Promise<Found | undefined> {
+async function lookAt(
+  files: HostFiles,
+  drivers: DriverCodes,
+  bus: string,
+  address: string,
+): Promise<Found | undefined> {
   const member = `${BUSES}/${bus}/devices/${address}`;
   // Members are links to /sys/devices, which has no links to folders: their target is the real folder.
   const link = valueOf(await files.readLink(member));

@@ -86,7 +86,9 @@ describe('the inventory of a host', () => {
       [Facet.FACET_DEVICES, 'value'],
       [Facet.FACET_CONFIG, 'value'],
     ]);
-    expect((await value(Facet.FACET_PARAMETERS)).kmods).toMatchObject([{ name: 'dummy', parameters: [{ name: 'numdummies', value: '2' }] }]);
+    expect((await value(Facet.FACET_PARAMETERS)).kmods).toMatchObject([
+      { name: 'dummy', parameters: [{ name: 'numdummies', value: '2' }] },
+    ]);
     expect((await value(Facet.FACET_AVAILABLE)).kmods.map((kmod) => kmod.name)).toEqual(['dummy', 'ext4', 'tipc']);
     expect((await value(Facet.FACET_DEVICES)).devices).toMatchObject([{ bus: 'pci', address: 'x', modalias: 'pci:1' }]);
     expect((await value(Facet.FACET_CONFIG)).blocks).toMatchObject([{ kmod: 'tipc' }]);
@@ -108,7 +110,10 @@ describe('the inventory of a host', () => {
       lost: false,
       events: [{ kmod: 'ours', kind: KmodEventKind.KMOD_EVENT_KIND_LOADED, source: 'uevent', actionId: 'action-1' }],
     });
-    expect(told.slice(1).map((one) => 'facet' in one && one.facet)).toEqual([Facet.FACET_LOADED, Facet.FACET_PARAMETERS]);
+    expect(told.slice(1).map((one) => 'facet' in one && one.facet)).toEqual([
+      Facet.FACET_LOADED,
+      Facet.FACET_PARAMETERS,
+    ]);
     expect((await value(Facet.FACET_PARAMETERS)).kmods.map((kmod) => kmod.name)).toEqual(['dummy', 'ours']);
   });
 
@@ -180,7 +185,13 @@ describe('the inventory of a host', () => {
     await inventory.start(NEVER);
     files.nodes.set('/proc/modules', 'virtio 1 3 virtio_net,virtio_pci, Live 0x0\n');
     expect(await inventory.answer(['virtio', 'ext4', 'tipc', 'nothing'])).toMatchObject([
-      { name: 'virtio', presence: KmodPresence.KMOD_PRESENCE_LOADED, refcount: 3, holders: ['virtio_net', 'virtio_pci'], blocks: [] },
+      {
+        name: 'virtio',
+        presence: KmodPresence.KMOD_PRESENCE_LOADED,
+        refcount: 3,
+        holders: ['virtio_net', 'virtio_pci'],
+        blocks: [],
+      },
       { name: 'ext4', presence: KmodPresence.KMOD_PRESENCE_BUILTIN },
       { name: 'tipc', presence: KmodPresence.KMOD_PRESENCE_ON_DISK, blocks: [{ kmod: 'tipc' }] },
       { name: 'nothing', presence: KmodPresence.KMOD_PRESENCE_ABSENT },
@@ -200,6 +211,8 @@ describe('the inventory of a host', () => {
     files.nodes.delete('/proc/modules');
     await inventory.start(NEVER);
     await expect(inventory.answer(['dummy'])).rejects.toThrow('no loadable kmods');
-    expect(snapshot(Facet.FACET_PARAMETERS).state).toMatchObject({ reason: expect.stringContaining('no loadable kmods') });
+    expect(snapshot(Facet.FACET_PARAMETERS).state).toMatchObject({
+      reason: expect.stringContaining('no loadable kmods'),
+    });
   });
 });

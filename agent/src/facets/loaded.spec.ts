@@ -55,7 +55,9 @@ describe('LoadedObserver', () => {
     files.nodes.set('/proc/modules', `tipc 1 0 - Live 0x0\n${LINES.join('\n')}\n`);
     const look = await observer.look();
     expect(look.changed).toEqual(['tipc']);
-    expect(files.reads.filter((path) => path.startsWith('/sys')).every((path) => path.startsWith('/sys/module/tipc/'))).toBe(true);
+    expect(
+      files.reads.filter((path) => path.startsWith('/sys')).every((path) => path.startsWith('/sys/module/tipc/')),
+    ).toBe(true);
   });
 
   it('sees another build of the same kmod only when told to forget it', async () => {

@@ -6,7 +6,13 @@ import { parseCmdline } from '../kmod/kernel-cmdline.ts';
 import { readConfigFiles, type ConfigFile } from '../kmod/modprobe-files.ts';
 
 /** Where systemd-modules-load looks, higher folders first (modules-load.d(5)). */
-const FOLDERS = ['/etc/modules-load.d', '/run/modules-load.d', '/usr/local/lib/modules-load.d', '/usr/lib/modules-load.d', '/lib/modules-load.d'];
+const FOLDERS = [
+  '/etc/modules-load.d',
+  '/run/modules-load.d',
+  '/usr/local/lib/modules-load.d',
+  '/usr/lib/modules-load.d',
+  '/lib/modules-load.d',
+];
 
 /** Debian's older list; usually a link in modules-load.d points to it. */
 const ETC_MODULES = '/etc/modules';

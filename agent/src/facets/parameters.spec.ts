@@ -20,10 +20,14 @@ async function kmods(observer: ParametersObserver, loaded: readonly string[], ag
 
 describe('ParametersObserver', () => {
   it('gives values, and a reason for each that has none', async () => {
-    expect(await kmods(new ParametersObserver(new MemoryHostFiles(FILES)), ['zram', 'dummy', 'plain', 'dm_bufio', 'locked'])).toEqual([
+    expect(
+      await kmods(new ParametersObserver(new MemoryHostFiles(FILES)), ['zram', 'dummy', 'plain', 'dm_bufio', 'locked']),
+    ).toEqual([
       {
         name: 'dm_bufio',
-        parameters: [{ name: 'current_allocated_bytes', unreadableReason: 'changes all the time: read it on the host' }],
+        parameters: [
+          { name: 'current_allocated_bytes', unreadableReason: 'changes all the time: read it on the host' },
+        ],
       },
       {
         name: 'dummy',

@@ -35,7 +35,8 @@ export class ParametersObserver {
 
   async #read(name: string): Promise<KmodParameters> {
     const read = await readSysParameters(this.#files, name);
-    if (read.kind === 'ok') return { name, parameters: read.value.map((parameter) => toKmodParameter(name, parameter)) };
+    if (read.kind === 'ok')
+      return { name, parameters: read.value.map((parameter) => toKmodParameter(name, parameter)) };
     // The folder itself cannot be read: one entry says so, instead of a kmod that seems to have no parameters.
     const reason = read.kind === 'not_found' ? 'gone while reading' : `cannot be listed (${read.errno})`;
     return { name, parameters: [{ name: '*', unreadableReason: reason }] };
@@ -43,7 +44,8 @@ export class ParametersObserver {
 }
 
 function toKmodParameter(kmod: string, parameter: SysParameter): KmodParameter {
-  if (VOLATILE.has(`${kmod}.${parameter.name}`)) return { name: parameter.name, unreadableReason: 'changes all the time: read it on the host' };
+  if (VOLATILE.has(`${kmod}.${parameter.name}`))
+    return { name: parameter.name, unreadableReason: 'changes all the time: read it on the host' };
   return parameter.kind === 'value'
     ? { name: parameter.name, value: parameter.value, unreadableReason: '' }
     : { name: parameter.name, unreadableReason: parameter.reason };

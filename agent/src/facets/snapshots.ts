@@ -1,4 +1,13 @@
-import { encodeFacet, Facet, FACET_WORDS, KNOWN_FACETS, sameDigest, sha256, type FacetValues, type KnownFacet } from '@modfleet/proto';
+import {
+  encodeFacet,
+  Facet,
+  FACET_WORDS,
+  KNOWN_FACETS,
+  sameDigest,
+  sha256,
+  type FacetValues,
+  type KnownFacet,
+} from '@modfleet/proto';
 import type { AvailableLook } from './available.ts';
 import type { FacetSnapshot } from './inventory.ts';
 import type { Observation } from './observation.ts';
@@ -27,7 +36,11 @@ export class Snapshots {
   set<F extends KnownFacet>(facet: F, observation: Observation<F>, observedAtMs: number): FacetSnapshot | undefined {
     if (observation.kind === 'incapable') return this.#keep({ facet, observedAtMs, state: observation });
     const bytes = encodeFacet<F>(facet, observation.value as FacetValues[F]);
-    return this.#keep({ facet, observedAtMs, state: { kind: 'value', digest: sha256(bytes), bytes: () => Promise.resolve(bytes) } });
+    return this.#keep({
+      facet,
+      observedAtMs,
+      state: { kind: 'value', digest: sha256(bytes), bytes: () => Promise.resolve(bytes) },
+    });
   }
 
   /** The same for `available`, whose content is collected only when asked for. */

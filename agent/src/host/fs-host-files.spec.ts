@@ -31,9 +31,12 @@ describe('FsHostFiles below a root', () => {
     expect(await files.realPath('/etc/absolute')).toEqual({ kind: 'ok', value: '/usr/lib/modules/x' });
   });
 
-  it.each(['/etc/climbing', '/etc/outside', '/../secret', '/etc/../../secret'])('does not leave the root by %s', async (escape) => {
-    expect(await files.readText(escape)).toEqual({ kind: 'not_found' });
-  });
+  it.each(['/etc/climbing', '/etc/outside', '/../secret', '/etc/../../secret'])(
+    'does not leave the root by %s',
+    async (escape) => {
+      expect(await files.readText(escape)).toEqual({ kind: 'not_found' });
+    },
+  );
 
   it('gives a link as it is written', async () => {
     expect(await files.readLink('/etc/climbing')).toEqual({ kind: 'ok', value: '../../../../secret' });

@@ -38,7 +38,11 @@ export class MemoryHostFiles implements HostFiles {
     if (found.kind !== 'ok') return Promise.resolve(found);
     if (this.nodes.has(found.value)) return Promise.resolve({ kind: 'not_found' });
     const below = found.value === '/' ? '/' : `${found.value}/`;
-    const names = new Set([...this.nodes.keys()].filter((key) => key.startsWith(below)).map((key) => key.slice(below.length).split('/')[0] ?? ''));
+    const names = new Set(
+      [...this.nodes.keys()]
+        .filter((key) => key.startsWith(below))
+        .map((key) => key.slice(below.length).split('/')[0] ?? ''),
+    );
     const value = [...names].sort().map((name) => ({ name, kind: this.#kindOf(`${below}${name}`) }));
     return Promise.resolve({ kind: 'ok', value });
   }

@@ -19,7 +19,9 @@ export function whyUnreadable(path: string, outcome: Exclude<ReadOutcome<unknown
     case 'denied':
       return `${path} may not be read by this user (${outcome.errno})`;
     case 'error':
-      return outcome.errno === 'EFBIG' ? `${path} is too long to be what it should be` : `${path} cannot be read (${outcome.errno})`;
+      return outcome.errno === 'EFBIG'
+        ? `${path} is too long to be what it should be`
+        : `${path} cannot be read (${outcome.errno})`;
     default:
       return assertNever(outcome);
   }

@@ -21,7 +21,10 @@ const TREE: Record<string, MemoryNode> = {
   '/proc/cmdline': 'quiet\n',
 };
 
-async function blocks(nodes: Record<string, MemoryNode>, options: { modulesDisabled?: boolean; noTree?: boolean } = {}) {
+async function blocks(
+  nodes: Record<string, MemoryNode>,
+  options: { modulesDisabled?: boolean; noTree?: boolean } = {},
+) {
   const files = new MemoryHostFiles({ ...TREE, ...nodes });
   const index = await readKmodIndex(files, '6.1.0-test');
   if (index.kind !== 'ok') throw new Error('the fixture has no index');
@@ -47,18 +50,23 @@ describe('computeBlocks', () => {
     ]);
   });
 
-  it.each(['/bin/false', '/usr/bin/true', '/bin/false # CVE', ':', 'exit 1', 'false'])('calls "install X %s" a block', async (command) => {
-    expect(await rungs({ '/etc/modprobe.d/a.conf': `install tipc ${command}\n` })).toEqual([
-      ['tipc', BlockRung.BLOCK_RUNG_INSTALL, '/etc/modprobe.d/a.conf:1'],
-    ]);
-  });
-
-  it.each(['/sbin/modprobe -i tipc', '/usr/local/bin/load-tipc', '/bin/false; modprobe -i tipc', '/bin/false || insmod x'])(
-    'does not call "install X %s" a block',
+  it.each(['/bin/false', '/usr/bin/true', '/bin/false # CVE', ':', 'exit 1', 'false'])(
+    'calls "install X %s" a block',
     async (command) => {
-      expect(await blocks({ '/etc/modprobe.d/a.conf': `install tipc ${command}\n` })).toEqual([]);
+      expect(await rungs({ '/etc/modprobe.d/a.conf': `install tipc ${command}\n` })).toEqual([
+        ['tipc', BlockRung.BLOCK_RUNG_INSTALL, '/etc/modprobe.d/a.conf:1'],
+      ]);
     },
   );
+
+  it.each([
+    '/sbin/modprobe -i tipc',
+    '/usr/local/bin/load-tipc',
+    '/bin/false; modprobe -i tipc',
+    '/bin/false || insmod x',
+  ])('does not call "install X %s" a block', async (command) => {
+    expect(await blocks({ '/etc/modprobe.d/a.conf': `install tipc ${command}\n` })).toEqual([]);
+  });
 
   it('counts only the first install line in file-name order', async () => {
     expect(
@@ -86,7 +94,9 @@ describe('computeBlocks', () => {
   });
 
   it('ignores files that do not end in .conf', async () => {
-    expect(await blocks({ '/etc/modprobe.d/a.cfg': 'blacklist tipc\n', '/etc/modprobe.d/.b.conf': 'blacklist tipc\n' })).toEqual([]);
+    expect(
+      await blocks({ '/etc/modprobe.d/a.cfg': 'blacklist tipc\n', '/etc/modprobe.d/.b.conf': 'blacklist tipc\n' }),
+    ).toEqual([]);
   });
 
   it('spreads a pattern over the kmods of the tree', async () => {
@@ -121,7 +131,9 @@ describe('computeBlocks', () => {
     });
 
     it('does not open for a softdep that names nothing that exists, nor for one without pre: and post:', async () => {
-      const nodes = { '/etc/modprobe.d/a.conf': 'install cifs /bin/false\ninstall tipc /bin/false\nsoftdep tipc dummy\n' };
+      const nodes = {
+        '/etc/modprobe.d/a.conf': 'install cifs /bin/false\ninstall tipc /bin/false\nsoftdep tipc dummy\n',
+      };
       expect((await rungs(nodes)).map(([kmod, rung]) => [kmod, rung])).toEqual([
         ['cifs', BlockRung.BLOCK_RUNG_INSTALL],
         ['tipc', BlockRung.BLOCK_RUNG_INSTALL],

@@ -28,7 +28,12 @@ export function computeBlocks(facts: BlockFacts): KmodBlock[] {
     ...(facts.modulesDisabled === true ? [modulesDisabledBlock()] : []),
   ];
   return blocks.sort(
-    (a, b) => compare(a.kmod, b.kmod) || a.rung - b.rung || compare(a.file, b.file) || a.line - b.line || compare(a.detail, b.detail),
+    (a, b) =>
+      compare(a.kmod, b.kmod) ||
+      a.rung - b.rung ||
+      compare(a.file, b.file) ||
+      a.line - b.line ||
+      compare(a.detail, b.detail),
   );
 }
 
@@ -83,7 +88,9 @@ function softdepHole(facts: BlockFacts, kmod: string): string | undefined {
   const softdep = effectiveSoftdep(facts.config, kmod);
   if (softdep === undefined) return undefined;
   const opens = [...softdep.pre, ...softdep.post].find((name) => resolves(facts, name));
-  return opens === undefined ? undefined : `the softdep ${opens} (${softdep.entry.file}:${softdep.entry.line}) makes it void`;
+  return opens === undefined
+    ? undefined
+    : `the softdep ${opens} (${softdep.entry.file}:${softdep.entry.line}) makes it void`;
 }
 
 /** Without a tree every softdep is taken to resolve: an install line is not called a block on a guess. */
@@ -96,14 +103,18 @@ function resolves({ index, config }: BlockFacts, name: string): boolean {
 function cmdlineRungs({ config, index }: BlockFacts): KmodBlock[] {
   const { modprobeBlacklist, moduleBlacklist, initcallBlacklist } = config.cmdline;
   return [
-    ...modprobeBlacklist.map((name) => cmdlineBlock(name, BlockRung.BLOCK_RUNG_CMDLINE_BLACKLIST, `modprobe.blacklist=${name}`)),
+    ...modprobeBlacklist.map((name) =>
+      cmdlineBlock(name, BlockRung.BLOCK_RUNG_CMDLINE_BLACKLIST, `modprobe.blacklist=${name}`),
+    ),
     ...moduleBlacklist
       // The kernel compares letter by letter with its own spelling: a dash never matches.
       .filter((name) => kernelName(name) === name)
       .map((name) => cmdlineBlock(name, BlockRung.BLOCK_RUNG_CMDLINE_KERNEL, `module_blacklist=${name}`)),
     ...initcallBlacklist.flatMap((routine) => {
       const name = kmodOfInitcall(routine, index?.builtin);
-      return name === undefined ? [] : [cmdlineBlock(name, BlockRung.BLOCK_RUNG_CMDLINE_INITCALL, `initcall_blacklist=${routine}`)];
+      return name === undefined
+        ? []
+        : [cmdlineBlock(name, BlockRung.BLOCK_RUNG_CMDLINE_INITCALL, `initcall_blacklist=${routine}`)];
     }),
   ];
 }

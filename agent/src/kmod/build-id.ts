@@ -21,7 +21,12 @@ function parseNotes(note: Uint8Array, littleEndian: boolean): string | undefined
     const type = view.getUint32(offset + 8, littleEndian);
     const content = offset + HEADER_BYTES + aligned(nameSize);
     if (content + contentSize > note.length) return undefined;
-    if (type === NT_GNU_BUILD_ID && Buffer.from(note.subarray(offset + HEADER_BYTES, content)).toString('latin1').startsWith('GNU\0')) {
+    if (
+      type === NT_GNU_BUILD_ID &&
+      Buffer.from(note.subarray(offset + HEADER_BYTES, content))
+        .toString('latin1')
+        .startsWith('GNU\0')
+    ) {
       return Buffer.from(note.subarray(content, content + contentSize)).toString('hex');
     }
     offset = content + aligned(contentSize);

@@ -63,11 +63,14 @@ class ElfSections {
     this.#wide = bytes[4] === 2;
     this.#little = bytes[5] === 1;
     // Offsets of e_shoff, e_shentsize, e_shnum, e_shstrndx in the two header forms.
-    const at = this.#wide ? { table: 40, size: 58, count: 60, names: 62 } : { table: 32, size: 46, count: 48, names: 50 };
+    const at = this.#wide
+      ? { table: 40, size: 58, count: 60, names: 62 }
+      : { table: 32, size: 46, count: 48, names: 50 };
     this.#table = this.#word(at.table);
     this.#entrySize = this.#view.getUint16(at.size, this.#little);
     this.#count = this.#view.getUint16(at.count, this.#little);
-    if (this.#table + this.#entrySize * this.#count > bytes.length) throw new ElfError('section table outside of the file');
+    if (this.#table + this.#entrySize * this.#count > bytes.length)
+      throw new ElfError('section table outside of the file');
     this.#names = this.#content(this.#view.getUint16(at.names, this.#little));
   }
 
@@ -94,7 +97,9 @@ class ElfSections {
   }
 
   #word(offset: number): number {
-    return this.#wide ? Number(this.#view.getBigUint64(offset, this.#little)) : this.#view.getUint32(offset, this.#little);
+    return this.#wide
+      ? Number(this.#view.getBigUint64(offset, this.#little))
+      : this.#view.getUint32(offset, this.#little);
   }
 }
 

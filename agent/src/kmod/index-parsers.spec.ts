@@ -12,7 +12,12 @@ import {
 describe('depmod index files', () => {
   it('reads modules.dep: names from files, packed or not, dependencies in order', () => {
     const files = parseModulesDep(
-      ['kernel/net/snd-x.ko.xz: kernel/b.ko.zst kernel/a-b.ko.gz', 'kernel/b.ko.zst:', 'updates/b.ko:', 'nonsense'].join('\n'),
+      [
+        'kernel/net/snd-x.ko.xz: kernel/b.ko.zst kernel/a-b.ko.gz',
+        'kernel/b.ko.zst:',
+        'updates/b.ko:',
+        'nonsense',
+      ].join('\n'),
     );
     expect([...files.values()]).toEqual([
       { name: 'snd_x', path: 'kernel/net/snd-x.ko.xz', depends: ['b', 'a_b'] },
@@ -28,9 +33,17 @@ describe('depmod index files', () => {
   });
 
   it('splits modules.builtin.modinfo at NUL only: values hold newlines, dots and equal signs', () => {
-    const infos = parseBuiltinModinfo(Buffer.from('ext4.license=GPL\0ext4.description=two\nlines a.b=c\0a-b.alias=x\0broken\0=y\0'));
+    const infos = parseBuiltinModinfo(
+      Buffer.from('ext4.license=GPL\0ext4.description=two\nlines a.b=c\0a-b.alias=x\0broken\0=y\0'),
+    );
     expect([...infos]).toEqual([
-      ['ext4', [['license', 'GPL'], ['description', 'two\nlines a.b=c']]],
+      [
+        'ext4',
+        [
+          ['license', 'GPL'],
+          ['description', 'two\nlines a.b=c'],
+        ],
+      ],
       ['a_b', [['alias', 'x']]],
     ]);
   });
@@ -43,7 +56,9 @@ describe('depmod index files', () => {
   });
 
   it('reads modules.softdep, first line of a kmod first', () => {
-    const softdeps = parseModulesSoftdep('softdep a-b pre: c-d e post: f\nsoftdep a_b pre: other\nsoftdep empty pre:\n');
+    const softdeps = parseModulesSoftdep(
+      'softdep a-b pre: c-d e post: f\nsoftdep a_b pre: other\nsoftdep empty pre:\n',
+    );
     expect([...softdeps]).toEqual([
       ['a_b', { pre: ['c_d', 'e'], post: ['f'] }],
       ['empty', { pre: [], post: [] }],

@@ -63,7 +63,9 @@ export function parseBuiltinModinfo(bytes: Uint8Array): Map<string, [key: string
 export function parseModulesAlias(text: string): KmodAlias[] {
   return contentLines(text).flatMap((line) => {
     const [keyword, pattern, kmod] = words(line);
-    return keyword === 'alias' && pattern !== undefined && kmod !== undefined ? [{ pattern: foldAlias(pattern), kmod: kernelName(kmod) }] : [];
+    return keyword === 'alias' && pattern !== undefined && kmod !== undefined
+      ? [{ pattern: foldAlias(pattern), kmod: kernelName(kmod) }]
+      : [];
   });
 }
 

@@ -18,7 +18,9 @@ describe('parseCmdline', () => {
 
 describe('cmdlineBlocks', () => {
   it('adds up lists, keeps the kernel’s own as written, and takes keys with either dash', () => {
-    const words = parseCmdline('modprobe.blacklist=a-b,c modprobe.blacklist=d module-blacklist=e-f,,g initcall_blacklist=h_init');
+    const words = parseCmdline(
+      'modprobe.blacklist=a-b,c modprobe.blacklist=d module-blacklist=e-f,,g initcall_blacklist=h_init',
+    );
     expect(cmdlineBlocks(words)).toEqual({
       modprobeBlacklist: ['a_b', 'c', 'd'],
       moduleBlacklist: ['e-f', 'g'],

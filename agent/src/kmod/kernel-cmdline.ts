@@ -23,7 +23,9 @@ export function parseCmdline(text: string): CmdlineWord[] {
   return words.map((word) => {
     const plain = word.replaceAll('"', '');
     const equals = plain.indexOf('=');
-    return equals < 0 ? { key: plain, value: undefined } : { key: plain.slice(0, equals), value: plain.slice(equals + 1) };
+    return equals < 0
+      ? { key: plain, value: undefined }
+      : { key: plain.slice(0, equals), value: plain.slice(equals + 1) };
   });
 }
 

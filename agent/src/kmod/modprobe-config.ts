@@ -39,12 +39,17 @@ export async function readModprobeConfig(files: HostFiles, modulesFolder: string
     ignored: parsed.flatMap((file) => file.ignored),
     cmdline: cmdlineBlocks(parseCmdline(kernelCmdline)),
     kernelCmdline,
-    unreadable: cmdline.kind === 'ok' ? config.unreadable : [...config.unreadable, whyUnreadable('/proc/cmdline', cmdline)],
+    unreadable:
+      cmdline.kind === 'ok' ? config.unreadable : [...config.unreadable, whyUnreadable('/proc/cmdline', cmdline)],
   };
 }
 
 /** The `install` or `remove` line that counts for a name: the first whose pattern matches (libkmod-module.c). */
-export function effectiveCommand(config: ModprobeConfig, keyword: 'install' | 'remove', name: string): ModprobeEntry | undefined {
+export function effectiveCommand(
+  config: ModprobeConfig,
+  keyword: 'install' | 'remove',
+  name: string,
+): ModprobeEntry | undefined {
   return linesOf(config, keyword).find((entry) => fnmatch(entry.subject, name));
 }
 
@@ -79,5 +84,7 @@ export type InstallCommand = 'blocks' | 'unknown';
 export function installCommand(command: string): InstallCommand {
   const plain = command.replace(/\s+#.*$/, '').trim();
   if (/[;&|`$<>(){}\n]/.test(plain)) return 'unknown';
-  return /^(?:(?:\/usr)?\/bin\/)?(?:true|false)(?:\s|$)|^:(?:\s|$)|^exit(?:\s+\d+)?$/.test(plain) ? 'blocks' : 'unknown';
+  return /^(?:(?:\/usr)?\/bin\/)?(?:true|false)(?:\s|$)|^:(?:\s|$)|^exit(?:\s+\d+)?$/.test(plain)
+    ? 'blocks'
+    : 'unknown';
 }

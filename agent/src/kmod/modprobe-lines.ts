@@ -67,7 +67,9 @@ function parseLine(text: string): Omit<ModprobeEntry, 'file' | 'line'> | string 
   if (keyword === 'blacklist') return { keyword, subject: kernelName(subject), rest: '' };
   if (keyword === 'alias') {
     const [target] = firstWord(rest);
-    return target === '' ? '"alias" without a kmod' : { keyword, subject: foldAlias(subject), rest: kernelName(target) };
+    return target === ''
+      ? '"alias" without a kmod'
+      : { keyword, subject: foldAlias(subject), rest: kernelName(target) };
   }
   // As strtok_r(NULL, "\0"): what follows the one separator, blanks and all; nothing at all is a syntax error.
   if (rest === '') return `"${keyword} ${subject}" without what to do`;

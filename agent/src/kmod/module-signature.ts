@@ -21,7 +21,8 @@ const OBJECT_IDENTIFIER = 0x06;
  */
 export function signerOf(file: Uint8Array): string | undefined {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-  if (bytes.length < MAGIC.length + TRAILER_BYTES || bytes.subarray(-MAGIC.length).toString('latin1') !== MAGIC) return undefined;
+  if (bytes.length < MAGIC.length + TRAILER_BYTES || bytes.subarray(-MAGIC.length).toString('latin1') !== MAGIC)
+    return undefined;
   const trailer = bytes.length - MAGIC.length - TRAILER_BYTES;
   const signatureBytes = bytes.readUInt32BE(trailer + 8);
   const signerBytes = bytes[trailer + 3] ?? 0;
@@ -29,7 +30,9 @@ export function signerOf(file: Uint8Array): string | undefined {
   const start = trailer - signatureBytes;
   if (start < 0) return '';
   if (bytes[trailer + 2] !== ID_TYPE_PKCS7) {
-    return bytes.subarray(Math.max(0, start - keyIdBytes - signerBytes), Math.max(0, start - keyIdBytes)).toString('utf8');
+    return bytes
+      .subarray(Math.max(0, start - keyIdBytes - signerBytes), Math.max(0, start - keyIdBytes))
+      .toString('utf8');
   }
   try {
     return commonNameOfSigner(bytes.subarray(start, trailer)) ?? '';

@@ -6,7 +6,15 @@ import { parseProcModules, readProcModules } from './proc-modules.ts';
 describe('parseProcModules', () => {
   it('reads a live kmod that nothing uses', () => {
     expect(parseProcModules('virtio_net 73728 0 - Live 0x0000000000000000\n')).toEqual([
-      { name: 'virtio_net', size: 73728, refcount: 0, users: [], permanent: false, state: KmodState.KMOD_STATE_LIVE, taint: '' },
+      {
+        name: 'virtio_net',
+        size: 73728,
+        refcount: 0,
+        users: [],
+        permanent: false,
+        state: KmodState.KMOD_STATE_LIVE,
+        taint: '',
+      },
     ]);
   });
 
@@ -41,9 +49,12 @@ describe('parseProcModules', () => {
     expect(parseProcModules('')).toEqual([]);
   });
 
-  it.each(['virtio_net', 'virtio_net x 0 - Live 0x0', ' 12 0 - Live 0x0', 'a 12 b - Live 0x0'])('refuses the line %j', (line) => {
-    expect(() => parseProcModules(`loop 1 0 - Live 0x0\n${line}\n`)).toThrow('cannot be understood');
-  });
+  it.each(['virtio_net', 'virtio_net x 0 - Live 0x0', ' 12 0 - Live 0x0', 'a 12 b - Live 0x0'])(
+    'refuses the line %j',
+    (line) => {
+      expect(() => parseProcModules(`loop 1 0 - Live 0x0\n${line}\n`)).toThrow('cannot be understood');
+    },
+  );
 });
 
 describe('readProcModules', () => {

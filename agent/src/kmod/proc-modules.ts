@@ -63,7 +63,13 @@ export async function readProcModules(files: HostFiles): Promise<ReadOutcome<rea
 function parseLine(line: string): ProcModule {
   const [name, size, refcount, users, state] = line.split(' ');
   const bytes = Number(size);
-  if (name === undefined || name === '' || !Number.isSafeInteger(bytes) || refcount === undefined || users === undefined) {
+  if (
+    name === undefined ||
+    name === '' ||
+    !Number.isSafeInteger(bytes) ||
+    refcount === undefined ||
+    users === undefined
+  ) {
     throw new ProcModulesError(line);
   }
   const count = refcount === '-' ? undefined : Number(refcount);

@@ -42,7 +42,9 @@ export function readInitState(files: HostFiles, name: string): Promise<ReadOutco
 
 /** Kmods that hold it by symbol or by request, sorted. */
 export async function readHolders(files: HostFiles, name: string): Promise<ReadOutcome<readonly string[]>> {
-  return mapOutcome(await files.list(`${SYS_MODULE}/${name}/holders`), (entries) => entries.map((entry) => kernelName(entry.name)));
+  return mapOutcome(await files.list(`${SYS_MODULE}/${name}/holders`), (entries) =>
+    entries.map((entry) => kernelName(entry.name)),
+  );
 }
 
 /** The present values of a kmod's visible parameters, sorted by name; none for a kmod without any. */
@@ -51,7 +53,10 @@ export async function readSysParameters(files: HostFiles, name: string): Promise
   const entries = await files.list(folder);
   if (entries.kind === 'not_found') return { kind: 'ok', value: [] };
   if (entries.kind !== 'ok') return entries;
-  return { kind: 'ok', value: await Promise.all(entries.value.map((entry) => readParameter(files, folder, entry.name))) };
+  return {
+    kind: 'ok',
+    value: await Promise.all(entries.value.map((entry) => readParameter(files, folder, entry.name))),
+  };
 }
 
 async function readParameter(files: HostFiles, folder: string, name: string): Promise<SysParameter> {
@@ -61,7 +66,11 @@ async function readParameter(files: HostFiles, folder: string, name: string): Pr
     // Mode 0200 cannot be read by root either; the mode is not asked for, as only root would see the difference.
     return { name, kind: 'unreadable', reason: 'permission denied, or write-only' };
   }
-  return { name, kind: 'unreadable', reason: read.kind === 'not_found' ? 'gone while reading' : `cannot be read (${read.errno})` };
+  return {
+    name,
+    kind: 'unreadable',
+    reason: read.kind === 'not_found' ? 'gone while reading' : `cannot be read (${read.errno})`,
+  };
 }
 
 async function readLine(files: HostFiles, path: string): Promise<ReadOutcome<string>> {

@@ -73,22 +73,27 @@ describe('KmodChanges', () => {
       fc.record({ live: fc.uniqueArray(fc.constantFrom('a', 'b')) }),
     );
     fc.assert(
-      fc.property(fc.uniqueArray(fc.constantFrom('a', 'b')), fc.array(step), fc.uniqueArray(fc.constantFrom('a', 'b')), (first, steps, last) => {
-        const changes = started(...first);
-        const told: KmodChange[] = [];
-        for (const one of [...steps, { live: last }]) {
-          if ('live' in one) changes.beginPoll();
-          const change = 'live' in one ? changes.onPoll(one.live, one.live) : changes.onUevent(one.uevent, one.kmod);
-          told.push(...[change ?? []].flat());
-        }
-        const loaded = new Set<string>(first);
-        for (const { kmod, kind } of told) {
-          expect(loaded.has(kmod)).toBe(kind === UNLOADED);
-          if (kind === LOADED) loaded.add(kmod);
-          else loaded.delete(kmod);
-        }
-        expect([...loaded].sort()).toEqual([...last].sort());
-      }),
+      fc.property(
+        fc.uniqueArray(fc.constantFrom('a', 'b')),
+        fc.array(step),
+        fc.uniqueArray(fc.constantFrom('a', 'b')),
+        (first, steps, last) => {
+          const changes = started(...first);
+          const told: KmodChange[] = [];
+          for (const one of [...steps, { live: last }]) {
+            if ('live' in one) changes.beginPoll();
+            const change = 'live' in one ? changes.onPoll(one.live, one.live) : changes.onUevent(one.uevent, one.kmod);
+            told.push(...[change ?? []].flat());
+          }
+          const loaded = new Set<string>(first);
+          for (const { kmod, kind } of told) {
+            expect(loaded.has(kmod)).toBe(kind === UNLOADED);
+            if (kind === LOADED) loaded.add(kmod);
+            else loaded.delete(kmod);
+          }
+          expect([...loaded].sort()).toEqual([...last].sort());
+        },
+      ),
     );
   });
 });

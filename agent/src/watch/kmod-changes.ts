@@ -43,8 +43,12 @@ export class KmodChanges {
       return [];
     }
     const still = new Set(present);
-    const gone = [...loaded].filter((kmod) => !still.has(kmod) && !this.#newer.has(kmod)).map((kmod) => this.#remove(loaded, kmod, 'poll'));
-    const came = live.filter((kmod) => !loaded.has(kmod) && !this.#newer.has(kmod)).map((kmod) => this.#add(loaded, kmod, 'poll'));
+    const gone = [...loaded]
+      .filter((kmod) => !still.has(kmod) && !this.#newer.has(kmod))
+      .map((kmod) => this.#remove(loaded, kmod, 'poll'));
+    const came = live
+      .filter((kmod) => !loaded.has(kmod) && !this.#newer.has(kmod))
+      .map((kmod) => this.#add(loaded, kmod, 'poll'));
     return [...gone, ...came];
   }
 

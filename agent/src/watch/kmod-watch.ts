@@ -45,12 +45,18 @@ export class KmodWatch {
   /** Everything since the last look, with what this look adds; undefined when nothing happened. */
   onLook(kmods: readonly ProcModule[]): KmodEvents | undefined {
     const live = kmods.filter((kmod) => kmod.state === KmodState.KMOD_STATE_LIVE).map((kmod) => kmod.name);
-    for (const change of this.#changes.onPoll(live, kmods.map((kmod) => kmod.name))) this.#note(change);
+    for (const change of this.#changes.onPoll(
+      live,
+      kmods.map((kmod) => kmod.name),
+    ))
+      this.#note(change);
     if (this.#pending.length === 0 && !this.#lost) return undefined;
     const nowMs = this.#clock.nowMs();
-    const events = this.#pending.map(
-      ({ change, seenAtMs, actionId }): KmodEvent => ({ ...change, ageMs: Math.max(0, Math.round(nowMs - seenAtMs)), actionId }),
-    );
+    const events = this.#pending.map(({ change, seenAtMs, actionId }): KmodEvent => ({
+      ...change,
+      ageMs: Math.max(0, Math.round(nowMs - seenAtMs)),
+      actionId,
+    }));
     const told = { events, lost: this.#lost };
     this.#pending = [];
     this.#lost = false;
@@ -60,6 +66,7 @@ export class KmodWatch {
   #note(change: KmodChange | undefined): void {
     if (change === undefined) return;
     if (this.#pending.length >= MAX_PENDING) this.#lost = true;
-    else this.#pending.push({ change, seenAtMs: this.#clock.nowMs(), actionId: this.#attributionOf(change.kmod) ?? '' });
+    else
+      this.#pending.push({ change, seenAtMs: this.#clock.nowMs(), actionId: this.#attributionOf(change.kmod) ?? '' });
   }
 }

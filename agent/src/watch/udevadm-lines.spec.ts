@@ -3,7 +3,14 @@ import { UdevadmLines } from './udevadm-lines.ts';
 
 /** As udevadm 252 prints it on a 6.1 kernel. */
 const HEADER = ['monitor will print the received events for:', 'KERNEL - the kernel uevent', ''];
-const ADD = ['KERNEL[17.031457] add      /module/dummy (module)', 'ACTION=add', 'DEVPATH=/module/dummy', 'SUBSYSTEM=module', 'SEQNUM=833', ''];
+const ADD = [
+  'KERNEL[17.031457] add      /module/dummy (module)',
+  'ACTION=add',
+  'DEVPATH=/module/dummy',
+  'SUBSYSTEM=module',
+  'SEQNUM=833',
+  '',
+];
 
 function events(lines: readonly string[]) {
   const parser = new UdevadmLines();

@@ -12,7 +12,12 @@ export async function probeUevents(exec: Exec, limitMs = PROBE_MS): Promise<stri
   try {
     return await new Promise((resolve) => {
       timer = setTimeout(() => resolve('udevadm monitor does not listen'), limitMs);
-      const listener = { onEvent: () => undefined, onReady: () => resolve(undefined), onLost: () => undefined, onEnded: resolve };
+      const listener = {
+        onEvent: () => undefined,
+        onReady: () => resolve(undefined),
+        onLost: () => undefined,
+        onEnded: resolve,
+      };
       watch = new UeventWatch(exec, listener);
       watch.start();
     });

@@ -23,8 +23,9 @@ describe('UeventWatch', () => {
   });
   afterEach(() => {
     watch.stop();
-    expect(vi.getTimerCount()).toBe(0);
+    const leftover = vi.getTimerCount();
     vi.useRealTimers();
+    if (leftover > 0) throw new Error(`${leftover} timers are left`);
   });
 
   it('is ready when udevadm says that it listens, and tells events', () => {
