@@ -4,7 +4,7 @@
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
-import { chosen, type Selection, selectionSql } from '../selectors/selection.ts';
+import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 
 export type DriverPresence = 'bound' | 'builtin' | 'none';
 

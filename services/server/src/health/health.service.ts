@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { z } from 'zod';
+import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import type { readinessSchema } from './health.schema.ts';
 
@@ -30,7 +31,7 @@ export class HealthService implements OnModuleDestroy {
 
   async #databaseCheck(): Promise<Readiness['checks'][number]> {
     try {
-      await this.#database.query('SELECT 1');
+      await databaseTime(this.#database);
       return { name: 'database', ok: true, detail: 'answers' };
     } catch {
       return { name: 'database', ok: false, detail: 'does not answer; the server log says why' };

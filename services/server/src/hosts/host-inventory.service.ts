@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { HostDeviceList, HostKmodList } from '../api-types.ts';
+import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { FACET_NUMBERS, orNull } from '../http/facet-words.ts';
 import { presenceWords } from '../http/presence-query.ts';
@@ -40,7 +41,6 @@ export class HostInventoryService {
       const names = rows.map((row) => row.name);
       const blocks = await blocksOfHost(sql, digests.config, names);
       const parameters = decodeParameters(await parametersOfHost(sql, host.id));
-      const [time] = await sql.query<{ now: Date }>('SELECT now()');
       return {
         host,
         facets,
@@ -48,7 +48,7 @@ export class HostInventoryService {
         blocks,
         parameters,
         counts: await totals(sql, digests),
-        asOf: time?.now ?? new Date(0),
+        asOf: await databaseTime(sql),
       };
     });
     const shown = read.rows.slice(0, query.limit);
@@ -78,8 +78,7 @@ export class HostInventoryService {
       const host = await findHost(sql, idOrName);
       const facets = await facetsOf(sql, [host.id]);
       const rows = await pageOfDevices(sql, digestsOf(facets).devices, filter, position?.key ?? null, limit);
-      const [time] = await sql.query<{ now: Date }>('SELECT now()');
-      return { host, facets, rows, asOf: time?.now ?? new Date(0) };
+      return { host, facets, rows, asOf: await databaseTime(sql) };
     });
     const shown = read.rows.slice(0, limit);
     const last = shown.at(-1);

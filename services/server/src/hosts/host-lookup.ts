@@ -1,17 +1,12 @@
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { nearest } from '../errors/nearest.ts';
+import { type FoundHost, hostNames, hostOfId, hostsOfName } from './host-lookup.queries.ts';
 
-export interface FoundHost {
-  readonly id: string;
-  readonly name: string;
-  readonly retiredAt: Date | null;
-  readonly quarantinedAt: Date | null;
-  readonly quarantineReason: string | null;
-}
+export type { FoundHost } from './host-lookup.queries.ts';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const COLUMNS = `id, name, retired_at AS "retiredAt", quarantined_at AS "quarantinedAt", quarantine_reason AS "quarantineReason"`;
+const NAME_MAX = 255;
 const CANDIDATES_SHOWN = 10;
 
 /**
@@ -20,45 +15,28 @@ const CANDIDATES_SHOWN = 10;
  * @throws AppError host_not_found (with names like it), host_ambiguous (with the ids that share the name).
  */
 export async function findHost(sql: Sql, idOrName: string): Promise<FoundHost> {
-  const text = idOrName.slice(0, 255);
+  const text = idOrName.slice(0, NAME_MAX);
   if (UUID.test(text)) {
-    const [host] = await sql.query<FoundHost>(`SELECT ${COLUMNS} FROM host WHERE id = $1`, [text]);
-    if (host === undefined) throw new AppError('host_not_found', `no host has the id ${text}`);
-    return host;
+    const found = await hostOfId(sql, text);
+    if (found === undefined) throw new AppError('host_not_found', `no host has the id ${text}`);
+    return found;
   }
   // Postgres stores no NUL; no host has one in its name.
-  const rows = text.includes('\0')
-    ? []
-    : await sql.query<FoundHost>(
-        `SELECT ${COLUMNS} FROM host WHERE name = $1 AND retired_at IS NULL ORDER BY enrolled_at, id`,
-        [text],
-      );
-  const [host, ...others] = rows;
+  const named = text.includes('\0') ? [] : await hostsOfName(sql, text);
+  const [host, ...others] = named;
   if (host === undefined) throw await notFound(sql, text);
   if (others.length > 0) {
-    const candidates = rows.slice(0, CANDIDATES_SHOWN).map((row) => row.id);
-    throw new AppError(
-      'host_ambiguous',
-      `${rows.length} hosts are named ${JSON.stringify(text)}; name one by its id: ${candidates.join(', ')}`,
-      { candidates },
-    );
+    const candidates = named.slice(0, CANDIDATES_SHOWN).map((row) => row.id);
+    const detail = `${named.length} hosts are named ${JSON.stringify(text)}; name one by its id: ${candidates.join(', ')}`;
+    throw new AppError('host_ambiguous', detail, { candidates });
   }
   return host;
 }
 
 async function notFound(sql: Sql, name: string): Promise<AppError> {
-  const rows = await sql.query<{ name: string }>(
-    'SELECT DISTINCT name FROM host WHERE retired_at IS NULL ORDER BY name LIMIT 5000',
-  );
-  const candidates = nearest(
-    name,
-    rows.map((row) => row.name),
-  );
+  const candidates = nearest(name, await hostNames(sql));
   const hint =
     candidates.length === 0 ? 'GET /api/v1/hosts lists what there is' : `did you mean ${candidates.join(', ')}?`;
-  return new AppError(
-    'host_not_found',
-    `no host is named ${JSON.stringify(name.slice(0, 80))}; ${hint}`,
-    candidates.length === 0 ? {} : { candidates },
-  );
+  const detail = `no host is named ${JSON.stringify(name.slice(0, 80))}; ${hint}`;
+  return new AppError('host_not_found', detail, candidates.length === 0 ? {} : { candidates });
 }

@@ -1,8 +1,8 @@
 import type { Sql } from '../database/database.service.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
-import type { Selection } from '../selectors/selection.ts';
+import type { Selection } from '../selectors/selection.queries.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
-import { standingStatement } from './kmod-standing.sql.ts';
+import { standingStatement } from './kmod-standing.queries.ts';
 
 export type Presence = 'loaded' | 'builtin' | 'on_disk' | 'absent';
 

@@ -1,7 +1,7 @@
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
-import { chosen, type Selection, selectionSql } from '../selectors/selection.ts';
+import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 
 export interface KmodFilter extends Selection {
   readonly name?: string | undefined;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.ts';
+import { cursorSecret } from './cursor.queries.ts';
 import { type CursorPosition, openCursor, sealCursor } from './cursor-codec.ts';
 
 /** Cursors under a secret that all replicas share: it is made by the migration and kept in the database. */
@@ -28,10 +29,9 @@ export class CursorService {
   }
 
   async #load(): Promise<Buffer> {
-    const [row] = await this.#database.query<{ value: Buffer }>(
-      `SELECT value FROM server_secret WHERE name = 'cursor'`,
-    );
-    if (row === undefined) throw new Error('the table server_secret has no row "cursor", which migration 0002 makes');
-    return row.value;
+    const secret = await cursorSecret(this.#database);
+    if (secret === undefined)
+      throw new Error('the table server_secret has no row "cursor", which migration 0002 makes');
+    return secret;
   }
 }

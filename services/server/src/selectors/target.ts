@@ -1,9 +1,7 @@
 import type { Sql } from '../database/database.service.ts';
-import { SqlParams } from '../database/sql-params.ts';
 import { AppError } from '../errors/app-error.ts';
 import { findHost } from '../hosts/host-lookup.ts';
-import { parseSelector } from './selector.parser.ts';
-import { SELECTOR_JOINS, selectorExpression } from './selector.sql.ts';
+import { selectedHosts } from './target.queries.ts';
 
 /** Hosts as a request names them: in exactly one of these ways (common.schema.ts checks that). */
 export interface Target {
@@ -25,14 +23,7 @@ export interface ResolvedTarget {
  */
 export async function resolveTarget(sql: Sql, target: Target): Promise<ResolvedTarget> {
   if (target.hosts !== undefined) return { hosts: await namedHosts(sql, target.hosts), unknown: 0 };
-  const params = new SqlParams();
-  const selector = target.all === true ? [] : parseSelector(target.selector ?? '');
-  const expression = await selectorExpression(sql, selector, params);
-  const rows = await sql.query<{ id: string; name: string; matches: boolean | null }>(
-    `SELECT h.id, h.name, (${expression}) AS matches FROM host h ${SELECTOR_JOINS}
-      WHERE h.retired_at IS NULL AND (${expression}) IS NOT FALSE ORDER BY h.name, h.id`,
-    params.values,
-  );
+  const rows = await selectedHosts(sql, target.all === true ? undefined : (target.selector ?? ''));
   return {
     hosts: rows.filter((row) => row.matches === true).map(({ id, name }) => ({ id, name })),
     unknown: rows.filter((row) => row.matches === null).length,

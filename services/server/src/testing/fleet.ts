@@ -76,16 +76,16 @@ export class Fleet {
       `INSERT INTO host (id, name, facts, kernel_release, os_id, arch, package_family, agent_version, mode, labels, key_fingerprint, quarantined_at, quarantine_reason)
        VALUES ($1, $2, $3, $4, $5, 'x86_64', $6, '0.1.0', $7, $8, $9, CASE WHEN $10::text IS NULL THEN NULL ELSE now() END, $10)`,
       [
-        ...[
-          id,
-          seed.name,
-          JSON.stringify(HostFacts.toJSON(facts)),
-          kernel,
-          facts.osId,
-          facts.packageFamily,
-          facts.mode,
-        ],
-        ...[JSON.stringify(seed.labels ?? {}), randomBytes(32), seed.quarantined ?? null],
+        id,
+        seed.name,
+        JSON.stringify(HostFacts.toJSON(facts)),
+        kernel,
+        facts.osId,
+        facts.packageFamily,
+        facts.mode,
+        JSON.stringify(seed.labels ?? {}),
+        randomBytes(32),
+        seed.quarantined ?? null,
       ],
     );
     await this.#facets(id, kernel, seed);

@@ -1,7 +1,7 @@
 import type { Sql } from '../database/database.service.ts';
 import type { SqlParams } from '../database/sql-params.ts';
 import { parseSelector } from './selector.parser.ts';
-import { SELECTOR_JOINS, selectorExpression } from './selector.sql.ts';
+import { SELECTOR_JOINS, selectorExpression } from './selector.queries.ts';
 
 /** Which hosts an answer is about. */
 export interface Selection {

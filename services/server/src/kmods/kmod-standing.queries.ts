@@ -10,7 +10,7 @@
  */
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
-import { chosen, type Selection, selectionSql } from '../selectors/selection.ts';
+import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
 
 /** Rungs (proto BlockRung) by what they stop: some loaders, every loader, and code built in. */
