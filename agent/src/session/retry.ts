@@ -36,6 +36,14 @@ export function shouldDiagnose(end: SessionEnd, state: RetryState, nowMs: number
   );
 }
 
+/**
+ * Another agent with this identity connected after this one. This one has no second connection, so somebody copied its state folder; two that come
+ * back at once would push each other off for ever.
+ */
+export function isDisplaced(end: SessionEnd): boolean {
+  return end.kind === 'reconnect' && end.reason === 'superseded';
+}
+
 /** Wait before the next attempt, ms, and what to remember: full jitter, so that a fleet spreads out. `random` is between 0 and 1. */
 export function planRetry(
   end: SessionEnd,
@@ -45,7 +53,7 @@ export function planRetry(
 ): { readonly delayMs: number; readonly state: RetryState } {
   const failures = wasWelcomed(end) ? 0 : state.failures + 1;
   const next = { ...state, failures };
-  if (hopeless) return { delayMs: HOPELESS_MS * (0.5 + random / 2), state: next };
+  if (hopeless || isDisplaced(end)) return { delayMs: HOPELESS_MS * (0.5 + random / 2), state: next };
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 16));
   // The server spreads its hosts by after_ms; the jitter on top keeps two hosts with one answer apart.
   const delayMs = end.kind === 'reconnect' ? end.afterMs + random * BASE_MS : random * ceiling;

@@ -23,6 +23,8 @@ export function wordsFor(end: SessionEnd): string {
     case 'stopped':
       return 'the agent stops';
     case 'reconnect':
+      if (end.reason === 'superseded')
+        return 'another agent with the identity of this host took its place: was state_dir copied?';
       return `the server asks to come back in ${end.afterMs} ms (${end.reason})`;
     case 'failed':
       return `${end.welcomed ? 'the connection broke' : 'no session'}: ${end.details}`;
