@@ -79,7 +79,7 @@ async function startServer(
 async function isEnrolled(api: Api, folder: string): Promise<boolean> {
   const identity = join(folder, 'state', 'identity.json');
   if (!existsSync(identity)) return false;
-  const { host_id: id } = JSON.parse(readFileSync(identity, 'utf8')) as { host_id?: string };
+  const { hostId: id } = JSON.parse(readFileSync(identity, 'utf8')) as { hostId?: string };
   if (id === undefined) return false;
   const known = await api.get(`/api/v1/hosts/${id}`).then(
     (host) => (host as { retiredAt: string | null }).retiredAt === null,
@@ -129,7 +129,7 @@ async function startAgent(settings: StartSettings, api: Api, started: Started, l
 async function connectedHost(api: Api, folder: string): Promise<string | undefined> {
   const identity = join(folder, 'state', 'identity.json');
   if (!existsSync(identity)) return undefined;
-  const { host_id: id } = JSON.parse(readFileSync(identity, 'utf8')) as { host_id: string };
+  const { hostId: id } = JSON.parse(readFileSync(identity, 'utf8')) as { hostId: string };
   const host = (await api.get(`/api/v1/hosts/${id}`)) as { name: string; connected: boolean };
   return host.connected ? host.name : undefined;
 }
