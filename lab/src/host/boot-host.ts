@@ -10,7 +10,7 @@ import { runProgram } from '../run-program.ts';
 import { seedArchive } from '../seed.ts';
 import { type HostKind, type KernelSeries, type Progress, silent } from '../types.ts';
 import { LabHost } from './lab-host.ts';
-import { type HostRecord, makeRunFolder, runFiles, writeRecord } from './run-folder.ts';
+import { type HostRecord, makeRunFolder, removeDead, runFiles, writeRecord } from './run-folder.ts';
 
 /** Memory that a host needs, in MB: the agent, Node.js and the page cache; a full host has systemd besides. */
 const MEMORY_MB = { fast: 384, full: 512 } satisfies Record<HostKind, number>;
@@ -37,6 +37,9 @@ export interface BootOptions {
   progress?: Progress;
 }
 
+/** What killed processes left is removed once, before the first host. */
+let swept: Promise<string[]> | undefined;
+
 let bundle: Promise<Buffer | undefined> | undefined;
 
 /** One bundle for all hosts of this process. */
@@ -59,7 +62,7 @@ async function machineSpec(
   await runProgram('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image.rootDisk, files.disk]);
   return {
     name: options.name,
-    accelerator: await accelerator(image.kernel, join(dirname(image.initrd), 'busybox')),
+    accelerator: await accelerator(image.kernel, join(dirname(image.initrd), 'busybox'), options.progress ?? silent),
     memoryMb: options.memMb ?? MEMORY_MB[options.kind],
     kernel: image.kernel,
     initrd: files.initrd,
@@ -85,6 +88,7 @@ export async function bootHost(options: BootOptions): Promise<LabHost> {
       `${JSON.stringify(options.name)} is no host name: lower-case letters, digits and hyphens, at most 42`,
     );
   }
+  await (swept ??= removeDead());
   const folder = await makeRunFolder(options.name);
   try {
     const unique = createHash('sha256').update(randomUUID()).digest('hex');

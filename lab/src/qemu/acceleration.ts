@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { cpioArchive, cpioEntries } from '../image/cpio.ts';
 import { labPaths } from '../lab-paths.ts';
+import { withPidLock } from '../pid-lock.ts';
+import type { Progress } from '../types.ts';
 import type { Accelerator } from './qemu-arguments.ts';
 
 /** With hardware support a kernel is in user space after a second; where it only pretends it hangs or dies. */
@@ -72,13 +74,31 @@ async function probe(kernel: string, busybox: string): Promise<Accelerator> {
   }
 }
 
-/** KVM where it was seen to boot a kernel on this machine since it started, else emulation. A device file alone proves nothing. */
-export async function accelerator(kernel: string, busybox: string): Promise<Accelerator> {
+async function remembered(kernel: string, busybox: string, progress: Progress): Promise<Accelerator> {
   const cache = join(labPaths.cache, `accelerator-${await machineKey()}`);
-  const known = await readFile(cache, 'utf8').catch(() => undefined);
-  if (known === 'kvm' || known === 'tcg') return known;
-  await mkdir(labPaths.cache, { recursive: true });
-  const found = await probe(kernel, busybox);
-  await writeFile(cache, found);
-  return found;
+  const read = async (): Promise<Accelerator | undefined> => {
+    const known = await readFile(cache, 'utf8').catch(() => undefined);
+    return known === 'kvm' || known === 'tcg' ? known : undefined;
+  };
+  const waiting = (): void => progress('another process is trying KVM, waiting');
+  return (
+    (await read()) ??
+    (await withPidLock(`${cache}.lock`, waiting, async () => {
+      const known = await read();
+      if (known !== undefined) return known;
+      progress(`trying whether KVM works here (once, at most ${PROBE_MS / 1000} s)`);
+      const found = await probe(kernel, busybox);
+      progress(found === 'kvm' ? 'KVM works' : 'KVM does not work here: emulating the CPU');
+      await writeFile(cache, found);
+      return found;
+    }))
+  );
+}
+
+let ofThisProcess: Promise<Accelerator> | undefined;
+
+/** KVM where it was seen to boot a kernel on this machine since it started, else emulation. A device file alone proves nothing. */
+export function accelerator(kernel: string, busybox: string, progress: Progress): Promise<Accelerator> {
+  ofThisProcess ??= remembered(kernel, busybox, progress);
+  return ofThisProcess;
 }
