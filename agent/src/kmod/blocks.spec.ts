@@ -16,6 +16,7 @@ const TREE: Record<string, MemoryNode> = {
     'kernel/crypto/crc32_generic.ko:',
   ].join('\n'),
   [`${FOLDER}/modules.builtin`]: 'kernel/crypto/algif_aead.ko\n',
+  [`${FOLDER}/modules.builtin.modinfo`]: 'ext4.alias=fs-ext4\0',
   [`${FOLDER}/modules.alias`]: 'alias crc32 crc32_generic\n',
   [`${FOLDER}/modules.softdep`]: 'softdep ksmbd pre: crc32\nsoftdep cifs pre: nowhere\n',
   '/proc/cmdline': 'quiet\n',
@@ -117,6 +118,14 @@ describe('computeBlocks', () => {
         ['tipc', BlockRung.BLOCK_RUNG_INSTALL_INEFFECTIVE, '/etc/modprobe.d/a.conf:1'],
       ]);
     });
+
+    it.each(['algif_aead', 'fs-ext4', 'udp-tunnel', 'crc32'])(
+      'opens for a softdep to %s: built in, an alias of it, a kmod, an alias',
+      async (name) => {
+        const nodes = { '/etc/modprobe.d/a.conf': `install tipc /bin/false\nsoftdep tipc pre: ${name}\n` };
+        expect((await rungs(nodes))[0]?.[1]).toBe(BlockRung.BLOCK_RUNG_INSTALL_INEFFECTIVE);
+      },
+    );
 
     it('is closed by an empty softdep in a file that sorts first', async () => {
       expect(await rungs({ '/etc/modprobe.d/00-x.conf': 'softdep ksmbd pre:\ninstall ksmbd /bin/false\n' })).toEqual([

@@ -1,5 +1,6 @@
 import { BlockRung, type KmodBlock } from '@modfleet/proto';
 import { fnmatch } from './glob.ts';
+import { foldAlias } from './index-parsers.ts';
 import type { KmodIndex } from './kmod-index.ts';
 import { kernelName } from './kernel-name.ts';
 import { effectiveCommand, effectiveSoftdep, installCommand, linesOf, type ModprobeConfig } from './modprobe-config.ts';
@@ -8,7 +9,7 @@ import { effectiveCommand, effectiveSoftdep, installCommand, linesOf, type Modpr
 export interface BlockFacts {
   readonly config: ModprobeConfig;
   /** Undefined where there is no tree for the running kernel. */
-  readonly index: Pick<KmodIndex, 'files' | 'builtin' | 'aliases'> | undefined;
+  readonly index: Pick<KmodIndex, 'files' | 'builtin' | 'aliases' | 'builtinInfo'> | undefined;
   /** kernel.modules_disabled; undefined where the kernel has no such switch or it cannot be read. */
   readonly modulesDisabled: boolean | undefined;
 }
@@ -97,7 +98,15 @@ function softdepHole(facts: BlockFacts, kmod: string): string | undefined {
 function resolves({ index, config }: BlockFacts, name: string): boolean {
   if (index === undefined || index.files.has(name) || index.builtin.has(name)) return true;
   if (linesOf(config, 'alias').some((entry) => fnmatch(entry.subject, name))) return true;
-  return index.aliases.some((alias) => fnmatch(alias.pattern, name));
+  // An alias of built-in code counts too: modprobe has nothing to load for it, and still drops the install line (seen with kmod 30).
+  return index.aliases.some((alias) => fnmatch(alias.pattern, name)) || isBuiltinAlias(index.builtinInfo, name);
+}
+
+function isBuiltinAlias(infos: KmodIndex['builtinInfo'], name: string): boolean {
+  for (const info of infos.values()) {
+    if (info.some(([key, value]) => key === 'alias' && fnmatch(foldAlias(value), name))) return true;
+  }
+  return false;
 }
 
 function cmdlineRungs({ config, index }: BlockFacts): KmodBlock[] {
