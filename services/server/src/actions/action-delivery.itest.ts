@@ -252,10 +252,10 @@ describe('two replicas', () => {
   it('what one is asked for, the one that holds the session sends', async () => {
     await other.connect(host);
     const id = await create();
-    const request = await host.next('actionRequest', 4_000);
+    const request = await host.next('actionRequest');
     expect(request.actionId).toBe(id);
     await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED));
-    await expect.poll(async () => (await show(id)).state).toBe('ended');
+    await expect.poll(async () => (await show(id)).state, { timeout: 10_000 }).toBe('ended');
   });
 
   it('one that does not hold the session any more sends nothing', async () => {

@@ -102,7 +102,7 @@ describe('cancel', () => {
   it('reaches a host that another replica holds', async () => {
     await other.connect(host);
     const id = await create();
-    const request = await host.next('actionRequest', 4_000);
+    const request = await host.next('actionRequest');
     const asking = cancel(id);
     await host.next('actionCancel');
     await host.reports(resultOf(request, Outcome.OUTCOME_CANCELLED));
@@ -197,9 +197,9 @@ describe('freeze', () => {
     expect(await show(sent)).toMatchObject({ state: 'dispatched' });
     expect(await show(queued)).toMatchObject({ state: 'queued' });
     await thaw();
-    const again = await host.next('actionRequest', 4_000);
+    const again = await host.next('actionRequest');
     expect(again.actionId).toBe(sent);
-    expect(await second.next('actionRequest', 4_000)).toMatchObject({ actionId: queued });
+    expect(await second.next('actionRequest')).toMatchObject({ actionId: queued });
     await host.reports(resultOf(again, Outcome.OUTCOME_UNCHANGED));
     expect(await host.next('actionRequest')).toMatchObject({ actionId: waits });
   });

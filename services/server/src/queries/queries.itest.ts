@@ -178,7 +178,7 @@ describe('asking hosts now', () => {
     await events.next();
     gone.abort();
     await expect(events.next()).rejects.toThrow(/abort/i);
-    await expect.poll(() => stack.openQueries()).toBe(0);
+    await expect.poll(() => stack.openQueries(), { timeout: 10_000 }).toBe(0);
   });
 
   it.each([
