@@ -43,7 +43,7 @@ describe('planRetry', () => {
   it('waits minutes where only a person can help', () => {
     expect(planRetry(FAILED, { failures: 0 }, true, 0).delayMs).toBe(300_000);
     expect(planRetry({ kind: 'reconnect', afterMs: 0, reason: 'superseded' }, { failures: 0 }, false, 0).delayMs).toBe(
-      300_000,
+      60_000,
     );
   });
 });

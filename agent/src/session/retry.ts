@@ -10,6 +10,9 @@ const CAP_MS = 15_000;
 /** Longest wait while only a person can help, ms: a retired host must not load the server for ever. */
 const HOPELESS_MS = 10 * 60_000;
 
+/** Longest wait of an agent that another one displaced, ms. */
+const DISPLACED_MS = 2 * 60_000;
+
 /** Between two diagnoses, ms. */
 const DIAGNOSE_EVERY_MS = 30_000;
 
@@ -53,7 +56,10 @@ export function planRetry(
 ): { readonly delayMs: number; readonly state: RetryState } {
   const failures = wasWelcomed(end) ? 0 : state.failures + 1;
   const next = { ...state, failures };
-  if (hopeless || isDisplaced(end)) return { delayMs: HOPELESS_MS * (0.5 + random / 2), state: next };
+  if (hopeless || isDisplaced(end)) {
+    const longestMs = hopeless ? HOPELESS_MS : DISPLACED_MS;
+    return { delayMs: longestMs * (0.5 + random / 2), state: next };
+  }
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 16));
   // The server spreads its hosts by after_ms; the jitter on top keeps two hosts with one answer apart.
   const delayMs = end.kind === 'reconnect' ? end.afterMs + random * BASE_MS : random * ceiling;
