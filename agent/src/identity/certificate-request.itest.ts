@@ -8,7 +8,7 @@ import { MemoryIdentityStore } from './memory-identity-store.ts';
 
 it('a certificate request is what others read as PKCS #10, signed by its own key', async () => {
   const key = await loadOrMakeKey(new MemoryIdentityStore());
-  const request = new Pkcs10CertificateRequest(new Uint8Array(makeCertificateRequest(key)));
+  const request = new Pkcs10CertificateRequest(await makeCertificateRequest(key));
   expect(request.subject).toBe('CN=modfleet-host');
   expect(Buffer.from(request.publicKey.rawData)).toEqual(createPublicKey(key).export({ type: 'spki', format: 'der' }));
   await expect(request.verify()).resolves.toBe(true);

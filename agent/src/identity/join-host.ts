@@ -34,7 +34,7 @@ export interface JoinOptions {
 export async function joinHost({ server, joinString, facts, store }: JoinOptions): Promise<HostIdentity> {
   const { token, caFingerprint } = parseJoinString(joinString);
   const key = await loadOrMakeKey(store);
-  const csr = Buffer.from(makeCertificateRequest(key));
+  const csr = Buffer.from(await makeCertificateRequest(key));
   const { socket, ca } = await connectVerified({
     ...server,
     trust: { kind: 'pin', caFingerprint },
