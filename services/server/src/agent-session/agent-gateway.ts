@@ -74,8 +74,11 @@ export class AgentGateway {
   }
 
   /** For the session loop only: tells every feature, one after the other. */
-  async dispatch<K extends keyof AgentHandlers>(name: K, ...args: Parameters<NonNullable<AgentHandlers[K]>>): Promise<void> {
-    for (const handlers of [...this.#handlers]) {
+  async dispatch<K extends keyof AgentHandlers>(
+    name: K,
+    ...args: Parameters<NonNullable<AgentHandlers[K]>>
+  ): Promise<void> {
+    for (const handlers of this.#handlers) {
       try {
         await (handlers[name] as ((...all: unknown[]) => unknown) | undefined)?.apply(handlers, args);
       } catch (error) {

@@ -7,7 +7,13 @@
  */
 import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { type BeforeApplicationShutdown, Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
 import { IdentityServiceService, SessionServiceService } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
@@ -66,7 +72,11 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     this.#identities = identities;
     this.#registry = registry;
     this.#ingest = ingest;
-    this.#refused = metrics.counter('modfleet_connections_refused_total', 'Connections of agents turned away, by listener and reason.', ['listener', 'reason']);
+    this.#refused = metrics.counter(
+      'modfleet_connections_refused_total',
+      'Connections of agents turned away, by listener and reason.',
+      ['listener', 'reason'],
+    );
     metrics.gauge('modfleet_connections_open', 'Open connections of agents, by listener.', ['listener'], (gauge) => {
       gauge.set({ listener: 'session' }, this.#session?.listener.openConnections ?? 0);
       gauge.set({ listener: 'identity' }, this.#identity?.listener.openConnections ?? 0);
@@ -105,8 +115,17 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       'grpc.keepalive_time_ms': KEEPALIVE_MS,
       'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     };
-    const listener = await this.#listener('session', this.#config.sessionListen, SESSION_LIMITS, options, Buffer.from(this.#ca.certificatePem));
-    listener.server.addService(SessionServiceService, this.#sessions.service((peer) => listener.peerArrived(peer)));
+    const listener = await this.#listener(
+      'session',
+      this.#config.sessionListen,
+      SESSION_LIMITS,
+      options,
+      Buffer.from(this.#ca.certificatePem),
+    );
+    listener.server.addService(
+      SessionServiceService,
+      this.#sessions.service((peer) => listener.peerArrived(peer)),
+    );
     return { listener, address: await listener.start() };
   }
 
@@ -118,7 +137,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       'grpc.max_connection_age_grace_ms': 1_000,
     };
     const listener = await this.#listener('identity', this.#config.identityListen, IDENTITY_LIMITS, options, null);
-    const context = { sessionPort: () => this.#session?.address.port ?? 0, onCall: (peer: string) => listener.peerArrived(peer) };
+    const context = {
+      sessionPort: () => this.#session?.address.port ?? 0,
+      onCall: (peer: string) => listener.peerArrived(peer),
+    };
     listener.server.addService(IdentityServiceService, this.#identities.service(context));
     return { listener, address: await listener.start() };
   }
@@ -131,7 +153,14 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     clientCa: Buffer | null,
   ): Promise<GrpcListener> {
     const identity = await this.#tls.identity();
-    return new GrpcListener({ listen, limits, grpc, clientCa, identity, onRefused: (reason) => this.#refused.inc({ listener: name, reason }) });
+    return new GrpcListener({
+      listen,
+      limits,
+      grpc,
+      clientCa,
+      identity,
+      onRefused: (reason) => this.#refused.inc({ listener: name, reason }),
+    });
   }
 }
 

@@ -59,6 +59,11 @@ export function memoryStream(peer = '192.0.2.1:1000'): { readonly server: AgentS
       },
       close: finish,
     },
-    host: { send: (message) => toServer.push(message), messages: toHost, disconnect: () => finish({ kind: 'ok' }), ended },
+    host: {
+      send: (message) => toServer.push(message),
+      messages: toHost,
+      disconnect: () => finish({ kind: 'ok' }),
+      ended,
+    },
   };
 }

@@ -6,14 +6,25 @@ const LIMITS = { connections: 5, unfinished: 3, perSecond: 10, burst: 4 };
 describe('ConnectionGate', () => {
   it('holds at most so many unfinished handshakes', () => {
     const gate = new ConnectionGate(LIMITS, 0);
-    expect([gate.admit(0), gate.admit(0), gate.admit(0), gate.admit(0)]).toEqual([undefined, undefined, undefined, 'unfinished']);
+    expect([gate.admit(0), gate.admit(0), gate.admit(0), gate.admit(0)]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'unfinished',
+    ]);
     gate.finished();
     expect(gate.admit(0)).toBeUndefined();
   });
 
   it('admits at a rate after a burst', () => {
     const gate = new ConnectionGate({ ...LIMITS, unfinished: 100, connections: 100 }, 0);
-    expect(Array.from({ length: 5 }, () => gate.admit(0))).toEqual([undefined, undefined, undefined, undefined, 'rate']);
+    expect(Array.from({ length: 5 }, () => gate.admit(0))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'rate',
+    ]);
     expect([gate.admit(100), gate.admit(100)]).toEqual([undefined, 'rate']);
   });
 

@@ -61,7 +61,10 @@ export class HostSession implements GatewayConnection, HeldSession {
           this.#expectWithin(MISSED_HEARTBEATS * this.#parts.intervals.heartbeatIntervalMs);
           await this.#handle(message);
         } else {
-          welcomed = message.$case === 'hello' ? await this.#begin(message.value) : this.#close({ kind: 'protocol', reason: 'the first message must be Hello' });
+          welcomed =
+            message.$case === 'hello'
+              ? await this.#begin(message.value)
+              : this.#close({ kind: 'protocol', reason: 'the first message must be Hello' });
           if (!welcomed) break;
         }
       }
@@ -93,7 +96,9 @@ export class HostSession implements GatewayConnection, HeldSession {
 
   leave(reason: 'superseded' | 'retired' | 'shutdown', afterMs: number): void {
     if (reason !== 'retired') this.#stream.send({ $case: 'reconnect', value: { afterMs, reason } });
-    this.#stream.close(reason === 'retired' ? { kind: 'refused', reason: 'this host was retired; join anew' } : { kind: 'ok' });
+    this.#stream.close(
+      reason === 'retired' ? { kind: 'refused', reason: 'this host was retired; join anew' } : { kind: 'ok' },
+    );
   }
 
   quarantine(): void {
@@ -106,7 +111,11 @@ export class HostSession implements GatewayConnection, HeldSession {
     if (facts === undefined) return this.#close({ kind: 'protocol', reason: 'Hello without facts' });
     // Checked before anything is written of a host that says nonsense.
     this.#parts.hostColumns(facts);
-    const admission = await this.#parts.admission.admit({ hostId: this.hostId, bootId: facts.bootId, address: this.#stream.peer });
+    const admission = await this.#parts.admission.admit({
+      hostId: this.hostId,
+      bootId: facts.bootId,
+      address: this.#stream.peer,
+    });
     if (admission.kind === 'refused') return this.#close({ kind: 'refused', reason: admission.reason });
     if (admission.kind === 'clone') {
       await this.#parts.registry.announceQuarantine(this.hostId);
@@ -117,20 +126,30 @@ export class HostSession implements GatewayConnection, HeldSession {
     this.quarantined = admission.quarantined;
     // From here a newer connection finds this one, and `#end` takes it out again.
     this.#parts.registry.hold(this);
-    const peer = { hostId: this.hostId, sessionNo: this.sessionNo, bootId: facts.bootId, request: (facets: readonly number[]) => this.#request(facets) };
+    const peer = {
+      hostId: this.hostId,
+      sessionNo: this.sessionNo,
+      bootId: facts.bootId,
+      request: (facets: readonly number[]) => this.#request(facets),
+    };
     const { session, wanted } = await this.#parts.ingest.connect(peer, hello.facets);
     this.#ingest = session;
     await this.#saveFacts(facts);
     this.#stream.send({
       $case: 'welcome',
       value: {
-        ...{ serverTimeMs: this.#parts.nowMs(), sessionNo: this.sessionNo, ...this.#parts.intervals },
-        ...{ wanted: [...wanted], quarantined: this.quarantined },
+        serverTimeMs: this.#parts.nowMs(),
+        sessionNo: this.sessionNo,
+        ...this.#parts.intervals,
+        wanted: [...wanted],
+        quarantined: this.quarantined,
       },
     });
     this.#parts.gateway.attach(this);
     this.#toFeatures(() => this.#parts.gateway.dispatch('onConnected', this, hello));
-    this.#log.log(`host ${this.hostId} (${facts.hostname}) connected from ${this.#stream.peer}, session ${this.sessionNo}`);
+    this.#log.log(
+      `host ${this.hostId} (${facts.hostname}) connected from ${this.#stream.peer}, session ${this.sessionNo}`,
+    );
     return true;
   }
 
@@ -142,7 +161,10 @@ export class HostSession implements GatewayConnection, HeldSession {
         return;
       case 'heartbeat':
         this.#ingest?.heartbeat(message.value.facets);
-        this.#stream.send({ $case: 'heartbeatReply', value: { boottimeMs: message.value.boottimeMs, serverTimeMs: this.#parts.nowMs() } });
+        this.#stream.send({
+          $case: 'heartbeatReply',
+          value: { boottimeMs: message.value.boottimeMs, serverTimeMs: this.#parts.nowMs() },
+        });
         return;
       case 'facetUpdate':
         return this.#ingest?.update(message.value);
@@ -184,7 +206,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   #request(facets: readonly number[]): void {
-    this.#stream.send({ $case: 'facetRequest', value: { facets: facets as Extract<ServerMessage, { $case: 'facetRequest' }>['value']['facets'] } });
+    this.#stream.send({
+      $case: 'facetRequest',
+      value: { facets: facets as Extract<ServerMessage, { $case: 'facetRequest' }>['value']['facets'] },
+    });
   }
 
   #close(end: StreamEnd): false {
@@ -195,7 +220,8 @@ export class HostSession implements GatewayConnection, HeldSession {
   #failed(error: unknown): void {
     if (error instanceof EnrollmentError) this.#close({ kind: 'protocol', reason: error.message });
     else {
-      if (!(error instanceof DatabaseUnavailableError)) this.#log.error(`the session of host ${this.hostId} failed`, error as Error);
+      if (!(error instanceof DatabaseUnavailableError))
+        this.#log.error(`the session of host ${this.hostId} failed`, error as Error);
       this.#close({ kind: 'unavailable', reason: 'the server cannot take this host just now' });
     }
   }
@@ -214,6 +240,9 @@ export class HostSession implements GatewayConnection, HeldSession {
 
   #expectWithin(ms: number): void {
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#close({ kind: 'unavailable', reason: `nothing was heard of the host for ${ms} ms` }), ms);
+    this.#idle = setTimeout(
+      () => this.#close({ kind: 'unavailable', reason: `nothing was heard of the host for ${ms} ms` }),
+      ms,
+    );
   }
 }

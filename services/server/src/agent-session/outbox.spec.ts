@@ -3,7 +3,10 @@ import { Facet } from '@modfleet/proto';
 import type { ServerMessage } from './agent-gateway.ts';
 import { Outbox } from './outbox.ts';
 
-const reply = (serverTimeMs: number): ServerMessage => ({ $case: 'heartbeatReply', value: { boottimeMs: 1, serverTimeMs } });
+const reply = (serverTimeMs: number): ServerMessage => ({
+  $case: 'heartbeatReply',
+  value: { boottimeMs: 1, serverTimeMs },
+});
 const drain = (outbox: Outbox): ServerMessage[] => {
   const all: ServerMessage[] = [];
   for (let message = outbox.shift(); message !== undefined; message = outbox.shift()) all.push(message);
@@ -23,7 +26,9 @@ describe('Outbox', () => {
     const outbox = new Outbox();
     outbox.push({ $case: 'facetRequest', value: { facets: [Facet.FACET_LOADED] } });
     outbox.push({ $case: 'facetRequest', value: { facets: [Facet.FACET_LOADED, Facet.FACET_CONFIG] } });
-    expect(drain(outbox)).toEqual([{ $case: 'facetRequest', value: { facets: [Facet.FACET_LOADED, Facet.FACET_CONFIG] } }]);
+    expect(drain(outbox)).toEqual([
+      { $case: 'facetRequest', value: { facets: [Facet.FACET_LOADED, Facet.FACET_CONFIG] } },
+    ]);
   });
 
   it('is bounded in bytes and lets on again once it is emptier', () => {

@@ -20,7 +20,9 @@ export class ServerTls {
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'serverNames' | 'sessionListen' | 'identityListen'>,
   ) {
     this.#ca = ca;
-    const listening = [config.sessionListen.host, config.identityListen.host].filter((host) => host !== '0.0.0.0' && host !== '::');
+    const listening = [config.sessionListen.host, config.identityListen.host].filter(
+      (host) => host !== '0.0.0.0' && host !== '::',
+    );
     this.#names = [...config.serverNames, ...listening];
   }
 

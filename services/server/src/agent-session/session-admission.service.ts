@@ -57,11 +57,16 @@ export class SessionAdmission {
     return { kind: 'clone', reason: 'several machines use the identity of this host' };
   }
 
-  #tryOnce(candidate: Candidate, probed: ProbeResult | undefined): Promise<{ step: Step; older: SessionRow | undefined }> {
+  #tryOnce(
+    candidate: Candidate,
+    probed: ProbeResult | undefined,
+  ): Promise<{ step: Step; older: SessionRow | undefined }> {
     return this.#database.tx('READ COMMITTED', async (sql) => {
       const host = await lockHost(sql, candidate.hostId);
-      if (host === undefined) return { step: { kind: 'refused', reason: 'the server does not know this host' }, older: undefined };
-      if (host.retired) return { step: { kind: 'refused', reason: 'this host was retired; join anew' }, older: undefined };
+      if (host === undefined)
+        return { step: { kind: 'refused', reason: 'the server does not know this host' }, older: undefined };
+      if (host.retired)
+        return { step: { kind: 'refused', reason: 'this host was retired; join anew' }, older: undefined };
       const older = await currentSession(sql, candidate.hostId);
       const step = decideAdmission(older, candidate.bootId, probed);
       if (step.kind === 'probe') return { step, older };
@@ -79,6 +84,8 @@ export class SessionAdmission {
   /** Best effort: an older session that never hears of it ends by itself, and cannot write any more. */
   #tellOlder(hostId: string, older: SessionRow): void {
     if (!older.live) return;
-    this.#registry.supersede(hostId, older.sessionNo, older.replicaId).catch((error: Error) => this.#log.warn(`an older session was not told: ${error.message}`));
+    this.#registry
+      .supersede(hostId, older.sessionNo, older.replicaId)
+      .catch((error: Error) => this.#log.warn(`an older session was not told: ${error.message}`));
   }
 }

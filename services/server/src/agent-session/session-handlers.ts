@@ -36,10 +36,19 @@ export class SessionHandlers {
     @Inject(Metrics) metrics: Metrics,
   ) {
     this.#database = database;
-    this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', ['result']);
-    metrics.gauge('modfleet_sessions_open', 'Hosts connected to this replica.', [], (gauge) => gauge.set(gateway.connectedHostIds().length));
+    this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', [
+      'result',
+    ]);
+    metrics.gauge('modfleet_sessions_open', 'Hosts connected to this replica.', [], (gauge) =>
+      gauge.set(gateway.connectedHostIds().length),
+    );
     this.#parts = {
-      ...{ admission, registry, gateway, ingest, hostColumns, nowMs: () => replica.nowMs() },
+      admission,
+      registry,
+      gateway,
+      ingest,
+      hostColumns,
+      nowMs: () => replica.nowMs(),
       intervals: {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
         pollIntervalMs: config.pollIntervalMs,
@@ -72,7 +81,11 @@ export class SessionHandlers {
     this.#opened.inc({ result: refusal === undefined ? 'ok' : 'refused' });
     if (identity === undefined || refusal !== undefined) {
       this.#log.warn(`a session from ${stream.peer} is refused: ${refusal}`);
-      stream.close(refusal === UNAVAILABLE ? { kind: 'unavailable', reason: UNAVAILABLE } : { kind: 'refused', reason: refusal ?? status[status.UNKNOWN] });
+      stream.close(
+        refusal === UNAVAILABLE
+          ? { kind: 'unavailable', reason: UNAVAILABLE }
+          : { kind: 'refused', reason: refusal ?? status[status.UNKNOWN] },
+      );
       return;
     }
     await new HostSession(identity.hostId, stream, this.#parts).run();
@@ -81,7 +94,8 @@ export class SessionHandlers {
   async #refusal(identity: PeerIdentity): Promise<string | undefined> {
     try {
       const host = await findHostIdentity(this.#database, identity.hostId);
-      if (host === undefined || !host.keyFingerprint.equals(identity.keyFingerprint)) return 'the server does not know this host and key';
+      if (host === undefined || !host.keyFingerprint.equals(identity.keyFingerprint))
+        return 'the server does not know this host and key';
       return host.retired ? 'this host was retired; join anew' : undefined;
     } catch (error) {
       this.#log.warn(`host ${identity.hostId} could not be looked up: ${(error as Error).message}`);

@@ -3,7 +3,13 @@ import { z } from 'zod';
 /** What replicas say to each other of sessions, over the bus. Lost messages cost time only. */
 export const sessionMail = z.discriminatedUnion('kind', [
   /** Is this session alive? Ask its host. */
-  z.strictObject({ kind: z.literal('probe'), hostId: z.uuid(), sessionNo: z.int(), askId: z.uuid(), replyTo: z.uuid() }),
+  z.strictObject({
+    kind: z.literal('probe'),
+    hostId: z.uuid(),
+    sessionNo: z.int(),
+    askId: z.uuid(),
+    replyTo: z.uuid(),
+  }),
   /** The host answered. (No answer: no message.) */
   z.strictObject({ kind: z.literal('alive'), askId: z.uuid() }),
   /** A newer session of this host exists: end the older one. */

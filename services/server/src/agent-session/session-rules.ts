@@ -21,7 +21,11 @@ export interface ProbeResult {
  *
  * @param probed the answer of the older session that was asked, if one was; an answer of yet another session does not count.
  */
-export function decideAdmission(older: SessionRow | undefined, bootId: string, probed: ProbeResult | undefined): AdmissionStep {
+export function decideAdmission(
+  older: SessionRow | undefined,
+  bootId: string,
+  probed: ProbeResult | undefined,
+): AdmissionStep {
   if (older === undefined || !older.live || older.bootId === bootId) return { kind: 'admit' };
   if (probed === undefined || probed.sessionNo !== older.sessionNo) return { kind: 'probe', older };
   return probed.answered ? { kind: 'clone', older } : { kind: 'admit' };

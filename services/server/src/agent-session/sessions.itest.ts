@@ -36,16 +36,32 @@ describe('sessions', () => {
     return connected;
   };
   const row = async (agent: TestAgent): Promise<Row | undefined> =>
-    (await side.database.query<Row>(`SELECT session_no AS "sessionNo", live, boot_id AS "bootId" FROM session_presence WHERE host_id = $1`, [agent.hostId]))[0];
+    (
+      await side.database.query<Row>(
+        `SELECT session_no AS "sessionNo", live, boot_id AS "bootId" FROM session_presence WHERE host_id = $1`,
+        [agent.hostId],
+      )
+    )[0];
   const quarantine = async (agent: TestAgent): Promise<string | null> =>
-    (await side.database.query<{ reason: string | null }>('SELECT quarantine_reason AS reason FROM host WHERE id = $1', [agent.hostId]))[0]?.reason ?? null;
+    (
+      await side.database.query<{ reason: string | null }>(
+        'SELECT quarantine_reason AS reason FROM host WHERE id = $1',
+        [agent.hostId],
+      )
+    )[0]?.reason ?? null;
 
   it('welcomes a host with the server time, intervals and its session number, and knows when it is gone', async () => {
     const agent = await side.host();
     const gateway = side.app.get(AgentGateway);
     const ended = new Promise((resolve) => gateway.register({ onDisconnected: resolve }));
     const { session, welcome } = await connect(agent);
-    expect(welcome).toMatchObject({ heartbeatIntervalMs: 10_000, pollIntervalMs: 2_000, facetIntervalMs: 60_000, quarantined: false, wanted: [] });
+    expect(welcome).toMatchObject({
+      heartbeatIntervalMs: 10_000,
+      pollIntervalMs: 2_000,
+      facetIntervalMs: 60_000,
+      quarantined: false,
+      wanted: [],
+    });
     expect(Math.abs(welcome.serverTimeMs - Date.now())).toBeLessThan(5_000);
     expect(await row(agent)).toMatchObject({ sessionNo: welcome.sessionNo, live: true, bootId: agent.bootId });
     await vi.waitFor(() => expect(gateway.isConnectedHere(agent.hostId)).toBe(true));
@@ -124,16 +140,28 @@ describe('sessions', () => {
     second.hello([]);
     expect(await second.expect('reconnect')).toMatchObject({ reason: 'quarantined' });
     expect(await second.ended).toMatchObject({ code: status.PERMISSION_DENIED });
-    expect(await quarantine(agent)).toMatch(/two machines use this identity: 127\.0\.0\.1:\d+ .* and 127\.0\.0\.1:\d+ /);
+    expect(await quarantine(agent)).toMatch(
+      /two machines use this identity: 127\.0\.0\.1:\d+ .* and 127\.0\.0\.1:\d+ /,
+    );
     const gateway = side.app.get(AgentGateway);
     await vi.waitFor(() => expect(gateway.connectedHost(agent.hostId)?.quarantined).toBe(true));
-    const request = { actionId: agent.hostId, hostId: agent.hostId, verb: 1 as const, kmod: 'x', parameters: [], dryRun: false, expiresAtMs: 1 };
+    const request = {
+      actionId: agent.hostId,
+      hostId: agent.hostId,
+      verb: 1 as const,
+      kmod: 'x',
+      parameters: [],
+      dryRun: false,
+      expiresAtMs: 1,
+    };
     expect(gateway.send(agent.hostId, { $case: 'actionRequest', value: request })).toBe('not_here');
     // It still reports, and hears that it is quarantined when it comes again.
     first.session.heartbeat([]);
     await first.session.expect('heartbeatReply');
     expect((await connect(agent)).welcome.quarantined).toBe(true);
-    expect(await side.database.query(`SELECT DISTINCT coverage FROM facet_coverage WHERE host_id = $1`, [agent.hostId])).toEqual([{ coverage: 'incapable' }]);
+    expect(
+      await side.database.query(`SELECT DISTINCT coverage FROM facet_coverage WHERE host_id = $1`, [agent.hostId]),
+    ).toEqual([{ coverage: 'incapable' }]);
   });
 
   it('gives what hosts say to the features, in order', async () => {
@@ -206,7 +234,12 @@ describe('sessions', () => {
       open.push(second.session);
       second.session.whole(young);
       const digest = async (): Promise<unknown> =>
-        (await side.database.query<{ digest: Buffer }>(`SELECT digest FROM host_facet WHERE host_id = $1 AND facet = ${Facet.FACET_LOADED}`, [agent.hostId]))[0]?.digest;
+        (
+          await side.database.query<{ digest: Buffer }>(
+            `SELECT digest FROM host_facet WHERE host_id = $1 AND facet = ${Facet.FACET_LOADED}`,
+            [agent.hostId],
+          )
+        )[0]?.digest;
       await vi.waitFor(async () => expect(await digest()).toEqual(young.digest));
       await first.session.ended;
       expect(await digest()).toEqual(young.digest);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -15,6 +16,7 @@ describe('PostgresBus', () => {
   let config: ReturnType<typeof readServerConfig>;
 
   beforeAll(async () => {
+    Logger.overrideLogger(false);
     postgres = await startTestPostgres();
     const { url } = await postgres.createEmptyDatabase();
     const through = await TcpProxy.before(url);

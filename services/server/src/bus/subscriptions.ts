@@ -20,7 +20,7 @@ export class Subscriptions {
   }
 
   deliver(channel: string, payload: string): void {
-    for (const handler of [...(this.#handlers.get(channel) ?? [])]) {
+    for (const handler of this.#handlers.get(channel) ?? []) {
       try {
         handler(payload);
       } catch (error) {

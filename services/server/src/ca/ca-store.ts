@@ -1,5 +1,15 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { certificatePem, issue, privateKeyFromPem, spkiOf, x509 } from './x509.ts';
 
@@ -28,12 +38,23 @@ export async function openCaStore(folder: string, now: Date): Promise<CaMaterial
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
     const fresh = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-    const key = privateKeyFromPem(writeOnce(join(folder, 'ca.key'), fresh.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600));
+    const key = privateKeyFromPem(
+      writeOnce(join(folder, 'ca.key'), fresh.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600),
+    );
     const name = `CN=modfleet CA ${randomBytes(4).toString('hex')}`;
-    const certificatePemText = writeOnce(join(folder, 'ca.crt'), certificatePem(await selfSigned(key, name, now)), 0o644);
+    const certificatePemText = writeOnce(
+      join(folder, 'ca.crt'),
+      certificatePem(await selfSigned(key, name, now)),
+      0o644,
+    );
     const certificate = new X509Certificate(certificatePemText);
-    if (!certificate.checkPrivateKey(key)) throw new CaStoreError(`${folder}: ca.key and ca.crt do not belong together; restore both from one backup`);
-    return { key, certificate: certificate.raw, name: new x509.X509Certificate(new Uint8Array(certificate.raw)).subject };
+    if (!certificate.checkPrivateKey(key))
+      throw new CaStoreError(`${folder}: ca.key and ca.crt do not belong together; restore both from one backup`);
+    return {
+      key,
+      certificate: certificate.raw,
+      name: new x509.X509Certificate(new Uint8Array(certificate.raw)).subject,
+    };
   } catch (error) {
     if (error instanceof CaStoreError) throw error;
     throw new CaStoreError(`The CA in ${folder} cannot be used: ${(error as Error).message}`, { cause: error });

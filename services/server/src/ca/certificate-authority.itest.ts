@@ -69,7 +69,14 @@ describe('CertificateAuthority', () => {
 });
 
 async function request(namedCurve: string): Promise<{ der: Buffer; spki: Buffer }> {
-  const keys = (await webcrypto.subtle.generateKey({ ...P256, namedCurve }, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
-  const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: 'CN=new host', keys: keys as never, signingAlgorithm: P256 });
+  const keys = (await webcrypto.subtle.generateKey({ ...P256, namedCurve }, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
+  const csr = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: 'CN=new host',
+    keys: keys as never,
+    signingAlgorithm: P256,
+  });
   return { der: Buffer.from(csr.rawData), spki: Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey)) };
 }

@@ -79,7 +79,9 @@ export class CertificateAuthority {
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth], true),
-      new x509.SubjectAlternativeNameExtension(all.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const)),
+      new x509.SubjectAlternativeNameExtension(
+        all.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const),
+      ),
     ];
     const terms = { subject: `CN=${SERVER_TLS_NAME}`, days: SERVER_CERT_DAYS, now: this.#now(), extensions };
     const issued = await issue(terms, spkiOf(privateKey), this.#issuer());
@@ -115,8 +117,10 @@ export async function verifyCsr(der: Uint8Array): Promise<VerifiedCsr> {
     throw new CsrError('The certificate request is not PKCS #10 in DER.', { cause: error });
   }
   const algorithm = request.publicKey.algorithm as { name?: string; namedCurve?: string };
-  if (algorithm.name !== P256.name || algorithm.namedCurve !== P256.namedCurve) throw new CsrError('The key of a certificate request must be ECDSA on P-256.');
-  if (!(await request.verify().catch(() => false))) throw new CsrError('The certificate request is not signed by its own key.');
+  if (algorithm.name !== P256.name || algorithm.namedCurve !== P256.namedCurve)
+    throw new CsrError('The key of a certificate request must be ECDSA on P-256.');
+  if (!(await request.verify().catch(() => false)))
+    throw new CsrError('The certificate request is not signed by its own key.');
   const spki = Buffer.from(request.publicKey.rawData);
   return { spki, keyFingerprint: keyFingerprint(spki) };
 }

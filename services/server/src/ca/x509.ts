@@ -5,7 +5,11 @@ import * as x509 from '@peculiar/x509';
 x509.cryptoProvider.set(webcrypto as unknown as Crypto);
 
 type Crypto = Parameters<typeof x509.cryptoProvider.set>[0];
-type CryptoKey = Parameters<typeof x509.X509CertificateGenerator.create>[0] extends infer P ? (P extends { signingKey: infer K } ? K : never) : never;
+type CryptoKey = Parameters<typeof x509.X509CertificateGenerator.create>[0] extends infer P
+  ? P extends { signingKey: infer K }
+    ? K
+    : never
+  : never;
 
 /** Elliptic curve of every key here: P-256 is what TLS stacks and hardware agree on. */
 export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
@@ -28,7 +32,9 @@ export function keyFingerprint(spki: Uint8Array): Buffer {
 
 /** DER of the public half. */
 export function spkiOf(key: KeyObject): Buffer {
-  return createPublicKey(key.type === 'private' ? key.export({ type: 'pkcs8', format: 'pem' }) : key.export({ type: 'spki', format: 'pem' })).export({
+  return createPublicKey(
+    key.type === 'private' ? key.export({ type: 'pkcs8', format: 'pem' }) : key.export({ type: 'spki', format: 'pem' }),
+  ).export({
     type: 'spki',
     format: 'der',
   });

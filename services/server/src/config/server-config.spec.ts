@@ -16,17 +16,41 @@ describe('readServerConfig', () => {
   it('has a default for everything but the database', () => {
     expect(readServerConfig({ DATABASE_URL: URL })).toMatchObject({
       databaseDirectUrl: URL,
-      httpListen: { host: '127.0.0.1', port: 7780 },
-      sessionListen: { host: '127.0.0.1', port: 7781 },
-      identityListen: { host: '127.0.0.1', port: 7782 },
-      ...{ dbPoolSize: 10, eventRetentionDays: 90, retireAfterDays: 30, heartbeatIntervalMs: 10_000, hostCertDays: 90, httpTls: null },
+      httpListen: {
+        host: '127.0.0.1',
+        port: 7780,
+      },
+      sessionListen: {
+        host: '127.0.0.1',
+        port: 7781,
+      },
+      identityListen: {
+        host: '127.0.0.1',
+        port: 7782,
+      },
+      dbPoolSize: 10,
+      eventRetentionDays: 90,
+      retireAfterDays: 30,
+      heartbeatIntervalMs: 1e4,
+      hostCertDays: 90,
+      httpTls: null,
     });
     expect(problems({})).toEqual([expect.stringContaining('DATABASE_URL is not set')]);
   });
 
   it('lists everything that is wrong, together and without values', () => {
-    const found = problems({ DATABASE_URL: 'mysql://root:s3cret@db', MODFLEET_DB_POOL_SIZE: 'many', MODFLEET_HTTP_LISTEN: '7780', MODFLEET_LOG_LEVEL: 'loud' });
-    expect(found.map((problem) => problem.split(' ')[0])).toEqual(['DATABASE_URL', 'MODFLEET_HTTP_LISTEN', 'MODFLEET_LOG_LEVEL', 'MODFLEET_DB_POOL_SIZE']);
+    const found = problems({
+      DATABASE_URL: 'mysql://root:s3cret@db',
+      MODFLEET_DB_POOL_SIZE: 'many',
+      MODFLEET_HTTP_LISTEN: '7780',
+      MODFLEET_LOG_LEVEL: 'loud',
+    });
+    expect(found.map((problem) => problem.split(' ')[0])).toEqual([
+      'DATABASE_URL',
+      'MODFLEET_HTTP_LISTEN',
+      'MODFLEET_LOG_LEVEL',
+      'MODFLEET_DB_POOL_SIZE',
+    ]);
     expect(found.join()).not.toContain('s3cret');
   });
 
@@ -35,12 +59,18 @@ describe('readServerConfig', () => {
     expect(problems(open)).toEqual([expect.stringContaining('MODFLEET_HTTP_TLS_CERT_FILE')]);
     expect(problems({ ...open, MODFLEET_TRUSTED_PROXY: '10.0.0.1' })).toEqual([]);
     expect(problems({ ...open, MODFLEET_HTTP_TLS_CERT_FILE: 'c', MODFLEET_HTTP_TLS_KEY_FILE: 'k' })).toEqual([]);
-    expect(problems({ ...open, MODFLEET_HTTP_TLS_CERT_FILE: 'c' })).toEqual([expect.stringContaining('belong together')]);
+    expect(problems({ ...open, MODFLEET_HTTP_TLS_CERT_FILE: 'c' })).toEqual([
+      expect.stringContaining('belong together'),
+    ]);
     expect(problems({ DATABASE_URL: URL, MODFLEET_HTTP_LISTEN: '[::1]:0' })).toEqual([]);
   });
 
   it('takes an empty value for none, and names as a list', () => {
-    const config = readServerConfig({ DATABASE_URL: URL, MODFLEET_TRUSTED_PROXY: '', MODFLEET_SERVER_NAMES: 'a.example.org, 10.0.2.2,' });
+    const config = readServerConfig({
+      DATABASE_URL: URL,
+      MODFLEET_TRUSTED_PROXY: '',
+      MODFLEET_SERVER_NAMES: 'a.example.org, 10.0.2.2,',
+    });
     expect(config).toMatchObject({ trustedProxy: null, serverNames: ['a.example.org', '10.0.2.2'] });
   });
 });

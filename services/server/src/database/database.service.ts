@@ -27,7 +27,9 @@ const KEEPALIVE_DELAY_MS = 10_000;
 // bigint (counts, session numbers) as a JavaScript number: all of ours stay far below 2^53.
 const types = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === pg.types.builtins.INT8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    oid === pg.types.builtins.INT8 && format !== 'binary'
+      ? Number
+      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
 /** The one way to Postgres: Prisma for plain reads and writes, SQL for the rest, both over the same pool. */

@@ -17,9 +17,9 @@ describe('migrate', () => {
     const applied = await Promise.all(Array.from({ length: 10 }, () => migrate(url)));
     const names = migrationList().migrationDirectories.map((directory) => directory.path);
     expect(applied.flat().sort()).toEqual(names);
-    expect(await rows(url, 'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1')).toEqual(
-      names.map((name) => ({ name })),
-    );
+    expect(
+      await rows(url, 'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY 1'),
+    ).toEqual(names.map((name) => ({ name })));
     expect(await migrate(url)).toEqual([]);
   });
 
@@ -38,7 +38,8 @@ describe('migrate', () => {
       // (The engine's own comparison cannot read PostgreSQL 18's catalogue through the driver adapter.) Every column of every model is read.
       const models = Object.keys(Prisma.ModelName).map((name) => name.charAt(0).toLowerCase() + name.slice(1));
       expect(models).toContain('hostSession');
-      for (const model of models) await (database.prisma as unknown as Record<string, { findFirst(): Promise<unknown> }>)[model]?.findFirst();
+      for (const model of models)
+        await (database.prisma as unknown as Record<string, { findFirst(): Promise<unknown> }>)[model]?.findFirst();
     } finally {
       await database.onApplicationShutdown();
     }

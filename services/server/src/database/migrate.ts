@@ -42,7 +42,11 @@ const serverRoot = join(dirname(fileURLToPath(import.meta.url)), '../..');
  * @throws MigrationError, DatabaseUnavailableError.
  */
 export async function migrate(url: string): Promise<readonly string[]> {
-  const lock = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, application_name: 'modfleet-migrate' });
+  const lock = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    application_name: 'modfleet-migrate',
+  });
   lock.on('error', () => undefined);
   try {
     await lock.connect();
@@ -74,7 +78,11 @@ async function applyAll(url: string): Promise<readonly string[]> {
 async function openEngine(factory: PrismaPg): Promise<Engine> {
   const { SchemaEngine } = await loadBindings();
   const datamodel = readFileSync(join(serverRoot, 'prisma/schema.prisma'), 'utf8');
-  return SchemaEngine.new({ datamodels: [['schema.prisma', datamodel]] }, () => undefined, bindMigrationAwareSqlAdapterFactory(factory));
+  return SchemaEngine.new(
+    { datamodels: [['schema.prisma', datamodel]] },
+    () => undefined,
+    bindMigrationAwareSqlAdapterFactory(factory),
+  );
 }
 
 let loading: Promise<EngineBindings> | undefined;
@@ -84,8 +92,13 @@ function loadBindings(): Promise<EngineBindings> {
   loading ??= (async () => {
     const bindings = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as EngineBindings;
     const require = createRequire(import.meta.url);
-    const wasmFile = join(dirname(require.resolve('@prisma/schema-engine-wasm/schema_engine_bg')), 'schema_engine_bg.wasm');
-    const { instance } = await WebAssembly.instantiate(readFileSync(wasmFile), { './schema_engine_bg.js': unrefTimers(bindings) });
+    const wasmFile = join(
+      dirname(require.resolve('@prisma/schema-engine-wasm/schema_engine_bg')),
+      'schema_engine_bg.wasm',
+    );
+    const { instance } = await WebAssembly.instantiate(readFileSync(wasmFile), {
+      './schema_engine_bg.js': unrefTimers(bindings),
+    });
     bindings.__wbg_set_wasm(instance.exports);
     (instance.exports as { __wbindgen_start?: () => void }).__wbindgen_start?.();
     return bindings;
@@ -95,8 +108,16 @@ function loadBindings(): Promise<EngineBindings> {
 
 /** The engine leaves its lock's 10 s timer behind: it must not keep a finished process waiting. */
 function unrefTimers(bindings: object): object {
-  const unref = (start: (...args: unknown[]) => NodeJS.Timeout) => (...args: unknown[]) => start(...args).unref();
-  return Object.fromEntries(Object.entries(bindings).map(([name, value]) => [name, name.startsWith('__wbg_setTimeout_') ? unref(value) : value]));
+  const unref =
+    (start: (...args: unknown[]) => NodeJS.Timeout) =>
+    (...args: unknown[]) =>
+      start(...args).unref();
+  return Object.fromEntries(
+    Object.entries(bindings).map(([name, value]) => [
+      name,
+      name.startsWith('__wbg_setTimeout_') ? unref(value) : value,
+    ]),
+  );
 }
 
 type Adapter = Awaited<ReturnType<PrismaPg['connect']>>;
@@ -131,7 +152,10 @@ interface EngineBindings {
 
 /** Node has it; TypeScript declares it only for browsers (lib dom). */
 declare const WebAssembly: {
-  instantiate(bytes: Uint8Array, imports: Readonly<Record<string, object>>): Promise<{ readonly instance: { readonly exports: object } }>;
+  instantiate(
+    bytes: Uint8Array,
+    imports: Readonly<Record<string, object>>,
+  ): Promise<{ readonly instance: { readonly exports: object } }>;
 };
 
 /** The migrations folder, in the engine's words. */
@@ -146,7 +170,10 @@ export function migrationList(folder = join(serverRoot, 'prisma/migrations')): M
     shadowDbInitScript: '',
     migrationDirectories: names.map((path) => ({
       path,
-      migrationFile: { path: 'migration.sql', content: { tag: 'ok', value: readFileSync(join(folder, path, 'migration.sql'), 'utf8') } },
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readFileSync(join(folder, path, 'migration.sql'), 'utf8') },
+      },
     })),
   };
 }

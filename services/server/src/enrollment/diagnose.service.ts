@@ -1,6 +1,12 @@
 import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { diagnoseRequestBytes, diagnosisBytes, IdentityStatus, type DiagnoseRequest, type DiagnoseResponse } from '@modfleet/proto';
+import {
+  diagnoseRequestBytes,
+  diagnosisBytes,
+  IdentityStatus,
+  type DiagnoseRequest,
+  type DiagnoseResponse,
+} from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -21,7 +27,10 @@ export class DiagnoseService {
   readonly #ca: CertificateAuthority;
   readonly #nonces = new NonceStore();
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CertificateAuthority) ca: CertificateAuthority) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+  ) {
     this.#database = database;
     this.#ca = ca;
   }
@@ -32,13 +41,18 @@ export class DiagnoseService {
 
   /** @throws DiagnoseRefusedError, DatabaseUnavailableError */
   async diagnose(request: DiagnoseRequest): Promise<DiagnoseResponse> {
-    if (!this.#nonces.redeem(request.nonce, performance.now())) throw new DiagnoseRefusedError('The nonce is unknown, used or older than 60 s: ask for another.');
+    if (!this.#nonces.redeem(request.nonce, performance.now()))
+      throw new DiagnoseRefusedError('The nonce is unknown, used or older than 60 s: ask for another.');
     const certificate = proven(request);
     const now = Date.now();
     const host = UUID.test(request.hostId) ? await findHostIdentity(this.#database, request.hostId) : undefined;
     const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
     const ours = this.#ca.issued(certificate) && certificate.subject === `CN=${request.hostId}`;
-    const status = statusOf(certificate, ours && host?.keyFingerprint.equals(keyFingerprint(spki)) === true ? host : undefined, now);
+    const status = statusOf(
+      certificate,
+      ours && host?.keyFingerprint.equals(keyFingerprint(spki)) === true ? host : undefined,
+      now,
+    );
     return { status, serverTimeMs: now, signature: this.#ca.sign(diagnosisBytes(request.nonce, status, now)) };
   }
 }
@@ -47,7 +61,8 @@ function proven(request: DiagnoseRequest): X509Certificate {
   try {
     const certificate = new X509Certificate(request.certificate);
     const key = createPublicKey({ key: certificate.publicKey.export({ type: 'spki', format: 'pem' }), format: 'pem' });
-    if (verify('sha256', diagnoseRequestBytes(request.nonce), { key, dsaEncoding: 'ieee-p1363' }, request.signature)) return certificate;
+    if (verify('sha256', diagnoseRequestBytes(request.nonce), { key, dsaEncoding: 'ieee-p1363' }, request.signature))
+      return certificate;
   } catch (error) {
     throw new DiagnoseRefusedError('The certificate cannot be read.', { cause: error });
   }

@@ -47,19 +47,26 @@ describe('enrolment', () => {
   it('counts uses: a token for two makes two hosts and no third', async () => {
     const token = await side.joinToken({ maxUses: 2 });
     for (const name of ['two-a', 'two-b']) await (await TestAgent.create(name)).enroll(side, token);
-    await expect((await TestAgent.create('two-c')).enroll(side, token)).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details: expect.stringContaining('used up') });
+    await expect((await TestAgent.create('two-c')).enroll(side, token)).rejects.toMatchObject({
+      code: status.PERMISSION_DENIED,
+      details: expect.stringContaining('used up'),
+    });
   });
 
   it('refuses tokens that are unknown, expired or revoked, and makes nothing', async () => {
     const agent = await TestAgent.create('refused');
     await expect(agent.enroll(side, `mfj_${'A'.repeat(43)}`)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
     const expired = await side.joinToken();
-    await side.database.query(`UPDATE join_token SET expires_at = now() WHERE hash = $1`, [createHash('sha256').update(expired).digest()]);
+    await side.database.query(`UPDATE join_token SET expires_at = now() WHERE hash = $1`, [
+      createHash('sha256').update(expired).digest(),
+    ]);
     await expect(agent.enroll(side, expired)).rejects.toMatchObject({ details: expect.stringContaining('expired') });
     const tokens = side.app.get(JoinTokenService);
     const revoked = await tokens.create({ maxUses: 1, expiresInSeconds: 60, createdBy: 'test' });
     await tokens.revoke(revoked.joinToken.id);
-    await expect(agent.enroll(side, revoked.joinString.split('.')[0] ?? '')).rejects.toMatchObject({ details: expect.stringContaining('revoked') });
+    await expect(agent.enroll(side, revoked.joinString.split('.')[0] ?? '')).rejects.toMatchObject({
+      details: expect.stringContaining('revoked'),
+    });
     expect(await hostsNamed('refused')).toEqual([]);
   });
 
@@ -69,7 +76,9 @@ describe('enrolment', () => {
     await agent.enroll(side, token);
     await side.database.query('UPDATE host SET retired_at = now() WHERE id = $1', [agent.hostId]);
     await expect(agent.enroll(side, token)).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
-    await expect(agent.enroll(side, await side.joinToken())).rejects.toMatchObject({ code: status.FAILED_PRECONDITION });
+    await expect(agent.enroll(side, await side.joinToken())).rejects.toMatchObject({
+      code: status.FAILED_PRECONDITION,
+    });
   });
 
   it('refuses requests and facts that are not fit', async () => {
@@ -81,7 +90,8 @@ describe('enrolment', () => {
   });
 
   describe('diagnosis', () => {
-    const signer = (agent: TestAgent) => (nonce: Buffer) => sign('sha256', diagnoseRequestBytes(nonce), { key: agent.keyPem, dsaEncoding: 'ieee-p1363' });
+    const signer = (agent: TestAgent) => (nonce: Buffer) =>
+      sign('sha256', diagnoseRequestBytes(nonce), { key: agent.keyPem, dsaEncoding: 'ieee-p1363' });
 
     it('says how a host stands, signed by the CA over the nonce', async () => {
       const agent = await side.host('diagnosed');
@@ -104,9 +114,13 @@ describe('enrolment', () => {
     it('answers only to who holds the key, and each nonce once', async () => {
       const agent = await side.host('prover');
       const other = await TestAgent.create('other');
-      await expect(agent.diagnose(side.identityAddress, signer(other))).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      await expect(agent.diagnose(side.identityAddress, signer(other))).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+      });
       const { nonce } = await agent.diagnose(side.identityAddress, signer(agent));
-      await expect(agent.diagnose(side.identityAddress, signer(agent), nonce)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      await expect(agent.diagnose(side.identityAddress, signer(agent), nonce)).rejects.toMatchObject({
+        code: status.PERMISSION_DENIED,
+      });
     });
   });
 });

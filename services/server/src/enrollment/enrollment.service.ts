@@ -48,7 +48,11 @@ export class EnrollmentService {
     });
     return this.#database.tx('READ COMMITTED', async (sql) => {
       const token = await lockJoinToken(sql, hashJoinToken(joinToken));
-      if (token === undefined) throw new EnrollmentError('join_token_invalid', 'The server does not know this join token: make one with "modfleet join-tokens create".');
+      if (token === undefined)
+        throw new EnrollmentError(
+          'join_token_invalid',
+          'The server does not know this join token: make one with "modfleet join-tokens create".',
+        );
       const before = await findJoinTokenUse(sql, token.id, key.keyFingerprint);
       if (before !== undefined) return this.#again(sql, token, before, key.keyFingerprint, key.spki);
       refuseUnusable(token);
@@ -56,7 +60,13 @@ export class EnrollmentService {
     });
   }
 
-  async #again(sql: Sql, token: JoinTokenRow, hostId: string, keyFingerprint: Buffer, spki: Buffer): Promise<EnrolledHost> {
+  async #again(
+    sql: Sql,
+    token: JoinTokenRow,
+    hostId: string,
+    keyFingerprint: Buffer,
+    spki: Buffer,
+  ): Promise<EnrolledHost> {
     if (token.revokedAt !== null) throw revoked();
     const host = await findHostByKey(sql, keyFingerprint);
     if (host === undefined || host.id !== hostId || host.retired) throw retired();
@@ -65,11 +75,24 @@ export class EnrollmentService {
     return { hostId, certificate: issued.der };
   }
 
-  async #newHost(sql: Sql, token: JoinTokenRow, columns: HostColumns, keyFingerprint: Buffer, spki: Buffer): Promise<EnrolledHost> {
+  async #newHost(
+    sql: Sql,
+    token: JoinTokenRow,
+    columns: HostColumns,
+    keyFingerprint: Buffer,
+    spki: Buffer,
+  ): Promise<EnrolledHost> {
     if ((await findHostByKey(sql, keyFingerprint)) !== undefined) throw retired();
     const hostId = randomUUID();
     const issued = await this.#issue(hostId, spki);
-    await insertHost(sql, { id: hostId, columns, labels: token.labels, keyFingerprint, certificateSerial: issued.serial, joinTokenId: token.id });
+    await insertHost(sql, {
+      id: hostId,
+      columns,
+      labels: token.labels,
+      keyFingerprint,
+      certificateSerial: issued.serial,
+      joinTokenId: token.id,
+    });
     await recordJoinTokenUse(sql, token.id, keyFingerprint, hostId);
     return { hostId, certificate: issued.der };
   }
@@ -81,9 +104,16 @@ export class EnrollmentService {
 
 function refuseUnusable(token: JoinTokenRow): void {
   if (token.revokedAt !== null) throw revoked();
-  if (token.expired) throw new EnrollmentError('join_token_expired', 'This join token has expired: make a new one with "modfleet join-tokens create".');
+  if (token.expired)
+    throw new EnrollmentError(
+      'join_token_expired',
+      'This join token has expired: make a new one with "modfleet join-tokens create".',
+    );
   if (token.uses >= token.maxUses) {
-    throw new EnrollmentError('join_token_used_up', 'This join token is used up: make a new one with "modfleet join-tokens create".');
+    throw new EnrollmentError(
+      'join_token_used_up',
+      'This join token is used up: make a new one with "modfleet join-tokens create".',
+    );
   }
 }
 
@@ -92,5 +122,8 @@ function revoked(): EnrollmentError {
 }
 
 function retired(): EnrollmentError {
-  return new EnrollmentError('host_retired', "This key belongs to a host that the server has already: remove the agent's state folder, then join anew.");
+  return new EnrollmentError(
+    'host_retired',
+    "This key belongs to a host that the server has already: remove the agent's state folder, then join anew.",
+  );
 }

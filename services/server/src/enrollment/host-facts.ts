@@ -30,10 +30,13 @@ export function hostColumns(facts: HostFacts): HostColumns {
   const { policy, ...texts } = facts;
   const patterns = policy === undefined ? [] : [...policy.allow, ...policy.deny, ...policy.protected];
   for (const text of [...Object.values(texts), ...patterns]) {
-    if (text.length > TEXT_MAX) throw new EnrollmentError('facts_invalid', `A fact of the host is longer than ${TEXT_MAX} characters.`);
-    if (/[\u0000-\u001f\u007f]/.test(text)) throw new EnrollmentError('facts_invalid', 'A fact of the host holds control characters.');
+    if (text.length > TEXT_MAX)
+      throw new EnrollmentError('facts_invalid', `A fact of the host is longer than ${TEXT_MAX} characters.`);
+    if (/[\u0000-\u001f\u007f]/.test(text))
+      throw new EnrollmentError('facts_invalid', 'A fact of the host holds control characters.');
   }
-  if (patterns.length > PATTERNS_MAX) throw new EnrollmentError('facts_invalid', `The host policy has more than ${PATTERNS_MAX} patterns.`);
+  if (patterns.length > PATTERNS_MAX)
+    throw new EnrollmentError('facts_invalid', `The host policy has more than ${PATTERNS_MAX} patterns.`);
   return {
     // A machine without a name is a host all the same; people find it by its id.
     name: facts.hostname === '' ? 'unnamed' : facts.hostname,

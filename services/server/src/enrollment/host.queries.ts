@@ -20,7 +20,9 @@ export async function findHostIdentity(sql: Sql, hostId: string): Promise<HostId
 }
 
 export async function findHostByKey(sql: Sql, keyFingerprint: Buffer): Promise<HostIdentityRow | undefined> {
-  const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE key_fingerprint = $1`, [keyFingerprint]);
+  const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE key_fingerprint = $1`, [
+    keyFingerprint,
+  ]);
   return row;
 }
 
@@ -40,9 +42,22 @@ export async function insertHost(sql: Sql, host: NewHostRow): Promise<void> {
                        labels, key_fingerprint, certificate_serial, join_token_id)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
-      ...[host.id, columns.name, columns.machineId, columns.facts, columns.kernelRelease, columns.kernelSeries, columns.osId, columns.osVersionId],
-      ...[columns.arch, columns.packageFamily, columns.agentVersion, columns.mode],
-      ...[JSON.stringify(host.labels), host.keyFingerprint, host.certificateSerial, host.joinTokenId],
+      host.id,
+      columns.name,
+      columns.machineId,
+      columns.facts,
+      columns.kernelRelease,
+      columns.kernelSeries,
+      columns.osId,
+      columns.osVersionId,
+      columns.arch,
+      columns.packageFamily,
+      columns.agentVersion,
+      columns.mode,
+      JSON.stringify(host.labels),
+      host.keyFingerprint,
+      host.certificateSerial,
+      host.joinTokenId,
     ],
   );
 }
@@ -59,8 +74,18 @@ export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns
                      package_family = $10, agent_version = $11, mode = $12
       WHERE id = $1 AND facts IS DISTINCT FROM $4::jsonb`,
     [
-      ...[hostId, columns.name, columns.machineId, columns.facts, columns.kernelRelease, columns.kernelSeries, columns.osId, columns.osVersionId],
-      ...[columns.arch, columns.packageFamily, columns.agentVersion, columns.mode],
+      hostId,
+      columns.name,
+      columns.machineId,
+      columns.facts,
+      columns.kernelRelease,
+      columns.kernelSeries,
+      columns.osId,
+      columns.osVersionId,
+      columns.arch,
+      columns.packageFamily,
+      columns.agentVersion,
+      columns.mode,
     ],
   );
 }

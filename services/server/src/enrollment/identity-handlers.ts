@@ -38,7 +38,11 @@ export class IdentityHandlers {
     this.#diagnose = diagnose;
     this.#ca = ca;
     this.#replica = replica;
-    this.#calls = metrics.counter('modfleet_identity_calls_total', 'Calls on the identity listener, by method and result.', ['method', 'result']);
+    this.#calls = metrics.counter(
+      'modfleet_identity_calls_total',
+      'Calls on the identity listener, by method and result.',
+      ['method', 'result'],
+    );
   }
 
   service(context: IdentityContext): IdentityServiceServer {
@@ -49,7 +53,10 @@ export class IdentityHandlers {
     };
   }
 
-  async #enroll(call: ServerUnaryCall<EnrollRequest, EnrollResponse>, context: IdentityContext): Promise<EnrollResponse> {
+  async #enroll(
+    call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
+    context: IdentityContext,
+  ): Promise<EnrollResponse> {
     const { joinToken, csr, facts } = call.request;
     if (facts === undefined) throw new EnrollmentError('facts_invalid', 'The machine said nothing of itself.');
     const host = await this.#enrollment.enroll(joinToken, csr, facts);
@@ -63,7 +70,11 @@ export class IdentityHandlers {
     };
   }
 
-  #unary<Req, Res>(method: string, context: IdentityContext, run: (call: ServerUnaryCall<Req, Res>) => Promise<Res>): handleUnaryCall<Req, Res> {
+  #unary<Req, Res>(
+    method: string,
+    context: IdentityContext,
+    run: (call: ServerUnaryCall<Req, Res>) => Promise<Res>,
+  ): handleUnaryCall<Req, Res> {
     return (call: ServerUnaryCall<Req, Res>, reply: sendUnaryData<Res>) => {
       context.onCall(call.getPeer());
       run(call).then(

@@ -35,14 +35,27 @@ export async function insertJoinToken(sql: Sql, row: NewJoinTokenRow): Promise<J
     `INSERT INTO join_token (id, name, prefix, hash, labels, max_uses, expires_at, created_by)
      VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), $8)
      RETURNING ${COLUMNS}`,
-    [row.id, row.name, row.prefix, row.hash, JSON.stringify(row.labels), row.maxUses, row.expiresInSeconds, row.createdBy],
+    [
+      row.id,
+      row.name,
+      row.prefix,
+      row.hash,
+      JSON.stringify(row.labels),
+      row.maxUses,
+      row.expiresInSeconds,
+      row.createdBy,
+    ],
   );
   if (made === undefined) throw new Error('INSERT … RETURNING gave no row');
   return made;
 }
 
 /** Newest first; `before` continues after a row. */
-export function listJoinTokens(sql: Sql, limit: number, before: { readonly createdAt: Date; readonly id: string } | null): Promise<JoinTokenRow[]> {
+export function listJoinTokens(
+  sql: Sql,
+  limit: number,
+  before: { readonly createdAt: Date; readonly id: string } | null,
+): Promise<JoinTokenRow[]> {
   return sql.query<JoinTokenRow>(
     `SELECT ${COLUMNS} FROM join_token
       WHERE $2::timestamptz IS NULL OR (date_trunc('milliseconds', created_at), id) < ($2, $3::uuid)
@@ -76,7 +89,12 @@ export async function findJoinTokenUse(sql: Sql, tokenId: string, keyFingerprint
 }
 
 /** Counts one use, and remembers by which key for which host. The caller holds the token's lock. */
-export async function recordJoinTokenUse(sql: Sql, tokenId: string, keyFingerprint: Buffer, hostId: string): Promise<void> {
+export async function recordJoinTokenUse(
+  sql: Sql,
+  tokenId: string,
+  keyFingerprint: Buffer,
+  hostId: string,
+): Promise<void> {
   await sql.query(
     `WITH used AS (UPDATE join_token SET uses = uses + 1 WHERE id = $1)
      INSERT INTO join_token_use (token_id, key_fingerprint, host_id) VALUES ($1, $2, $3)`,

@@ -21,13 +21,19 @@ export class JoinTokenService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CertificateAuthority) ca: CertificateAuthority) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+  ) {
     this.#database = database;
     this.#ca = ca;
   }
 
   /** `joinString` is the secret with the CA's pin: shown this once, stored nowhere. @param sql the caller's transaction, if it has one. */
-  async create(wanted: NewJoinToken, sql: Sql = this.#database): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
+  async create(
+    wanted: NewJoinToken,
+    sql: Sql = this.#database,
+  ): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
     const { token, prefix, hash } = mintJoinToken();
     const joinToken = await insertJoinToken(sql, {
       id: randomUUID(),
@@ -44,7 +50,10 @@ export class JoinTokenService {
   }
 
   /** Newest first, at most `limit`, after the row `before`. */
-  list(limit: number, before: { readonly createdAt: Date; readonly id: string } | null = null): Promise<JoinTokenRow[]> {
+  list(
+    limit: number,
+    before: { readonly createdAt: Date; readonly id: string } | null = null,
+  ): Promise<JoinTokenRow[]> {
     return listJoinTokens(this.#database, limit, before);
   }
 

@@ -17,7 +17,10 @@ export class EventPartitions {
   readonly #database: DatabaseService;
   readonly #retentionDays: number;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'eventRetentionDays'>) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'eventRetentionDays'>,
+  ) {
     this.#database = database;
     this.#retentionDays = config.eventRetentionDays;
   }

@@ -45,7 +45,9 @@ export async function createPartition(sql: Sql, week: PartitionWeek): Promise<vo
   await sql.query(
     `WITH moved AS (DELETE FROM kmod_event_default WHERE at >= '${week.from}' AND at < '${week.to}' RETURNING *) INSERT INTO ${week.name} SELECT * FROM moved`,
   );
-  await sql.query(`ALTER TABLE kmod_event ATTACH PARTITION ${week.name} FOR VALUES FROM ('${week.from}') TO ('${week.to}')`);
+  await sql.query(
+    `ALTER TABLE kmod_event ATTACH PARTITION ${week.name} FOR VALUES FROM ('${week.from}') TO ('${week.to}')`,
+  );
 }
 
 /** Names of partitions that hold nothing younger than the retention. */
@@ -55,7 +57,9 @@ export async function expiredPartitions(sql: Sql, retentionDays: number): Promis
     `SELECT to_char((now() AT TIME ZONE 'UTC') - make_interval(days => $1 + 7), 'YYYYMMDD') AS before`,
     [retentionDays],
   );
-  return partitions.map((partition) => partition.name).filter((name) => name.slice('kmod_event_'.length) <= (row?.before ?? ''));
+  return partitions
+    .map((partition) => partition.name)
+    .filter((name) => name.slice('kmod_event_'.length) <= (row?.before ?? ''));
 }
 
 /** Gives up after 2 s without the lock that dropping takes: ingest must not wait behind it. */

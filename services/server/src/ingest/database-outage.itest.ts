@@ -28,17 +28,22 @@ describe('when Postgres goes away and comes back', () => {
       const stored = async (facet: TestFacet): Promise<void> =>
         vi.waitFor(
           async () =>
-            expect(await direct.query(`SELECT encode(digest, 'hex') AS hex, coverage FROM facet_coverage WHERE facet = 1`)).toEqual([
-              { hex: facet.digest.toString('hex'), coverage: 'fresh' },
-            ]),
+            expect(
+              await direct.query(`SELECT encode(digest, 'hex') AS hex, coverage FROM facet_coverage WHERE facet = 1`),
+            ).toEqual([{ hex: facet.digest.toString('hex'), coverage: 'fresh' }]),
           { timeout: 15_000, interval: 100 },
         );
       await stored(before);
 
       await proxy.cut();
       await expect(side.database.query('SELECT 1')).rejects.toBeInstanceOf(DatabaseUnavailableError);
-      await expect(side.database.tx('READ COMMITTED', (sql) => sql.query('SELECT 1'))).rejects.toBeInstanceOf(DatabaseUnavailableError);
-      session.send({ $case: 'kmodEvents', value: { events: [{ kmod: 'c', kind: 1, ageMs: 0, actionId: '', source: 'uevent' }], lost: false } });
+      await expect(side.database.tx('READ COMMITTED', (sql) => sql.query('SELECT 1'))).rejects.toBeInstanceOf(
+        DatabaseUnavailableError,
+      );
+      session.send({
+        $case: 'kmodEvents',
+        value: { events: [{ kmod: 'c', kind: 1, ageMs: 0, actionId: '', source: 'uevent' }], lost: false },
+      });
       session.whole(lost);
       session.whole(after);
       session.heartbeat([statusOf(after)]);
@@ -49,7 +54,9 @@ describe('when Postgres goes away and comes back', () => {
 
       await proxy.mend();
       await stored(after);
-      const events = await direct.query(`SELECT k.name, e.kind, e.source FROM kmod_event e JOIN kmod k ON k.id = e.kmod_id ORDER BY e.id`);
+      const events = await direct.query(
+        `SELECT k.name, e.kind, e.source FROM kmod_event e JOIN kmod k ON k.id = e.kmod_id ORDER BY e.id`,
+      );
       expect(events).toEqual([{ name: 'c', kind: 1, source: 'uevent' }]);
       session.heartbeat([statusOf(after)]);
       await session.expect('heartbeatReply');

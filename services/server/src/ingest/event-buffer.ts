@@ -30,7 +30,10 @@ export class EventBuffer {
     const good = events.filter(isWellFormed);
     for (const event of good) {
       this.#events.push({
-        ...{ hostId, kmod: event.kmod, kind: event.kind, at: now - Math.min(event.ageMs, AGE_MAX_MS) },
+        hostId,
+        kmod: event.kmod,
+        kind: event.kind,
+        at: now - Math.min(event.ageMs, AGE_MAX_MS),
         actionId: UUID.test(event.actionId) ? event.actionId : null,
         source: event.source === 'uevent' ? 'uevent' : 'poll',
       });
@@ -52,7 +55,8 @@ export class EventBuffer {
 }
 
 function isWellFormed(event: KmodEvent): boolean {
-  if (event.kind !== KmodEventKind.KMOD_EVENT_KIND_LOADED && event.kind !== KmodEventKind.KMOD_EVENT_KIND_UNLOADED) return false;
+  if (event.kind !== KmodEventKind.KMOD_EVENT_KIND_LOADED && event.kind !== KmodEventKind.KMOD_EVENT_KIND_UNLOADED)
+    return false;
   try {
     return canonicalKmodName(event.kmod) === event.kmod;
   } catch {

@@ -1,4 +1,14 @@
-import { canonicalKmodName, decodeFacet, Facet, FACET_MAX_BYTES, FacetEncodingError, KmodNameError, sha256, type FacetValues, type KnownFacet } from '@modfleet/proto';
+import {
+  canonicalKmodName,
+  decodeFacet,
+  Facet,
+  FACET_MAX_BYTES,
+  FacetEncodingError,
+  KmodNameError,
+  sha256,
+  type FacetValues,
+  type KnownFacet,
+} from '@modfleet/proto';
 
 /** A facet's value, proven to be what its digest says and fit to be stored. */
 export type FacetContent = {
@@ -27,13 +37,15 @@ const ENTRIES_MAX = 50_000;
 export function readContent(facet: KnownFacet, hex: string, bytes: Uint8Array): FacetContent {
   if (bytes.length > FACET_MAX_BYTES) throw new ContentError(`${bytes.length} bytes, allowed are ${FACET_MAX_BYTES}`);
   // `available` is named by depmod's index files, not by these bytes.
-  if (facet !== Facet.FACET_AVAILABLE && Buffer.from(sha256(bytes)).toString('hex') !== hex) throw new ContentError('the bytes have another digest than announced');
+  if (facet !== Facet.FACET_AVAILABLE && Buffer.from(sha256(bytes)).toString('hex') !== hex)
+    throw new ContentError('the bytes have another digest than announced');
   try {
     const content = { facet, hex, bytes, value: decodeFacet(facet, bytes) } as FacetContent;
     checkNames(content);
     return content;
   } catch (error) {
-    if (error instanceof FacetEncodingError || error instanceof KmodNameError) throw new ContentError(error.message, { cause: error });
+    if (error instanceof FacetEncodingError || error instanceof KmodNameError)
+      throw new ContentError(error.message, { cause: error });
     throw error;
   }
 }
@@ -42,7 +54,8 @@ function checkNames(content: FacetContent): void {
   const names = kmodNamesOf(content);
   if (names.length > ENTRIES_MAX) throw new ContentError(`${names.length} entries, allowed are ${ENTRIES_MAX}`);
   for (const name of names) {
-    if (canonicalKmodName(name) !== name) throw new ContentError(`${JSON.stringify(name)} is not a canonical kmod name`);
+    if (canonicalKmodName(name) !== name)
+      throw new ContentError(`${JSON.stringify(name)} is not a canonical kmod name`);
   }
 }
 

@@ -52,7 +52,10 @@ export function lockLoadedDigests(
   );
 }
 
-export function selectLoadedEntries(sql: Sql, hexes: readonly string[]): Promise<{ hex: string; entries: LoadedEntries }[]> {
+export function selectLoadedEntries(
+  sql: Sql,
+  hexes: readonly string[],
+): Promise<{ hex: string; entries: LoadedEntries }[]> {
   return sql.query(
     `SELECT encode(digest, 'hex') AS hex, entries FROM loaded_set WHERE digest = ANY (SELECT decode(unnest($1::text[]), 'hex'))`,
     [hexes],
@@ -60,7 +63,10 @@ export function selectLoadedEntries(sql: Sql, hexes: readonly string[]): Promise
 }
 
 /** Sets what is vouched for, of sessions that are still the newest. */
-export async function updateVouched(sql: Sql, rows: readonly { readonly hostId: string; readonly sessionNo: number; readonly mask: number }[]): Promise<void> {
+export async function updateVouched(
+  sql: Sql,
+  rows: readonly { readonly hostId: string; readonly sessionNo: number; readonly mask: number }[],
+): Promise<void> {
   await sql.query(
     `UPDATE host_session s SET vouched = v.mask
        FROM unnest($1::uuid[], $2::bigint[], $3::int[]) AS v (host_id, session_no, mask)
@@ -72,13 +78,23 @@ export async function updateVouched(sql: Sql, rows: readonly { readonly hostId: 
 /** Writes when facets were last observed: when vouching for them ends, so that their age stays true. */
 export async function updateObserved(
   sql: Sql,
-  rows: readonly { readonly hostId: string; readonly sessionNo: number; readonly facet: number; readonly ageMs: number }[],
+  rows: readonly {
+    readonly hostId: string;
+    readonly sessionNo: number;
+    readonly facet: number;
+    readonly ageMs: number;
+  }[],
 ): Promise<void> {
   await sql.query(
     `UPDATE host_facet f SET observed_at = greatest(f.observed_at, now() - make_interval(secs => v.age_ms / 1000.0))
        FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::float8[]) AS v (host_id, session_no, facet, age_ms)
        JOIN host_session s ON s.host_id = v.host_id AND s.session_no = v.session_no
       WHERE f.host_id = v.host_id AND f.facet = v.facet`,
-    [rows.map((row) => row.hostId), rows.map((row) => row.sessionNo), rows.map((row) => row.facet), rows.map((row) => row.ageMs)],
+    [
+      rows.map((row) => row.hostId),
+      rows.map((row) => row.sessionNo),
+      rows.map((row) => row.facet),
+      rows.map((row) => row.ageMs),
+    ],
   );
 }

@@ -11,7 +11,14 @@ import { Facet, type KnownFacet } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 import { insertEvents, type NewEvent } from '../events/event.queries.ts';
 import { closeSessions } from '../presence/session.queries.ts';
-import { type FacetRow, lockLoadedDigests, selectLoadedEntries, updateObserved, updateVouched, upsertFacets } from './flush.queries.ts';
+import {
+  type FacetRow,
+  lockLoadedDigests,
+  selectLoadedEntries,
+  updateObserved,
+  updateVouched,
+  upsertFacets,
+} from './flush.queries.ts';
 import { type Announced, type FacetState, type HostTracker, wordOf } from './host-tracker.ts';
 import { diffLoaded, type LoadedEntries } from './loaded-diff.ts';
 import { isShared, knownDigests, knownParameters, lockKnownSets, type SharedFacet } from './set.queries.ts';
@@ -57,7 +64,12 @@ export function itemsOf(trackers: readonly HostTracker[]): FlushItem[] {
     [...tracker.facets]
       .filter(([, state]) => state.stored !== wordOf(state.announced))
       .map(([facet, state]) => ({
-        ...{ tracker, facet, state, announced: state.announced, observedAt: state.observedAt, toldUpTo: state.toldUpTo },
+        tracker,
+        facet,
+        state,
+        announced: state.announced,
+        observedAt: state.observedAt,
+        toldUpTo: state.toldUpTo,
         told: facet === Facet.FACET_LOADED ? tracker.toldFor(state) : new Map<string, number>(),
       })),
   );
@@ -69,14 +81,25 @@ export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResu
   const { events, loadedEntries } = await loadedEvents(sql, input, written);
   const all = [...input.events, ...events];
   if (all.length > 0) await insertEvents(sql, all);
-  if (written.length > 0) await upsertFacets(sql, written.map((item) => rowOf(item, input.now)));
+  if (written.length > 0)
+    await upsertFacets(
+      sql,
+      written.map((item) => rowOf(item, input.now)),
+    );
   const masks = masksAfter(input, written, unknown);
   await writeVouching(sql, input, masks);
-  if (input.ended.length > 0) await closeSessions(sql, input.ended.map((tracker) => tracker.peer));
+  if (input.ended.length > 0)
+    await closeSessions(
+      sql,
+      input.ended.map((tracker) => tracker.peer),
+    );
   return { written, unknown, masks, loadedEntries, diffEvents: events.length };
 }
 
-async function splitByKnown(sql: Sql, items: readonly FlushItem[]): Promise<{ written: FlushItem[]; unknown: FlushItem[] }> {
+async function splitByKnown(
+  sql: Sql,
+  items: readonly FlushItem[],
+): Promise<{ written: FlushItem[]; unknown: FlushItem[] }> {
   const known = new Set<string>();
   const byFacet = new Map<SharedFacet, Set<string>>();
   const parameters: { hostId: string; hex: string }[] = [];
@@ -85,13 +108,19 @@ async function splitByKnown(sql: Sql, items: readonly FlushItem[]): Promise<{ wr
     if (isShared(facet)) byFacet.set(facet, (byFacet.get(facet) ?? new Set()).add(announced.hex));
     else parameters.push({ hostId: tracker.peer.hostId, hex: announced.hex });
   }
-  for (const [facet, hexes] of byFacet) for (const hex of await knownDigests(sql, facet, [...hexes])) known.add(`${facet}:${hex}`);
+  for (const [facet, hexes] of byFacet)
+    for (const hex of await knownDigests(sql, facet, [...hexes])) known.add(`${facet}:${hex}`);
   if (parameters.length > 0) {
-    const rows = await knownParameters(sql, parameters.map((row) => row.hostId), parameters.map((row) => row.hex));
+    const rows = await knownParameters(
+      sql,
+      parameters.map((row) => row.hostId),
+      parameters.map((row) => row.hex),
+    );
     for (const row of rows) known.add(`${Facet.FACET_PARAMETERS}:${row.hex}:${row.hostId}`);
   }
   const isKnown = ({ facet, announced, tracker }: FlushItem): boolean =>
-    announced.kind === 'incapable' || known.has(isShared(facet) ? `${facet}:${announced.hex}` : `${facet}:${announced.hex}:${tracker.peer.hostId}`);
+    announced.kind === 'incapable' ||
+    known.has(isShared(facet) ? `${facet}:${announced.hex}` : `${facet}:${announced.hex}:${tracker.peer.hostId}`);
   return { written: items.filter(isKnown), unknown: items.filter((item) => !isKnown(item)) };
 }
 
@@ -104,7 +133,14 @@ async function loadedEvents(
   const loadedEntries = new Map<string, LoadedEntries>();
   const items = written.filter((item) => item.facet === Facet.FACET_LOADED && item.announced.kind === 'digest');
   if (items.length === 0) return { events: [], loadedEntries };
-  const before = new Map((await lockLoadedDigests(sql, items.map((item) => item.tracker.peer))).map((row) => [row.hostId, row.hex]));
+  const before = new Map(
+    (
+      await lockLoadedDigests(
+        sql,
+        items.map((item) => item.tracker.peer),
+      )
+    ).map((row) => [row.hostId, row.hex]),
+  );
   const changes = items.flatMap((item) => {
     const old = before.get(item.tracker.peer.hostId);
     const hex = wordOf(item.announced);
@@ -116,7 +152,8 @@ async function loadedEvents(
     if (cached !== undefined) loadedEntries.set(hex, cached);
   }
   const missing = [...needed].filter((hex) => !loadedEntries.has(hex));
-  if (missing.length > 0) for (const row of await selectLoadedEntries(sql, missing)) loadedEntries.set(row.hex, row.entries);
+  if (missing.length > 0)
+    for (const row of await selectLoadedEntries(sql, missing)) loadedEntries.set(row.hex, row.entries);
   const found = changes.flatMap(({ item, old, hex }) => {
     const ageMs = input.now - item.observedAt;
     const events = diffLoaded(loadedEntries.get(old) ?? {}, loadedEntries.get(hex) ?? {}, item.told);
@@ -124,7 +161,12 @@ async function loadedEvents(
   });
   const ids = await input.kmodIds(found.map((event) => event.kmod));
   const events = found.map(({ kmod, kind, detail, hostId, ageMs }) => ({
-    ...{ hostId, kind, ageMs, detail, actionId: null, source: 'inventory' },
+    hostId,
+    kind,
+    ageMs,
+    detail,
+    actionId: null,
+    source: 'inventory',
     kmodId: ids.get(kmod) ?? 0,
   }));
   return { events, loadedEntries };
@@ -133,14 +175,21 @@ async function loadedEvents(
 function rowOf(item: FlushItem, now: number): FacetRow {
   const { hostId, sessionNo } = item.tracker.peer;
   return {
-    ...{ hostId, sessionNo, facet: item.facet, ageMs: Math.max(0, now - item.observedAt) },
+    hostId,
+    sessionNo,
+    facet: item.facet,
+    ageMs: Math.max(0, now - item.observedAt),
     hex: item.announced.kind === 'digest' ? item.announced.hex : null,
     reason: item.announced.kind === 'incapable' ? item.announced.reason : null,
   };
 }
 
 /** What each tracker vouches for once this is committed: a facet whose content is unknown is not. */
-function masksAfter(input: FlushInput, written: readonly FlushItem[], unknown: readonly FlushItem[]): Map<HostTracker, number> {
+function masksAfter(
+  input: FlushInput,
+  written: readonly FlushItem[],
+  unknown: readonly FlushItem[],
+): Map<HostTracker, number> {
   const masks = new Map(input.trackers.map((tracker) => [tracker, tracker.mask(input.now, input.windowMs)]));
   for (const { tracker, facet, observedAt } of written) {
     if (input.now - observedAt <= input.windowMs(facet)) masks.set(tracker, (masks.get(tracker) ?? 0) | (1 << facet));
@@ -151,15 +200,25 @@ function masksAfter(input: FlushInput, written: readonly FlushItem[], unknown: r
 
 async function writeVouching(sql: Sql, input: FlushInput, masks: ReadonlyMap<HostTracker, number>): Promise<void> {
   const changed = [...masks].filter(([tracker, mask]) => tracker.writtenMask !== mask && !tracker.ended);
-  if (changed.length > 0) await updateVouched(sql, changed.map(([tracker, mask]) => ({ ...idsOf(tracker), mask })));
+  if (changed.length > 0)
+    await updateVouched(
+      sql,
+      changed.map(([tracker, mask]) => ({ ...idsOf(tracker), mask })),
+    );
   const observed = [
-    ...changed.flatMap(([tracker, mask]) => observedRows(tracker, input.now, (facet) => (tracker.writtenMask & ~mask & (1 << facet)) !== 0)),
+    ...changed.flatMap(([tracker, mask]) =>
+      observedRows(tracker, input.now, (facet) => (tracker.writtenMask & ~mask & (1 << facet)) !== 0),
+    ),
     ...input.ended.flatMap((tracker) => observedRows(tracker, input.now, () => true)),
   ];
   if (observed.length > 0) await updateObserved(sql, observed);
 }
 
-function observedRows(tracker: HostTracker, now: number, which: (facet: KnownFacet) => boolean): Parameters<typeof updateObserved>[1][number][] {
+function observedRows(
+  tracker: HostTracker,
+  now: number,
+  which: (facet: KnownFacet) => boolean,
+): Parameters<typeof updateObserved>[1][number][] {
   return [...tracker.facets]
     .filter(([facet, state]) => which(facet) && state.stored === wordOf(state.announced))
     .map(([facet, state]) => ({ ...idsOf(tracker), facet, ageMs: Math.max(0, now - state.observedAt) }));

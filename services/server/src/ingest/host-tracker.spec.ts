@@ -4,7 +4,8 @@ import { HostTracker } from './host-tracker.ts';
 
 const LOADED = Facet.FACET_LOADED;
 const digest = (byte: string) => ({ kind: 'digest', hex: byte.repeat(32) }) as const;
-const tracker = (): HostTracker => new HostTracker({ hostId: 'h', sessionNo: 1, bootId: 'b', request: () => undefined });
+const tracker = (): HostTracker =>
+  new HostTracker({ hostId: 'h', sessionNo: 1, bootId: 'b', request: () => undefined });
 const event = (kmod: string, kind: 1 | 2): KmodEvent => ({ kmod, kind, ageMs: 0, actionId: '', source: 'uevent' });
 
 describe('HostTracker', () => {
@@ -38,7 +39,10 @@ describe('HostTracker', () => {
     host.told([event('y', 2)]);
     const state = host.facets.get(LOADED);
     if (state === undefined) throw new Error('no state');
-    expect([...host.toldFor(state)]).toEqual([['x', 2], ['y', 1]]);
+    expect([...host.toldFor(state)]).toEqual([
+      ['x', 2],
+      ['y', 1],
+    ]);
     const before = state.toldUpTo;
     host.announce(LOADED, digest('bb'), 0);
     host.forgetTold(before);

@@ -5,7 +5,14 @@
  * - Only the newest word of a facet is kept: what is to be written is always derived from it, so a failed or late flush loses nothing.
  * - A facet is vouched for only while its stored digest is the announced one and it was observed within its window.
  */
-import { FACET_WORDS, KNOWN_FACETS, isKnownFacet, type FacetStatus, type KmodEvent, type KnownFacet } from '@modfleet/proto';
+import {
+  FACET_WORDS,
+  KNOWN_FACETS,
+  isKnownFacet,
+  type FacetStatus,
+  type KmodEvent,
+  type KnownFacet,
+} from '@modfleet/proto';
 
 /** How the session is reached. */
 export interface IngestPeer {
@@ -17,7 +24,8 @@ export interface IngestPeer {
 }
 
 /** What a host says of one facet: a digest, or why it cannot. */
-export type Announced = { readonly kind: 'digest'; readonly hex: string } | { readonly kind: 'incapable'; readonly reason: string };
+export type Announced =
+  { readonly kind: 'digest'; readonly hex: string } | { readonly kind: 'incapable'; readonly reason: string };
 
 export interface FacetState {
   announced: Announced;

@@ -2,7 +2,14 @@ import { chunksOf, diffFacets, Facet, KmodBlock, AvailableKmod, Device } from '@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
-import { facetOf, loadedFacet, statusOf, type TestAgent, type TestFacet, type TestSession } from '../testing/test-agent.ts';
+import {
+  facetOf,
+  loadedFacet,
+  statusOf,
+  type TestAgent,
+  type TestFacet,
+  type TestSession,
+} from '../testing/test-agent.ts';
 
 interface CoverageRow {
   readonly coverage: string;
@@ -20,15 +27,23 @@ describe('ingest', () => {
   });
   afterAll(() => postgres.close());
   beforeEach(async () => {
-    side = await AgentSide.start((await postgres.createDatabase()).url, { config: { heartbeatIntervalMs: 1_000, facetIntervalMs: 1_000 } });
+    side = await AgentSide.start((await postgres.createDatabase()).url, {
+      config: { heartbeatIntervalMs: 1_000, facetIntervalMs: 1_000 },
+    });
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((session) => session.drop()));
     await side.stop();
   });
 
-  const connect = async (agent: TestAgent, ...facets: TestFacet[]): Promise<{ session: TestSession; wanted: readonly Facet[] }> => {
-    const { session, welcome } = await agent.connect(side.sessionAddress, facets.map((facet) => statusOf(facet)));
+  const connect = async (
+    agent: TestAgent,
+    ...facets: TestFacet[]
+  ): Promise<{ session: TestSession; wanted: readonly Facet[] }> => {
+    const { session, welcome } = await agent.connect(
+      side.sessionAddress,
+      facets.map((facet) => statusOf(facet)),
+    );
     open.push(session);
     return { session, wanted: welcome.wanted };
   };
@@ -40,13 +55,22 @@ describe('ingest', () => {
       )
     )[0];
   const becomes = (agent: TestAgent, facet: TestFacet): Promise<void> =>
-    vi.waitFor(async () => expect(await coverage(agent, facet.facet)).toEqual({ coverage: 'fresh', hex: facet.digest.toString('hex'), reason: null }), { timeout: 5_000 });
+    vi.waitFor(
+      async () =>
+        expect(await coverage(agent, facet.facet)).toEqual({
+          coverage: 'fresh',
+          hex: facet.digest.toString('hex'),
+          reason: null,
+        }),
+      { timeout: 5_000 },
+    );
   const events = (agent: TestAgent): Promise<object[]> =>
     side.database.query(
       `SELECT k.name, e.kind, e.source, e.action_id AS "actionId" FROM kmod_event e JOIN kmod k ON k.id = e.kmod_id WHERE e.host_id = $1 ORDER BY e.id`,
       [agent.hostId],
     );
-  const count = async (table: string): Promise<number> => (await side.database.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`))[0]?.n ?? -1;
+  const count = async (table: string): Promise<number> =>
+    (await side.database.query<{ n: number }>(`SELECT count(*) AS n FROM ${table}`))[0]?.n ?? -1;
 
   it('asks only for what no host has sent, and only one host for it', async () => {
     const facet = loadedFacet('e1000e', 'ext4');
@@ -92,7 +116,10 @@ describe('ingest', () => {
     const delta = (from: TestFacet, to: TestFacet, digest = to.digest): void => {
       const change = diffFacets(Facet.FACET_LOADED, from.bytes, to.bytes);
       if (change === undefined) throw new Error('loaded has deltas');
-      const content = { $case: 'delta', value: { baseDigest: from.digest, removed: change.removed, upserted: change.upserted } } as const;
+      const content = {
+        $case: 'delta',
+        value: { baseDigest: from.digest, removed: change.removed, upserted: change.upserted },
+      } as const;
       session.send({ $case: 'facetUpdate', value: { facet: Facet.FACET_LOADED, digest, observedAgeMs: 0, content } });
     };
     delta(base, next);
@@ -116,7 +143,12 @@ describe('ingest', () => {
     const { session } = await connect(agent, truth);
     session.send({
       $case: 'facetUpdate',
-      value: { facet: Facet.FACET_LOADED, digest: truth.digest, observedAgeMs: 0, content: { $case: 'whole', value: loadedFacet('b').bytes } },
+      value: {
+        facet: Facet.FACET_LOADED,
+        digest: truth.digest,
+        observedAgeMs: 0,
+        content: { $case: 'whole', value: loadedFacet('b').bytes },
+      },
     });
     session.whole(loadedFacet('not-canonical'));
     // Stored after the two above would have been.
@@ -133,40 +165,90 @@ describe('ingest', () => {
       kernelRelease: '6.12.0-1-amd64',
       kmods: Array.from({ length: 3_000 }, (_, index) =>
         AvailableKmod.fromPartial({
-          ...{ name: `kmod_${index}`, path: `kernel/${index}.ko.xz`, description: 'x'.repeat(100), depends: ['kmod_1'] },
-          ...{ aliases: [`pci:v0000${index}*`, `alias-${index}`], builtin: index === 0 },
+          name: `kmod_${index}`,
+          path: `kernel/${index}.ko.xz`,
+          description: 'x'.repeat(100),
+          depends: ['kmod_1'],
+          aliases: [`pci:v0000${index}*`, `alias-${index}`],
+          builtin: index === 0,
         }),
       ),
     });
     // Named by the index files, not by its bytes.
     const indexDigest = Buffer.alloc(32, 7);
-    const devices = facetOf(Facet.FACET_DEVICES, { devices: [Device.fromPartial({ bus: 'pci', address: '0000:00:03.0', driver: 'e1000e', kmod: 'e1000e', names: ['eth0'] })] });
-    const config = facetOf(Facet.FACET_CONFIG, {
-      ...{ modprobe: [], modulesLoad: [], kernelCmdline: 'quiet', unreadable: [], modulesDisabled: false },
-      blocks: [KmodBlock.fromPartial({ kmod: 'floppy', rung: 2, file: '/etc/modprobe.d/x.conf', line: 3, detail: 'install floppy /bin/false' })],
+    const devices = facetOf(Facet.FACET_DEVICES, {
+      devices: [
+        Device.fromPartial({ bus: 'pci', address: '0000:00:03.0', driver: 'e1000e', kmod: 'e1000e', names: ['eth0'] }),
+      ],
     });
-    const parameters = facetOf(Facet.FACET_PARAMETERS, { kmods: [{ name: 'e1000e', parameters: [{ name: 'debug', value: '0', unreadableReason: '' }] }] });
+    const config = facetOf(Facet.FACET_CONFIG, {
+      modprobe: [],
+      modulesLoad: [],
+      kernelCmdline: 'quiet',
+      unreadable: [],
+      modulesDisabled: false,
+      blocks: [
+        KmodBlock.fromPartial({
+          kmod: 'floppy',
+          rung: 2,
+          file: '/etc/modprobe.d/x.conf',
+          line: 3,
+          detail: 'install floppy /bin/false',
+        }),
+      ],
+    });
+    const parameters = facetOf(Facet.FACET_PARAMETERS, {
+      kmods: [{ name: 'e1000e', parameters: [{ name: 'debug', value: '0', unreadableReason: '' }] }],
+    });
     const announced = [{ ...available, digest: indexDigest }, devices, config, parameters];
     const { session, wanted } = await connect(agent, ...announced);
-    expect([...wanted].sort()).toEqual([Facet.FACET_PARAMETERS, Facet.FACET_AVAILABLE, Facet.FACET_DEVICES, Facet.FACET_CONFIG]);
+    expect(wanted.toSorted((a, b) => a - b)).toEqual([
+      Facet.FACET_PARAMETERS,
+      Facet.FACET_AVAILABLE,
+      Facet.FACET_DEVICES,
+      Facet.FACET_CONFIG,
+    ]);
     for (const chunk of chunksOf(available.bytes)) {
-      session.send({ $case: 'facetUpdate', value: { facet: Facet.FACET_AVAILABLE, digest: indexDigest, observedAgeMs: 0, content: { $case: 'chunk', value: chunk } } });
+      session.send({
+        $case: 'facetUpdate',
+        value: {
+          facet: Facet.FACET_AVAILABLE,
+          digest: indexDigest,
+          observedAgeMs: 0,
+          content: { $case: 'chunk', value: chunk },
+        },
+      });
     }
     for (const facet of [devices, config, parameters]) session.whole(facet);
     await vi.waitFor(
       async () => {
         session.heartbeat(announced.map((facet) => statusOf(facet)));
-        const rows = await side.database.query(`SELECT facet FROM facet_coverage WHERE host_id = $1 AND coverage = 'fresh' ORDER BY 1`, [agent.hostId]);
+        const rows = await side.database.query(
+          `SELECT facet FROM facet_coverage WHERE host_id = $1 AND coverage = 'fresh' ORDER BY 1`,
+          [agent.hostId],
+        );
         expect(rows.map((row) => (row as { facet: number }).facet)).toEqual([2, 3, 4, 5]);
       },
       { timeout: 10_000, interval: 200 },
     );
     expect(await count('available_kmod')).toBe(3_000);
     expect(await count('kmod_alias')).toBe(6_000);
-    expect(await side.database.query('SELECT prefix FROM kmod_alias WHERE pattern = $1', ['pci:v00005*'])).toEqual([{ prefix: 'pci:v00005' }]);
-    expect(await side.database.query('SELECT d.driver, k.name, d.names FROM device_driver d JOIN kmod k ON k.id = d.kmod_id')).toEqual([{ driver: 'e1000e', name: 'e1000e', names: ['eth0'] }]);
-    expect(await side.database.query('SELECT k.name, b.rung, b.line FROM config_block b JOIN kmod k ON k.id = b.kmod_id')).toEqual([{ name: 'floppy', rung: 2, line: 3 }]);
-    expect(await side.database.query(`SELECT summary -> 'modulesDisabled' AS m, summary -> 'secureBoot' AS s FROM config_set`)).toEqual([{ m: false, s: null }]);
+    expect(await side.database.query('SELECT prefix FROM kmod_alias WHERE pattern = $1', ['pci:v00005*'])).toEqual([
+      { prefix: 'pci:v00005' },
+    ]);
+    expect(
+      await side.database.query(
+        'SELECT d.driver, k.name, d.names FROM device_driver d JOIN kmod k ON k.id = d.kmod_id',
+      ),
+    ).toEqual([{ driver: 'e1000e', name: 'e1000e', names: ['eth0'] }]);
+    expect(
+      await side.database.query('SELECT k.name, b.rung, b.line FROM config_block b JOIN kmod k ON k.id = b.kmod_id'),
+    ).toEqual([{ name: 'floppy', rung: 2, line: 3 }]);
+    expect(
+      await side.database.query(
+        `SELECT summary -> 'modulesDisabled' AS m, summary -> 'secureBoot' AS s FROM config_set`,
+      ),
+    ).toEqual([{ m: false, s: null }]);
     expect(await count('host_parameters')).toBe(1);
   });
 
@@ -204,7 +286,9 @@ describe('ingest', () => {
     before.session.whole(loadedFacet('a'));
     await becomes(agent, loadedFacet('a'));
     await before.session.drop();
-    await vi.waitFor(async () => expect(await coverage(agent)).toMatchObject({ coverage: 'silent', hex: loadedFacet('a').digest.toString('hex') }));
+    await vi.waitFor(async () =>
+      expect(await coverage(agent)).toMatchObject({ coverage: 'silent', hex: loadedFacet('a').digest.toString('hex') }),
+    );
     const after = await connect(agent, loadedFacet('a', 'evil'));
     after.session.whole(loadedFacet('a', 'evil'));
     await becomes(agent, loadedFacet('a', 'evil'));
@@ -233,9 +317,20 @@ describe('ingest', () => {
   it('says why a host cannot, and that is not an empty list', async () => {
     const agent = await side.host();
     const { session } = await connect(agent);
-    session.heartbeat([{ facet: Facet.FACET_LOADED, digest: Buffer.alloc(0), observedAgeMs: 0, incapableReason: 'this kernel has no loadable modules' }]);
+    session.heartbeat([
+      {
+        facet: Facet.FACET_LOADED,
+        digest: Buffer.alloc(0),
+        observedAgeMs: 0,
+        incapableReason: 'this kernel has no loadable modules',
+      },
+    ]);
     await vi.waitFor(async () =>
-      expect(await coverage(agent)).toEqual({ coverage: 'incapable', hex: null, reason: 'this kernel has no loadable modules' }),
+      expect(await coverage(agent)).toEqual({
+        coverage: 'incapable',
+        hex: null,
+        reason: 'this kernel has no loadable modules',
+      }),
     );
   });
 
@@ -246,7 +341,9 @@ describe('ingest', () => {
     session.whole(facet);
     await becomes(agent, facet);
     const written = async (): Promise<object[]> =>
-      side.database.query(`SELECT 'facet' AS what, xmin::text FROM host_facet UNION ALL SELECT 'session', xmin::text FROM host_session UNION ALL SELECT 'host', xmin::text FROM host ORDER BY 1, 2`);
+      side.database.query(
+        `SELECT 'facet' AS what, xmin::text FROM host_facet UNION ALL SELECT 'session', xmin::text FROM host_session UNION ALL SELECT 'host', xmin::text FROM host ORDER BY 1, 2`,
+      );
     const before = await written();
     for (let beats = 0; beats < 20; beats++) {
       session.heartbeat([statusOf(facet, 10)]);

@@ -1,8 +1,12 @@
 import { Module } from '@nestjs/common';
+import { ContentReader } from './content-reader.ts';
 import { IngestService } from './ingest.service.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
 import { SetWriter } from './set-writer.ts';
 
 /** From what hosts say to rows. */
-@Module({ providers: [KmodDictionary, SetWriter, IngestService], exports: [IngestService, KmodDictionary] })
+@Module({
+  providers: [KmodDictionary, SetWriter, ContentReader, IngestService],
+  exports: [IngestService, KmodDictionary],
+})
 export class IngestModule {}

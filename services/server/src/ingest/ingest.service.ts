@@ -8,21 +8,30 @@
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { applyDelta, ChunkAssembler, Facet, FacetDeltaError, FacetEncodingError, isKnownFacet, type FacetStatus, type FacetUpdate, type KmodEvents, type KnownFacet } from '@modfleet/proto';
+import {
+  Facet,
+  FacetDeltaError,
+  FacetEncodingError,
+  isKnownFacet,
+  type FacetStatus,
+  type FacetUpdate,
+  type KmodEvents,
+  type KnownFacet,
+} from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
 import { AskBudget } from './ask-budget.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { ContentError, type FacetContent, readContent } from './facet-content.ts';
+import { ContentReader } from './content-reader.ts';
+import { ContentError, type FacetContent } from './facet-content.ts';
 import { applyFlush, type FlushItem, itemsOf, writeFlush } from './flush.ts';
 import { facetWord, HostTracker, type IngestPeer } from './host-tracker.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
 import type { LoadedEntries } from './loaded-diff.ts';
 import { loadedEntries, SetWriter } from './set-writer.ts';
-import { storedValue } from './set.queries.ts';
 import { type Ask, UploadClaims } from './upload-claims.ts';
 
 /** News of one host waits so long for news of others. */
@@ -34,12 +43,8 @@ const RETRY_MAX_MS = 2_000;
 const TICK_MS = 1_000;
 /** Contents that wait to be written. */
 const UPLOAD_BYTES_MAX = 64 * 1024 * 1024;
-/** Canonical bytes kept to apply deltas to. */
-const VALUE_CACHE_BYTES = 32 * 1024 * 1024;
 /** Loaded sets kept to compare with. */
 const ENTRIES_CACHED = 500;
-/** Contents being assembled from chunks, of all hosts together. */
-const ASSEMBLING_BYTES_MAX = 128 * 1024 * 1024;
 
 interface Upload {
   readonly tracker: HostTracker;
@@ -53,15 +58,17 @@ export class IngestService {
   readonly #replica: ReplicaService;
   readonly #dictionary: KmodDictionary;
   readonly #writer: SetWriter;
+  readonly #reader: ContentReader;
   readonly #metrics: IngestMetrics;
   readonly #claims = new UploadClaims();
   readonly #trackers = new Map<number, HostTracker>();
   readonly #dirty = new Set<HostTracker>();
-  readonly #firstFlush = new Map<HostTracker, { resolve: (wanted: KnownFacet[]) => void; reject: (error: unknown) => void }>();
+  readonly #firstFlush = new Map<
+    HostTracker,
+    { resolve: (wanted: KnownFacet[]) => void; reject: (error: unknown) => void }
+  >();
   readonly #asked = new Map<HostTracker, Set<KnownFacet>>();
-  readonly #assemblers = new Map<string, ChunkAssembler>();
   readonly #budgets = new WeakMap<HostTracker, AskBudget>();
-  readonly #values = new LRUCache<string, Uint8Array>({ maxSize: VALUE_CACHE_BYTES, sizeCalculation: (bytes) => bytes.length + 64 });
   readonly #entries = new LRUCache<string, LoadedEntries>({ max: ENTRIES_CACHED });
   readonly #events = new EventBuffer();
   #uploads: Upload[] = [];
@@ -76,13 +83,20 @@ export class IngestService {
     @Inject(ReplicaService) replica: ReplicaService,
     @Inject(KmodDictionary) dictionary: KmodDictionary,
     @Inject(SetWriter) writer: SetWriter,
+    @Inject(ContentReader) reader: ContentReader,
     @Inject(Metrics) metrics: Metrics,
   ) {
     this.#database = database;
     this.#replica = replica;
     this.#dictionary = dictionary;
     this.#writer = writer;
-    this.#metrics = new IngestMetrics(metrics, () => ({ hosts: this.#trackers.size, dirty: this.#dirty.size, uploadBytes: this.#uploadBytes, claims: this.#claims.size }));
+    this.#reader = reader;
+    this.#metrics = new IngestMetrics(metrics, () => ({
+      hosts: this.#trackers.size,
+      dirty: this.#dirty.size,
+      uploadBytes: this.#uploadBytes,
+      claims: this.#claims.size,
+    }));
   }
 
   start(): void {
@@ -104,7 +118,10 @@ export class IngestService {
    * @returns what the host is asked to send whole, for Welcome.
    * @throws DatabaseUnavailableError when its words cannot be compared with what is stored.
    */
-  async connect(peer: IngestPeer, statuses: readonly FacetStatus[]): Promise<{ readonly session: IngestSession; readonly wanted: readonly KnownFacet[] }> {
+  async connect(
+    peer: IngestPeer,
+    statuses: readonly FacetStatus[],
+  ): Promise<{ readonly session: IngestSession; readonly wanted: readonly KnownFacet[] }> {
     const tracker = new HostTracker(peer);
     this.#trackers.set(peer.sessionNo, tracker);
     this.#budgets.set(tracker, new AskBudget(performance.now()));
@@ -149,42 +166,16 @@ export class IngestService {
     tracker.announce(facet, { kind: 'digest', hex }, now - update.observedAgeMs);
     this.#metrics.updates.inc({ facet: facetWord(facet), content: content?.$case ?? 'none' });
     try {
-      const bytes = content === undefined ? undefined : await this.#bytesOf(tracker, facet, hex, content);
-      if (bytes !== undefined) this.#accept(tracker, readContent(facet, hex, bytes));
+      if (content?.$case === 'chunk') this.#claims.progress(tracker, facet, hex, now);
+      const read = content === undefined ? undefined : await this.#reader.read(tracker, facet, hex, content);
+      if (read !== undefined) this.#accept(tracker, read);
     } catch (error) {
       this.#unusable(tracker, facet, hex, error);
     }
     this.#markDirty(tracker);
   }
 
-  async #bytesOf(tracker: HostTracker, facet: KnownFacet, hex: string, content: NonNullable<FacetUpdate['content']>): Promise<Uint8Array | undefined> {
-    switch (content.$case) {
-      case 'whole':
-        return content.value;
-      case 'digestOnly':
-        return undefined;
-      case 'chunk': {
-        this.#claims.progress(tracker, facet, hex, performance.now());
-        const key = `${tracker.peer.sessionNo}:${facet}`;
-        const assembler = this.#assemblers.get(key) ?? new ChunkAssembler();
-        const held = [...this.#assemblers.values()].reduce((sum, each) => sum + each.heldBytes, 0);
-        if (held + content.value.data.length > ASSEMBLING_BYTES_MAX) throw new ContentError('too much is being assembled at the moment');
-        this.#assemblers.set(key, assembler);
-        const whole = assembler.add(content.value);
-        if (whole !== undefined) this.#assemblers.delete(key);
-        return whole;
-      }
-      case 'delta': {
-        const base = content.value.baseDigest.toString('hex');
-        const value = this.#values.get(`${facet}:${base}`) ?? (await storedValue(this.#database, facet, tracker.peer.hostId, base));
-        // Without its base a delta is only a digest: the flush finds out whether the whole is needed.
-        return value === undefined ? undefined : applyDelta(facet, value, content.value);
-      }
-    }
-  }
-
   #accept(tracker: HostTracker, content: FacetContent): void {
-    this.#values.set(`${content.facet}:${content.hex}`, content.bytes);
     if (content.facet === Facet.FACET_LOADED) this.#entries.set(content.hex, loadedEntries(content.value));
     if (this.#uploadBytes + content.bytes.length > UPLOAD_BYTES_MAX) return;
     this.#uploadBytes += content.bytes.length;
@@ -192,9 +183,11 @@ export class IngestService {
   }
 
   #unusable(tracker: HostTracker, facet: KnownFacet, hex: string, error: unknown): void {
-    const known = error instanceof ContentError || error instanceof FacetEncodingError || error instanceof FacetDeltaError;
-    if (!known && !(error instanceof DatabaseUnavailableError)) this.#log.error(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} could not be read`, error as Error);
-    this.#assemblers.delete(`${tracker.peer.sessionNo}:${facet}`);
+    const known =
+      error instanceof ContentError || error instanceof FacetEncodingError || error instanceof FacetDeltaError;
+    if (!known && !(error instanceof DatabaseUnavailableError))
+      this.#log.error(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} could not be read`, error as Error);
+    this.#reader.forget(tracker, facet);
     if (!known) return;
     this.#metrics.rejected.inc({ facet: facetWord(facet) });
     // A delta that does not fit means: send the whole. Any other content is what the host was asked for, and it is of no use.
@@ -211,7 +204,7 @@ export class IngestService {
     if (tracker.ended) return;
     tracker.ended = true;
     this.#trackers.delete(tracker.peer.sessionNo);
-    for (const facet of tracker.facets.keys()) this.#assemblers.delete(`${tracker.peer.sessionNo}:${facet}`);
+    for (const facet of tracker.facets.keys()) this.#reader.forget(tracker, facet);
     this.#ask(this.#claims.left(tracker, performance.now()));
     this.#asked.delete(tracker);
     this.#markDirty(tracker);
@@ -223,7 +216,9 @@ export class IngestService {
       if (tracker.ended) continue;
       if (this.#budgets.get(tracker)?.take(now) !== true) {
         this.#metrics.throttled.inc();
-        this.#log.warn(`host ${tracker.peer.hostId} has more new content than an hour allows: its ${facetWord(facet)} stays stale for a while`);
+        this.#log.warn(
+          `host ${tracker.peer.hostId} has more new content than an hour allows: its ${facetWord(facet)} stays stale for a while`,
+        );
         continue;
       }
       this.#asked.set(tracker, (this.#asked.get(tracker) ?? new Set()).add(facet));
@@ -241,7 +236,8 @@ export class IngestService {
     this.#ask(this.#claims.overdue(now));
   }
 
-  readonly #windowMs = (facet: KnownFacet): number => (facet === Facet.FACET_LOADED ? this.#replica.windows.loadedMs : this.#replica.windows.facetMs);
+  readonly #windowMs = (facet: KnownFacet): number =>
+    facet === Facet.FACET_LOADED ? this.#replica.windows.loadedMs : this.#replica.windows.facetMs;
 
   #markDirty(tracker: HostTracker): void {
     this.#dirty.add(tracker);
@@ -270,7 +266,8 @@ export class IngestService {
       this.#failures = 0;
     } catch (error) {
       this.#metrics.flushFailures.inc();
-      if (this.#failures++ === 0 || !(error instanceof DatabaseUnavailableError)) this.#log.warn(`inventories wait for the database: ${(error as Error).message}`);
+      if (this.#failures++ === 0 || !(error instanceof DatabaseUnavailableError))
+        this.#log.warn(`inventories wait for the database: ${(error as Error).message}`);
       for (const waiting of this.#firstFlush.values()) waiting.reject(error);
       this.#firstFlush.clear();
     } finally {
@@ -298,15 +295,26 @@ export class IngestService {
   }
 
   async #writeRows(): Promise<void> {
-    const trackers = [...this.#dirty].slice(0, TRACKERS_PER_FLUSH).sort((a, b) => (a.peer.hostId < b.peer.hostId ? -1 : a.peer.hostId > b.peer.hostId ? 1 : 0));
+    const trackers = [...this.#dirty]
+      .slice(0, TRACKERS_PER_FLUSH)
+      .sort((a, b) => (a.peer.hostId < b.peer.hostId ? -1 : a.peer.hostId > b.peer.hostId ? 1 : 0));
     const events = this.#events.take();
     for (const tracker of trackers) this.#dirty.delete(tracker);
     const now = performance.now();
     try {
       const ids = await this.#dictionary.ids(events.map((event) => event.kmod));
       const input = {
-        ...{ trackers, now, windowMs: this.#windowMs, items: itemsOf(trackers), ended: trackers.filter((tracker) => tracker.ended) },
-        events: events.map(({ kmod, at, ...event }) => ({ ...event, kmodId: ids.get(kmod) ?? 0, ageMs: Math.max(0, now - at), detail: null })),
+        trackers,
+        now,
+        windowMs: this.#windowMs,
+        items: itemsOf(trackers),
+        ended: trackers.filter((tracker) => tracker.ended),
+        events: events.map(({ kmod, at, ...event }) => ({
+          ...event,
+          kmodId: ids.get(kmod) ?? 0,
+          ageMs: Math.max(0, now - at),
+          detail: null,
+        })),
         cachedEntries: (hex: string) => this.#entries.get(hex),
         kmodIds: (names: readonly string[]) => this.#dictionary.ids(names),
       };

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { diffLoaded, EVENT_CHANGED, EVENT_LOADED, EVENT_UNLOADED, type LoadedEntry } from './loaded-diff.ts';
 
-const entry = (change: Partial<LoadedEntry> = {}): LoadedEntry => ({ buildId: 'a', size: 1, taint: '', version: '', srcversion: '', state: 'live', ...change });
+const entry = (change: Partial<LoadedEntry> = {}): LoadedEntry => ({
+  buildId: 'a',
+  size: 1,
+  taint: '',
+  version: '',
+  srcversion: '',
+  state: 'live',
+  ...change,
+});
 const none = new Map<string, number>();
 
 describe('diffLoaded', () => {
@@ -10,7 +18,11 @@ describe('diffLoaded', () => {
     const after = { stays: entry(), comes: entry(), changes: entry({ buildId: 'b', taint: 'OE' }) };
     expect(diffLoaded(before, after, none)).toEqual([
       { kmod: 'comes', kind: EVENT_LOADED, detail: null },
-      { kmod: 'changes', kind: EVENT_CHANGED, detail: { buildId: { from: 'a', to: 'b' }, taint: { from: '', to: 'OE' } } },
+      {
+        kmod: 'changes',
+        kind: EVENT_CHANGED,
+        detail: { buildId: { from: 'a', to: 'b' }, taint: { from: '', to: 'OE' } },
+      },
       { kmod: 'goes', kind: EVENT_UNLOADED, detail: null },
     ]);
   });
@@ -27,7 +39,9 @@ describe('diffLoaded', () => {
   });
 
   it('makes the event when the last word of the host was another', () => {
-    expect(diffLoaded({}, { x: entry() }, new Map([['x', EVENT_UNLOADED]]))).toEqual([{ kmod: 'x', kind: EVENT_LOADED, detail: null }]);
+    expect(diffLoaded({}, { x: entry() }, new Map([['x', EVENT_UNLOADED]]))).toEqual([
+      { kmod: 'x', kind: EVENT_LOADED, detail: null },
+    ]);
   });
 
   it('takes no notice of a state that passes', () => {

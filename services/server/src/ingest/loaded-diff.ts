@@ -30,7 +30,11 @@ const WATCHED = ['buildId', 'size', 'taint', 'version', 'srcversion'] as const;
  *
  * @param told last told kind for each kmod since `before` was stored: an event that was told is not made again.
  */
-export function diffLoaded(before: LoadedEntries, after: LoadedEntries, told: ReadonlyMap<string, number>): DiffEvent[] {
+export function diffLoaded(
+  before: LoadedEntries,
+  after: LoadedEntries,
+  told: ReadonlyMap<string, number>,
+): DiffEvent[] {
   const events: DiffEvent[] = [];
   for (const [kmod, entry] of Object.entries(after)) {
     const old = before[kmod];
@@ -45,7 +49,8 @@ export function diffLoaded(before: LoadedEntries, after: LoadedEntries, told: Re
     }
   }
   for (const kmod of Object.keys(before)) {
-    if (after[kmod] === undefined && told.get(kmod) !== EVENT_UNLOADED) events.push({ kmod, kind: EVENT_UNLOADED, detail: null });
+    if (after[kmod] === undefined && told.get(kmod) !== EVENT_UNLOADED)
+      events.push({ kmod, kind: EVENT_UNLOADED, detail: null });
   }
   return events;
 }

@@ -1,4 +1,12 @@
-import { Facet, KmodState, sha256, type AvailableFacet, type ConfigFacet, type DevicesFacet, type LoadedFacet } from '@modfleet/proto';
+import {
+  Facet,
+  KmodState,
+  sha256,
+  type AvailableFacet,
+  type ConfigFacet,
+  type DevicesFacet,
+  type LoadedFacet,
+} from '@modfleet/proto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { type FacetContent, kmodNamesOf } from './facet-content.ts';
@@ -35,7 +43,13 @@ export class SetWriter {
     await this.#database.tx('READ COMMITTED', async (sql) => {
       switch (content.facet) {
         case Facet.FACET_LOADED:
-          return insertLoadedSet(sql, content.hex, loadedIds(content.value, ids), content.bytes, cleanJson(loadedEntries(content.value)));
+          return insertLoadedSet(
+            sql,
+            content.hex,
+            loadedIds(content.value, ids),
+            content.bytes,
+            cleanJson(loadedEntries(content.value)),
+          );
         case Facet.FACET_PARAMETERS:
           return upsertParameters(sql, hostId, content.hex, content.bytes);
         case Facet.FACET_AVAILABLE:
@@ -82,7 +96,13 @@ function idOf(ids: Ids, name: string): number {
   return id;
 }
 
-async function writeAvailable(sql: Sql, hex: string, bytes: Uint8Array, value: AvailableFacet, ids: Ids): Promise<void> {
+async function writeAvailable(
+  sql: Sql,
+  hex: string,
+  bytes: Uint8Array,
+  value: AvailableFacet,
+  ids: Ids,
+): Promise<void> {
   if (!(await insertAvailableSet(sql, hex, clean(value.kernelRelease), sha256(bytes), value.kmods.length))) return;
   const rows = value.kmods.map((kmod) => ({
     kmod_id: idOf(ids, kmod.name),
@@ -100,7 +120,9 @@ async function writeAvailable(sql: Sql, hex: string, bytes: Uint8Array, value: A
     build_id: kmod.buildId,
   }));
   await insertAvailableKmods(sql, hex, cleanJson(rows));
-  const aliases = value.kmods.flatMap((kmod) => kmod.aliases.map((pattern) => ({ pattern: clean(pattern), id: idOf(ids, kmod.name) })));
+  const aliases = value.kmods.flatMap((kmod) =>
+    kmod.aliases.map((pattern) => ({ pattern: clean(pattern), id: idOf(ids, kmod.name) })),
+  );
   aliases.sort((a, b) => (a.pattern < b.pattern ? -1 : a.pattern > b.pattern ? 1 : a.id - b.id));
   await insertAliases(
     sql,

@@ -37,7 +37,11 @@ export async function knownDigests(sql: Sql, facet: SharedFacet, hexes: readonly
 }
 
 /** Which of these hosts have these parameters stored (pairs, hex). */
-export async function knownParameters(sql: Sql, hostIds: readonly string[], hexes: readonly string[]): Promise<{ hostId: string; hex: string }[]> {
+export async function knownParameters(
+  sql: Sql,
+  hostIds: readonly string[],
+  hexes: readonly string[],
+): Promise<{ hostId: string; hex: string }[]> {
   return sql.query(
     `SELECT p.host_id AS "hostId", encode(p.digest, 'hex') AS hex FROM host_parameters p
        JOIN unnest($1::uuid[], $2::text[]) AS v (host_id, hex) ON v.host_id = p.host_id AND decode(v.hex, 'hex') = p.digest`,
@@ -45,14 +49,26 @@ export async function knownParameters(sql: Sql, hostIds: readonly string[], hexe
   );
 }
 
-export async function insertLoadedSet(sql: Sql, hex: string, kmodIds: readonly number[], value: Uint8Array, entries: string): Promise<void> {
+export async function insertLoadedSet(
+  sql: Sql,
+  hex: string,
+  kmodIds: readonly number[],
+  value: Uint8Array,
+  entries: string,
+): Promise<void> {
   await sql.query(
     `INSERT INTO loaded_set (digest, kmod_ids, value, entries) VALUES (decode($1, 'hex'), $2, $3, $4) ON CONFLICT DO NOTHING`,
     [hex, kmodIds, value, entries],
   );
 }
 
-export async function insertAvailableSet(sql: Sql, hex: string, kernelRelease: string, contentDigest: Uint8Array, kmodCount: number): Promise<boolean> {
+export async function insertAvailableSet(
+  sql: Sql,
+  hex: string,
+  kernelRelease: string,
+  contentDigest: Uint8Array,
+  kmodCount: number,
+): Promise<boolean> {
   const rows = await sql.query(
     `INSERT INTO available_set (digest, kernel_release, content_digest, kmod_count) VALUES (decode($1, 'hex'), $2, $3, $4)
      ON CONFLICT DO NOTHING RETURNING 1`,
@@ -75,7 +91,12 @@ export async function insertAvailableKmods(sql: Sql, hex: string, kmods: string)
 }
 
 /** Sorted input, so that two replicas never wait for each other in a circle. */
-export async function insertAliases(sql: Sql, patterns: readonly string[], kmodIds: readonly number[], prefixes: readonly string[]): Promise<void> {
+export async function insertAliases(
+  sql: Sql,
+  patterns: readonly string[],
+  kmodIds: readonly number[],
+  prefixes: readonly string[],
+): Promise<void> {
   await sql.query(
     `INSERT INTO kmod_alias (pattern, kmod_id, prefix) SELECT * FROM unnest($1::text[], $2::int[], $3::text[]) ON CONFLICT DO NOTHING`,
     [patterns, kmodIds, prefixes],
@@ -83,7 +104,10 @@ export async function insertAliases(sql: Sql, patterns: readonly string[], kmodI
 }
 
 export async function insertDeviceSet(sql: Sql, hex: string, value: Uint8Array): Promise<boolean> {
-  const rows = await sql.query(`INSERT INTO device_set (digest, value) VALUES (decode($1, 'hex'), $2) ON CONFLICT DO NOTHING RETURNING 1`, [hex, value]);
+  const rows = await sql.query(
+    `INSERT INTO device_set (digest, value) VALUES (decode($1, 'hex'), $2) ON CONFLICT DO NOTHING RETURNING 1`,
+    [hex, value],
+  );
   return rows.length > 0;
 }
 
@@ -126,15 +150,26 @@ export async function upsertParameters(sql: Sql, hostId: string, hex: string, va
 }
 
 /** Canonical bytes of a stored value, for applying a delta to; undefined when there is none. */
-export async function storedValue(sql: Sql, facet: KnownFacet, hostId: string, hex: string): Promise<Uint8Array | undefined> {
+export async function storedValue(
+  sql: Sql,
+  facet: KnownFacet,
+  hostId: string,
+  hex: string,
+): Promise<Uint8Array | undefined> {
   const digest = `digest = decode($1, 'hex')`;
   switch (facet) {
     case Facet.FACET_PARAMETERS:
-      return (await sql.query<{ value: Buffer }>(`SELECT value FROM host_parameters WHERE ${digest} AND host_id = $2`, [hex, hostId]))[0]?.value;
+      return (
+        await sql.query<{ value: Buffer }>(`SELECT value FROM host_parameters WHERE ${digest} AND host_id = $2`, [
+          hex,
+          hostId,
+        ])
+      )[0]?.value;
     case Facet.FACET_LOADED:
     case Facet.FACET_DEVICES:
     case Facet.FACET_CONFIG:
-      return (await sql.query<{ value: Buffer }>(`SELECT value FROM ${SET_TABLES[facet]} WHERE ${digest}`, [hex]))[0]?.value;
+      return (await sql.query<{ value: Buffer }>(`SELECT value FROM ${SET_TABLES[facet]} WHERE ${digest}`, [hex]))[0]
+        ?.value;
     case Facet.FACET_AVAILABLE:
       return undefined;
   }

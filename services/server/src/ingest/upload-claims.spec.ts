@@ -8,7 +8,8 @@ const HEX = 'aa'.repeat(32);
 
 function host(name: string, hex = HEX): HostTracker {
   const tracker = new HostTracker({ hostId: name, sessionNo: 1, bootId: 'b', request: () => undefined });
-  for (const facet of [LOADED, Facet.FACET_PARAMETERS, Facet.FACET_AVAILABLE] as const) tracker.announce(facet, { kind: 'digest', hex }, 0);
+  for (const facet of [LOADED, Facet.FACET_PARAMETERS, Facet.FACET_AVAILABLE] as const)
+    tracker.announce(facet, { kind: 'digest', hex }, 0);
   return tracker;
 }
 
@@ -60,6 +61,9 @@ describe('UploadClaims', () => {
 
   it('never shares parameters: they are asked of each host', () => {
     const claims = new UploadClaims();
-    expect([host('a'), host('b')].map((each) => claims.want(each, Facet.FACET_PARAMETERS, HEX, 0))).toEqual([true, true]);
+    expect([host('a'), host('b')].map((each) => claims.want(each, Facet.FACET_PARAMETERS, HEX, 0))).toEqual([
+      true,
+      true,
+    ]);
   });
 });

@@ -26,7 +26,10 @@ describe('coverage', () => {
   let database: DatabaseService;
   beforeAll(async () => {
     postgres = await startTestPostgres();
-    database = new DatabaseService({ ...readServerConfig({ DATABASE_URL: (await postgres.createDatabase()).url }), dbPoolSize: 2 });
+    database = new DatabaseService({
+      ...readServerConfig({ DATABASE_URL: (await postgres.createDatabase()).url }),
+      dbPoolSize: 2,
+    });
   });
   afterAll(async () => {
     await database.onApplicationShutdown();
@@ -43,7 +46,10 @@ describe('coverage', () => {
        VALUES ($1, 'h', $2, CASE WHEN $3 THEN now() END, 'clone', CASE WHEN $4 THEN now() END)`,
       [id, Buffer.from(id), options.quarantined ?? false, options.retired ?? false],
     );
-    await database.query('INSERT INTO replica (id, beat_at) VALUES ($1, now() - make_interval(secs => $2))', [replica, beatAgeS]);
+    await database.query('INSERT INTO replica (id, beat_at) VALUES ($1, now() - make_interval(secs => $2))', [
+      replica,
+      beatAgeS,
+    ]);
     if (options.session !== false) {
       await database.query(
         `INSERT INTO host_session (host_id, session_no, replica_id, connected_at, vouched, disconnected_at)
@@ -59,10 +65,13 @@ describe('coverage', () => {
     }
     return id;
   }
-  const loadedOf = async (options: Seed): Promise<{ coverage: string | undefined; reason: string | null | undefined; ageS: number | undefined }> => {
+  const loadedOf = async (
+    options: Seed,
+  ): Promise<{ coverage: string | undefined; reason: string | null | undefined; ageS: number | undefined }> => {
     const row = (await facetsOf(database, [await seed(options)])).find((facet) => facet.facet === 1);
     const [clock] = await database.query<{ now: Date }>('SELECT now() AS now');
-    const age = row?.observedAt && clock ? Math.round((clock.now.getTime() - row.observedAt.getTime()) / 1000) : undefined;
+    const age =
+      row?.observedAt && clock ? Math.round((clock.now.getTime() - row.observedAt.getTime()) / 1000) : undefined;
     return { coverage: row?.coverage, reason: row?.reason, ageS: age };
   };
 
@@ -72,31 +81,63 @@ describe('coverage', () => {
     ['vouched for and observed just now', { observedAgeS: 3 }, { coverage: 'fresh', reason: null, ageS: 3 }],
     ['not vouched for', { vouched: 0 }, { coverage: 'stale', reason: 'not observed lately', ageS: 300 }],
     ['another facet vouched for', { vouched: 1 << 2 }, { coverage: 'stale', reason: 'not observed lately', ageS: 300 }],
-    ['connected, nothing reported', { facet: false }, { coverage: 'stale', reason: 'not reported yet', ageS: undefined }],
+    [
+      'connected, nothing reported',
+      { facet: false },
+      { coverage: 'stale', reason: 'not reported yet', ageS: undefined },
+    ],
     ['a replica that died', { beatAgeS: 11 }, { coverage: 'silent', reason: 'not connected', ageS: 31 }],
     ['a session that ended', { ended: true, vouched: 0 }, { coverage: 'silent', reason: 'not connected', ageS: 300 }],
-    ['never connected', { session: false, facet: false }, { coverage: 'silent', reason: 'never connected', ageS: undefined }],
+    [
+      'never connected',
+      { session: false, facet: false },
+      { coverage: 'silent', reason: 'never connected', ageS: undefined },
+    ],
     ['incapable', { incapable: 'no modules' }, { coverage: 'incapable', reason: 'no modules', ageS: 21 }],
-    ['incapable as long as it was said lately', { incapable: 'no modules', vouched: 0 }, { coverage: 'stale', reason: 'no modules', ageS: 300 }],
+    [
+      'incapable as long as it was said lately',
+      { incapable: 'no modules', vouched: 0 },
+      { coverage: 'stale', reason: 'no modules', ageS: 300 },
+    ],
     ['quarantined', { quarantined: true }, { coverage: 'incapable', reason: 'quarantined: clone', ageS: 21 }],
-    ['quarantined and gone', { quarantined: true, ended: true, vouched: 0 }, { coverage: 'incapable', reason: 'quarantined: clone', ageS: 300 }],
+    [
+      'quarantined and gone',
+      { quarantined: true, ended: true, vouched: 0 },
+      { coverage: 'incapable', reason: 'quarantined: clone', ageS: 300 },
+    ],
   ])('%s', async (_name, options, expected) => {
     expect(await loadedOf(options)).toEqual(expected);
   });
 
   it('counts every host once, retired ones not at all', async () => {
-    const ids = [await seed({}), await seed({ vouched: 0 }), await seed({ beatAgeS: 60 }), await seed({ incapable: 'x' })];
+    const ids = [
+      await seed({}),
+      await seed({ vouched: 0 }),
+      await seed({ beatAgeS: 60 }),
+      await seed({ incapable: 'x' }),
+    ];
     await seed({ retired: true });
     const counts = { total: 4, fresh: 1, stale: 1, silent: 1, incapable: 1 };
     expect(await countCoverage(database, 1, null)).toMatchObject(counts);
-    expect(await countCoverage(database, 2, null)).toMatchObject({ total: 4, fresh: 0, stale: 3, silent: 1, incapable: 0 });
+    expect(await countCoverage(database, 2, null)).toMatchObject({
+      total: 4,
+      fresh: 0,
+      stale: 3,
+      silent: 1,
+      incapable: 0,
+    });
     expect(await countCoverage(database, 1, ids.slice(0, 2))).toMatchObject({ total: 2, fresh: 1, stale: 1 });
   });
 
   it('keeps "last seen" of hosts whose replica died and was buried', async () => {
     const id = await seed({ beatAgeS: 7_200 });
     await buryDeadReplicas(database);
-    expect(await database.query('SELECT extract(epoch FROM now() - seen_at)::int AS age, live FROM session_presence WHERE host_id = $1', [id])).toEqual([{ age: 7200, live: false }]);
+    expect(
+      await database.query(
+        'SELECT extract(epoch FROM now() - seen_at)::int AS age, live FROM session_presence WHERE host_id = $1',
+        [id],
+      ),
+    ).toEqual([{ age: 7200, live: false }]);
     expect(await database.query('SELECT count(*)::int AS n FROM replica')).toEqual([{ n: 0 }]);
   });
 });

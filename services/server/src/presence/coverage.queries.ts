@@ -30,7 +30,11 @@ export const COVERAGE_COUNT_COLUMNS = `count(*) AS total,
   count(*) FILTER (WHERE coverage = 'incapable') AS incapable`;
 
 /** Coverage of one facet over some hosts (null: all that are not retired), with Postgres's time. */
-export async function countCoverage(sql: Sql, facet: number, hostIds: readonly string[] | null): Promise<CoverageCounts & { readonly asOf: Date }> {
+export async function countCoverage(
+  sql: Sql,
+  facet: number,
+  hostIds: readonly string[] | null,
+): Promise<CoverageCounts & { readonly asOf: Date }> {
   const [row] = await sql.query<CoverageCounts & { asOf: Date }>(
     `SELECT ${COVERAGE_COUNT_COLUMNS}, now() AS "asOf" FROM facet_coverage WHERE facet = $1 AND ($2::uuid[] IS NULL OR host_id = ANY ($2))`,
     [facet, hostIds],

@@ -20,7 +20,10 @@ export async function beat(sql: Sql, replica: ReplicaRow): Promise<number> {
 
 /** Ends what a replica still holds, at its graceful end. */
 export async function endSessionsOf(sql: Sql, replicaId: string): Promise<void> {
-  await sql.query('UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL', [replicaId]);
+  await sql.query(
+    'UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL',
+    [replicaId],
+  );
 }
 
 /**

@@ -11,7 +11,10 @@ export interface SessionRow {
 }
 
 /** Locks the host until the transaction ends, so that two connections of one host line up; undefined when there is none. */
-export async function lockHost(sql: Sql, hostId: string): Promise<{ readonly retired: boolean; readonly quarantined: boolean } | undefined> {
+export async function lockHost(
+  sql: Sql,
+  hostId: string,
+): Promise<{ readonly retired: boolean; readonly quarantined: boolean } | undefined> {
   const [row] = await sql.query<{ retired: boolean; quarantined: boolean }>(
     'SELECT retired_at IS NOT NULL AS retired, quarantined_at IS NOT NULL AS quarantined FROM host WHERE id = $1 FOR NO KEY UPDATE',
     [hostId],
@@ -50,7 +53,10 @@ export async function openSession(sql: Sql, session: NewSession): Promise<number
 }
 
 /** Ends sessions, unless a newer one took their place: the late end of an older one changes nothing. */
-export async function closeSessions(sql: Sql, sessions: readonly { readonly hostId: string; readonly sessionNo: number }[]): Promise<void> {
+export async function closeSessions(
+  sql: Sql,
+  sessions: readonly { readonly hostId: string; readonly sessionNo: number }[],
+): Promise<void> {
   await sql.query(
     `WITH gone AS (
        UPDATE host_session s SET disconnected_at = now(), vouched = 0

@@ -39,7 +39,8 @@ export async function deleteUnreferenced(sql: Sql, facet: SharedFacet): Promise<
        SELECT digest FROM ${SET_TABLES[facet]} WHERE unreferenced_since < now() - interval '24 hours' LIMIT ${BATCH})
      RETURNING digest`,
   );
-  for (const table of PARTS[facet]) await sql.query(`DELETE FROM ${table} WHERE set_digest = ANY ($1)`, [rows.map((row) => row.digest)]);
+  for (const table of PARTS[facet])
+    await sql.query(`DELETE FROM ${table} WHERE set_digest = ANY ($1)`, [rows.map((row) => row.digest)]);
   return rows.length;
 }
 
@@ -67,7 +68,10 @@ export async function retireSilentHosts(sql: Sql, days: number): Promise<string[
 
 /** Which of these hosts are retired. */
 export async function retiredOf(sql: Sql, hostIds: readonly string[]): Promise<string[]> {
-  const rows = await sql.query<{ id: string }>('SELECT id FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NOT NULL', [hostIds]);
+  const rows = await sql.query<{ id: string }>(
+    'SELECT id FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NOT NULL',
+    [hostIds],
+  );
   return rows.map((row) => row.id);
 }
 

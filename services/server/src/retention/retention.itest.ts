@@ -17,12 +17,15 @@ describe('retention', () => {
   });
   afterAll(() => postgres.close());
   beforeEach(async () => {
-    side = await AgentSide.start((await postgres.createDatabase()).url, { config: { eventRetentionDays: 30, retireAfterDays: 30 } });
+    side = await AgentSide.start((await postgres.createDatabase()).url, {
+      config: { eventRetentionDays: 30, retireAfterDays: 30 },
+    });
   });
   afterEach(() => side.stop());
 
   const retention = (): RetentionService => side.app.get(RetentionService);
-  const one = async <T extends object>(sql: string, params: unknown[] = []): Promise<T | undefined> => (await side.database.query<T>(sql, params))[0];
+  const one = async <T extends object>(sql: string, params: unknown[] = []): Promise<T | undefined> =>
+    (await side.database.query<T>(sql, params))[0];
   const sets = async (): Promise<number> => (await one<{ n: number }>('SELECT count(*) AS n FROM loaded_set'))?.n ?? -1;
 
   /** A host that reported `loaded` and is connected. */
@@ -32,11 +35,17 @@ describe('retention', () => {
     const { session } = await agent.connect(side.sessionAddress, [statusOf(facet)]);
     session.whole(facet);
     await vi.waitFor(async () =>
-      expect(await one('SELECT coverage FROM facet_coverage WHERE host_id = $1 AND facet = 1', [agent.hostId])).toEqual({ coverage: 'fresh' }),
+      expect(await one('SELECT coverage FROM facet_coverage WHERE host_id = $1 AND facet = 1', [agent.hostId])).toEqual(
+        { coverage: 'fresh' },
+      ),
     );
     const end = async (): Promise<void> => {
       await session.drop();
-      await vi.waitFor(async () => expect(await one('SELECT live FROM session_presence WHERE host_id = $1', [agent.hostId])).toEqual({ live: false }));
+      await vi.waitFor(async () =>
+        expect(await one('SELECT live FROM session_presence WHERE host_id = $1', [agent.hostId])).toEqual({
+          live: false,
+        }),
+      );
     };
     return { agent, end };
   }
@@ -45,20 +54,33 @@ describe('retention', () => {
     const names = await side.database.query<{ name: string }>(
       `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'kmod_event'::regclass ORDER BY 1`,
     );
-    expect(names.map((row) => row.name)).toEqual([...Array.from({ length: 6 }, () => expect.stringMatching(/^kmod_event_\d{8}$/)), 'kmod_event_default']);
+    expect(names.map((row) => row.name)).toEqual([
+      ...Array.from({ length: 6 }, () => expect.stringMatching(/^kmod_event_\d{8}$/)),
+      'kmod_event_default',
+    ]);
     const made = await Promise.all([1, 2, 3].map(() => side.app.get(EventPartitions).makeAhead()));
     expect(made.flat()).toEqual([]);
   });
 
   it('makes a partition although events of that week came first, and drops it when its time has passed', async () => {
     const partitions = side.app.get(EventPartitions);
-    const newest = (await one<{ name: string }>(`SELECT max(relname) AS name FROM pg_class WHERE relname ~ '^kmod_event_[0-9]{8}$'`))?.name ?? '';
-    const events = (): Promise<{ table: string }[]> => side.database.query(`SELECT tableoid::regclass::text AS "table" FROM kmod_event`);
+    const newest =
+      (await one<{ name: string }>(`SELECT max(relname) AS name FROM pg_class WHERE relname ~ '^kmod_event_[0-9]{8}$'`))
+        ?.name ?? '';
+    const events = (): Promise<{ table: string }[]> =>
+      side.database.query(`SELECT tableoid::regclass::text AS "table" FROM kmod_event`);
     // An event in the middle of that week, which nobody has made a partition for yet.
     const day = newest.slice(-8);
     const middle = Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6)) + 3);
     await side.database.query(`DROP TABLE ${newest}`);
-    const event = { hostId: '5f0a1c9e-5a55-4a2b-9c1f-2f6f3a6a1b11', kmodId: 1, kind: 1, actionId: null, source: 'poll', detail: null };
+    const event = {
+      hostId: '5f0a1c9e-5a55-4a2b-9c1f-2f6f3a6a1b11',
+      kmodId: 1,
+      kind: 1,
+      actionId: null,
+      source: 'poll',
+      detail: null,
+    };
     await insertEvents(side.database, [{ ...event, ageMs: Date.now() - middle }]);
     expect(await events()).toEqual([{ table: 'kmod_event_default' }]);
     expect(await partitions.makeAhead()).toEqual([newest]);
@@ -90,8 +112,15 @@ describe('retention', () => {
       await lockKnownSets(sql, 'shared');
       expect(await sql.query('SELECT 1 FROM loaded_set WHERE digest = $1', [row?.digest])).toHaveLength(1);
       collecting = retention().collect(Facet.FACET_LOADED);
-      await vi.waitFor(async () => expect(await one(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`)).toEqual({ n: 1 }));
-      await sql.query('INSERT INTO host_facet (host_id, facet, digest, observed_at) VALUES ($1, 1, $2, now())', [agent.hostId, row?.digest]);
+      await vi.waitFor(async () =>
+        expect(
+          await one(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
+        ).toEqual({ n: 1 }),
+      );
+      await sql.query('INSERT INTO host_facet (host_id, facet, digest, observed_at) VALUES ($1, 1, $2, now())', [
+        agent.hostId,
+        row?.digest,
+      ]);
     });
     expect(await collecting).toBe(0);
     expect(await one('SELECT unreferenced_since AS since FROM loaded_set')).toEqual({ since: null });
@@ -105,14 +134,23 @@ describe('retention', () => {
     const lately = await reporting('lately', 'a');
     await lately.end();
     const long = `now() - interval '31 days'`;
-    await side.database.query(`UPDATE host SET enrolled_at = ${long}, last_seen_at = ${long} WHERE id <> $1`, [lately.agent.hostId]);
+    await side.database.query(`UPDATE host SET enrolled_at = ${long}, last_seen_at = ${long} WHERE id <> $1`, [
+      lately.agent.hostId,
+    ]);
     await side.database.query(`UPDATE host SET enrolled_at = ${long} WHERE id = $1`, [lately.agent.hostId]);
-    await side.database.query(`UPDATE host_session SET connected_at = ${long}, disconnected_at = ${long} WHERE host_id = $1`, [silent.agent.hostId]);
+    await side.database.query(
+      `UPDATE host_session SET connected_at = ${long}, disconnected_at = ${long} WHERE host_id = $1`,
+      [silent.agent.hostId],
+    );
     const retired = await retention().retireSilent();
     expect(retired.sort()).toEqual([silent.agent.hostId, never.hostId].sort());
-    expect(await one('SELECT retired_by AS by, retire_reason AS reason FROM host WHERE id = $1', [never.hostId])).toEqual({ by: 'modfleet', reason: 'not seen for 30 days' });
+    expect(
+      await one('SELECT retired_by AS by, retire_reason AS reason FROM host WHERE id = $1', [never.hostId]),
+    ).toEqual({ by: 'modfleet', reason: 'not seen for 30 days' });
     expect(await one('SELECT retired_at FROM host WHERE id = $1', [live.agent.hostId])).toEqual({ retired_at: null });
-    expect(await one('SELECT count(*)::int AS n FROM facet_coverage WHERE host_id = $1', [never.hostId])).toEqual({ n: 0 });
+    expect(await one('SELECT count(*)::int AS n FROM facet_coverage WHERE host_id = $1', [never.hostId])).toEqual({
+      n: 0,
+    });
   });
 
   it('gets through a whole round', async () => {

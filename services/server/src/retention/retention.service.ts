@@ -14,7 +14,14 @@ import { EventPartitions } from '../events/event-partitions.service.ts';
 import { isShared, lockKnownSets, type SharedFacet } from '../ingest/set.queries.ts';
 import { KNOWN_FACETS } from '@modfleet/proto';
 import { buryDeadReplicas } from '../presence/replica.queries.ts';
-import { deleteUnreferenced, forgetRetiredHosts, markUnreferenced, pruneIdempotencyKeys, retiredOf, retireSilentHosts } from './gc.queries.ts';
+import {
+  deleteUnreferenced,
+  forgetRetiredHosts,
+  markUnreferenced,
+  pruneIdempotencyKeys,
+  retiredOf,
+  retireSilentHosts,
+} from './gc.queries.ts';
 
 const ROUND_MS = 10 * 60_000;
 /** A retirement whose message was lost ends the session within this. */
@@ -50,7 +57,12 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     await this.#partitions.makeAhead();
     // Jitter: replicas that started together do not keep house together.
     this.#timers.push(setInterval(() => this.#enqueue(() => this.round()), ROUND_MS * (0.8 + Math.random() * 0.4)));
-    this.#timers.push(setInterval(() => this.#enqueue(() => this.#attempt('sessions of retired hosts', () => this.#endRetired())), SESSION_CHECK_MS));
+    this.#timers.push(
+      setInterval(
+        () => this.#enqueue(() => this.#attempt('sessions of retired hosts', () => this.#endRetired())),
+        SESSION_CHECK_MS,
+      ),
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -66,7 +78,8 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     await this.#attempt('retired hosts', () => forgetRetiredHosts(this.#database));
     await this.#attempt('dead replicas', () => buryDeadReplicas(this.#database));
     await this.#attempt('idempotency keys', () => pruneIdempotencyKeys(this.#database));
-    for (const facet of KNOWN_FACETS) if (isShared(facet)) await this.#attempt(`sets of facet ${facet}`, () => this.collect(facet));
+    for (const facet of KNOWN_FACETS)
+      if (isShared(facet)) await this.#attempt(`sets of facet ${facet}`, () => this.collect(facet));
   }
 
   /** Ids of hosts that were retired because nothing was heard of them for too long. */

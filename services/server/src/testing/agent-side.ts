@@ -49,7 +49,15 @@ export class AgentSide {
       MODFLEET_DB_POOL_SIZE: '5',
     };
     const config = { ...readServerConfig(environment), ...options.config };
-    const imports = [ConfigModule.of(config), DatabaseModule, MetricsModule, BusModule, PresenceModule, CaModule, EnrollmentModule];
+    const imports = [
+      ConfigModule.of(config),
+      DatabaseModule,
+      MetricsModule,
+      BusModule,
+      PresenceModule,
+      CaModule,
+      EnrollmentModule,
+    ];
     class TestModule {}
     Module({ imports: [...imports, AgentGatewayModule, AgentSessionModule, RetentionModule] })(TestModule);
     const app = await NestFactory.createApplicationContext(TestModule, { logger: false, abortOnError: false });
@@ -73,7 +81,13 @@ export class AgentSide {
   }
 
   /** A join token's secret, without the pin. */
-  async joinToken(options: { readonly maxUses?: number; readonly expiresInSeconds?: number; readonly labels?: Record<string, string> } = {}): Promise<string> {
+  async joinToken(
+    options: {
+      readonly maxUses?: number;
+      readonly expiresInSeconds?: number;
+      readonly labels?: Record<string, string>;
+    } = {},
+  ): Promise<string> {
     const { joinString } = await this.app.get(JoinTokenService).create({
       maxUses: options.maxUses ?? 1,
       expiresInSeconds: options.expiresInSeconds ?? 600,

@@ -64,7 +64,11 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     const name = `modfleet_test_${suffix}_${made.size}`;
     made.add(name);
     await exclusively(() => admin.query(`CREATE DATABASE ${name}${from === undefined ? '' : ` TEMPLATE ${from}`}`));
-    return { name, url: withDatabase(server.adminUrl, name), drop: () => exclusively(() => dropDatabase(admin, name)).then(() => void made.delete(name)) };
+    return {
+      name,
+      url: withDatabase(server.adminUrl, name),
+      drop: () => exclusively(() => dropDatabase(admin, name)).then(() => void made.delete(name)),
+    };
   };
   return {
     kind: server.kind,
@@ -117,7 +121,11 @@ function engineAnswers(): boolean {
 async function containerServer(): Promise<Server> {
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
   const container = await new PostgreSqlContainer(IMAGE).start();
-  return { kind: 'testcontainers', adminUrl: container.getConnectionUri(), stop: async () => void (await container.stop()) };
+  return {
+    kind: 'testcontainers',
+    adminUrl: container.getConnectionUri(),
+    stop: async () => void (await container.stop()),
+  };
 }
 
 async function embeddedServer(): Promise<Server> {

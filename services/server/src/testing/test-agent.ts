@@ -24,7 +24,11 @@ import { MessageQueue } from '../agent-session/message-queue.ts';
 import { certificatePem, P256, x509 } from '../ca/x509.ts';
 import type { AgentSide } from './agent-side.ts';
 
-const CHANNEL = { 'grpc.ssl_target_name_override': SERVER_TLS_NAME, 'grpc.use_local_subchannel_pool': 1, 'grpc.enable_channelz': 0 };
+const CHANNEL = {
+  'grpc.ssl_target_name_override': SERVER_TLS_NAME,
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.enable_channelz': 0,
+};
 
 /** A facet as a test's host has it. */
 export interface TestFacet<F extends KnownFacet = KnownFacet> {
@@ -40,7 +44,14 @@ export function facetOf<F extends KnownFacet>(facet: F, value: FacetValues[F]): 
 
 /** `loaded` with these kmods: a name, or more of it. */
 export function loadedFacet(...kmods: (string | Partial<LoadedKmod>)[]): TestFacet<typeof Facet.FACET_LOADED> {
-  const entries = kmods.map((kmod) => LoadedKmod.fromPartial({ size: 4096, state: 1, buildId: 'ab'.repeat(20), ...(typeof kmod === 'string' ? { name: kmod } : kmod) }));
+  const entries = kmods.map((kmod) =>
+    LoadedKmod.fromPartial({
+      size: 4096,
+      state: 1,
+      buildId: 'ab'.repeat(20),
+      ...(typeof kmod === 'string' ? { name: kmod } : kmod),
+    }),
+  );
   return facetOf(Facet.FACET_LOADED, { kmods: entries });
 }
 
@@ -66,23 +77,45 @@ export class TestAgent {
 
   static async create(name: string): Promise<TestAgent> {
     const keys = (await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
-    const csr = await x509.Pkcs10CertificateRequestGenerator.create({ name: 'CN=new', keys: keys as never, signingAlgorithm: P256 });
+    const csr = await x509.Pkcs10CertificateRequestGenerator.create({
+      name: 'CN=new',
+      keys: keys as never,
+      signingAlgorithm: P256,
+    });
     const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-    const keyPem = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' }).export({ type: 'pkcs8', format: 'pem' }).toString();
+    const keyPem = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' })
+      .export({ type: 'pkcs8', format: 'pem' })
+      .toString();
     return new TestAgent(name, keyPem, Buffer.from(csr.rawData));
   }
 
   /** Another machine with the same identity. */
   clone(): TestAgent {
     const copy = new TestAgent(this.name, this.keyPem, this.csr);
-    Object.assign(copy, { hostId: this.hostId, certificate: this.certificate, caPem: this.caPem, bootId: randomUUID() });
+    Object.assign(copy, {
+      hostId: this.hostId,
+      certificate: this.certificate,
+      caPem: this.caPem,
+      bootId: randomUUID(),
+    });
     return copy;
   }
 
   get facts(): HostFacts {
     return HostFacts.fromPartial({
-      ...{ hostname: this.name, bootId: this.bootId, kernelRelease: '6.12.0-1-amd64', architecture: 'x86_64', osId: 'debian' },
-      ...{ packageFamily: 'deb', agentVersion: '0.1.0', mode: 'act', policy: { allow: [], deny: [], protected: [] } },
+      hostname: this.name,
+      bootId: this.bootId,
+      kernelRelease: '6.12.0-1-amd64',
+      architecture: 'x86_64',
+      osId: 'debian',
+      packageFamily: 'deb',
+      agentVersion: '0.1.0',
+      mode: 'act',
+      policy: {
+        allow: [],
+        deny: [],
+        protected: [],
+      },
     });
   }
 
@@ -92,7 +125,9 @@ export class TestAgent {
     const client = this.identityClient(side.identityAddress);
     try {
       const answer = await new Promise<EnrollResponse>((resolve, reject) => {
-        client.enroll({ joinToken, csr: this.csr, facts: this.facts }, (error, response) => (error === null ? resolve(response) : reject(error)));
+        client.enroll({ joinToken, csr: this.csr, facts: this.facts }, (error, response) =>
+          error === null ? resolve(response) : reject(error),
+        );
       });
       this.hostId = answer.hostId;
       this.certificate = answer.certificate;
@@ -107,11 +142,18 @@ export class TestAgent {
   }
 
   /** Asks with a nonce of the server; `sign` makes the signature. */
-  async diagnose(address: string, sign: (nonce: Buffer) => Buffer, nonce?: Buffer): Promise<{ answer: DiagnoseResponse; nonce: Buffer }> {
+  async diagnose(
+    address: string,
+    sign: (nonce: Buffer) => Buffer,
+    nonce?: Buffer,
+  ): Promise<{ answer: DiagnoseResponse; nonce: Buffer }> {
     const client = this.identityClient(address);
     try {
       const given =
-        nonce ?? (await new Promise<Buffer>((resolve, reject) => client.challenge({}, (error, response) => (error === null ? resolve(response.nonce) : reject(error)))));
+        nonce ??
+        (await new Promise<Buffer>((resolve, reject) =>
+          client.challenge({}, (error, response) => (error === null ? resolve(response.nonce) : reject(error))),
+        ));
       const request = { hostId: this.hostId, certificate: this.certificate, nonce: given, signature: sign(given) };
       const answer = await new Promise<DiagnoseResponse>((resolve, reject) =>
         client.diagnose(request, (error, response) => (error === null ? resolve(response) : reject(error))),
@@ -125,12 +167,19 @@ export class TestAgent {
   /** Opens the stream; nothing is said yet. */
   dial(address: string): TestSession {
     const key = Buffer.from(this.keyPem);
-    const client = new SessionServiceClient(address, credentials.createSsl(Buffer.from(this.caPem), key, Buffer.from(certificatePem(this.certificate))), CHANNEL);
+    const client = new SessionServiceClient(
+      address,
+      credentials.createSsl(Buffer.from(this.caPem), key, Buffer.from(certificatePem(this.certificate))),
+      CHANNEL,
+    );
     return new TestSession(client, client.session(), this);
   }
 
   /** Says Hello with these facets and waits for Welcome. */
-  async connect(address: string, facets: readonly FacetStatus[] = []): Promise<{ session: TestSession; welcome: Welcome }> {
+  async connect(
+    address: string,
+    facets: readonly FacetStatus[] = [],
+  ): Promise<{ session: TestSession; welcome: Welcome }> {
     const session = this.dial(address);
     session.hello(facets);
     return { session, welcome: await session.expect('welcome') };
@@ -150,7 +199,11 @@ export class TestSession {
   /** Null: the server ended it well. */
   readonly ended: Promise<ServiceError | null>;
 
-  constructor(client: SessionServiceClient, call: ClientDuplexStream<SessionRequest, SessionResponse>, agent: TestAgent) {
+  constructor(
+    client: SessionServiceClient,
+    call: ClientDuplexStream<SessionRequest, SessionResponse>,
+    agent: TestAgent,
+  ) {
     this.#client = client;
     this.#call = call;
     this.#agent = agent;
@@ -158,7 +211,8 @@ export class TestSession {
     let failure: ServiceError | null = null;
     this.ended = new Promise((resolve) => {
       call.on('data', (response: SessionResponse) => {
-        if (response.message?.$case === 'ping' && this.answersPings) this.send({ $case: 'pong', value: response.message.value });
+        if (response.message?.$case === 'ping' && this.answersPings)
+          this.send({ $case: 'pong', value: response.message.value });
         else if (response.message !== undefined) this.#received.push(response.message);
       });
       call.on('error', (error: ServiceError) => (failure = error));
@@ -186,7 +240,15 @@ export class TestSession {
   }
 
   whole(facet: TestFacet, observedAgeMs = 0): void {
-    this.send({ $case: 'facetUpdate', value: { facet: facet.facet, digest: facet.digest, observedAgeMs, content: { $case: 'whole', value: facet.bytes } } });
+    this.send({
+      $case: 'facetUpdate',
+      value: {
+        facet: facet.facet,
+        digest: facet.digest,
+        observedAgeMs,
+        content: { $case: 'whole', value: facet.bytes },
+      },
+    });
   }
 
   /** The next message of this kind; others before it are dropped. Rejects when the stream ends first. */

@@ -1,0 +1,84 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { applyDelta, ChunkAssembler, type FacetUpdate, type KnownFacet } from '@modfleet/proto';
+import { DatabaseService } from '../database/database.service.ts';
+import { ContentError, type FacetContent, readContent } from './facet-content.ts';
+import type { HostTracker } from './host-tracker.ts';
+import { storedValue } from './set.queries.ts';
+
+/** Canonical bytes kept to apply deltas to. */
+const VALUE_CACHE_BYTES = 32 * 1024 * 1024;
+/** Contents being assembled from chunks, of all hosts together. */
+const ASSEMBLING_BYTES_MAX = 128 * 1024 * 1024;
+
+type Content = NonNullable<FacetUpdate['content']>;
+
+/** Makes whole, proven contents of what hosts send: whole, as a change against another value, or in chunks. */
+@Injectable()
+export class ContentReader {
+  readonly #database: DatabaseService;
+  readonly #values = new LRUCache<string, Uint8Array>({
+    maxSize: VALUE_CACHE_BYTES,
+    sizeCalculation: (bytes) => bytes.length + 64,
+  });
+  readonly #assemblers = new Map<string, ChunkAssembler>();
+
+  constructor(@Inject(DatabaseService) database: DatabaseService) {
+    this.#database = database;
+  }
+
+  /**
+   * Undefined: nothing whole yet; or a change against something that is not here, which is no more than a digest.
+   *
+   * @throws ContentError, FacetEncodingError, FacetDeltaError, DatabaseUnavailableError
+   */
+  async read(
+    tracker: HostTracker,
+    facet: KnownFacet,
+    hex: string,
+    content: Content,
+  ): Promise<FacetContent | undefined> {
+    const bytes = await this.#bytesOf(tracker, facet, content);
+    if (bytes === undefined) return undefined;
+    const read = readContent(facet, hex, bytes);
+    this.#values.set(`${facet}:${hex}`, bytes);
+    return read;
+  }
+
+  /** Drops what was assembled of this facet. */
+  forget(tracker: HostTracker, facet: KnownFacet): void {
+    this.#assemblers.delete(assemblerKey(tracker, facet));
+  }
+
+  async #bytesOf(tracker: HostTracker, facet: KnownFacet, content: Content): Promise<Uint8Array | undefined> {
+    switch (content.$case) {
+      case 'whole':
+        return content.value;
+      case 'digestOnly':
+        return undefined;
+      case 'chunk':
+        return this.#assemble(assemblerKey(tracker, facet), content.value);
+      case 'delta': {
+        const base = content.value.baseDigest.toString('hex');
+        const value =
+          this.#values.get(`${facet}:${base}`) ?? (await storedValue(this.#database, facet, tracker.peer.hostId, base));
+        return value === undefined ? undefined : applyDelta(facet, value, content.value);
+      }
+    }
+  }
+
+  #assemble(key: string, chunk: Extract<Content, { $case: 'chunk' }>['value']): Uint8Array | undefined {
+    const held = [...this.#assemblers.values()].reduce((sum, each) => sum + each.heldBytes, 0);
+    if (held + chunk.data.length > ASSEMBLING_BYTES_MAX)
+      throw new ContentError('too much is being assembled at the moment');
+    const assembler = this.#assemblers.get(key) ?? new ChunkAssembler();
+    this.#assemblers.set(key, assembler);
+    const whole = assembler.add(chunk);
+    if (whole !== undefined) this.#assemblers.delete(key);
+    return whole;
+  }
+}
+
+function assemblerKey(tracker: HostTracker, facet: KnownFacet): string {
+  return `${tracker.peer.sessionNo}:${facet}`;
+}
