@@ -9,6 +9,11 @@ describe('docs/api.md', () => {
     const rows = Object.entries(ERROR_TABLE).map(
       ([code, row]) => `| \`${code}\` | ${row.http} | ${status[row.grpc]} | ${row.exit} | ${row.title} |`,
     );
-    expect(page.slice(page.indexOf('|---|---|---|---|---|\n') + '|---|---|---|---|---|\n'.length).trim().split('\n')).toEqual(rows);
+    expect(
+      page
+        .slice(page.indexOf('|---|---|---|---|---|\n') + '|---|---|---|---|---|\n'.length)
+        .trim()
+        .split('\n'),
+    ).toEqual(rows);
   });
 });

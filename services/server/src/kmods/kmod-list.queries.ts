@@ -34,6 +34,7 @@ export async function coverageOfSelection(sql: Sql, selection: Selection): Promi
 /**
  * Kmods by name with their counts. Hosts are grouped by the sets they share, and the counts are made over groups and the kmods of this page only.
  *
+ * `facts` is materialised because each of its columns is used several times below: looking into the sets once a row takes about half the time.
  * Rejected: unnesting every host's set and grouping by kmod (10,000 equal hosts of 143 kmods: 1.4 million rows for one page of 100).
  */
 export async function pageOfKmods(
@@ -64,7 +65,7 @@ export async function pageOfKmods(
          WHERE set_digest IN (SELECT ad FROM groups) AND (CASE WHEN builtin THEN 'builtin' ELSE 'on_disk' END) = ANY (${presence}::text[])),
       page AS MATERIALIZED (
         SELECT k.id, k.name FROM ids JOIN kmod k ON k.id = ids.id WHERE ${conditions.join(' AND ')} ORDER BY k.name LIMIT ${params.add(limit + 1)}),
-      facts AS (
+      facts AS MATERIALIZED (
         SELECT p.name, g.n, g.lf, g.af, coalesce(s.kmod_ids @> ARRAY[p.id], false) AS has, coalesce(a.builtin, false) AS in_kernel,
                a.kmod_id IS NOT NULL AND NOT a.builtin AS is_file, g.ld IS NOT NULL AS reported
           FROM page p CROSS JOIN groups g
