@@ -21,7 +21,14 @@ import {
 } from './flush.queries.ts';
 import { type Announced, type FacetState, type HostTracker, wordOf } from './host-tracker.ts';
 import { diffLoaded, type LoadedEntries } from './loaded-diff.ts';
-import { isShared, knownDigests, knownParameters, lockKnownSets, type SharedFacet } from './set.queries.ts';
+import {
+  isShared,
+  knownDigests,
+  knownParameters,
+  lockKnownSets,
+  type SharedFacet,
+  transactionId,
+} from './set.queries.ts';
 
 /** A facet as it was when the flush began. */
 export interface FlushItem {
@@ -49,6 +56,8 @@ export interface FlushInput {
 }
 
 export interface FlushResult {
+  /** Of the transaction: asked about when its COMMIT is not answered. */
+  readonly xid: string;
   /** Stored now. */
   readonly written: readonly FlushItem[];
   /** Content that nobody sent yet. */
@@ -93,7 +102,7 @@ export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResu
       sql,
       input.ended.map((tracker) => tracker.peer),
     );
-  return { written, unknown, masks, loadedEntries, diffEvents: events.length };
+  return { xid: await transactionId(sql), written, unknown, masks, loadedEntries, diffEvents: events.length };
 }
 
 async function splitByKnown(

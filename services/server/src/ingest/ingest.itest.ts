@@ -1,5 +1,6 @@
 import { chunksOf, diffFacets, Facet, KmodBlock, AvailableKmod, Device } from '@modfleet/proto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import {
@@ -278,6 +279,50 @@ describe('ingest', () => {
     ]);
     const partitions = await side.database.query<{ n: number }>('SELECT count(*) AS n FROM kmod_event_default');
     expect(partitions).toEqual([{ n: 0 }]);
+  });
+
+  it.each([
+    ['was made', true],
+    ['was not made', false],
+  ])('tells events once although the answer to a COMMIT that %s was lost', async (_name, made) => {
+    const agent = await side.host();
+    const { session } = await connect(agent, loadedFacet('a'));
+    session.whole(loadedFacet('a'));
+    await becomes(agent, loadedFacet('a'));
+    const { database } = side;
+    const tx = database.tx.bind(database);
+    let losses = 0;
+    vi.spyOn(database, 'tx').mockImplementation(async (isolation, work) => {
+      let flushed = false;
+      const lost = new DatabaseUnavailableError(new Error('the line is cut'));
+      const result = await tx(isolation, async (sql) => {
+        const done = await work({
+          query: (text, params) => {
+            flushed ||= text.includes('INSERT INTO kmod_event');
+            return sql.query(text, params);
+          },
+        });
+        if (flushed && !made && losses++ === 0) throw lost;
+        return done;
+      });
+      if (flushed && made && losses++ === 0) throw lost;
+      return result;
+    });
+    const told = { kmod: 'b', kind: 1 as const, ageMs: 5, actionId: '', source: 'uevent' };
+    session.send({ $case: 'kmodEvents', value: { events: [told], lost: false } });
+    session.whole(loadedFacet('b'));
+    await becomes(agent, loadedFacet('b'));
+    const last = loadedFacet('c');
+    session.whole(last);
+    await becomes(agent, last);
+    expect(losses).toBeGreaterThan(0);
+    expect((await events(agent)).map((event) => Object.values(event).slice(0, 2).join(' '))).toEqual([
+      'b 1',
+      'a 2',
+      'c 1',
+      'b 2',
+    ]);
+    vi.restoreAllMocks();
   });
 
   it('sees what happened while a host was away', async () => {

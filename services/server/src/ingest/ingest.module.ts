@@ -1,12 +1,13 @@
 import { Module } from '@nestjs/common';
 import { ContentReader } from './content-reader.ts';
+import { FlushWriter } from './flush-writer.ts';
 import { IngestService } from './ingest.service.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
 import { SetWriter } from './set-writer.ts';
 
 /** From what hosts say to rows. */
 @Module({
-  providers: [KmodDictionary, SetWriter, ContentReader, IngestService],
+  providers: [KmodDictionary, SetWriter, ContentReader, FlushWriter, IngestService],
   exports: [IngestService, KmodDictionary],
 })
 export class IngestModule {}

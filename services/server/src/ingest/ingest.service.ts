@@ -7,7 +7,6 @@
  * - While the database is away nothing is forgotten but contents and the oldest events; sessions stay.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
 import {
   Facet,
   FacetDeltaError,
@@ -19,18 +18,15 @@ import {
   type KnownFacet,
 } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
-import { DatabaseService } from '../database/database.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
-import { ReplicaService } from '../presence/replica.service.ts';
 import { AskBudget } from './ask-budget.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentError, type FacetContent } from './facet-content.ts';
-import { applyFlush, type FlushItem, itemsOf, writeFlush } from './flush.ts';
+import { type Batch, FlushWriter } from './flush-writer.ts';
+import { applyFlush, type FlushItem, type FlushResult } from './flush.ts';
 import { facetWord, HostTracker, type IngestPeer } from './host-tracker.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
-import { KmodDictionary } from './kmod-dictionary.ts';
-import type { LoadedEntries } from './loaded-diff.ts';
 import { loadedEntries, SetWriter } from './set-writer.ts';
 import { type Ask, UploadClaims } from './upload-claims.ts';
 
@@ -43,8 +39,6 @@ const RETRY_MAX_MS = 2_000;
 const TICK_MS = 1_000;
 /** Contents that wait to be written. */
 const UPLOAD_BYTES_MAX = 64 * 1024 * 1024;
-/** Loaded sets kept to compare with. */
-const ENTRIES_CACHED = 500;
 
 interface Upload {
   readonly tracker: HostTracker;
@@ -54,9 +48,7 @@ interface Upload {
 @Injectable()
 export class IngestService {
   readonly #log = new Logger('Ingest');
-  readonly #database: DatabaseService;
-  readonly #replica: ReplicaService;
-  readonly #dictionary: KmodDictionary;
+  readonly #flushes: FlushWriter;
   readonly #writer: SetWriter;
   readonly #reader: ContentReader;
   readonly #metrics: IngestMetrics;
@@ -69,7 +61,6 @@ export class IngestService {
   >();
   readonly #asked = new Map<HostTracker, Set<KnownFacet>>();
   readonly #budgets = new WeakMap<HostTracker, AskBudget>();
-  readonly #entries = new LRUCache<string, LoadedEntries>({ max: ENTRIES_CACHED });
   readonly #events = new EventBuffer();
   #uploads: Upload[] = [];
   #uploadBytes = 0;
@@ -79,16 +70,12 @@ export class IngestService {
   #failures = 0;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
-    @Inject(ReplicaService) replica: ReplicaService,
-    @Inject(KmodDictionary) dictionary: KmodDictionary,
+    @Inject(FlushWriter) flushes: FlushWriter,
     @Inject(SetWriter) writer: SetWriter,
     @Inject(ContentReader) reader: ContentReader,
     @Inject(Metrics) metrics: Metrics,
   ) {
-    this.#database = database;
-    this.#replica = replica;
-    this.#dictionary = dictionary;
+    this.#flushes = flushes;
     this.#writer = writer;
     this.#reader = reader;
     this.#metrics = new IngestMetrics(metrics, () => ({
@@ -108,7 +95,7 @@ export class IngestService {
     clearInterval(this.#tick);
     clearTimeout(this.#timer);
     await this.#flushing;
-    if (this.#dirty.size > 0 || this.#events.size > 0 || this.#uploads.length > 0) await this.#flush();
+    if (this.#somethingWaits) await this.#flush();
     clearTimeout(this.#timer);
   }
 
@@ -176,7 +163,7 @@ export class IngestService {
   }
 
   #accept(tracker: HostTracker, content: FacetContent): void {
-    if (content.facet === Facet.FACET_LOADED) this.#entries.set(content.hex, loadedEntries(content.value));
+    if (content.facet === Facet.FACET_LOADED) this.#flushes.remember(content.hex, loadedEntries(content.value));
     if (this.#uploadBytes + content.bytes.length > UPLOAD_BYTES_MAX) return;
     this.#uploadBytes += content.bytes.length;
     this.#uploads.push({ tracker, content });
@@ -229,15 +216,16 @@ export class IngestService {
 
   #everyTick(): void {
     const now = performance.now();
-    const windowMs = this.#windowMs;
+    const { windowMs } = this.#flushes;
     for (const tracker of this.#trackers.values()) {
       if (tracker.mask(now, windowMs) !== tracker.writtenMask) this.#markDirty(tracker);
     }
     this.#ask(this.#claims.overdue(now));
   }
 
-  readonly #windowMs = (facet: KnownFacet): number =>
-    facet === Facet.FACET_LOADED ? this.#replica.windows.loadedMs : this.#replica.windows.facetMs;
+  get #somethingWaits(): boolean {
+    return this.#dirty.size > 0 || this.#events.size > 0 || this.#uploads.length > 0 || this.#flushes.inDoubt;
+  }
 
   #markDirty(tracker: HostTracker): void {
     this.#dirty.add(tracker);
@@ -250,7 +238,7 @@ export class IngestService {
       this.#timer = undefined;
       this.#flushing = this.#flush().finally(() => {
         this.#flushing = undefined;
-        if (this.#dirty.size > 0 || this.#events.size > 0 || this.#uploads.length > 0) {
+        if (this.#somethingWaits) {
           this.#schedule(this.#failures === 0 ? GATHER_MS : Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures));
         }
       });
@@ -295,40 +283,34 @@ export class IngestService {
   }
 
   async #writeRows(): Promise<void> {
+    const settled = await this.#flushes.settle();
+    if (settled.kind === 'committed') this.#written(settled.batch, settled.result);
+    if (settled.kind === 'undone') this.#again(settled.batch);
     const trackers = [...this.#dirty]
       .slice(0, TRACKERS_PER_FLUSH)
       .sort((a, b) => (a.peer.hostId < b.peer.hostId ? -1 : a.peer.hostId > b.peer.hostId ? 1 : 0));
-    const events = this.#events.take();
+    const batch = { trackers, events: this.#events.take() };
     for (const tracker of trackers) this.#dirty.delete(tracker);
-    const now = performance.now();
     try {
-      const ids = await this.#dictionary.ids(events.map((event) => event.kmod));
-      const input = {
-        trackers,
-        now,
-        windowMs: this.#windowMs,
-        items: itemsOf(trackers),
-        ended: trackers.filter((tracker) => tracker.ended),
-        events: events.map(({ kmod, at, ...event }) => ({
-          ...event,
-          kmodId: ids.get(kmod) ?? 0,
-          ageMs: Math.max(0, now - at),
-          detail: null,
-        })),
-        cachedEntries: (hex: string) => this.#entries.get(hex),
-        kmodIds: (names: readonly string[]) => this.#dictionary.ids(names),
-      };
-      const result = await this.#database.tx('READ COMMITTED', (sql) => writeFlush(sql, input));
-      applyFlush(result);
-      for (const [hex, entries] of result.loadedEntries) this.#entries.set(hex, entries);
-      this.#metrics.events.inc({ source: 'inventory' }, result.diffEvents);
-      this.#askFor(result.unknown, now);
-      this.#resolveFirst(trackers);
+      this.#written(batch, await this.#flushes.write(batch));
     } catch (error) {
-      for (const tracker of trackers) this.#dirty.add(tracker);
-      this.#events.putBack(events);
+      if (!this.#flushes.inDoubt) this.#again(batch);
       throw error;
     }
+  }
+
+  /** A batch is stored. */
+  #written(batch: Batch, result: FlushResult): void {
+    applyFlush(result);
+    this.#metrics.events.inc({ source: 'inventory' }, result.diffEvents);
+    this.#askFor(result.unknown, performance.now());
+    this.#resolveFirst(batch.trackers);
+  }
+
+  /** A batch is not stored: it goes with the next. */
+  #again(batch: Batch): void {
+    for (const tracker of batch.trackers) this.#dirty.add(tracker);
+    this.#events.putBack(batch.events);
   }
 
   #askFor(unknown: readonly FlushItem[], now: number): void {

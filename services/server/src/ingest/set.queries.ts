@@ -27,6 +27,24 @@ export async function lockKnownSets(sql: Sql, mode: 'shared' | 'exclusive'): Pro
   await sql.query(`SELECT pg_advisory_xact_lock${mode === 'shared' ? '_shared' : ''}(${KNOWN_SETS_LOCK})`);
 }
 
+/** This transaction's id, by which {@link transactionStatus} can be asked later. */
+export async function transactionId(sql: Sql): Promise<string> {
+  const [row] = await sql.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
+  return row?.xid ?? '';
+}
+
+/** What became of a transaction whose COMMIT was not answered; null when Postgres no longer knows. */
+export async function transactionStatus(
+  sql: Sql,
+  xid: string,
+): Promise<'committed' | 'aborted' | 'in progress' | null> {
+  const [row] = await sql.query<{ status: 'committed' | 'aborted' | 'in progress' | null }>(
+    'SELECT pg_xact_status($1::xid8) AS status',
+    [xid],
+  );
+  return row?.status ?? null;
+}
+
 /** Which of these digests (hex) are stored. */
 export async function knownDigests(sql: Sql, facet: SharedFacet, hexes: readonly string[]): Promise<string[]> {
   const rows = await sql.query<{ hex: string }>(
