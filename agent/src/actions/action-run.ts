@@ -28,6 +28,8 @@ import { JournalDamagedError, JournalUnavailableError } from './journal/journal.
 export interface Begun {
   /** Server time, ms since the epoch. */
   readonly startedAtMs: number;
+  /** Boot time, ms; log lines before it are not of this action. */
+  readonly startedBootMs: number;
   readonly taintBefore: number | undefined;
 }
 
@@ -77,7 +79,7 @@ export class ActionRun {
     this.#state = { kind: 'stepping', verdict, index: step };
     this.#startedAtMs = begun.startedAtMs;
     this.#taintBefore = begun.taintBefore;
-    this.#begunAtBootMs = this.#ports.clock.nowMs();
+    this.#begunAtBootMs = begun.startedBootMs;
     return this.#pump(await this.#runStep(step, verdict.plan[step]));
   }
 
@@ -85,6 +87,7 @@ export class ActionRun {
   async endWith(ending: Ending, verdict: Verdict | undefined, begun: Begun): Promise<ActionResult> {
     this.#state = { kind: 'ended' };
     this.#startedAtMs = begun.startedAtMs;
+    this.#begunAtBootMs = begun.startedBootMs;
     this.#taintBefore = begun.taintBefore;
     return this.#end(ending, verdict);
   }
@@ -148,6 +151,7 @@ export class ActionRun {
   async #writeIntent(verdict: Verdict): Promise<ActionEvent> {
     const { host, book, serverClock, clock } = this.#ports;
     const now = serverClock.now();
+    this.#begunAtBootMs = clock.nowMs();
     this.#taintBefore = await host.taint();
     try {
       await book.putIntent({
@@ -158,13 +162,13 @@ export class ActionRun {
         verdict,
         bootId: await host.bootId(),
         startedAtMs: Math.round(now?.ms ?? 0),
+        startedBootMs: this.#begunAtBootMs,
         taintBefore: this.#taintBefore,
       });
     } catch (error) {
       if (!(error instanceof JournalUnavailableError || error instanceof JournalDamagedError)) throw error;
       return { kind: 'intent_failed', code: 'unjournalled', message: error.message };
     }
-    this.#begunAtBootMs = clock.nowMs();
     return { kind: 'intent_written' };
   }
 

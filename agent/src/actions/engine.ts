@@ -268,7 +268,7 @@ export class KmodActionEngine implements ActionEngine {
   }
 }
 
-const NOT_BEGUN = { startedAtMs: 0, taintBefore: undefined } as const;
+const NOT_BEGUN = { startedAtMs: 0, startedBootMs: 0, taintBefore: undefined } as const;
 
 const CANCELLED = {
   outcome: Outcome.OUTCOME_CANCELLED,

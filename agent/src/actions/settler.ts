@@ -1,13 +1,13 @@
 import { type ActionResult, Outcome } from '@modfleet/proto';
 import type { KernelState } from './action-host.ts';
-import { ActionRun, type RunPorts } from './action-run.ts';
+import { ActionRun, type Begun, type RunPorts } from './action-run.ts';
 import type { IntentRecord } from './journal/journal.ts';
 import type { OpenAction } from './ledger.ts';
 import { settle } from './recovery.ts';
+import { STEP_DEADLINE_MS } from './steps/step-runner.ts';
 
-/** How long a program that survived the agent may go on before the kernel's state is taken as it is: the longest step deadline. */
-const SURVIVOR_MS = 60_000;
-const SURVIVOR_POLL_MS = 250;
+/** How often a program that survived the agent is looked for: it costs a walk over all processes. */
+const SURVIVOR_POLL_MS = 1_000;
 
 /** How often a stuck kmod is looked at. It may take hours, or never end. */
 const STUCK_POLL_MS = 5_000;
@@ -48,9 +48,9 @@ export class Settler {
 
   async #settleOne(open: OpenAction): Promise<ActionResult> {
     const { host, book, log } = this.#ports;
-    const { request, digest, verdict, bootId, startedAtMs, taintBefore } = open.intent;
+    const { request, digest, verdict, bootId } = open.intent;
     const sameBoot = bootId !== '' && bootId === (await host.bootId());
-    if (sameBoot) await this.#outliveSurvivor(request.kmod);
+    if (sameBoot) await this.#outliveSurvivor(open);
     const settlement = settle(open, {
       mayAct: !book.damaged,
       sameBoot,
@@ -62,29 +62,38 @@ export class Settler {
       'an action was open when the agent started',
     );
     const run = new ActionRun(request, digest, this.#ports);
-    const begun = { startedAtMs, taintBefore };
     return settlement.kind === 'end'
-      ? run.endWith(settlement.ending, verdict, begun)
-      : run.finishFrom(settlement.fromStep, verdict, begun);
+      ? run.endWith(settlement.ending, verdict, begunIn(open.intent, sameBoot))
+      : run.finishFrom(settlement.fromStep, verdict, open.intent);
   }
 
-  async #outliveSurvivor(kmod: string): Promise<void> {
+  /** A program that a step started may have outlived the agent; it has the step's deadline before the kernel's state is taken as it is. */
+  async #outliveSurvivor({ intent, lastStep }: OpenAction): Promise<void> {
     const { host, clock } = this.#ports;
-    const until = clock.nowMs() + SURVIVOR_MS;
-    while (clock.nowMs() < until && (await host.stepStillRuns(kmod)))
+    const step = intent.verdict.plan[lastStep];
+    const deadline = step?.kind === 'rmmod' ? STEP_DEADLINE_MS.rmmod : STEP_DEADLINE_MS.modprobe;
+    const until = clock.nowMs() + deadline;
+    while (clock.nowMs() < until && (await host.stepStillRuns(step?.kmod ?? intent.request.kmod))) {
       await this.#sleep(SURVIVOR_POLL_MS, this.#stopped);
+    }
   }
 
   async #lookAtStuck(): Promise<void> {
     const { host, book } = this.#ports;
     const bootId = await host.bootId();
     for (const intent of book.ledger.stuckActions()) {
-      const end = lateEnd(intent, intent.bootId === bootId, await host.stateOf(intent.request.kmod));
+      const sameBoot = intent.bootId === bootId;
+      const end = lateEnd(intent, sameBoot, await host.stateOf(intent.request.kmod));
       if (end === undefined) continue;
       const run = new ActionRun(intent.request, intent.digest, this.#ports);
-      this.#say(await run.endWith({ ...end, code: '' }, intent.verdict, intent));
+      this.#say(await run.endWith({ ...end, code: '' }, intent.verdict, begunIn(intent, sameBoot)));
     }
   }
+}
+
+/** In another boot no log line is of this action. */
+function begunIn(intent: IntentRecord, sameBoot: boolean): Begun {
+  return sameBoot ? intent : { ...intent, startedBootMs: Number.MAX_SAFE_INTEGER };
 }
 
 /** How a stuck action ended after all; undefined while it has not. Pure. */

@@ -24,6 +24,7 @@ const recordSchema = z.discriminatedUnion('kind', [
     verdict: z.unknown().transform((value) => Verdict.fromJSON(value)),
     bootId: z.string(),
     startedAtMs: z.number(),
+    startedBootMs: z.number(),
     taintBefore: z
       .number()
       .nullable()

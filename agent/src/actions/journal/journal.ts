@@ -15,6 +15,8 @@ export interface IntentRecord {
   readonly bootId: string;
   /** Server time, ms since the epoch. */
   readonly startedAtMs: number;
+  /** Boot time, ms; means something in the same boot only. */
+  readonly startedBootMs: number;
   /** /proc/sys/kernel/tainted before the first step. */
   readonly taintBefore: number | undefined;
 }

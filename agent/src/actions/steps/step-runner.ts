@@ -10,6 +10,12 @@ const UNLOAD_DEADLINE_MS = 20_000;
 /** An init routine may wait for firmware: 60 s by the kernel's own limit (drivers/base/firmware_loader). */
 const LOAD_DEADLINE_MS = 65_000;
 
+/** How long each kind of step may take. */
+export const STEP_DEADLINE_MS: Readonly<Record<StepKind, number>> = {
+  rmmod: UNLOAD_DEADLINE_MS,
+  modprobe: LOAD_DEADLINE_MS,
+};
+
 /** What systemd waits for a stuck unload when the host stops: four times this (kernel-facts 7). */
 const STOP_TIMEOUT = '3s';
 

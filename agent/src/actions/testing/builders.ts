@@ -42,6 +42,7 @@ export function anIntent(request: ActionRequest, verdict: Verdict, bootId = 'boo
     verdict,
     bootId,
     startedAtMs: 1000,
+    startedBootMs: 900,
     taintBefore: 0,
   };
 }
