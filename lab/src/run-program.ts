@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { LabError } from './lab-error.ts';
 
+/** depmod and mke2fs are there, and only root has these folders in PATH. */
+const SYSTEM_FOLDERS = ':/usr/sbin:/sbin';
+
 /** What a program left behind. */
 export interface ProgramResult {
   code: number;
@@ -24,7 +27,7 @@ export function tryProgram(
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: options.cwd,
-      env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.env },
+      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}${SYSTEM_FOLDERS}`, LC_ALL: 'C.UTF-8', ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     const out: Buffer[] = [];
