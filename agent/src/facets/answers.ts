@@ -33,7 +33,7 @@ export async function answerNow(
   const blocks = config.kind === 'value' ? config.value.blocks : [];
   const loaded = new Map(listed.value.map((kmod) => [kmod.name, kmod]));
   return Promise.all(
-    kmods.map((asked) => {
+    kmods.map(async (asked) => {
       const name = canonicalKmodName(asked);
       const kmod = loaded.get(name);
       return kmod === undefined ? notLoaded(name, names, blocks) : loadedAnswer(files, kmod, blocks);

@@ -151,7 +151,8 @@ describe.each(HOSTS)('%s', (name) => {
 
   it.each([
     ['unload', 'mf_permanent', 'permanent'],
-    ['unload', 'ext4', 'builtin'],
+    ['unload', 'nvme', 'builtin'],
+    ['unload', 'ext4', 'protected'],
     ['unload', 'no_such_kmod', 'not_found'],
     ['load', 'no_such_kmod', 'not_found'],
   ] as const)('refuses to %s %s: %s', async (verb, kmod, code) => {
