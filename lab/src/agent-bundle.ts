@@ -1,35 +1,11 @@
-import { mkdir, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { exists } from './image/cached.ts';
+import { bundleAgent as bundle } from '../../scripts/lib/agent-bundle.ts';
 import { LabError } from './lab-error.ts';
-import { labPaths } from './lab-paths.ts';
-import { runProgram } from './run-program.ts';
 
-/** CommonJS packages inside the bundle call `require` for Node's own modules. */
-const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
-
-/**
- * The built agent as one file, or undefined when it is not built (`npm run build`).
- * Takes well under a second, so it is made afresh for each process that boots hosts.
- */
-export async function bundleAgent(): Promise<Buffer | undefined> {
-  if (!(await exists(labPaths.agentBundleEntry))) return undefined;
-  if (!(await exists(join(labPaths.repository, 'agent/dist/main.js')))) {
-    throw new LabError('The agent is not built, so lab hosts cannot run it: npm run build');
+/** The agent as lab hosts run it: the file that `npm run bundle-agent` puts on any other host. @throws LabError when it is not built. */
+export async function bundleAgent(): Promise<Buffer> {
+  try {
+    return await bundle();
+  } catch (error) {
+    throw new LabError(`Lab hosts cannot run the agent. ${error instanceof Error ? error.message : String(error)}`);
   }
-  await mkdir(labPaths.cache, { recursive: true });
-  const target = join(labPaths.cache, 'agent.mjs');
-  const partial = `${target}.${process.pid}.mjs`;
-  await runProgram(labPaths.esbuild, [
-    labPaths.agentBundleEntry,
-    '--bundle',
-    '--platform=node',
-    '--format=esm',
-    '--target=node24',
-    `--banner:js=${BANNER}`,
-    '--log-level=warning',
-    `--outfile=${partial}`,
-  ]);
-  await rename(partial, target);
-  return readFile(target);
 }

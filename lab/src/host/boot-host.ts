@@ -25,7 +25,7 @@ export interface BootOptions {
   agentConfig?: string;
   /** The join string for /etc/modfleet/join. */
   joinString?: string;
-  /** False: the host runs no agent. Default: it runs the built one, if it is built. */
+  /** False: the host runs no agent. Default: it runs the built one. */
   agent?: boolean;
   /** More files on the host by absolute path, there before the first program runs. */
   files?: Readonly<Record<string, string>>;
@@ -40,10 +40,10 @@ export interface BootOptions {
 /** What killed processes left is removed once, before the first host. */
 let swept: Promise<string[]> | undefined;
 
-let bundle: Promise<Buffer | undefined> | undefined;
+let bundle: Promise<Buffer> | undefined;
 
 /** One bundle for all hosts of this process. */
-async function agentBundle(): Promise<Buffer | undefined> {
+async function agentBundle(): Promise<Buffer> {
   bundle ??= bundleAgent();
   return bundle;
 }
