@@ -63,7 +63,7 @@ export interface FileFacts {
 
 /** A line of modprobe.d or a word of the command line that stands in the way of a load or unload. */
 export interface ConfigObstacle {
-  readonly kind: 'block' | 'custom' | 'kernel_blacklist' | 'soft_blacklist';
+  readonly kind: 'block' | 'custom' | 'redirect' | 'kernel_blacklist' | 'soft_blacklist';
   readonly kmod: string;
   /** `file:line: text`. */
   readonly where: string;
@@ -80,7 +80,7 @@ export interface TreeFacts {
   readonly aliasOf: readonly string[];
   /** Hard dependencies that are neither loaded nor built in, in the order in which they load. */
   readonly dependencies: readonly FileFacts[];
-  /** What modprobe would also try. */
+  /** What modprobe would also try: soft dependencies that are neither loaded nor built in, and what those need and want. */
   readonly softDependencies: readonly string[];
 }
 

@@ -8,7 +8,7 @@ const POLICY_FILE = 'agent.yaml';
 export function policyFindings(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
   return [
     ...unsupported(question, facts),
-    ...denied(question, policy),
+    ...denied(question, facts, policy),
     ...died(facts),
     ...(question.verb === Verb.VERB_LOAD ? [] : stakes(question, facts, policy)),
     ...obstacles(question, facts),
@@ -41,8 +41,10 @@ function unsupported({ dryRun }: Question, { kernel, missingPrograms }: ActionFa
   return findings;
 }
 
-function denied({ kmod, dryRun }: Question, policy: ActionPolicy): RawFinding[] {
+function denied({ verb, kmod, dryRun }: Question, { tree }: ActionFacts, policy: ActionPolicy): RawFinding[] {
   const deny = policy.deny.find((glob) => fnmatch(glob, kmod));
+  const along =
+    verb === Verb.VERB_UNLOAD ? [] : [...tree.dependencies.map((file) => file.name), ...tree.softDependencies];
   const outside = policy.allow.length > 0 && !policy.allow.some((glob) => fnmatch(glob, kmod));
   const findings: RawFinding[] = [];
   if (policy.mode === 'observe') {
@@ -68,6 +70,16 @@ function denied({ kmod, dryRun }: Question, policy: ActionPolicy): RawFinding[] 
       refuses: true,
       message: `the host's policy allows actions on listed kmods only, and ${kmod} is not listed`,
       evidence: [evidence('config', `${POLICY_FILE}: policy.allow: ${policy.allow.join(', ')}`)],
+    });
+  }
+  for (const name of along) {
+    const glob = policy.deny.find((each) => fnmatch(each, name));
+    if (glob === undefined) continue;
+    findings.push({
+      code: 'denied_by_host_policy',
+      refuses: true,
+      message: `loading ${kmod} loads ${name} too, on which the host's policy denies actions`,
+      evidence: [evidence('config', `${POLICY_FILE}: policy.deny: ${glob}`), evidence('kmod', name)],
     });
   }
   return findings;
@@ -145,6 +157,13 @@ function obstacles({ verb }: Question, facts: ActionFacts): RawFinding[] {
           code: 'custom_command',
           refuses: true,
           message: `modprobe.d has a command of its own for ${verb === Verb.VERB_UNLOAD ? 'removing' : 'loading'} ${obstacle.kmod}; it is not run unseen`,
+          evidence: shown,
+        };
+      case 'redirect':
+        return {
+          code: 'custom_command',
+          refuses: true,
+          message: `an alias line of modprobe.d takes the name ${obstacle.kmod} elsewhere: modprobe would load another kmod in its place`,
           evidence: shown,
         };
     }

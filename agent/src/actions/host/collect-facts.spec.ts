@@ -264,6 +264,13 @@ describe('what a load would do', () => {
     ['blocked', 'install tun /bin/false\n'],
     ['custom_command', 'install tun /sbin/modprobe -i tun\n'],
     ['blocked', 'install t?n /bin/true\n'],
+    ['blocked', 'alias tun off\n'],
+    ['custom_command', 'alias tun base\n'],
+    ['custom_command', 'alias t* loop\n'],
+    ['ok', 'alias tun tun\n'],
+    ['custom_command', 'install base /usr/bin/anything\n'],
+    ['custom_command', 'softdep base post: dependent\ninstall dependent /usr/bin/anything\n'],
+    ['ok', 'install base /bin/false\n'],
     ['ok', 'blacklist tun\n'],
     ['ok', '# install tun /bin/false\n'],
   ])('%s with %j', async (code, text) => {
@@ -276,6 +283,25 @@ describe('what a load would do', () => {
     expect((await verdict({ verb: Verb.VERB_LOAD, kmod: 'dependent' }, blocked)).decidedBy).toBe('blocked');
     const cmdline = virtioHost({ '/proc/cmdline': 'root=/dev/vda module_blacklist=tun\n' });
     expect((await verdict({ verb: Verb.VERB_LOAD, kmod: 'tun' }, cmdline)).decidedBy).toBe('blocked');
+  });
+
+  it('is stopped by an alias line that takes a dependency elsewhere', async () => {
+    const files = virtioHost({ '/etc/modprobe.d/x.conf': 'alias base dummy\n' });
+    const { decidedBy, findings } = await verdict({ verb: Verb.VERB_LOAD, kmod: 'dependent' }, files);
+    expect(decidedBy).toBe('custom_command');
+    expect(findings[0]?.evidence).toContainEqual({
+      kind: 'config',
+      value: '/etc/modprobe.d/x.conf:1: alias base dummy',
+    });
+  });
+
+  it.each(['dependent', 'tun'])('does not bring along what the policy denies: %s', async (kmod) => {
+    const asked = aQuestion({ verb: Verb.VERB_LOAD, kmod });
+    const sources = { files: virtioHost(), exec: new NoExec(), ownPaths: [], serverRoute: () => ROUTE };
+    const { facts } = await collectFacts(sources, asked, undefined);
+    const { decidedBy, findings } = decide(asked, facts, { ...ACT, deny: ['bas?'] }, []);
+    expect(decidedBy).toBe('denied_by_host_policy');
+    expect(findings[0]?.message).toContain('base');
   });
 
   it('does not unload past a remove command', async () => {

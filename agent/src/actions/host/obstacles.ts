@@ -1,8 +1,15 @@
 import { Verb } from '@modfleet/proto';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
-import { blacklistLines, effectiveCommand, installCommand, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
+import {
+  blacklistLines,
+  effectiveCommand,
+  installCommand,
+  linesOf,
+  type ModprobeConfig,
+} from '../../kmod/modprobe-config.ts';
 import type { ModprobeEntry } from '../../kmod/modprobe-lines.ts';
 import type { ConfigObstacle, Question, TreeFacts } from '../findings/facts.ts';
+import { aliasMatches } from './alias-lookup.ts';
 
 /**
  * Configuration that stands in the way of a step. An install line counts even where modprobe would ignore it (kmod issue 446: any soft
@@ -20,8 +27,26 @@ export function obstaclesOf(
   if (remove !== undefined) found.push({ kind: 'custom', kmod, where: where(remove) });
   const isLoad = verb === Verb.VERB_RELOAD || (verb === Verb.VERB_LOAD && !loaded);
   if (!isLoad || (index !== undefined && !index.files.has(kmod))) return found;
-  for (const name of [kmod, ...tree.dependencies.map((file) => file.name)]) found.push(...loadObstacles(config, name));
+  for (const name of [kmod, ...tree.dependencies.map((file) => file.name)])
+    found.push(...redirects(config, index, name), ...loadObstacles(config, name));
+  // A soft dependency that does not load is no obstacle; one that runs a command, or loads another kmod, does so unseen.
+  for (const name of tree.softDependencies) {
+    const unseen = [...redirects(config, index, name), ...loadObstacles(config, name)];
+    found.push(...unseen.filter(({ kind }) => kind === 'custom' || kind === 'redirect'));
+  }
   return found;
+}
+
+/**
+ * `alias NAME OTHER` in modprobe.d comes before the kmod of that name (seen with kmod 30): modprobe loads OTHER instead, and nothing, with exit 0,
+ * where there is no OTHER (`alias NAME off`).
+ */
+function redirects(config: ModprobeConfig, index: KmodIndex | undefined, kmod: string): ConfigObstacle[] {
+  const lines = linesOf(config, 'alias').filter((entry) => aliasMatches(entry.subject, kmod) && entry.rest !== kmod);
+  return lines.map((line) => {
+    const leadsToKmod = index === undefined || index.files.has(line.rest) || index.builtin.has(line.rest);
+    return { kind: leadsToKmod ? 'redirect' : 'block', kmod, where: where(line) };
+  });
 }
 
 function loadObstacles(config: ModprobeConfig, kmod: string): ConfigObstacle[] {

@@ -3,7 +3,7 @@ import type { HostFiles } from '../../host/host-files.ts';
 import { decompress } from '../../kmod/decompress.ts';
 import { readKmodFile } from '../../kmod/elf-modinfo.ts';
 import { fnmatch } from '../../kmod/glob.ts';
-import type { KmodFile } from '../../kmod/index-parsers.ts';
+import { foldAlias, type KmodFile } from '../../kmod/index-parsers.ts';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
 import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
@@ -40,7 +40,6 @@ export async function treeFacts(
   const needed = loads
     ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name))
     : [];
-  const softdep = effectiveSoftdep(config, kmod);
   return {
     missing: undefined,
     builtin,
@@ -51,10 +50,34 @@ export async function treeFacts(
         fileFacts(files, index.folder, index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] }, enforced),
       ),
     ),
-    softDependencies: [...(softdep?.pre ?? []), ...(softdep?.post ?? [])].filter(
-      (name) => !loadedNames.has(name) && !index.builtin.has(name),
-    ),
+    softDependencies: loads
+      ? softDependencies(index, config, [kmod, ...needed]).filter(
+          (name) => !loadedNames.has(name) && !index.builtin.has(name),
+        )
+      : [],
   };
+}
+
+/** What modprobe also tries for these: their soft dependencies, what those need and want in turn, aliases resolved where they can be. */
+function softDependencies(index: KmodIndex, config: ModprobeConfig, planned: readonly string[]): string[] {
+  const found = new Set<string>();
+  const pending = [...planned];
+  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+    const softdep = effectiveSoftdep(config, name);
+    const soft = [...(softdep?.pre ?? []), ...(softdep?.post ?? [])].flatMap((wanted) => kmodsOfName(index, wanted));
+    for (const wanted of [...soft, ...(index.files.get(name)?.depends ?? [])]) {
+      if (found.has(wanted) || planned.includes(wanted)) continue;
+      found.add(wanted);
+      pending.push(wanted);
+    }
+  }
+  return [...found];
+}
+
+function kmodsOfName(index: KmodIndex, name: string): string[] {
+  if (index.files.has(name) || index.builtin.has(name)) return [name];
+  const kmods = kmodsOfAlias(index.aliases, foldAlias(name));
+  return kmods.length > 0 ? kmods : [name];
 }
 
 async function fileFacts(files: HostFiles, folder: string, file: KmodFile, open: boolean): Promise<FileFacts> {
