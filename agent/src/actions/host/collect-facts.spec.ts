@@ -198,6 +198,24 @@ describe('what a reference count of 0 hides', () => {
   });
 });
 
+describe('a host whose ground is not to be seen', () => {
+  const hidden = (...paths: readonly string[]): MemoryHostFiles => {
+    const files = virtioHost();
+    for (const path of paths) for (const key of files.nodes.keys()) if (key.startsWith(path)) files.nodes.delete(key);
+    return files;
+  };
+
+  it.each([
+    ['mounts', hidden('/proc/1/mountinfo')],
+    ['the disk of a mount', hidden('/sys/dev/block/254:0')],
+    ['network interfaces', hidden('/sys/class/net')],
+  ])('lets nothing go: %s', async (_, files) => {
+    const { decidedBy, findings } = await verdict({ kmod: 'dummy' }, files);
+    expect(decidedBy).toBe('protected');
+    expect(findings[0]?.message).toContain('cannot be told');
+  });
+});
+
 describe('who uses a kmod', () => {
   it('names loop files, mounts and open devices', async () => {
     const { decidedBy, findings } = await unloading('loop', {

@@ -1,6 +1,6 @@
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
-import { valueOf } from '../../host/read-outcome.ts';
+import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { evidence, type Stake } from '../findings/facts.ts';
@@ -34,6 +34,7 @@ export async function readStakes(context: StakeContext): Promise<Stake[]> {
   const network = await networkStakes(context);
   const vital = vitalStorage(context);
   return [
+    ...(await blindStakes(context)),
     ...vital,
     ...(idle && vital.length === 0 ? await storageBelow(context) : []),
     ...(await watchdogStakes(context)),
@@ -44,6 +45,20 @@ export async function readStakes(context: StakeContext): Promise<Stake[]> {
 
 function supporting(context: StakeContext, supports: readonly Support[]): Support | undefined {
   return closeOverUsers(supports, context.modules).find((support) => support.kmod === context.kmod);
+}
+
+/** What cannot be looked at is not free: nothing goes from a host whose disks or interfaces are not to be seen. */
+async function blindStakes({ files, kmod, storage }: StakeContext): Promise<Stake[]> {
+  const interfaces = await files.list('/sys/class/net');
+  const network =
+    interfaces.kind === 'ok'
+      ? []
+      : [`${whyUnreadable('/sys/class/net', interfaces)}: network interfaces cannot be seen`];
+  return [...storage.blind, ...network].map((why) => ({
+    kind: 'storage',
+    message: `whether this host stands on ${kmod} cannot be told: ${why}`,
+    evidence: [evidence('unseen', why)],
+  }));
 }
 
 function vitalStorage(context: StakeContext): Stake[] {

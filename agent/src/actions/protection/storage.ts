@@ -17,6 +17,8 @@ export interface StorageUse {
 export interface StorageUses {
   readonly uses: readonly StorageUse[];
   readonly unseen: readonly string[];
+  /** Why the walk says nothing of storage that the host needs, one sentence each: then any kmod may be below it. */
+  readonly blind: readonly string[];
 }
 
 /** Paths whose loss ends the host, or the agent: programs, settings, kmods, and its own state. */
@@ -38,7 +40,12 @@ export async function readStorageUses(
 ): Promise<StorageUses> {
   const mounts = await readMounts(files);
   if (mounts.kind !== 'ok')
-    return { uses: [], unseen: [`${whyUnreadable('/proc/1/mountinfo', mounts)}: what is mounted cannot be seen`] };
+    return {
+      uses: [],
+      unseen: [],
+      blind: [`${whyUnreadable('/proc/1/mountinfo', mounts)}: what is mounted cannot be seen`],
+    };
+  const blind: string[] = [];
   const vital = new Set([...VITAL_PATHS, ...ownPaths].map((path) => mountOf(mounts.value, path)));
   // Swap on a file needs its file system; on a device, the device.
   const swaps = parseSwaps(valueOf(await files.readText('/proc/swaps')) ?? '');
@@ -47,6 +54,7 @@ export async function readStorageUses(
   const uses: StorageUse[] = [];
   for (const mount of mounts.value) {
     const isVital = vital.has(mount);
+    if (isVital) blind.push(...(await whyUnwalkable(files, mount)));
     const supports = await supportsOfMount(files, mount, mounts.value, resolve, unseen, isVital);
     if (supports.length > 0)
       uses.push({ what: `${mount.point} (${mount.type} on ${mount.source})`, vital: isVital, supports });
@@ -55,7 +63,17 @@ export async function readStorageUses(
     const supports = await supportsOfBlock(files, await blockFolder(files, swap.path));
     if (supports.length > 0) uses.push({ what: `swap on ${swap.path}`, vital: true, supports });
   }
-  return { uses, unseen };
+  return { uses, unseen, blind };
+}
+
+/** A disk that sysfs does not show has no walk; one whose drivers are all built in has a walk that finds nothing. */
+async function whyUnwalkable(files: HostFiles, { device, point, source }: Mount): Promise<string[]> {
+  if (device.major === NO_DEVICE) return [];
+  const folder = `/sys/dev/block/${device.major}:${device.minor}`;
+  const real = await files.realPath(folder);
+  return real.kind === 'ok'
+    ? []
+    : [`${whyUnreadable(folder, real)}: what ${point} (${source}) stands on cannot be seen`];
 }
 
 async function supportsOfMount(
