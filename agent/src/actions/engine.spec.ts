@@ -223,6 +223,37 @@ describe('action engine', () => {
     expect(results).toHaveLength(2);
   });
 
+  it('does not say how a stuck step ended while its program is still at it', async () => {
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    const { engine, host, resultNo } = anEngine({ kernel });
+    host.ends = () => ({ kind: 'stuck', message: 'rmmod dummy may still be at it' });
+    host.afterStep = () => kernel.halfway.clear();
+    await engine.start();
+    host.survivors = 3;
+    engine.submit(aRequest({ verb: Verb.VERB_UNLOAD }));
+    expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_STUCK);
+    expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_FAILED);
+    expect(host.survivors).toBeLessThan(0);
+  });
+
+  it('says nothing else of an action that was done when whoever hears of it fails', async () => {
+    const { engine, results, resultNo, log } = anEngine();
+    let fails = true;
+    engine.onResult(() => {
+      if (fails) throw new Error('the stream is gone');
+    });
+    await engine.start();
+    engine.submit(aRequest());
+    expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    fails = false;
+    engine.submit(aRequest({ actionId: 'next', kmod: 'tun' }));
+    await resultNo(2);
+    expect(results.map((result) => result.actionId)).toEqual([aRequest().actionId, 'next']);
+    expect(engine.unacknowledged()).toHaveLength(2);
+    expect(log.lines).toContain('the action broke off');
+  });
+
   it('does nothing more after the kernel has died, in this boot', async () => {
     const journal = new MemoryJournal();
     const kernel = new SimulatedKernel();

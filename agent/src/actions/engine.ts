@@ -178,8 +178,10 @@ export class KmodActionEngine implements ActionEngine {
       this.#say(await run.toEnd());
     } catch (error) {
       this.#parts.log.error({ actionId: run.request.actionId, err: error }, 'the action broke off');
-      if (this.#book.ledger.look(run.request.actionId, run.digest).kind === 'open') await this.#settler.settleAll();
-      else
+      const known = this.#book.ledger.look(run.request.actionId, run.digest);
+      if (known.kind === 'open') await this.#settler.settleAll();
+      // Its result is in the book, and is said again at the next Hello.
+      else if (known.kind === 'new')
         this.#say(
           plainResult(
             run.request,

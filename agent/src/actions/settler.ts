@@ -83,6 +83,7 @@ export class Settler {
     const bootId = await host.bootId();
     for (const intent of book.ledger.stuckActions()) {
       const sameBoot = intent.bootId === bootId;
+      if (sameBoot && (await host.stepStillRuns(intent.request.kmod))) continue;
       const end = lateEnd(intent, sameBoot, await host.stateOf(intent.request.kmod));
       if (end === undefined) continue;
       const run = new ActionRun(intent.request, intent.digest, this.#ports);

@@ -80,6 +80,12 @@ describe('a step', () => {
     );
   });
 
+  it('does not call an unload over that goes on in its unit after the time limit', async () => {
+    const host = new ScriptedHost('live', { ended: { kind: 'timed_out', reaped: true } }, true);
+    expect((await runStep(host, rmmod, '0123456789')).end.kind).toBe('stuck');
+    expect(host.calls).toHaveLength(1);
+  });
+
   it('runs rmmod itself when systemd takes no unit', async () => {
     const host = new ScriptedHost(
       'absent',

@@ -106,7 +106,10 @@ export function judge(
       };
     }
     if (!ran.ended.reaped)
-      return { kind: 'stuck', message: `${step.kind} ${kmod} hangs inside the kernel; only a reboot ends this` };
+      return {
+        kind: 'stuck',
+        message: `${step.kind} ${kmod} did not end in ${Math.round(ran.durationMs / 1000)} s and may still be at it; if it never ends, only a reboot helps`,
+      };
     return {
       kind: 'rejected',
       message: `${step.kind} ${kmod} did not end in ${Math.round(ran.durationMs / 1000)} s and was killed; ${kmod} is ${words(state)}`,
@@ -150,6 +153,8 @@ async function runRmmod(host: StepHost, step: PlanStep, actionId: string): Promi
       ],
       { timeoutMs: UNLOAD_DEADLINE_MS },
     );
+    // At the time limit systemd-run was killed, and what it had systemd start was not.
+    if (ran.ended.kind === 'timed_out') return { ...ran, ended: { kind: 'timed_out', reaped: false } };
     if (!/^(Failed to|System has not been booted)/m.test(ran.stderr)) return ran;
   }
   return host.exec.run('rmmod', [step.kmod], { timeoutMs: UNLOAD_DEADLINE_MS });
