@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { status } from '@grpc/grpc-js';
-import { IdentityServiceService } from '@modfleet/proto';
+import { type IdentityServiceServer, IdentityServiceService } from '@modfleet/proto';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { TestAgent } from '../testing/test-agent.ts';
@@ -37,14 +37,15 @@ describe('GrpcListener', () => {
       identity: await ca.issueServerIdentity([]),
       ...options,
     });
-    listener.server.addService(IdentityServiceService, {
+    const answers: IdentityServiceServer = {
       enroll: (_call, reply) => reply({ code: status.PERMISSION_DENIED }),
       challenge: (call, reply) => {
         listener.peerArrived(call.getPeer());
         reply(null, { nonce: Buffer.alloc(32) });
       },
       diagnose: (_call, reply) => reply({ code: status.PERMISSION_DENIED }),
-    });
+    };
+    listener.server.addService(IdentityServiceService, answers);
     const { port } = await listener.start();
     opened.push(listener);
     return { listener, port };
