@@ -19,7 +19,7 @@ module.exports = {
       'agent-only-proto',
       'The agent knows the contract, never a service.',
       { path: '^agent/' },
-      { path: '^(services|lab|tests|scripts)/' },
+      { path: '^(services|lab|tests|scripts)/', pathNot: '^scripts/lib/newer-node[.]mjs$' },
     ),
     rule(
       'server-never-agent',

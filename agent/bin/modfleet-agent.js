@@ -1,2 +1,4 @@
 #!/usr/bin/env node
-import '../dist/main.js';
+import { runOnNewerNode } from '../../scripts/lib/newer-node.mjs';
+
+await runOnNewerNode('modfleet-agent', import.meta.url);
