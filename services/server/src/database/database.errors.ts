@@ -1,12 +1,44 @@
-/** Postgres cannot be reached, or has no connection free in time. HTTP 503 with Retry-After; it heals itself. */
+/** Postgres cannot be reached, or has no time for us. HTTP 503 with Retry-After; it heals itself. */
 export class DatabaseUnavailableError extends Error {
-  readonly code = 'database_unavailable';
+  readonly code: 'database_unavailable' | 'overloaded' = 'database_unavailable';
   /** Seconds after which a caller may try again. */
-  readonly retryAfterSeconds = 2;
-  constructor(cause: unknown) {
-    super('The database cannot be reached just now; nothing was changed. Try again in a moment.', { cause });
+  readonly retryAfterSeconds: number = 2;
+  constructor(
+    cause: unknown,
+    message = 'The database cannot be reached just now; nothing was changed. Try again in a moment.',
+  ) {
+    super(message, { cause });
     this.name = 'DatabaseUnavailableError';
   }
+}
+
+/** Postgres is there, and has no connection free in time or takes too long: this server is asked more than it can answer. */
+export class DatabaseOverloadedError extends DatabaseUnavailableError {
+  override readonly code = 'overloaded';
+  override readonly retryAfterSeconds = 1;
+  constructor(cause: unknown) {
+    super(cause, 'The server has more to do than its database can take; nothing was changed. Try again in a moment.');
+    this.name = 'DatabaseOverloadedError';
+  }
+}
+
+/**
+ * The error as callers are to see it: what means "not now" becomes one of the two above, everything else stays as it is.
+ */
+export function explained(error: unknown): unknown {
+  if (error instanceof DatabaseUnavailableError || !isUnavailable(error)) return error;
+  return isOverload(error) ? new DatabaseOverloadedError(error) : new DatabaseUnavailableError(error);
+}
+
+/** 53300 too many connections, 57014 our own statement_timeout, P2024 and the message: no connection of the pool came free in time. */
+const OVERLOAD_CODES = new Set(['53300', '57014', 'P2024']);
+const POOL_EXHAUSTED = 'timeout exceeded when trying to connect';
+
+function isOverload(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && OVERLOAD_CODES.has(code)) return true;
+  return error.message === POOL_EXHAUSTED || isOverload(error.cause);
 }
 
 /**

@@ -3,7 +3,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { DatabaseUnavailableError, isUnavailable } from './database.errors.ts';
+import { explained, isUnavailable } from './database.errors.ts';
 
 /** Runs SQL: the pool, or one transaction. Query files take this, so that each statement works in both. */
 export interface Sql {
@@ -99,9 +99,4 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
     await this.prisma.$disconnect();
     await this.pool.end();
   }
-}
-
-function explained(error: unknown): unknown {
-  if (error instanceof DatabaseUnavailableError) return error;
-  return isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
 }

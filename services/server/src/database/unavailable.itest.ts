@@ -53,3 +53,18 @@ describe('while the database is away', () => {
     expect((await server.call('GET', '/readyz', { token: null })).status).toBe(200);
   });
 });
+
+describe('while every connection of the pool is taken', () => {
+  it('the API answers 503 overloaded with Retry-After, and all is well after', async () => {
+    const small = await ApiServer.start(database.url, { MODFLEET_DB_POOL_SIZE: '2' });
+    try {
+      const taken = await Promise.all([small.database.pool.connect(), small.database.pool.connect()]);
+      const answer = await small.call('GET', '/api/v1/hosts');
+      for (const client of taken) client.release();
+      expect(answer).toMatchObject({ status: 503, body: { code: 'overloaded' }, headers: { 'retry-after': '1' } });
+      expect((await small.call('GET', '/api/v1/hosts')).status).toBe(200);
+    } finally {
+      await small.stop();
+    }
+  });
+});

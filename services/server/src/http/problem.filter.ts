@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import { KmodNameError } from '@modfleet/proto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DatabaseUnavailableError, isUnavailable } from '../database/database.errors.ts';
+import { DatabaseUnavailableError, explained } from '../database/database.errors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { toProblem } from '../errors/problem.ts';
 import { SelectorError } from '../selectors/selector.ast.ts';
@@ -54,14 +54,13 @@ export function toAppError(thrown: unknown, request: Pick<FastifyRequest, 'metho
   if (thrown instanceof KmodNameError) return new AppError('kmod_name_invalid', thrown.message, {}, thrown);
   if (thrown instanceof SelectorError)
     return new AppError('selector_invalid', thrown.message, { offset: thrown.offset }, thrown);
-  if (thrown instanceof DatabaseUnavailableError || isUnavailable(thrown)) {
-    const retryAfterSeconds = thrown instanceof DatabaseUnavailableError ? thrown.retryAfterSeconds : 2;
-    return new AppError(
-      'database_unavailable',
-      'The database cannot be reached just now. Try again in a moment.',
-      { retryAfterSeconds },
-      thrown,
-    );
+  const away = explained(thrown);
+  if (away instanceof DatabaseUnavailableError) {
+    const detail =
+      away.code === 'overloaded'
+        ? 'The server has too much to do just now. Try again in a moment.'
+        : 'The database cannot be reached just now. Try again in a moment.';
+    return new AppError(away.code, detail, { retryAfterSeconds: away.retryAfterSeconds }, thrown);
   }
   if (codeOf(thrown) === 'FST_ERR_BAD_URL')
     return new AppError('query_invalid', 'the URL has a % that begins no character', {}, thrown);
