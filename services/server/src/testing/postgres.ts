@@ -1,5 +1,5 @@
 /**
- * A Postgres for integration tests: DATABASE_URL, else Testcontainers where an engine answers, else the embedded server.
+ * A Postgres for integration tests: DATABASE_URL, else Testcontainers where an engine has the image, else the embedded server.
  * MODFLEET_TEST_POSTGRES=embedded|testcontainers forces one of the two.
  *
  * One server a test process (vitest runs each file in its own), one template built by the real migrations on a server, one clone of it a test
@@ -106,7 +106,12 @@ async function chooseServer(): Promise<Server> {
   if (wanted === 'testcontainers') return containerServer();
   if (wanted === 'embedded') return embeddedServer();
   if (given !== undefined && given !== '') return { kind: 'given', adminUrl: given, stop: () => Promise.resolve() };
-  return engineAnswers() ? containerServer() : embeddedServer();
+  if (!engineAnswers()) return embeddedServer();
+  // An engine that answers may still have no image and no way to fetch one.
+  return containerServer().catch((error: unknown) => {
+    console.warn(`no container of ${IMAGE} (${String(error).slice(0, 200)}): the embedded server is used`);
+    return embeddedServer();
+  });
 }
 
 function engineAnswers(): boolean {
