@@ -63,7 +63,16 @@ beforeAll(async () => {
     },
   });
   await add({ name: 'c-builtin', loaded: [], available: [{ name: 'e1000e', builtin: true }], devices: [], config: {} });
-  await add({ name: 'd-bound', loaded: [], available: [], devices: [{ ...nic, kmod: '', builtin: true }], config: {} });
+  await add({
+    name: 'd-bound',
+    loaded: [],
+    available: [],
+    devices: [
+      { ...nic, kmod: '', builtin: true },
+      { address: '0000:00:02.0', driver: 'virtio-pci', builtin: true },
+    ],
+    config: {},
+  });
   await add({
     name: 'e-disk',
     loaded: ['floppy'],
@@ -267,14 +276,24 @@ describe('GET /kmods/{name}', () => {
 describe('GET /kmods', () => {
   it('lists what is loaded or built in, with counts by what is known', async () => {
     const list = await server.read('/kmods', kmodListSchema);
-    expect(list.items.map((item) => item.name)).toEqual(['e1000e', 'ext4', 'floppy', 'snd_hda_intel']);
-    // Built in by its device only (d-bound) is not in the kernel's own list, which this page goes by.
+    // virtio_pci is built in by what a device of d-bound shows, and no host has a kmod of that name.
+    expect(list.items.map((item) => item.name)).toEqual(['e1000e', 'ext4', 'floppy', 'snd_hda_intel', 'virtio_pci']);
     expect(list.items[0]).toEqual({
       name: 'e1000e',
-      counts: { loaded: 2, builtin: 1, onDisk: 1 },
+      counts: { loaded: 2, builtin: 2, onDisk: 1 },
       lastSeen: { loaded: 3, builtin: 0, onDisk: 0 },
     });
+    expect(list.items.at(-1)).toMatchObject({ counts: { loaded: 0, builtin: 1, onDisk: 0 } });
     expect(list.coverage).toEqual({ total: 12, fresh: 7, stale: 1, silent: 2, incapable: 2 });
+  });
+
+  it('counts as the page of each kmod does', async () => {
+    const list = await server.read('/kmods?presence=any', kmodListSchema);
+    for (const { name, counts, lastSeen } of list.items) {
+      const kmod = await server.read(`/kmods/${name}`, kmodSchema);
+      expect([name, kmod.counts, kmod.lastSeen]).toMatchObject([name, counts, lastSeen]);
+    }
+    expect(list.items).toHaveLength(6);
   });
 
   it('filters by glob and pages', async () => {
