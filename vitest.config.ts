@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{proto,agent,services,lab,scripts,bench}/**/*.spec.ts'],
+          include: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
         },
       },

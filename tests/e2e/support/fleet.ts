@@ -52,6 +52,12 @@ export class TestFleet {
     return readFileSync(join(this.folder, 'server', 'admin-token'), 'utf8').trim();
   }
 
+  /** Process id of the server that runs now. */
+  get serverPid(): number {
+    if (this.#server === undefined) throw new Error('the server was not started');
+    return this.#server.pid;
+  }
+
   get serverLog(): string {
     return join(this.folder, 'server.log');
   }

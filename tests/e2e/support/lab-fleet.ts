@@ -40,7 +40,7 @@ export interface ActionSeen {
     readonly loadedAfter: boolean | null;
     readonly reloadPaths: readonly unknown[];
   } | null;
-  readonly timeline: readonly { readonly state: string; readonly outcome: string | null }[];
+  readonly timeline: readonly { readonly at: string; readonly state: string; readonly outcome: string | null }[];
 }
 
 /** A server and real hosts, joined in mode `act`. */

@@ -1,0 +1,86 @@
+import { randomInt } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { checkPrerequisites, KERNEL_SERIES } from '../lab/src/lab.ts';
+import { build } from '../scripts/lib/make.ts';
+import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
+import { ScriptError } from '../scripts/lib/program.ts';
+import { type KillRound, killRounds } from '../tests/e2e/support/kill-rounds.ts';
+import { LabFleet } from '../tests/e2e/support/lab-fleet.ts';
+
+const HOST = 'kills';
+const ROUNDS = 100;
+
+/** `npm run proof -- kills`: the full count of what tests/e2e/lab/faults.e2e.ts does a few times. */
+export async function proveKills(args: readonly string[]): Promise<number> {
+  const { rounds, minutes, seed, series } = settings(args);
+  const needs = await checkPrerequisites(['fast']);
+  if (!needs.ok) throw new ScriptError(needs.hint);
+  await build();
+  const where = await measuredWhere();
+  console.log(`seed ${seed}, ${rounds} rounds on a ${series} kernel, at most ${minutes} minutes`);
+  const end = Date.now() + minutes * 60_000;
+  const lab = await LabFleet.start([{ name: HOST, kind: 'fast', series }]);
+  try {
+    const done = await killRounds({ lab, host: HOST, seed, rounds, onRound: show, enough: () => Date.now() > end });
+    return report(done, { ...where, seed, series, wanted: rounds });
+  } finally {
+    await lab.stop();
+  }
+}
+
+function settings(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rounds: { type: 'string', default: String(ROUNDS) },
+      minutes: { type: 'string', default: '120' },
+      seed: { type: 'string', default: String(randomInt(1_000_000)) },
+      series: { type: 'string', default: '6.1' },
+    },
+  });
+  const series = KERNEL_SERIES.find((one) => one === values.series);
+  if (series === undefined)
+    throw new ScriptError(`no kernel series "${values.series}": ${KERNEL_SERIES.join(' or ')}.`);
+  return {
+    series,
+    rounds: whole('--rounds', values.rounds),
+    minutes: whole('--minutes', values.minutes),
+    seed: whole('--seed', values.seed),
+  };
+}
+
+function whole(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new ScriptError(`${option} is a whole number, not "${text}".`);
+  return Number(text);
+}
+
+function show(one: KillRound): void {
+  const what = `${String(one.round).padStart(4)}  ${one.victim.padEnd(7)}${one.verb.padEnd(7)}`;
+  const when = `killed after ${String(one.killedAfterMs).padStart(5)} ms (${one.stateAtKill})`;
+  const verdict = one.problems.length === 0 ? 'agrees' : `WRONG: ${one.problems.join('; ')}`;
+  console.log(
+    `${what}${when.padEnd(38)}${(one.outcome ?? '-').padEnd(12)}${one.loaded ? 'loaded' : 'absent'}  ${verdict}`,
+  );
+}
+
+/** Counts by case and outcome, and every round that does not hold in full. */
+function report(done: readonly KillRound[], where: object): number {
+  const counts: Record<string, Record<string, number>> = {};
+  const moments: Record<string, number> = {};
+  for (const { victim, verb, outcome, stateAtKill } of done) {
+    const of = (counts[`${victim} killed during ${verb}`] ??= {});
+    of[outcome ?? 'none'] = (of[outcome ?? 'none'] ?? 0) + 1;
+    moments[stateAtKill] = (moments[stateAtKill] ?? 0) + 1;
+  }
+  const wrong = done.filter((one) => one.problems.length > 0);
+  const file = writeResult('proof-kills', {
+    ...where,
+    rounds: done.length,
+    agree: done.length - wrong.length,
+    outcomesByCase: counts,
+    stateAtKill: moments,
+    wrong,
+  });
+  console.log(`${done.length} rounds, ${wrong.length} wrong; ${file}`);
+  return wrong.length === 0 && done.length > 0 ? 0 : 1;
+}

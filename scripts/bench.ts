@@ -1,0 +1,16 @@
+import { runByName } from './lib/named-runs.ts';
+import { runMain } from './lib/program.ts';
+
+/** `npm run bench -- NAME`: measures this machine; figures beside what they have to reach. */
+await runMain(() =>
+  runByName(
+    'bench',
+    {
+      'first-light': {
+        about: 'start, change to answer, freeze, memory, lab boot (--only PART[,PART])',
+        run: async (args) => (await import('../bench/first-light.ts')).benchFirstLight(args),
+      },
+    },
+    process.argv.slice(2),
+  ),
+);

@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { repository } from './paths.ts';
+import { runProgram } from './program.ts';
+
+/** Where something was measured: a figure without it says nothing. */
+export interface MeasuredWhere {
+  readonly machine: string;
+  /** Others' work on the machine as it began; near 0 is quiet. */
+  readonly loadAverage: number;
+  readonly date: string;
+  /** With `+` at the end when tracked files differed from it. */
+  readonly commit: string;
+}
+
+/** This machine and this tree, now. */
+export async function measuredWhere(): Promise<MeasuredWhere> {
+  const processors = cpus();
+  const memoryGb = Math.round(totalmem() / 2 ** 30);
+  const commit = await runProgram('git', ['rev-parse', '--short=12', 'HEAD']);
+  const changed = await runProgram('git', ['status', '--porcelain', '--untracked-files=no']);
+  return {
+    machine: `${processors[0]?.model.trim() ?? 'unknown CPU'}, ${processors.length} cores, ${memoryGb} GB, lab hosts emulated unless KVM is there`,
+    loadAverage: Math.round((loadavg()[0] ?? 0) * 10) / 10,
+    date: new Date().toISOString(),
+    commit: commit.status === 0 ? `${commit.output.trim()}${changed.output.trim() === '' ? '' : '+'}` : 'unknown',
+  };
+}
+
+/** Writes bench/results/NAME.json and gives its path. */
+export function writeResult(name: string, result: object): string {
+  const folder = join(repository, 'bench/results');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name}.json`);
+  writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
+  return file;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle];
+  if (upper === undefined) throw new Error('no median of nothing');
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+}

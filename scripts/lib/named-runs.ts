@@ -1,0 +1,26 @@
+import { ScriptError } from './program.ts';
+
+/** Something that `npm run bench` or `npm run proof` runs by name. */
+export interface NamedRun {
+  readonly about: string;
+  /** Gives the exit status: 0 when everything holds. */
+  readonly run: (args: readonly string[]) => Promise<number>;
+}
+
+/** Runs what the first argument names; without one, lists what there is. */
+export async function runByName(
+  script: string,
+  known: Readonly<Record<string, NamedRun>>,
+  args: readonly string[],
+): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h') {
+    console.log(`npm run ${script} -- NAME\n`);
+    for (const [one, { about }] of Object.entries(known)) console.log(`  ${one.padEnd(14)}${about}`);
+    return 0;
+  }
+  const found = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (found === undefined)
+    throw new ScriptError(`no ${script} is called "${name}"; there is: ${Object.keys(known).join(', ')}.`);
+  return found.run(rest);
+}
