@@ -33,6 +33,16 @@ describe('observeConfig', () => {
     expect(value.blocks).toMatchObject([{ kmod: '', rung: BlockRung.BLOCK_RUNG_MODULES_DISABLED }]);
   });
 
+  it('says that the boot image is older than a block', async () => {
+    const image = '/boot/initrd.img-6.1.0-test';
+    const files = new MemoryHostFiles({ ...BASE, [image]: 'cpio', '/etc/modprobe.d/x.conf': 'blacklist floppy\n' });
+    files.mtimes.set('/etc/modprobe.d/x.conf', 1);
+    const observation = await observeConfig(files);
+    expect(observation).toMatchObject({
+      value: { blocks: [{ kmod: 'floppy' }, { kmod: 'floppy', rung: BlockRung.BLOCK_RUNG_INITRAMFS, file: image }] },
+    });
+  });
+
   it('names what cannot be read instead of leaving it out', async () => {
     const { unreadable } = await config({
       '/etc/modprobe.d/secret.conf': { errno: 'EACCES' },

@@ -1,7 +1,8 @@
 import { Facet } from '@modfleet/proto';
 import type { HostFiles } from '../host/host-files.ts';
 import { valueOf } from '../host/read-outcome.ts';
-import { computeBlocks } from '../kmod/blocks.ts';
+import { computeBlocks, sortBlocks } from '../kmod/blocks.ts';
+import { staleImageBlocks } from '../kmod/boot-image.ts';
 import { readKmodIndex } from '../kmod/kmod-index.ts';
 import { readModprobeConfig, type ModprobeConfig } from '../kmod/modprobe-config.ts';
 import { findModulesFolder, readKernelRelease } from '../kmod/modules-dir.ts';
@@ -27,6 +28,8 @@ export async function observeConfig(files: HostFiles): Promise<Observation<Facet
   const [config, switches] = await Promise.all([readModprobeConfig(files, folder), readKernelSwitches(files)]);
   const modulesLoad = await readModulesLoad(files, config.kernelCmdline);
   const index = release === undefined || !needsIndex(config) ? undefined : valueOf(await readKmodIndex(files, release));
+  const blocks = computeBlocks({ config, index, modulesDisabled: switches.modulesDisabled });
+  const stale = release === undefined ? [] : await staleImageBlocks(files, release, blocks);
   return {
     kind: 'value',
     value: {
@@ -44,7 +47,7 @@ export async function observeConfig(files: HostFiles): Promise<Observation<Facet
       ...defined('lockdown', switches.lockdown),
       ...defined('sigEnforce', switches.sigEnforce),
       ...defined('secureBoot', switches.secureBoot),
-      blocks: computeBlocks({ config, index, modulesDisabled: switches.modulesDisabled }),
+      blocks: sortBlocks([...blocks, ...stale]),
       unreadable: [
         ...config.unreadable,
         ...modulesLoad.unreadable,

@@ -11,6 +11,8 @@ const MAX_LINKS = 40;
 export class MemoryHostFiles implements HostFiles {
   readonly root = '/memory';
   readonly nodes: Map<string, MemoryNode>;
+  /** Modification times, ms; 0 for paths that are not here. */
+  readonly mtimes = new Map<string, number>();
   /** Paths that were read, in order: what a test of cost looks at. */
   readonly reads: string[] = [];
 
@@ -65,7 +67,8 @@ export class MemoryHostFiles implements HostFiles {
     if (found.kind !== 'ok') return Promise.resolve(found);
     const node = this.nodes.get(found.value);
     const size = typeof node === 'string' ? Buffer.byteLength(node) : node instanceof Uint8Array ? node.length : 0;
-    return Promise.resolve({ kind: 'ok', value: { size, mtimeMs: 0, kind: this.#kindOf(found.value) } });
+    const mtimeMs = this.mtimes.get(found.value) ?? 0;
+    return Promise.resolve({ kind: 'ok', value: { size, mtimeMs, kind: this.#kindOf(found.value) } });
   }
 
   /** The path without links. An `errno` node on the way fails with it. */

@@ -28,7 +28,12 @@ export function computeBlocks(facts: BlockFacts): KmodBlock[] {
     ...cmdlineRungs(facts),
     ...(facts.modulesDisabled === true ? [modulesDisabledBlock()] : []),
   ];
-  return blocks.sort(
+  return sortBlocks(blocks);
+}
+
+/** In the order of the facet: by kmod, rung, file and line. */
+export function sortBlocks(blocks: readonly KmodBlock[]): KmodBlock[] {
+  return [...blocks].sort(
     (a, b) =>
       compare(a.kmod, b.kmod) ||
       a.rung - b.rung ||

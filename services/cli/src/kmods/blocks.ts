@@ -10,7 +10,7 @@ const RUNGS: Readonly<Record<BlockRungWord, string>> = {
   cmdline_kernel: 'kernel command line: the kernel refuses every loader',
   cmdline_initcall: 'kernel command line: built-in code is not started',
   modules_disabled: 'nothing loads or unloads there until the host reboots',
-  initramfs: 'the boot image holds a copy that the block does not cover',
+  initramfs: 'the boot image is older than the block: a copy of the kmod inside it may still load at boot',
 };
 
 /** How many hosts a line names before it only counts. */
