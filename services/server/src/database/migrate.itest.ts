@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Prisma } from '../generated/prisma/client.ts';
 import { type TestPostgres, startTestPostgres } from '../testing/postgres.ts';
+import { prismaColumns } from '../testing/prisma-columns.ts';
 import { DatabaseService } from './database.service.ts';
 import { MigrationError, migrate, migrationList } from './migrate.ts';
 
@@ -43,6 +44,18 @@ describe('migrate', () => {
     } finally {
       await database.onApplicationShutdown();
     }
+  });
+
+  it('makes no table or column that schema.prisma does not know, of another type, or with another nullability', async () => {
+    const { url } = await postgres.createDatabase();
+    const columns = await rows(
+      url,
+      `SELECT c.table_name || '.' || c.column_name || ' ' || c.udt_name || CASE c.is_nullable WHEN 'YES' THEN ' null' ELSE '' END AS line
+         FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
+        WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'
+          AND c.table_name <> '_prisma_migrations' AND c.table_name !~ '^kmod_event'`,
+    );
+    expect(columns.map((column) => (column as { line: string }).line).sort()).toEqual(prismaColumns());
   });
 
   it('names an unreachable database without its password', async () => {
