@@ -132,8 +132,8 @@ describe('the route table', () => {
     expect((await server.call('GET', '/api/v1/secret', { token: null })).status).toBe(401);
     expect((await server.call('GET', '/api/v1/secret')).body).toMatchObject({ status: 404, code: 'not_found' });
     expect((await server.call('PUT', '/api/v1/hosts', { body: {} })).body).toMatchObject({
-      status: 404,
-      code: 'not_found',
+      status: 405,
+      code: 'method_not_allowed',
     });
   });
 

@@ -55,3 +55,16 @@ export function ruleOf(method: string, routePattern: string): RouteRule | undefi
   const key = `${method === 'HEAD' ? 'GET' : method} ${routePattern}`;
   return Object.hasOwn(ROUTE_TABLE, key) ? ROUTE_TABLE[key] : undefined;
 }
+
+/** The methods that a path (without its query) has; none for a path that is no resource. */
+export function methodsOf(path: string): string[] {
+  const given = path.split('/');
+  return Object.keys(ROUTE_TABLE).flatMap((key) => {
+    const [method = '', pattern = ''] = key.split(' ');
+    const wanted = pattern.split('/');
+    const same =
+      wanted.length === given.length &&
+      wanted.every((part, at) => (part.startsWith(':') ? given[at] !== '' : part === given[at]));
+    return same ? [method] : [];
+  });
+}

@@ -26,6 +26,7 @@ export interface AccessOptions {
  * INVARIANTS
  * - A path that no route serves needs a token too: who has none learns nothing of what there is.
  * - A route without a row in the route table is denied to everyone.
+ * - A change is described by its path and body alone.
  */
 export function accessHook(options: AccessOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
   return async (request) => {
@@ -36,7 +37,9 @@ export function accessHook(options: AccessOptions): (request: FastifyRequest, re
     request.caller = await options.tokens.authenticate(requiredToken(request));
     if (!isRoute) return;
     if (rule === undefined) throw new AppError('forbidden', `no rule lets anyone call ${request.method} ${pattern}`);
-    if (rule.change === true) request.idempotencyKey = requiredKey(request);
+    if (rule.change !== true) return;
+    refuseQuery(request);
+    request.idempotencyKey = requiredKey(request);
   };
 }
 
@@ -60,6 +63,16 @@ function requiredToken(request: FastifyRequest): string {
       'the Authorization header holds no API token: it looks like "Bearer mfl_" and 43 characters',
     );
   return token;
+}
+
+/** What a change does is in its body. A `?dryRun=true` that nobody reads would be taken for a promise. */
+function refuseQuery(request: FastifyRequest): void {
+  const [first] = new URLSearchParams(request.url.split('?', 2)[1] ?? '').keys();
+  if (first === undefined) return;
+  throw new AppError(
+    'query_invalid',
+    `a change takes no query parameters, and here is ${JSON.stringify(first.slice(0, 64))}: put what it takes in the body`,
+  );
 }
 
 function requiredKey(request: FastifyRequest): string {

@@ -12,6 +12,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Longest name in a path that still gets its own error instead of "not found". */
 const MAX_PARAM_LENGTH = 1_024;
 
+/** JSON, in UTF-8 where a charset is named at all. */
+const JSON_TYPE = /^application\/([a-z0-9.-]+\+)?json\s*(;\s*charset\s*=\s*"?utf-?8"?\s*)?;?$/i;
+
 /** Key and chain (PEM) of the API's listener; null for plain HTTP. */
 export interface HttpIdentity {
   readonly cert: Buffer;
@@ -39,16 +42,12 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
   fastify.decorateRequest('caller', null);
   fastify.decorateRequest('idempotencyKey', null);
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    /^application\/([a-z0-9.-]+\+)?json(;|$)/i,
-    { parseAs: 'string' },
-    (_request, body, done) => {
-      try {
-        done(null, parseJsonBody(typeof body === 'string' ? body : body.toString('utf8')));
-      } catch (error) {
-        done(error instanceof Error ? error : new AppError('body_invalid', 'the body is not JSON'), undefined);
-      }
-    },
-  );
+  fastify.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJsonBody(typeof body === 'string' ? Buffer.from(body) : body));
+    } catch (error) {
+      done(error instanceof Error ? error : new AppError('body_invalid', 'the body is not JSON'), undefined);
+    }
+  });
   return adapter;
 }

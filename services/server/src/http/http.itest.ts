@@ -20,8 +20,8 @@ const patch = (text: string, headers: Record<string, string> = {}) =>
 describe('bodies', () => {
   it.each([
     ['{"all":true', 400, 'body_invalid', 'not JSON'],
-    ['[]', 400, 'body_invalid', 'expected object'],
-    ['"text"', 400, 'body_invalid', 'expected object'],
+    ['[]', 400, 'body_invalid', 'takes an object'],
+    ['"text"', 400, 'body_invalid', 'takes an object'],
     ['', 400, 'body_invalid', 'labels'],
     [`${'{"a":'.repeat(200)}1${'}'.repeat(200)}`, 400, 'body_invalid', 'nested deeper'],
     ['{"all":true,"labels":{"a":"b"},"colour":"red"}', 400, 'body_invalid', 'colour'],

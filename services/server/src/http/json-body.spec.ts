@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../errors/app-error.ts';
-import { BODY_DEPTH_LIMIT, parseJsonBody } from './json-body.ts';
+import { BODY_DEPTH_LIMIT, parseJsonBody as parseBytes } from './json-body.ts';
+
+const parseJsonBody = (text: string): unknown => parseBytes(Buffer.from(text));
 
 const refusal = (text: string): string => {
   try {
@@ -31,5 +33,16 @@ describe('parseJsonBody', () => {
     expect(refusal('{"a\\u0000":1}')).toContain('NUL');
     expect(refusal('{"__proto__":{"x":1}}')).toContain('__proto__');
     expect(refusal('{"a":1')).toContain('not JSON');
+  });
+
+  it('refuses a field given twice in one object, however it is written', () => {
+    expect(refusal('{"host":"a","host":"b"}')).toContain('"host" twice');
+    expect(refusal('{"host":"a","h\\u006fst":"b"}')).toContain('"host" twice');
+    expect(refusal('[{"a":{"b":1,"c":{},"b":2}}]')).toContain('"b" twice');
+    expect(parseJsonBody('[{"a":"a"},{"a":{"a":["a","a"]},"b":"\\":a"}]')).toBeInstanceOf(Array);
+  });
+
+  it('refuses bytes that are no UTF-8', () => {
+    expect(() => parseBytes(Buffer.from([0x22, 0xff, 0x22]))).toThrow('not UTF-8');
   });
 });

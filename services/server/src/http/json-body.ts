@@ -6,13 +6,16 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 export const BODY_DEPTH_LIMIT = 32;
 
 /**
- * Parses a JSON body. Depth is counted before parsing, NUL bytes are refused wherever they are: Postgres stores none.
+ * Parses a JSON body. Depth is counted before parsing, NUL bytes are refused wherever they are: Postgres stores none. A field given twice is
+ * refused too: JSON.parse would take the last, and a proxy or a person may have read the first.
  *
  * @throws AppError `body_invalid`
  */
-export function parseJsonBody(text: string): unknown {
+export function parseJsonBody(bytes: Uint8Array): unknown {
+  const text = decode(bytes);
   if (text.trim() === '') return {};
-  if (depthOf(text) > BODY_DEPTH_LIMIT)
+  const { depth, repeated } = scan(text);
+  if (depth > BODY_DEPTH_LIMIT)
     throw new AppError('body_invalid', `the JSON is nested deeper than ${BODY_DEPTH_LIMIT} levels`);
   let value: unknown;
   try {
@@ -33,22 +36,52 @@ export function parseJsonBody(text: string): unknown {
       error,
     );
   }
+  if (repeated !== undefined) throw new AppError('body_invalid', `the JSON has the field ${repeated} twice`);
   return value;
 }
 
-/** Deepest nesting of brackets outside of strings. */
-function depthOf(text: string): number {
+/** Bytes that are no UTF-8 would become U+FFFD, and something else than was sent would be stored. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new AppError('body_invalid', 'the body is not UTF-8', {}, error);
+  }
+}
+
+/** Deepest nesting of brackets outside of strings, and the first field that an object has twice, as a JSON string. */
+function scan(text: string): { readonly depth: number; readonly repeated: string | undefined } {
+  const open: (Set<string> | null)[] = [];
   let depth = 0;
-  let deepest = 0;
-  let inString = false;
+  let repeated: string | undefined;
+  let last = '';
   for (let index = 0; index < text.length; index += 1) {
     const character = text[index];
-    if (inString) {
-      if (character === '\\') index += 1;
-      else if (character === '"') inString = false;
-    } else if (character === '"') inString = true;
-    else if (character === '{' || character === '[') deepest = Math.max(deepest, (depth += 1));
-    else if (character === '}' || character === ']') depth -= 1;
+    if (character === '"') {
+      const from = index;
+      for (index += 1; index < text.length && text[index] !== '"'; index += 1) if (text[index] === '\\') index += 1;
+      last = text.slice(from, index + 1);
+    } else if (character === '{' || character === '[') {
+      open.push(character === '{' ? new Set() : null);
+      depth = Math.max(depth, open.length);
+    } else if (character === '}' || character === ']') {
+      open.pop();
+    } else if (character === ':') {
+      const fields = open.at(-1);
+      const field = unescaped(last);
+      if (fields?.has(field) === true) repeated ??= JSON.stringify(field);
+      fields?.add(field);
+    }
   }
-  return deepest;
+  return { depth, repeated };
+}
+
+/** A field's name without escapes; as it is where it is no JSON string, which the parser then says. */
+function unescaped(quoted: string): string {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return String(JSON.parse(quoted));
+  } catch {
+    return quoted;
+  }
 }

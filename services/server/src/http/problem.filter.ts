@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import { KmodNameError } from '@modfleet/proto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { methodsOf } from '../access/route-table.ts';
 import { DatabaseUnavailableError, explained } from '../database/database.errors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { toProblem } from '../errors/problem.ts';
@@ -68,13 +69,20 @@ export function toAppError(thrown: unknown, request: Pick<FastifyRequest, 'metho
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
   const path = request.url.split('?', 1)[0] ?? '';
   switch (status) {
-    case 404:
+    case 404: {
+      const methods = methodsOf(path);
+      if (methods.length > 0)
+        return new AppError(
+          'method_not_allowed',
+          `${path.slice(0, 200)} has no ${request.method}, but ${methods.join(', ')}`,
+        );
       return new AppError(
         'not_found',
         `there is no ${request.method} ${path.slice(0, 200)}; GET /api/v1/openapi.json lists what there is`,
         {},
         thrown,
       );
+    }
     case 405:
       return new AppError('method_not_allowed', `${path.slice(0, 200)} has no ${request.method}`, {}, thrown);
     case 413:

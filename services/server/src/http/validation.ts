@@ -1,6 +1,7 @@
 import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
 import { AppError } from '../errors/app-error.ts';
 import { ERROR_TABLE, type ErrorCode } from '../errors/error-table.ts';
+import { useOurWords } from './issue-words.ts';
 
 /** One issue of a Standard Schema; zod's custom issues carry `params.code`, the error code they stand for. */
 interface Issue {
@@ -9,6 +10,8 @@ interface Issue {
 }
 
 const ISSUES_SHOWN = 20;
+
+useOurWords();
 
 /** Validates what a route declares a schema for, and answers each issue by path. */
 @Injectable()
@@ -29,10 +32,13 @@ export function validationError(issues: readonly Issue[], where: ArgumentMetadat
     issues.map(codeOf).find((found) => found !== undefined) ?? (where === 'body' ? 'body_invalid' : 'query_invalid');
   const first = errors[0] ?? { path: '', message: 'is not valid' };
   const more = errors.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  const subject = /^(is|takes) /.test(first.message)
+    ? `${first.path || `the ${where}`} `
+    : first.path && `${first.path}: `;
   const detail =
-    first.path === '' || first.message.startsWith(`${first.path} `)
+    first.path !== '' && first.message.startsWith(`${first.path} `)
       ? `${first.message}${more}`
-      : `${first.path}: ${first.message}${more}`;
+      : `${subject}${first.message}${more}`;
   return new AppError(code, detail, { errors });
 }
 
