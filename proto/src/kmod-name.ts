@@ -26,9 +26,10 @@ export function canonicalKmodName(input: string): string {
     throw new KmodNameError(input, `${JSON.stringify(input)} looks like an option, not a kmod name`);
   if (!GRAMMAR.test(input)) {
     const bad = [...input].find((character) => !/[A-Za-z0-9_-]/.test(character)) ?? '';
+    const shown = JSON.stringify(input.slice(0, 64));
     throw new KmodNameError(
       input.slice(0, 64),
-      `${JSON.stringify(input.slice(0, 64))} is no kmod name: ${JSON.stringify(bad)} is not a letter a-z, a digit, "_" or "-"`,
+      `${shown} is no kmod name: ${nameOf(bad)} is not a letter a-z or A-Z, a digit, "_" or "-"`,
     );
   }
   if (input.length > KMOD_NAME_MAX_BYTES) {
@@ -38,4 +39,11 @@ export function canonicalKmodName(input: string): string {
     );
   }
   return input.replaceAll('-', '_');
+}
+
+/** A character in quotes; one outside ASCII with its code point, because it may look like a letter of ours or like nothing. */
+function nameOf(character: string): string {
+  const code = character.codePointAt(0) ?? 0;
+  const quoted = JSON.stringify(character);
+  return code < 0x80 ? quoted : `${quoted} (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
 }
