@@ -6,7 +6,7 @@ import { colorsFor, type Colors } from '../output/style.ts';
 import { clock, exactClock, seconds } from '../output/time.ts';
 import { hostWord, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
-import { actionHeadline, finalOutcome, isEnded, tone, type AnyAction } from './outcome.ts';
+import { actionHeadline, finalOutcome, isEnded, standsInTheWay, tone, type AnyAction } from './outcome.ts';
 
 /** Kernel log lines shown; the JSON has them all. */
 const LOG_LINES = 10;
@@ -19,7 +19,8 @@ export function renderAction(action: AnyAction, io: Io): string {
   const now = io.now();
   const width = io.out.columns;
   const when = (iso: string) => clock(iso, now, io.timeZone);
-  const head = { good: colors.green, bad: colors.red, unsure: colors.yellow }[tone(finalOutcome(action))];
+  const feeling = standsInTheWay(action) === undefined ? tone(finalOutcome(action)) : 'unsure';
+  const head = { good: colors.green, bad: colors.red, unsure: colors.yellow }[feeling];
   const headline = `${actionHeadline(action)}.`;
   const parts = wrap(clean(headline), width).map((line) => `${colors.bold(head(line))}\n`);
   if (action.message !== '' && isEnded(action))
@@ -159,6 +160,7 @@ function nextCommands(action: AnyAction): [string, string][] {
   const again = `modfleet kmods ${action.verb} ${action.kmod} --host ${host}${parameters.join('')}`;
   switch (finalOutcome(action)) {
     case 'succeeded':
+      if (standsInTheWay(action) !== undefined) return [['see the host', `modfleet hosts show ${host}`]];
       return action.dryRun && action.verdict?.allowed && action.verdict.plan.length > 0
         ? [['do it', `${again} --watch`]]
         : [['see who runs it now', live]];

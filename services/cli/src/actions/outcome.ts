@@ -18,8 +18,16 @@ export function isEnded(action: AnyAction): boolean {
 /** 0 only when what was asked for is known to be so (or, in a dry run, would be allowed). */
 export function exitOfAction(action: AnyAction): ExitCode {
   const outcome = finalOutcome(action);
-  if (action.dryRun && action.verdict !== null && !action.verdict.allowed) return EXIT.negative;
+  if (action.dryRun && action.verdict !== null && (!action.verdict.allowed || standsInTheWay(action) !== undefined))
+    return EXIT.negative;
   return outcome === 'succeeded' || outcome === 'unchanged' ? EXIT.ok : EXIT.negative;
+}
+
+/** What a dry run only notes and the action itself is refused for: the agent's mode `observe`, or what its process may not do. */
+export function standsInTheWay(action: AnyAction): string | undefined {
+  if (!action.dryRun) return undefined;
+  const codes = (action.verdict?.findings ?? []).filter((finding) => !finding.refuses).map((finding) => finding.code);
+  return codes.find((code) => code === 'denied_by_host_policy' || code === 'unsupported');
 }
 
 /** How good or bad it is, for colour only. */
@@ -60,7 +68,10 @@ function dryRunHeadline(action: AnyAction, what: string): string {
   if (verdict === null) return `No verdict (${finalOutcome(action) ?? 'no outcome'}): dry run of ${what}`;
   if (!verdict.allowed) return `Would be refused (${verdict.decidedBy}): ${what}`;
   if (verdict.decidedBy === 'unchanged' || verdict.plan.length === 0) return `Nothing to do: ${what}`;
-  return `Would run: ${what}`;
+  const denied = standsInTheWay(action);
+  return denied === undefined
+    ? `Would run: ${what}`
+    : `Would be refused as the host is set up (${denied}); apart from that it could run: ${what}`;
 }
 
 function outcomeHeadline(action: AnyAction, outcome: OutcomeWord | null, what: string): string {

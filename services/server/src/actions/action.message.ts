@@ -64,7 +64,7 @@ function sentence(action: Described, outcome: OutcomeWord): string {
   const { hostName: host, kmod } = action;
   switch (outcome) {
     case 'succeeded':
-      if (action.dryRun) return `Dry run on ${host}: it would be allowed; nothing was touched.`;
+      if (action.dryRun) return `Dry run on ${host}: ${dryRunAnswer(action)}; nothing was touched.`;
       return `${kmod} is ${DONE[action.verb]} on ${host}, seen in /proc/modules.`;
     case 'unchanged':
       if (action.dryRun) return `Dry run on ${host}: nothing would change. Nothing was touched.`;
@@ -88,6 +88,16 @@ function sentence(action: Described, outcome: OutcomeWord): string {
     default:
       return assertNever(outcome);
   }
+}
+
+/** An agent in mode observe, or without the right to do it, answers a dry run and would refuse the action. */
+function dryRunAnswer(action: Described): string {
+  const denied = action.verdict?.findings.find(
+    ({ code, refuses }) => !refuses && (code === 'denied_by_host_policy' || code === 'unsupported'),
+  );
+  return denied === undefined
+    ? 'it would be allowed'
+    : `nothing but the host's own setting stands against it, and for that it would be refused (${denied.message})`;
 }
 
 const DONE = { load: 'loaded', unload: 'unloaded', reload: 'loaded again' } as const satisfies Record<VerbWord, string>;
