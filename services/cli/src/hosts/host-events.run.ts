@@ -1,9 +1,10 @@
-import type { HostEventList, KmodEvent } from '@modfleet/server/api-types';
+import type { Host, HostEventList, KmodEvent } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages, noteMore } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { clean } from '../output/clean.ts';
 import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze, printRows } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
@@ -48,7 +49,17 @@ export async function hostEvents(context: Context, host: string, options: HostEv
       ),
     );
   else printRows(io, eventColumns(io.now(), io.timeZone), items);
-  if (!fields && items.length === 0) io.err.write('No change was seen in that time.\n');
+  if (!fields && items.length === 0) io.err.write(await nothingSeen(context, answer.host));
   noteMore(answer, io);
   return EXIT.ok;
+}
+
+/** No rows are an answer only of a host that reports its kmods. */
+async function nothingSeen(context: Context, host: HostEventList['host']): Promise<string> {
+  const { facets, connection } = await context.api().get<Host>(path`/hosts/${host.id}`, {}, { host: host.id });
+  const loaded = facets.find((facet) => facet.facet === 'loaded');
+  if (loaded?.coverage === 'fresh') return 'No change was seen in that time.\n';
+  const why =
+    loaded?.coverage === 'incapable' ? (loaded.reason ?? 'it cannot report its kmods') : `it is ${connection}`;
+  return `No change is on record, and that says nothing: what ${clean(host.name)} has loaded is not known now (${clean(why)}).\n`;
 }

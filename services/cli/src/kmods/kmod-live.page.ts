@@ -78,12 +78,16 @@ export function liveSentence(answer: LiveAnswer): string {
 }
 
 function reasons(end: QueryEnd): string {
-  if (end.noAnswer.length === 1) return `${end.noAnswer[0]?.host.name ?? ''} (${end.noAnswer[0]?.reason ?? ''})`;
+  const [first] = end.noAnswer;
+  if (first !== undefined && end.noAnswer.length === 1) return `${first.host.name} (${WHY[first.reason]})`;
   const words = (['silent', 'timeout', 'error'] as const).map(
     (word) => [word, end.noAnswer.filter((host) => host.reason === word).length] as const,
   );
-  return list(words.filter(([, n]) => n > 0).map(([word, n]) => `${n} ${word}`));
+  return list(words.filter(([, n]) => n > 0).map(([word, n]) => `${n} ${WHY[word]}`));
 }
+
+/** Why nothing came, in words; an `error` is a host that says it cannot answer. */
+const WHY = { silent: 'silent', timeout: 'timeout', error: 'cannot answer' } as const;
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
 export const liveColumns: Column<LiveRow>[] = [
@@ -111,7 +115,7 @@ export const liveColumns: Column<LiveRow>[] = [
 
 const silentColumns: Column<QueryEnd['noAnswer'][number]>[] = [
   { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
-  { head: 'WHY', cell: (row) => row.reason, color: (colors) => colors.yellow },
+  { head: 'WHY', cell: (row) => WHY[row.reason], color: (colors) => colors.yellow },
   { head: 'DETAIL', cell: (row) => row.detail, shrink: 2, hideEmpty: true },
 ];
 
