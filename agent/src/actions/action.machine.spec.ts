@@ -59,6 +59,22 @@ describe('an action on the host', () => {
     expect(effects).toMatchObject([{ kind: 'run_step', index: 1 }]);
   });
 
+  it.each([
+    ['expired', late],
+    ['no_server_time', undefined],
+  ])('asks for the time before each further step of a load: %s', (code, now) => {
+    const load = anOkVerdict(['modprobe', 'base'], ['modprobe', 'dummy']);
+    const stepping: ActionState = { kind: 'stepping', verdict: load, index: 0 };
+    const done: ActionEvent = { kind: 'step_ended', end: { kind: 'done' } };
+    expect(transition(frame, stepping, done, early).effects).toMatchObject([{ kind: 'run_step', index: 1 }]);
+    expect(transition(frame, stepping, done, now).effects).toMatchObject([
+      {
+        kind: 'end',
+        ending: { outcome: Outcome.OUTCOME_FAILED, code, message: expect.stringContaining('base is loaded') },
+      },
+    ]);
+  });
+
   it.each<[Outcome, StepEnd]>([
     [Outcome.OUTCOME_FAILED, { kind: 'rejected', message: '' }],
     [Outcome.OUTCOME_FAILED, { kind: 'not_verified', message: '' }],

@@ -6,8 +6,8 @@ import { mayHavePassed, type ServerTime } from './server-time.ts';
  * - No step before the intent is on disk, and none for a dry run, a refusal, or an action whose end state already holds.
  * - The first step begins only with a valid server time, and not when now + error bound passes `expiresAtMs`. Time is asked twice: at the turn,
  *   and again after the intent was written.
- * - Once the first step has begun there is no way back: a cancel is refused, and `reload` goes on to its load half whatever the clock says (a
- *   host without its driver is worse than a late load).
+ * - Once the first step has begun a cancel is refused. A load asks for the time before each further step; what was unloaded is loaded again
+ *   whatever the clock says (a host without its driver is worse than a late load).
  * - Every life ends in exactly one `end`; after it every event changes nothing.
  */
 
@@ -84,7 +84,7 @@ export function transition(frame: ActionFrame, state: ActionState, event: Action
     case 'intending':
       return onIntending(frame, state, event, now);
     case 'stepping':
-      return onStepping(state, event);
+      return onStepping(frame, state, event, now);
     case 'ended':
       return event.kind === 'cancel' ? { next: state, effects: [{ kind: 'tell_cancel_refused' }] } : stay(state);
     default:
@@ -147,14 +147,19 @@ function onIntending(
   return late(frame, now, verdict) ?? runStep(verdict, 0, [{ kind: 'tell_started', verdict }]);
 }
 
-function onStepping(state: Extract<ActionState, { kind: 'stepping' }>, event: ActionEvent): Transition {
+function onStepping(
+  frame: ActionFrame,
+  state: Extract<ActionState, { kind: 'stepping' }>,
+  event: ActionEvent,
+  now: ServerTime,
+): Transition {
   const { verdict, index } = state;
   if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
   if (event.kind !== 'step_ended') return stay(state);
   switch (event.end.kind) {
     case 'done':
       return index + 1 < verdict.plan.length
-        ? runStep(verdict, index + 1)
+        ? (lateBetween(frame, verdict, index + 1, now) ?? runStep(verdict, index + 1))
         : end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict);
     case 'rejected':
       return end({ outcome: Outcome.OUTCOME_FAILED, code: 'rejected_by_kernel', message: event.end.message }, verdict);
@@ -174,6 +179,20 @@ const CANCELLED: Ending = {
   code: 'cancelled',
   message: 'taken back before its first step; nothing was touched',
 };
+
+/** The end of a load whose time is over, or cannot be told any more, before a further step. */
+function lateBetween(frame: ActionFrame, verdict: Verdict, next: number, now: ServerTime): Transition | undefined {
+  const before = verdict.plan.slice(0, next);
+  if (before.some((step) => step.kind === 'rmmod')) return undefined;
+  if (now !== undefined && !mayHavePassed(now, frame.expiresAtMs)) return undefined;
+  const why = now === undefined ? 'the server time was lost' : 'its time was over';
+  const loaded = before.map((step) => step.kmod).join(', ');
+  const message = `${why} after ${next} of ${verdict.plan.length} steps: ${loaded} is loaded, the rest was not tried`;
+  return end(
+    { outcome: Outcome.OUTCOME_FAILED, code: now === undefined ? 'no_server_time' : 'expired', message },
+    verdict,
+  );
+}
 
 /** The end of an action whose time is over, or cannot be told. */
 function late(frame: ActionFrame, now: ServerTime, verdict?: Verdict): Transition | undefined {
