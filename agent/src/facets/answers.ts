@@ -4,7 +4,9 @@ import { blocksOf } from '../kmod/blocks.ts';
 import type { KmodNames } from '../kmod/kmod-index.ts';
 import { readProcModules, type ProcModule } from '../kmod/proc-modules.ts';
 import { readSysModuleIdentity } from '../kmod/sys-module.ts';
+import { kernelName } from '../kmod/kernel-name.ts';
 import { observeConfig } from './config.ts';
+import { observeDevices } from './devices.ts';
 import { whyNoLoadedKmods } from './host-kind.ts';
 
 /** A host that cannot say what is loaded. */
@@ -32,24 +34,46 @@ export async function answerNow(
   const config = await observeConfig(files);
   const blocks = config.kind === 'value' ? config.value.blocks : [];
   const loaded = new Map(listed.value.map((kmod) => [kmod.name, kmod]));
+  const unplaced = kmods.some(
+    (asked) => !loaded.has(canonicalKmodName(asked)) && !isListed(canonicalKmodName(asked), names),
+  );
+  const drivers = unplaced ? await builtinDrivers(files) : new Set<string>();
   return Promise.all(
     kmods.map(async (asked) => {
       const name = canonicalKmodName(asked);
       const kmod = loaded.get(name);
-      return kmod === undefined ? notLoaded(name, names, blocks) : loadedAnswer(files, kmod, blocks);
+      return kmod === undefined ? notLoaded(name, names, drivers, blocks) : loadedAnswer(files, kmod, blocks);
     }),
   );
 }
 
-/** Where a kmod that is not loaded stands. */
-export function presenceOf(name: string, names: KmodNames | undefined): KmodPresence {
-  if (names === undefined) return KmodPresence.KMOD_PRESENCE_UNSPECIFIED;
-  if (names.builtin.has(name)) return KmodPresence.KMOD_PRESENCE_BUILTIN;
-  return names.onDisk.has(name) ? KmodPresence.KMOD_PRESENCE_ON_DISK : KmodPresence.KMOD_PRESENCE_ABSENT;
+/** Where a kmod that is not loaded stands. `drivers`: those of built-in code that are bound to a device. */
+export function presenceOf(name: string, names: KmodNames | undefined, drivers: ReadonlySet<string>): KmodPresence {
+  if (names?.builtin.has(name) === true) return KmodPresence.KMOD_PRESENCE_BUILTIN;
+  if (names?.onDisk.has(name) === true) return KmodPresence.KMOD_PRESENCE_ON_DISK;
+  if (drivers.has(name)) return KmodPresence.KMOD_PRESENCE_BUILTIN;
+  return names === undefined ? KmodPresence.KMOD_PRESENCE_UNSPECIFIED : KmodPresence.KMOD_PRESENCE_ABSENT;
 }
 
-function notLoaded(name: string, names: KmodNames | undefined, blocks: readonly KmodBlock[]): KmodAnswer {
-  return { name, presence: presenceOf(name, names), loaded: undefined, holders: [], blocks: blocksOf(blocks, name) };
+function isListed(name: string, names: KmodNames | undefined): boolean {
+  return names !== undefined && (names.builtin.has(name) || names.onDisk.has(name));
+}
+
+/** A driver that runs without a kmod is built in, whatever the lists of the tree call its code. */
+async function builtinDrivers(files: HostFiles): Promise<Set<string>> {
+  const devices = await observeDevices(files);
+  if (devices.kind !== 'value') return new Set();
+  return new Set(devices.value.devices.filter((device) => device.builtin).map((device) => kernelName(device.driver)));
+}
+
+function notLoaded(
+  name: string,
+  names: KmodNames | undefined,
+  drivers: ReadonlySet<string>,
+  blocks: readonly KmodBlock[],
+): KmodAnswer {
+  const presence = presenceOf(name, names, drivers);
+  return { name, presence, loaded: undefined, holders: [], blocks: blocksOf(blocks, name) };
 }
 
 async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly KmodBlock[]): Promise<KmodAnswer> {
