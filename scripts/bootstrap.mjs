@@ -21,7 +21,12 @@ function fail(sentence) {
 
 function wantedStamp() {
   const hash = createHash('sha256').update(process.platform).update(process.arch);
-  for (const file of ['package-lock.json', 'package.json', '.npmrc']) hash.update(readFileSync(join(repository, file)));
+  for (const file of ['package-lock.json', '.npmrc']) hash.update(readFileSync(join(repository, file)));
+  // Of package.json what npm installs by, not the scripts: a new one of those is no reason to install again.
+  const { workspaces, dependencies, devDependencies, optionalDependencies } = JSON.parse(
+    readFileSync(join(repository, 'package.json'), 'utf8'),
+  );
+  hash.update(JSON.stringify([workspaces, dependencies, devDependencies, optionalDependencies]));
   return hash.digest('hex');
 }
 
