@@ -35,7 +35,7 @@ export type ActionEvent =
   | { readonly kind: 'started' }
   /** Somebody wants it back. */
   | { readonly kind: 'cancel'; readonly by: string }
-  /** The host says that the cancel came too late. */
+  /** The host says that it does not take it back: it has started, or the host could not keep the cancel. */
   | { readonly kind: 'cancel_refused' }
   /** The host says how it ended. `startedAt` is unset when no step began. */
   | { readonly kind: 'result'; readonly outcome: OutcomeWord | undefined; readonly startedAt?: Date }
@@ -108,7 +108,7 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
       return move(
         action,
         { cancelRequestedAt: null, cancelledBy: null },
-        'the host refuses the cancel: it came too late',
+        'the host does not take it back: it has started, or its cancel could not be kept there',
       );
     case 'result':
       return decideResult(action, event, now);
