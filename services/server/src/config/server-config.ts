@@ -32,7 +32,7 @@ function wholeNumber(minimum: number, maximum: number, standard: number) {
 const databaseUrl = z.string().regex(/^postgres(ql)?:\/\//, 'is not a postgresql:// connection string');
 
 /** One variable each: type, default and the reason for the default. */
-const environmentSchema = z.object({
+export const environmentSchema = z.object({
   /** Truth is kept here. */
   DATABASE_URL: databaseUrl.optional(),
   /** A file that holds DATABASE_URL, for container secrets. */
