@@ -25,6 +25,7 @@ export class TestFleet {
   #postgres: EmbeddedPostgres | undefined;
   #server: TestProcess | undefined;
   #env: NodeJS.ProcessEnv = {};
+  #serverEnv: NodeJS.ProcessEnv = {};
   #ports: { http: string; session: string; identity: string } | undefined;
 
   constructor() {
@@ -86,18 +87,19 @@ export class TestFleet {
     rmSync(listening, { force: true });
     const any = { http: '127.0.0.1:0', session: '127.0.0.1:0', identity: '127.0.0.1:0' };
     const listen = this.#ports ?? any;
+    this.#serverEnv = {
+      ...process.env,
+      DATABASE_URL: this.#postgres?.url() ?? '',
+      MODFLEET_STATE_DIR: state,
+      MODFLEET_HTTP_LISTEN: listen.http,
+      MODFLEET_SESSION_LISTEN: listen.session,
+      MODFLEET_IDENTITY_LISTEN: listen.identity,
+      ...settings,
+    };
     this.#server = startProcess(
       process.execPath,
       ['--enable-source-maps', serverEntry, 'serve'],
-      {
-        ...process.env,
-        DATABASE_URL: this.#postgres?.url() ?? '',
-        MODFLEET_STATE_DIR: state,
-        MODFLEET_HTTP_LISTEN: listen.http,
-        MODFLEET_SESSION_LISTEN: listen.session,
-        MODFLEET_IDENTITY_LISTEN: listen.identity,
-        ...settings,
-      },
+      this.#serverEnv,
       this.serverLog,
     );
     this.#ports = await eventually('the server listens', () =>
@@ -130,6 +132,11 @@ export class TestFleet {
       headers: answer.headers,
       body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
     };
+  }
+
+  /** Runs `modfleet-server ARGS` on the server's own machine. */
+  serverCommand(...args: string[]): Promise<CommandEnd> {
+    return runCommand(process.execPath, [serverEntry, ...args], { env: this.#serverEnv, cwd: this.folder });
   }
 
   /** Runs `modfleet ARGS` as a person with the admin token would. */
