@@ -16,13 +16,16 @@ export interface CollectAvailableOptions {
 }
 
 /**
- * Writes the canonical bytes of the facet to stdout, at the lowest priority: nobody waits for it.
+ * Writes the canonical bytes of the facet to stdout, at the lowest priority: nobody is in a hurry. An agent that is killed cannot stop it, so
+ * it stops by itself: the agents that follow start one each, and on a slow host they would pile up.
  *
- * @throws Error when the release has no readable index.
+ * @throws Error when the release has no readable index, or whoever started this is gone.
  */
 export async function collectAvailableCommand(options: CollectAvailableOptions): Promise<void> {
   setPriority(0, constants.priority.PRIORITY_LOW);
-  const collected = await collectAvailable(new FsHostFiles(options.root), options.release);
+  const startedBy = process.ppid;
+  const isWanted = (): boolean => process.ppid === startedBy;
+  const collected = await collectAvailable(new FsHostFiles(options.root), options.release, isWanted);
   if (collected.kind !== 'ok') throw new Error(whyUnreadable(`the index of kernel ${options.release}`, collected));
   const bytes = encodeFacet(Facet.FACET_AVAILABLE, collected.value);
   await new Promise<void>((resolve, reject) =>

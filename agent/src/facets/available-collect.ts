@@ -10,13 +10,20 @@ type Modinfo = readonly (readonly [key: string, value: string])[];
 /**
  * The whole facet `available` of a release: every kmod file is opened and unpacked, one after the other. Expensive (a full Debian kernel:
  * 5 s of CPU): run in a process of its own. A file that cannot be read keeps what the index says of it.
+ *
+ * @throws Error when `isWanted`, asked before each file, says no.
  */
-export async function collectAvailable(files: HostFiles, release: string): Promise<ReadOutcome<AvailableFacet>> {
+export async function collectAvailable(
+  files: HostFiles,
+  release: string,
+  isWanted: () => boolean = () => true,
+): Promise<ReadOutcome<AvailableFacet>> {
   const index = await readKmodIndex(files, release);
   if (index.kind !== 'ok') return index;
   const aliases = aliasesByKmod(index.value);
   const kmods = new Map<string, AvailableKmod>();
   for (const file of index.value.files.values()) {
+    if (!isWanted()) throw new Error('nobody waits for the facet available any more');
     const info = await fileInfo(files, pathOf(index.value.folder, file.path));
     kmods.set(file.name, {
       ...common(index.value, file.name, info?.modinfo ?? []),

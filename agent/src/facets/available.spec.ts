@@ -1,6 +1,7 @@
 import { decodeFacet, Facet } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { MemoryHostFiles, type MemoryNode } from '../host/memory-host-files.ts';
+import { collectAvailable } from './available-collect.ts';
 import { AvailableObserver, collectHere } from './available.ts';
 
 const FOLDER = '/lib/modules/6.1.0-test';
@@ -100,4 +101,11 @@ describe('available', () => {
   ])('is incapable, with the reason, for %j', async (nodes, reason) => {
     expect((await look(nodes)).look).toMatchObject({ kind: 'incapable', reason: expect.stringContaining(reason) });
   });
+});
+
+it('is not collected to the end when nobody waits for it any more', async () => {
+  const { files } = await look({});
+  let filesLeft = 1;
+  await expect(collectAvailable(files, '6.1.0-test', () => filesLeft-- > 0)).rejects.toThrow('nobody waits');
+  expect(files.reads.filter((path) => path.endsWith('.ko'))).toHaveLength(1);
 });
