@@ -61,6 +61,8 @@ interface Life {
 /** Kills agent and server in turn at random moments of actions, every case as often as the next. */
 export async function killRounds(options: KillRoundsOptions): Promise<KillRound[]> {
   const random = seededRandom(options.seed);
+  // The one long work of a new fleet would be begun anew after each kill.
+  await options.lab.fresh(options.host, 'available');
   const lives = await calibrate(options.lab, options.host);
   const done: KillRound[] = [];
   for (let round = 0; round < options.rounds && options.enough?.() !== true; round++) {
