@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, connectApi, until } from './lib/api.ts';
 import { startEmbeddedPostgres } from './lib/embedded-postgres.mjs';
 import { bootLabHosts } from './lib/lab-fleet.ts';
 import { build } from './lib/make.ts';
 import { repository, stateFolder } from './lib/paths.ts';
-import { runMain } from './lib/program.ts';
+import { ScriptError, runMain } from './lib/program.ts';
 import { withProgress } from './lib/progress.mjs';
 import { takeRunLock } from './lib/run-lock.ts';
 import { type Service, startService } from './lib/service.ts';
@@ -15,15 +16,33 @@ import { START_HELP, type StartSettings, requireFreePort, startSettings } from '
 const SERVER_READY_MS = 60_000;
 const HOST_CONNECTED_MS = 30_000;
 
-/** Stops what was started, newest first; each at most once. */
+/** How long a stop waits for a step of the start that is under way. */
+const STEP_END_MS = 3_000;
+
+/** Stops what was started, newest first; each at most once. After the first stop nothing more is started. */
 class Started {
   readonly #stops: { name: string; stop: () => Promise<void> }[] = [];
+  readonly #stopping = Promise.withResolvers<string>();
+  #isStopping = false;
 
+  /** Settles when stopping begins: ends the waits of a start under way. */
+  get stopping(): Promise<string> {
+    return this.#stopping.promise;
+  }
+
+  /** @throws ScriptError when stopping has begun; what came too late is stopped by the next stopAll. */
   add(name: string, stop: () => Promise<void>): void {
     this.#stops.push({ name, stop });
+    this.check();
+  }
+
+  check(): void {
+    if (this.#isStopping) throw new ScriptError('stopped before everything had started');
   }
 
   async stopAll(): Promise<void> {
+    this.#isStopping = true;
+    this.#stopping.resolve('stopped before everything had started');
     for (let next = this.#stops.pop(); next !== undefined; next = this.#stops.pop()) {
       await next.stop().catch((error: unknown) => console.error(`stopping ${next?.name}: ${String(error)}`));
     }
@@ -69,7 +88,7 @@ async function startServer(
       'the server is ready',
       SERVER_READY_MS,
       async () => (await fetch(`http://${settings.http}/readyz`)).ok || undefined,
-      [service.ended],
+      [service.ended, started.stopping],
     ),
   );
   return service;
@@ -121,7 +140,10 @@ async function startAgent(settings: StartSettings, api: Api, started: Started, l
   started.add('the agent', () => service.stop());
   if (service.pid !== undefined) lock.add('agent', service.pid, 'modfleet-agent.js');
   await withProgress("connecting this machine's agent", () =>
-    until('the agent is connected', HOST_CONNECTED_MS, () => connectedHost(api, folder), [service.ended]),
+    until('the agent is connected', HOST_CONNECTED_MS, () => connectedHost(api, folder), [
+      service.ended,
+      started.stopping,
+    ]),
   );
   return service;
 }
@@ -160,13 +182,20 @@ async function main(): Promise<number> {
   const interrupted = new Promise<string>((done) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => done(''));
   });
+  const work = run(settings, started, lock);
   try {
-    const work = run(settings, started, lock);
     const why = await Promise.race([work.then((failures) => Promise.race(failures)), interrupted]);
     if (why !== '') console.error(`modfleet: ${why}`);
     else process.stderr.write('\nstopping …\n');
     return why === '' ? 0 : 1;
   } finally {
+    await started.stopAll();
+    // A step under way (PostgreSQL is just coming up, say) may still bring something to stop.
+    const settled = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    await Promise.race([settled, delay(STEP_END_MS)]);
     await started.stopAll();
     lock.release();
   }
@@ -175,6 +204,7 @@ async function main(): Promise<number> {
 /** Brings everything up; gives the promises that settle when a part ends by itself. */
 async function run(settings: StartSettings, started: Started, lock: RunLock): Promise<Promise<string>[]> {
   await build();
+  started.check();
   await requireFreePort('--http', settings.http);
   await requireFreePort('--session', settings.session);
   await requireFreePort('--identity', settings.identity);
@@ -190,3 +220,5 @@ async function run(settings: StartSettings, started: Started, lock: RunLock): Pr
 }
 
 await runMain(main);
+// A compiler that was interrupted, or a lab host that still boots, keeps nobody waiting: they end by themselves, or with this process.
+process.exit();
