@@ -80,7 +80,8 @@ function parseError(error: CommanderError, program: Command, argv: readonly stri
   const words = commandPath(command);
   const [message = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1')).filter((line) => line !== '');
-  if (error.code === 'commander.unknownOption' && hints.length === 0 && words.includes(' kmods '))
-    hints.push('a kmod name never begins with "-"');
+  // "-r" may be meant as a name; "--param" on an unload is just an option that it has not.
+  const short = error.code === 'commander.unknownOption' && /'-[^-]/.test(message);
+  if (short && hints.length === 0 && words.includes(' kmods ')) hints.push('a kmod name never begins with "-"');
   return new CliError(message, { exitCode: EXIT.usage, hints: [...hints, `see: ${words} --help`] });
 }

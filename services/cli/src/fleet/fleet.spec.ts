@@ -10,7 +10,7 @@ describe('freeze and thaw', () => {
     cli.server().on('POST /freeze', json({ freeze: { by: 'admin', reason: 'incident', at: AS_OF } }));
     const { code, err } = await cli.run(['freeze', '--reason', 'incident']);
     expect(code).toBe(0);
-    expect(err).toContain('The fleet is frozen since 14:03, by admin.');
+    expect(err).toContain('The fleet is frozen since 14:03, by admin: incident.');
     expect(cli.server().requests[0]?.body).toEqual({ reason: 'incident' });
     expect((await cli.run(['freeze'])).code).toBe(2);
     expect((await cli.run(['freeze', '--reason', ' '])).code).toBe(2);
@@ -19,7 +19,12 @@ describe('freeze and thaw', () => {
   it('thaws', async () => {
     cli.server().on('POST /thaw', json({ freeze: null }));
     expect((await cli.run(['thaw', '--json', 'freeze'])).out).toBe('{"freeze":null}\n');
-    expect((await cli.run(['thaw'])).err).toContain('The freeze is lifted');
+    expect((await cli.run(['thaw'])).err).toContain('No freeze holds now');
+  });
+
+  it('does not call a fleet thawed that somebody froze again', async () => {
+    cli.server().on('POST /thaw', json({ freeze: { by: 'night shift', reason: 'storage', at: AS_OF } }));
+    expect((await cli.run(['thaw'])).err).toContain('night shift has frozen the fleet again: storage');
   });
 
   it('a frozen fleet takes no action: exit 6, with the way out', async () => {
