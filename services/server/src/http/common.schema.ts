@@ -55,6 +55,16 @@ export const rungWord = z.enum([
   'initramfs',
 ]);
 
+/** A kmod as /proc/modules and sysfs show it. */
+export const loadedKmodSchema = z.strictObject({
+  buildId: z.string().nullable(),
+  size: z.int(),
+  taint: z.string(),
+  version: z.string().nullable(),
+  srcversion: z.string().nullable(),
+  state: z.enum(['live', 'loading', 'unloading']).nullable(),
+});
+
 export const blockSchema = z.strictObject({
   rung: rungWord,
   file: z.string(),

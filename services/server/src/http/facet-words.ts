@@ -33,9 +33,14 @@ const RUNG_WORDS: Readonly<Record<number, RungWord>> = {
   [BlockRung.BLOCK_RUNG_INITRAMFS]: 'initramfs',
 };
 
+/** Undefined for a rung that this version does not know. */
+export function knownRungWord(rung: number): RungWord | undefined {
+  return RUNG_WORDS[rung];
+}
+
 /** @throws Error for a rung that the contract does not have: ingest refuses those. */
 export function rungWordOf(rung: number): RungWord {
-  const word = RUNG_WORDS[rung];
+  const word = knownRungWord(rung);
   if (word === undefined) throw new Error(`unexpected block rung ${rung}`);
   return word;
 }

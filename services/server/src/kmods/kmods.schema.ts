@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   blockedWord,
   blockSchema,
+  loadedKmodSchema,
   counted,
   coverageWord,
   cursorQuery,
@@ -124,16 +125,7 @@ export const kmodHostSchema = z
     ageMs: z.int().nullable(),
     reason: z.string().nullable().describe('Why it is not fresh.'),
     kernelRelease: z.string(),
-    loaded: z
-      .strictObject({
-        buildId: z.string().nullable(),
-        size: z.int(),
-        taint: z.string(),
-        version: z.string().nullable(),
-        srcversion: z.string().nullable(),
-        state: z.enum(['live', 'loading', 'unloading']).nullable(),
-      })
-      .nullable(),
+    loaded: loadedKmodSchema.nullable(),
     fileDiffers: z.boolean().nullable(),
     blocks: z.array(blockSchema),
     blocked: blockedWord.nullable().describe('Null when the host has not reported its configuration.'),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   blockSchema,
+  loadedKmodSchema,
   exactlyOneTarget,
   exactlyOneTargetMessage,
   freezeSchema,
@@ -34,16 +35,7 @@ export const kmodAnswerSchema = z.strictObject({
   presence: presenceWord.nullable().describe('Null: the host could not say.'),
   refcount: z.int().nullable(),
   holders: z.array(z.string()),
-  loaded: z
-    .strictObject({
-      buildId: z.string().nullable(),
-      size: z.int(),
-      taint: z.string(),
-      version: z.string().nullable(),
-      srcversion: z.string().nullable(),
-      state: z.enum(['live', 'loading', 'unloading']).nullable(),
-    })
-    .nullable(),
+  loaded: loadedKmodSchema.nullable(),
   blocks: z.array(blockSchema),
 });
 
