@@ -8,6 +8,7 @@ import { kernelName } from '../kmod/kernel-name.ts';
 import { observeConfig } from './config.ts';
 import { observeDevices } from './devices.ts';
 import { whyNoLoadedKmods } from './host-kind.ts';
+import { toLoadedKmod } from './loaded.ts';
 
 /** A host that cannot say what is loaded. */
 export class NoAnswerError extends Error {
@@ -77,19 +78,10 @@ function notLoaded(
 }
 
 async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly KmodBlock[]): Promise<KmodAnswer> {
-  const identity = await readSysModuleIdentity(files, kmod.name);
   return {
     name: kmod.name,
     presence: KmodPresence.KMOD_PRESENCE_LOADED,
-    loaded: {
-      name: kmod.name,
-      buildId: identity.buildId ?? '',
-      size: kmod.size,
-      taint: kmod.taint,
-      srcversion: identity.srcversion ?? '',
-      version: identity.version ?? '',
-      state: kmod.state,
-    },
+    loaded: toLoadedKmod({ kmod, identity: await readSysModuleIdentity(files, kmod.name) }),
     ...(kmod.refcount === undefined ? {} : { refcount: kmod.refcount }),
     holders: [...kmod.users],
     blocks: blocksOf(blocks, kmod.name),

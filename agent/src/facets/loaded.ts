@@ -75,7 +75,8 @@ function isSame(before: ProcModule, now: ProcModule): boolean {
   return now.state === before.state && now.size === before.size && now.taint === before.taint;
 }
 
-function toLoadedKmod({ kmod, identity }: Known): LoadedKmod {
+/** A kmod as the contract has it. */
+export function toLoadedKmod({ kmod, identity }: Known): LoadedKmod {
   return {
     name: kmod.name,
     buildId: identity.buildId ?? '',

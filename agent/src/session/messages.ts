@@ -1,6 +1,7 @@
 import type { ActionRequest, ActionResult, FacetStatus, HostFacts } from '@modfleet/proto';
 import { Outcome, requestDigest } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
+import { plainResult } from '../actions/plain-result.ts';
 import type { FacetSnapshot } from '../facets/inventory.ts';
 import type { ToServer } from './transport.ts';
 
@@ -36,21 +37,8 @@ export function helloOf(
 
 /** The answer of a quarantined host to every request: it reports, and never acts. */
 export function quarantinedResult(request: ActionRequest, serverNowMs: number): ActionResult {
-  return {
-    actionId: request.actionId,
-    requestDigest: Buffer.from(requestDigest(request)),
-    outcome: Outcome.OUTCOME_REFUSED,
-    dryRun: request.dryRun,
-    verdict: undefined,
-    steps: [],
-    message: 'this host is quarantined: it reports, and does not act',
-    reasonCode: 'quarantined',
-    loadedAfter: undefined,
-    taintBefore: undefined,
-    taintAfter: undefined,
-    kernelLog: [],
-    reloadPaths: [],
-    startedAtMs: 0,
-    finishedAtMs: serverNowMs,
-  };
+  const digest = Buffer.from(requestDigest(request)).toString('hex');
+  const message = 'this host is quarantined: it reports, and does not act';
+  const result = plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'quarantined', message);
+  return { ...result, finishedAtMs: serverNowMs };
 }
