@@ -25,7 +25,7 @@ export function exitOfAction(action: AnyAction): ExitCode {
 
 /** What a dry run only notes and the action itself is refused for: the agent's mode `observe`, or what its process may not do. */
 export function standsInTheWay(action: AnyAction): string | undefined {
-  if (!action.dryRun) return undefined;
+  if (!action.dryRun || (action.verdict?.plan.length ?? 0) === 0) return undefined;
   const codes = (action.verdict?.findings ?? []).filter((finding) => !finding.refuses).map((finding) => finding.code);
   return codes.find((code) => code === 'denied_by_host_policy' || code === 'unsupported');
 }

@@ -128,6 +128,24 @@ describe('kmods unload', () => {
     expect(cli.server().requests[0]?.body).toMatchObject({ dryRun: true });
   });
 
+  it('--dry-run on an observing host says that the unload would be refused, and does not offer it', async () => {
+    const observe = {
+      code: 'denied_by_host_policy' as const,
+      layer: 'policy' as const,
+      refuses: false,
+      message: 'mode is observe',
+      evidence: [],
+    };
+    const plan = verdict({ findings: [observe] });
+    const ended = unloaded({ dryRun: true, verdict: plan, result: null, canReturn: false, message: '' });
+    cli.server().on('POST /actions', json(action({ dryRun: true }), 202));
+    cli.server().on(WATCH, events(event(ended)));
+    const { code, out } = await cli.run([...UNLOAD, '--dry-run'], { columns: 100 });
+    expect(code).toBe(1);
+    expect(out).toContain('Would be refused as the host is set up (denied_by_host_policy)');
+    expect(out).not.toContain('do it:');
+  });
+
   it('--dry-run of what would be allowed shows the plan and the command that does it', async () => {
     const ended = unloaded({ dryRun: true, result: null, canReturn: false, message: '' });
     cli.server().on('POST /actions', json(action({ dryRun: true }), 202));
