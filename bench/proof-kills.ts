@@ -18,8 +18,8 @@ export async function proveKills(args: readonly string[]): Promise<number> {
   await build();
   const where = await measuredWhere();
   console.log(`seed ${seed}, ${rounds} rounds on a ${series} kernel, at most ${minutes} minutes`);
-  const end = Date.now() + minutes * 60_000;
   const lab = await LabFleet.start([{ name: HOST, kind: 'fast', series }]);
+  const end = Date.now() + minutes * 60_000;
   try {
     const done = await killRounds({ lab, host: HOST, seed, rounds, onRound: show, enough: () => Date.now() > end });
     return report(done, { ...where, seed, series, wanted: rounds });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
+import { AVAILABLE_LIMIT_MS, LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
 import { type Figure, figure } from '../figures.ts';
 import { measureChanges } from './changes.ts';
 import { measureFreeze } from './freeze.ts';
@@ -20,7 +20,7 @@ export async function measureFleet(): Promise<Figure[]> {
   const lab = await LabFleet.start(HOSTS);
   try {
     // The one long work after a first start is over: what follows is a host's daily life.
-    for (const { name } of HOSTS) await lab.fresh(name, 'available');
+    for (const { name } of HOSTS) await lab.fresh(name, 'available', AVAILABLE_LIMIT_MS);
     const figures: Figure[] = [];
     for (const { name, series } of HOSTS)
       figures.push(...(await measureChanges(lab, name, `change to answer, ${series}, uevents`, LOADS, CHANGE_MS)));

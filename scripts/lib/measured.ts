@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { repository } from './paths.ts';
 import { runProgram } from './program.ts';
 
@@ -28,11 +28,15 @@ export async function measuredWhere(): Promise<MeasuredWhere> {
   };
 }
 
+/** bench/results/NAME.json */
+export function resultFile(name: string): string {
+  return join(repository, 'bench/results', `${name}.json`);
+}
+
 /** Writes bench/results/NAME.json and gives its path. */
 export function writeResult(name: string, result: object): string {
-  const folder = join(repository, 'bench/results');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.json`);
+  const file = resultFile(name);
+  mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
   return file;
 }

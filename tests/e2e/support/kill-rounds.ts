@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LabHost } from '../../../lab/src/lab.ts';
 import { judge, type KillVerb } from './kill-judge.ts';
-import { type LabFleet, lsmod } from './lab-fleet.ts';
+import { AVAILABLE_LIMIT_MS, type LabFleet, lsmod } from './lab-fleet.ts';
 import { seededRandom } from './seeded-random.ts';
 import { eventually } from './wait.ts';
 
@@ -62,7 +62,7 @@ interface Life {
 export async function killRounds(options: KillRoundsOptions): Promise<KillRound[]> {
   const random = seededRandom(options.seed);
   // The one long work of a new fleet would be begun anew after each kill.
-  await options.lab.fresh(options.host, 'available');
+  await options.lab.fresh(options.host, 'available', AVAILABLE_LIMIT_MS);
   const lives = await calibrate(options.lab, options.host);
   const done: KillRound[] = [];
   for (let round = 0; round < options.rounds && options.enough?.() !== true; round++) {

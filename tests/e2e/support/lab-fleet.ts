@@ -6,6 +6,9 @@ import { eventually } from './wait.ts';
 /** Emulated hosts, several at once on two cores. */
 const CONNECT_LIMIT_MS = 180_000;
 
+/** Opening every kmod file of a kernel, emulated: a minute and a half alone on the machine. */
+export const AVAILABLE_LIMIT_MS = 600_000;
+
 /** A host to boot and join. */
 export interface LabHostWanted {
   readonly name: string;
@@ -115,7 +118,7 @@ export class LabFleet {
   }
 
   /** Facet `loaded` (or another) of this host is fresh. */
-  async fresh(name: string, facet = 'loaded'): Promise<void> {
+  async fresh(name: string, facet = 'loaded', limitMs = CONNECT_LIMIT_MS): Promise<void> {
     await eventually(
       `${facet} of ${name} is fresh`,
       async () => {
@@ -124,7 +127,7 @@ export class LabFleet {
         };
         return host.coverage?.[facet] === 'fresh' || undefined;
       },
-      CONNECT_LIMIT_MS,
+      limitMs,
     );
   }
 
