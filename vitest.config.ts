@@ -7,6 +7,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Property tests on a loaded machine; a test that hangs still ends.
+          testTimeout: 30_000,
           include: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
         },
