@@ -16,6 +16,7 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
@@ -26,6 +27,7 @@ import { fileURLToPath } from 'node:url';
 /** uid and gid of nobody:nogroup on Debian, and of nobody:nobody elsewhere. */
 const NOBODY = 65534;
 const START_TIMEOUT_MS = 30_000;
+const LEAST_SPACE_BYTES = 64 * 1024 * 1024;
 const STOP_TIMEOUT_MS = 15_000;
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -109,9 +111,15 @@ function programEnv(folder) {
   return { PATH: process.env.PATH, HOME: folder, LC_ALL: 'C', TZ: 'UTC' };
 }
 
+/** A PostgreSQL that aborts for want of space does not always say so; a new data folder needs about 40 MB. */
+function isFull(folder) {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < LEAST_SPACE_BYTES;
+}
+
 /** Turns what PostgreSQL wrote into one sentence with the way out. */
 function explained(folder, output) {
-  if (/No space left on device|Disk quota exceeded/.test(output)) {
+  if (/No space left on device|Disk quota exceeded/.test(output) || isFull(folder)) {
     return new EmbeddedPostgresError(
       `The disk that holds ${folder} is full: free some space, or set DATABASE_URL to a PostgreSQL elsewhere.`,
     );
@@ -124,6 +132,7 @@ function explained(folder, output) {
       `PostgreSQL may not use ${folder}: check who owns it, or remove it to begin anew.`,
     );
   }
+  writeFileSync(join(folder, 'postgres.log'), output);
   return new EmbeddedPostgresError(
     `PostgreSQL did not start (log: ${join(folder, 'postgres.log')}): ${lastLines(output)}`,
   );
