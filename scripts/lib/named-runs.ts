@@ -22,5 +22,7 @@ export async function runByName(
   const found = Object.hasOwn(known, name) ? known[name] : undefined;
   if (found === undefined)
     throw new ScriptError(`no ${script} is called "${name}"; there is: ${Object.keys(known).join(', ')}.`);
+  // What a run started is ended by its exit handlers, which a signal alone would not call.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
   return found.run(rest);
 }
