@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Api, connectApi, until } from './lib/api.ts';
 import { startEmbeddedPostgres } from './lib/embedded-postgres.mjs';
-import { bootLabHosts } from './lib/lab-fleet.ts';
+import { bootLabHosts, requireLab } from './lib/lab-fleet.ts';
 import { build } from './lib/make.ts';
 import { repository, stateFolder } from './lib/paths.ts';
 import { ScriptError, runMain } from './lib/program.ts';
@@ -203,6 +203,7 @@ async function main(): Promise<number> {
 
 /** Brings everything up; gives the promises that settle when a part ends by itself. */
 async function run(settings: StartSettings, started: Started, lock: RunLock): Promise<Promise<string>[]> {
+  if (settings.lab > 0) await requireLab();
   await build();
   started.check();
   await requireFreePort('--http', settings.http);

@@ -51,18 +51,18 @@ async function bootOne(
   });
 }
 
-/**
- * Boots `settings.lab` real hosts in QEMU, of both kernel series in turn, that join this server in mode `act`.
- *
- * @throws ScriptError when the machine lacks what the lab needs, with the way to install it.
- */
+/** @throws ScriptError when the machine lacks what the lab needs, with the way to install it. */
+export async function requireLab(): Promise<void> {
+  const found = await checkPrerequisites([KIND]);
+  if (!found.ok) throw new ScriptError(found.hint);
+}
+
+/** Boots `settings.lab` real hosts in QEMU, of both kernel series in turn, that join this server in mode `act`. */
 export async function bootLabHosts(
   settings: { readonly lab: number; readonly identity: string },
   api: Api,
   onStarted: (name: string, stop: () => Promise<void>) => void,
 ): Promise<void> {
-  const found = await checkPrerequisites([KIND]);
-  if (!found.ok) throw new ScriptError(found.hint);
   await retireOld(api);
   const identityPort = settings.identity.slice(settings.identity.lastIndexOf(':') + 1);
   const numbers = Array.from({ length: settings.lab }, (_, index) => index + 1);
