@@ -67,6 +67,10 @@ export class TestFleet {
     this.#postgres = await startEmbeddedPostgres(join(this.folder, 'postgres'), {
       settings: { fsync: 'off', port: String(this.#databasePort) },
     });
+    const { pid, exited } = this.#postgres;
+    const killAtExit = (): void => void process.kill(pid, 'SIGQUIT');
+    process.once('exit', killAtExit);
+    void exited.then(() => process.off('exit', killAtExit));
   }
 
   /** Starts the stopped database again, where the server expects it. */
