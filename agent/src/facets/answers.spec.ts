@@ -16,7 +16,11 @@ const BOUND: Record<string, MemoryNode> = {
 };
 
 async function presences(onDisk: readonly string[] | undefined) {
-  const names = onDisk === undefined ? undefined : { builtin: new Set<string>(), onDisk: new Set(onDisk) };
+  const files = new Map(onDisk?.map((name) => [name, `kernel/${name}.ko`]));
+  const names =
+    onDisk === undefined
+      ? undefined
+      : { release: '6.1.0', folder: '/lib/modules/6.1.0', builtin: new Set<string>(), onDisk: files };
   const answers = await answerNow(new MemoryHostFiles(BOUND), names, ['virtio-pci', 'tipc', 'dummy']);
   return answers.map((answer) => answer.presence);
 }
