@@ -1,7 +1,8 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LabError } from '../lab-error.ts';
 import { labPaths } from '../lab-paths.ts';
+import { withPidLock } from '../pid-lock.ts';
 import { runProgram } from '../run-program.ts';
 import type { KernelSeries } from '../types.ts';
 import {
@@ -35,13 +36,16 @@ async function readResolution(): Promise<Resolution> {
   return text === undefined ? { kernels: {} } : (JSON.parse(text) as Resolution);
 }
 
+/** Read, change, write under a lock: hosts that boot side by side resolve side by side, and none may undo what another found. */
 async function remember(change: (resolution: Resolution) => void): Promise<void> {
-  const resolution = await readResolution();
-  change(resolution);
-  await mkdir(labPaths.cache, { recursive: true });
-  const partial = `${resolutionFile()}.${process.pid}`;
-  await writeFile(partial, `${JSON.stringify(resolution, undefined, 2)}\n`);
-  await rename(partial, resolutionFile());
+  const quiet = (): void => undefined;
+  await withPidLock(`${resolutionFile()}.lock`, quiet, async () => {
+    const resolution = await readResolution();
+    change(resolution);
+    const partial = `${resolutionFile()}.partial`;
+    await writeFile(partial, `${JSON.stringify(resolution, undefined, 2)}\n`);
+    await rename(partial, resolutionFile());
+  });
 }
 
 async function packageFiles(names: readonly string[]): Promise<PackageFile[]> {
