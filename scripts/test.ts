@@ -27,7 +27,7 @@ const SUITES: readonly Suite[] = [
     missing: dockerMissing,
   },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
-  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing },
+  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
   { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];
 
@@ -55,6 +55,16 @@ function summary(results: readonly SuiteResult[], requireAll: boolean): number {
   return failed === 0 ? 0 : 1;
 }
 
+/** One suite after the other. Two lanes write side by side, so then each line says whose it is. */
+async function runLane(suites: readonly Suite[], prefixed: boolean): Promise<SuiteResult[]> {
+  const results: SuiteResult[] = [];
+  for (const suite of suites) {
+    console.log(`\n── ${suite.name}`);
+    results.push(await runSuite(suite, prefixed ? `${suite.name.padEnd(14)} ` : undefined));
+  }
+  return results;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -71,10 +81,12 @@ async function main(): Promise<number> {
   await build();
   const results: SuiteResult[] = [];
   if (wanted('check')) results.push(await checkSuite());
-  for (const suite of SUITES.filter((one) => wanted(one.name))) {
-    console.log(`\n── ${suite.name}`);
-    results.push(await runSuite(suite));
-  }
+  const suites = SUITES.filter((one) => wanted(one.name));
+  const beside = suites.length > 1 ? suites.filter((suite) => suite.beside === true) : [];
+  const lanes = [suites.filter((suite) => !beside.includes(suite)), beside].map((lane) =>
+    runLane(lane, beside.length > 0),
+  );
+  results.push(...(await Promise.all(lanes)).flat());
   return summary(results, values['require-all'] === true);
 }
 

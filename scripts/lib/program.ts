@@ -12,6 +12,8 @@ export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Shows what it writes while it runs, too. */
   readonly show?: boolean;
+  /** Before each line shown: for programs that run side by side. */
+  readonly showPrefix?: string;
 }
 
 const KEPT_CHARACTERS = 200_000;
@@ -29,15 +31,29 @@ export function runProgram(
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
-    const keep = (target: NodeJS.WriteStream) => (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-KEPT_CHARACTERS);
-      if (options.show === true) target.write(chunk);
+    const keep = (target: NodeJS.WriteStream) => {
+      const shown = options.show === true ? shower(target, options.showPrefix) : undefined;
+      return (chunk: Buffer) => {
+        output = (output + chunk.toString()).slice(-KEPT_CHARACTERS);
+        shown?.(chunk.toString());
+      };
     };
     child.stdout.on('data', keep(process.stdout));
     child.stderr.on('data', keep(process.stderr));
     child.once('error', (error) => done({ status: 127, output: error.message }));
     child.once('close', (status) => done({ status: status ?? 1, output }));
   });
+}
+
+/** Without a prefix text goes through as it comes; with one, in whole lines. */
+function shower(target: NodeJS.WriteStream, prefix: string | undefined): (text: string) => void {
+  if (prefix === undefined) return (text) => void target.write(text);
+  let rest = '';
+  return (text) => {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) target.write(`${prefix}${line}\n`);
+  };
 }
 
 /** A root script's end: the message is what a person reads, one sentence with the way out. */

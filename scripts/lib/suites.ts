@@ -24,6 +24,8 @@ export interface Suite {
   readonly env?: NodeJS.ProcessEnv;
   /** Why this machine cannot run it; undefined when it can. */
   readonly missing?: () => Promise<string | undefined>;
+  /** Runs beside the others: it mostly waits, for hosts that boot and for time to pass. */
+  readonly beside?: boolean;
 }
 
 interface VitestReport {
@@ -44,8 +46,8 @@ export function filesOf(suite: Suite): string[] {
   return globSync([...suite.files], { cwd: repository, exclude }).sort();
 }
 
-/** Runs one suite; a suite whose needs are missing counts its files as skipped, with the reason. */
-export async function runSuite(suite: Suite): Promise<SuiteResult> {
+/** Runs one suite; a suite whose needs are missing counts its files as skipped, with the reason. `prefix` goes before each line it writes. */
+export async function runSuite(suite: Suite, prefix?: string): Promise<SuiteResult> {
   const files = filesOf(suite);
   if (files.length === 0)
     return { name: suite.name, passed: 0, failed: 1, skipped: 0, notes: ['no test file matches'] };
@@ -71,7 +73,11 @@ export async function runSuite(suite: Suite): Promise<SuiteResult> {
       `--outputFile.json=${report}`,
       ...files,
     ],
-    { show: true, env: { ...process.env, ...suite.env } },
+    {
+      show: true,
+      ...(prefix === undefined ? {} : { showPrefix: prefix }),
+      env: { ...process.env, ...suite.env },
+    },
   );
   const result = summarise(suite, end.status, report);
   rmSync(report, { force: true });
