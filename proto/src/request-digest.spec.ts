@@ -10,6 +10,8 @@ const request: ActionRequest = {
   parameters: ['a=1', 'b=2'],
   dryRun: false,
   expiresAtMs: 1,
+  confirmWindowSeconds: 0,
+  overrides: [],
 };
 const hex = (value: ActionRequest): string => Buffer.from(requestDigest(value)).toString('hex');
 
@@ -26,6 +28,8 @@ describe('requestDigest', () => {
     { parameters: ['a=1'] },
     { dryRun: true },
     { expiresAtMs: 2 },
+    { confirmWindowSeconds: 60 },
+    { overrides: ['route'] },
   ])('changes with %o', (change) => {
     expect(hex({ ...request, ...change })).not.toBe(hex(request));
   });

@@ -6,13 +6,14 @@ import { compareText } from './sorting.ts';
 const DOMAIN = 'modfleet-action-v1\0';
 
 /**
- * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with the parameters sorted. Two requests with the same id and
+ * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with parameters and overrides sorted. Two requests with the same id and
  * another digest are a conflict.
  */
 export function requestDigest(request: ActionRequest): Uint8Array {
   const canonical = ActionRequest.encode({
     ...request,
     parameters: [...request.parameters].sort(compareText),
+    overrides: [...request.overrides].sort(compareText),
   }).finish();
   return createHash('sha256').update(DOMAIN).update(canonical).digest();
 }

@@ -5,6 +5,8 @@ export interface ActionProgressReport {
   readonly actionId: string;
   readonly phase: ActionPhase;
   readonly verdict?: Verdict;
+  /** With CONFIRM_PENDING: server time of the window's deadline, milliseconds since the epoch. */
+  readonly confirmDeadlineMs?: number;
 }
 
 /** Runs actions on this host, one at a time, at most one effect per id. The session talks to it and to nothing behind it. */

@@ -219,6 +219,7 @@ export class ActionRun {
       startedAtMs: begun ? this.#startedAtMs : 0,
       // 0: the host did not know the server's time.
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
+      confirm: undefined,
     };
     await book.putResult(result, this.digest, expiresAtMs);
     this.#result = result;

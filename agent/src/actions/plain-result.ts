@@ -24,5 +24,6 @@ export function plainResult(
     reloadPaths: [],
     startedAtMs: 0,
     finishedAtMs: 0,
+    confirm: undefined,
   };
 }

@@ -71,6 +71,8 @@ async function verdictOf(options: VerdictOptions, verb: KnownVerb, kmod: string)
     parameters: [...options.param],
     dryRun: true,
     expiresAtMs: 0,
+    confirmWindowSeconds: 0,
+    overrides: [],
   };
   return host.assess(request, undefined);
 }

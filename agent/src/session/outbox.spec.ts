@@ -21,7 +21,7 @@ describe('outbox', () => {
     outbox.pushAnswer(answer('q'));
     outbox.pushReport({
       $case: 'actionProgress',
-      value: { actionId: 'a', phase: ActionPhase.ACTION_PHASE_STARTED, verdict: undefined },
+      value: { actionId: 'a', phase: ActionPhase.ACTION_PHASE_STARTED, verdict: undefined, confirmDeadlineMs: 0 },
     });
     outbox.pushReport(result('a'));
     outbox.pushSign(beat(1));

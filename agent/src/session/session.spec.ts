@@ -14,6 +14,8 @@ const ACTION = {
   parameters: [],
   dryRun: false,
   expiresAtMs: 1,
+  confirmWindowSeconds: 0,
+  overrides: [],
 };
 
 beforeEach(() => void vi.useFakeTimers());

@@ -105,9 +105,9 @@ export class Session {
     this.#wake();
   }
 
-  progress({ actionId, phase, verdict }: ActionProgressReport): void {
+  progress({ actionId, phase, verdict, confirmDeadlineMs = 0 }: ActionProgressReport): void {
     if (this.#welcome === undefined) return;
-    this.#report({ $case: 'actionProgress', value: { actionId, phase, verdict } });
+    this.#report({ $case: 'actionProgress', value: { actionId, phase, verdict, confirmDeadlineMs } });
   }
 
   result(result: Extract<ToServer, { $case: 'actionResult' }>['value']): void {

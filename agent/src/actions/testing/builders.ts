@@ -14,6 +14,8 @@ export function aRequest(changes: Partial<ActionRequest> = {}): ActionRequest {
     parameters: [],
     dryRun: false,
     expiresAtMs: 1_000_000,
+    confirmWindowSeconds: 0,
+    overrides: [],
     ...changes,
   };
 }

@@ -74,5 +74,6 @@ export function fakeResult(actionId: string, outcome: Outcome, message = ''): Ac
     reloadPaths: [],
     startedAtMs: 0,
     finishedAtMs: 0,
+    confirm: undefined,
   };
 }

@@ -31,6 +31,8 @@ export function toRequest(
     parameters: [...action.parameters],
     dryRun: action.dryRun,
     expiresAtMs: action.expiresAt.getTime(),
+    confirmWindowSeconds: 0,
+    overrides: [],
   };
 }
 

@@ -153,6 +153,8 @@ describe('sessions', () => {
       parameters: [],
       dryRun: false,
       expiresAtMs: 1,
+      confirmWindowSeconds: 0,
+      overrides: [],
     };
     expect(gateway.send(agent.hostId, { $case: 'actionRequest', value: request })).toBe('not_here');
     // It still reports, and hears that it is quarantined when it comes again.
@@ -176,9 +178,15 @@ describe('sessions', () => {
       },
     });
     const { session } = await connect(await side.host());
-    session.send({ $case: 'actionProgress', value: { actionId: 'a', phase: 1, verdict: undefined } });
+    session.send({
+      $case: 'actionProgress',
+      value: { actionId: 'a', phase: 1, verdict: undefined, confirmDeadlineMs: 0 },
+    });
     session.send({ $case: 'queryAnswer', value: { queryId: 'q', kmods: [], error: '' } });
-    session.send({ $case: 'actionProgress', value: { actionId: 'b', phase: 2, verdict: undefined } });
+    session.send({
+      $case: 'actionProgress',
+      value: { actionId: 'b', phase: 2, verdict: undefined, confirmDeadlineMs: 0 },
+    });
     await vi.waitFor(() => expect(heard).toEqual(['connected', 'progress a', 'answer', 'progress b']));
   });
 

@@ -96,7 +96,12 @@ export class FakeHost {
   }
 
   async says(phase: ActionPhase, actionId: string): Promise<void> {
-    await this.#gateway?.dispatch('onActionProgress', this.#connected(), { actionId, phase, verdict: undefined });
+    await this.#gateway?.dispatch('onActionProgress', this.#connected(), {
+      actionId,
+      phase,
+      verdict: undefined,
+      confirmDeadlineMs: 0,
+    });
   }
 
   async reports(result: ActionResult): Promise<void> {
@@ -131,6 +136,7 @@ export function resultOf(request: ActionRequest, outcome: Outcome, change: Parti
     reloadPaths: [],
     startedAtMs: 0,
     finishedAtMs: 0,
+    confirm: undefined,
     ...change,
   };
 }
