@@ -108,7 +108,10 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     'use the id of the one you mean',
     ...(problem.candidates ?? []).map((id) => `  modfleet hosts show ${shellWord(id)}`),
   ],
-  host_retired: () => ['a machine that comes back joins anew: modfleet join-tokens create'],
+  host_retired: (problem) => [
+    ...(problem.candidates ?? []).slice(0, 1).map((id) => `what was known of it: modfleet hosts show ${shellWord(id)}`),
+    'a machine that comes back joins anew: modfleet join-tokens create',
+  ],
   host_quarantined: (_problem, { host }) => [`see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`],
   kmod_unknown: (problem, { kmod }) => [
     ...near(problem, 'kmods hosts'),

@@ -62,7 +62,8 @@ function renderHost(host: Host, io: Io): string {
   const colors = colorsFor(io, io.out);
   const now = io.now();
   const when = (iso: string | null) => (iso === null ? null : clock(iso, now, io.timeZone));
-  const name = hostWord(host);
+  // A retired host goes by its id only: its name may be another's by now.
+  const name = host.retiredAt === null ? hostWord(host) : host.id;
   const connection = host.connected
     ? colors.green('connected')
     : colors.yellow(host.connection === 'silent' ? `silent since ${when(host.lastSeenAt) ?? 'ever'}` : host.connection);

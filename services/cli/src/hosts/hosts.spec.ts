@@ -154,6 +154,31 @@ describe('hosts show', () => {
     expect(several.code).toBe(6);
     expect(several.err).toContain(`modfleet hosts show ${hostId(2)}`);
   });
+
+  it('says that a host is retired, and goes by its id from then on', async () => {
+    const said = `the host "web-9" was retired at ${AS_OF}; its id is ${hostId(9)}; GET /api/v1/hosts/${hostId(9)} shows what was known of it`;
+    cli.server().on('GET /hosts/web-9', problem(409, 'host_retired', said, { candidates: [hostId(9)] }));
+    const named = await cli.run(['hosts', 'show', 'web-9']);
+    expect([named.code, named.err]).toEqual([
+      6,
+      [
+        `modfleet: the host "web-9" was retired at ${AS_OF}; its id is ${hostId(9)}`,
+        `  what was known of it: modfleet hosts show ${hostId(9)}`,
+        '  a machine that comes back joins anew: modfleet join-tokens create',
+        '',
+      ].join('\n'),
+    ]);
+    const tombstone = {
+      ...host,
+      id: hostId(9),
+      name: 'web-9',
+      connected: false,
+      connection: 'retired',
+      retiredAt: AS_OF,
+    };
+    cli.server().on(`GET /hosts/${hostId(9)}`, json(tombstone));
+    expect((await cli.run(['hosts', 'show', hostId(9)])).out).toContain(`modfleet hosts events ${hostId(9)}`);
+  });
 });
 
 describe('hosts events', () => {

@@ -1,6 +1,6 @@
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
-import { findHost, type FoundHost } from '../hosts/host-lookup.ts';
+import { findHost, hostRetired, type FoundHost } from '../hosts/host-lookup.ts';
 
 /**
  * The one host that an action is for. A silent host is fine: the action waits for it until it expires.
@@ -9,12 +9,7 @@ import { findHost, type FoundHost } from '../hosts/host-lookup.ts';
  */
 export async function findActionTarget(sql: Sql, idOrName: string): Promise<FoundHost> {
   const host = await findHost(sql, idOrName);
-  if (host.retiredAt !== null) {
-    throw new AppError(
-      'host_retired',
-      `${host.name} (${host.id}) was retired at ${host.retiredAt.toISOString()}: nothing is sent to it any more`,
-    );
-  }
+  if (host.retiredAt !== null) throw hostRetired({ ...host, retiredAt: host.retiredAt });
   if (host.quarantinedAt !== null) {
     const reason = host.quarantineReason === null ? '' : ` (${host.quarantineReason})`;
     throw new AppError(

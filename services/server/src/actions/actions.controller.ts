@@ -74,6 +74,7 @@ export class ActionsController {
     'cursor_invalid',
     'host_not_found',
     'host_ambiguous',
+    'host_retired',
     'kmod_name_invalid',
   )
   async list(

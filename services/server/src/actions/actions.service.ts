@@ -102,7 +102,7 @@ export class ActionsService {
     return action;
   }
 
-  /** @throws AppError host_not_found, host_ambiguous. */
+  /** @throws AppError host_not_found, host_ambiguous, host_retired. */
   list(
     query: ActionListQuery,
     after: ActionPosition | undefined,

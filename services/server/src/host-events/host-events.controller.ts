@@ -22,6 +22,7 @@ export class HostEventsController {
   @ApiProblems(
     'host_not_found',
     'host_ambiguous',
+    'host_retired',
     'limit_invalid',
     'cursor_invalid',
     'query_invalid',

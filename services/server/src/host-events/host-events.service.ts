@@ -26,7 +26,7 @@ export class HostEventsService {
     this.#cursors = cursors;
   }
 
-  /** Newest first. A retired host's events are there for as long as events are kept. @throws AppError host_not_found, host_ambiguous, cursor_invalid. */
+  /** Newest first. A retired host's events are there for as long as events are kept. @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
   async page(idOrName: string, query: z.output<typeof hostEventsQuery>): Promise<Page> {
     const { limit, cursor, ...filters } = query;
     const host = await findHost(this.#database, idOrName);

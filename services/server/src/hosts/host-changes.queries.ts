@@ -17,16 +17,19 @@ export function updateLabels(
   );
 }
 
-/** @returns undefined when the host was retired already. */
+/** `changed` false: it was retired already, at `retired_at`; nothing is changed then. */
 export async function retireHost(
   sql: Sql,
   id: string,
   by: string,
   reason: string | null,
-): Promise<{ retired_at: Date } | undefined> {
+): Promise<{ readonly retired_at: Date; readonly changed: boolean }> {
   const rows = await sql.query<{ retired_at: Date }>(
     `UPDATE host SET retired_at = now(), retired_by = $2, retire_reason = $3 WHERE id = $1 AND retired_at IS NULL RETURNING retired_at`,
     [id, by, reason],
   );
-  return rows[0];
+  if (rows[0] !== undefined) return { ...rows[0], changed: true };
+  const [earlier] = await sql.query<{ retired_at: Date }>('SELECT retired_at FROM host WHERE id = $1', [id]);
+  if (earlier === undefined) throw new Error(`the host ${id} is gone`);
+  return { ...earlier, changed: false };
 }

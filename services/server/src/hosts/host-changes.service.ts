@@ -5,10 +5,9 @@ import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
 import type { LabelResult, RetiredHost } from '../api-types.ts';
 import { Bus } from '../bus/bus.ts';
 import type { Sql } from '../database/database.service.ts';
-import { AppError } from '../errors/app-error.ts';
 import { resolveTarget } from '../selectors/target.ts';
 import { retireHost, updateLabels } from './host-changes.queries.ts';
-import { findHost } from './host-lookup.ts';
+import { findHost, hostRetired } from './host-lookup.ts';
 import type { labelHostsBody } from './hosts.schema.ts';
 
 /** A retired agent that comes back is turned away; this keeps it from doing so at once. */
@@ -58,9 +57,9 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
    */
   async retire(sql: Sql, idOrName: string, by: string, reason: string | null): Promise<Omit<RetiredHost, 'freeze'>> {
     const { id, name } = await findHost(sql, idOrName);
-    const retired = await retireHost(sql, id, by, reason);
-    if (retired === undefined) throw new AppError('host_retired', `the host ${name} (${id}) is retired already`);
-    return { host: { id, name }, retiredAt: retired.retired_at.toISOString(), retiredBy: by, reason };
+    const { retired_at: retiredAt, changed } = await retireHost(sql, id, by, reason);
+    if (!changed) throw hostRetired({ id, name, retiredAt });
+    return { host: { id, name }, retiredAt: retiredAt.toISOString(), retiredBy: by, reason };
   }
 
   /** Ends the host's session wherever it is held; a lost message costs nothing but time: the row keeps the host out. */

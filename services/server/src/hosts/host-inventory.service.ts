@@ -27,7 +27,7 @@ export class HostInventoryService {
     this.#cursors = cursors;
   }
 
-  /** @throws AppError host_not_found, host_ambiguous, query_invalid, cursor_invalid. */
+  /** @throws AppError host_not_found, host_ambiguous, host_retired, query_invalid, cursor_invalid. */
   async kmods(idOrName: string, query: z.output<typeof hostKmodsQuery>): Promise<Omit<HostKmodList, 'freeze'>> {
     const presence = presenceWords(query.presence, PRESENCES, ['loaded', 'builtin']);
     const scope = { list: 'host kmods', host: idOrName, presence, name: query.name };
@@ -69,7 +69,7 @@ export class HostInventoryService {
     };
   }
 
-  /** @throws AppError host_not_found, host_ambiguous, cursor_invalid. */
+  /** @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
   async devices(idOrName: string, query: z.output<typeof hostDevicesQuery>): Promise<Omit<HostDeviceList, 'freeze'>> {
     const { limit, cursor, ...filter } = query;
     const scope = { list: 'host devices', host: idOrName, ...filter };

@@ -1,7 +1,14 @@
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { nearest } from '../errors/nearest.ts';
-import { type FoundHost, hostNames, hostOfId, hostsOfName } from './host-lookup.queries.ts';
+import {
+  type FoundHost,
+  hostNames,
+  hostOfId,
+  hostsOfName,
+  retiredHostsOfName,
+  type RetiredHostRow,
+} from './host-lookup.queries.ts';
 
 export type { FoundHost } from './host-lookup.queries.ts';
 
@@ -10,9 +17,10 @@ const NAME_MAX = 255;
 const CANDIDATES_SHOWN = 10;
 
 /**
- * The host of an id or a name. An id also finds a retired host; a name only those that are not.
+ * The host of an id or a name. An id also finds a retired host; a name only those that are not: it may belong to another machine by now.
  *
- * @throws AppError host_not_found (with names like it), host_ambiguous (with the ids that share the name).
+ * @throws AppError host_not_found (with names like it), host_ambiguous (with the ids that share the name), host_retired (only retired hosts have
+ * the name).
  */
 export async function findHost(sql: Sql, idOrName: string): Promise<FoundHost> {
   const text = idOrName.slice(0, NAME_MAX);
@@ -33,7 +41,19 @@ export async function findHost(sql: Sql, idOrName: string): Promise<FoundHost> {
   return host;
 }
 
+/** What was retired, when, and its id: by the id it is still to be read. */
+export function hostRetired(latest: RetiredHostRow, ...earlier: readonly RetiredHostRow[]): AppError {
+  const more = earlier.length === 0 ? '' : ` (as ${earlier.length} of that name before it)`;
+  const detail = `the host ${JSON.stringify(latest.name)} was retired at ${latest.retiredAt.toISOString()}${more}; its id is ${latest.id}`;
+  const candidates = [latest, ...earlier].slice(0, CANDIDATES_SHOWN).map((host) => host.id);
+  return new AppError('host_retired', `${detail}; GET /api/v1/hosts/${latest.id} shows what was known of it`, {
+    candidates,
+  });
+}
+
 async function notFound(sql: Sql, name: string): Promise<AppError> {
+  const [latest, ...earlier] = name.includes('\0') ? [] : await retiredHostsOfName(sql, name);
+  if (latest !== undefined) return hostRetired(latest, ...earlier);
   const candidates = nearest(name, await hostNames(sql));
   const hint =
     candidates.length === 0 ? 'GET /api/v1/hosts lists what there is' : `did you mean ${candidates.join(', ')}?`;

@@ -77,7 +77,7 @@ export class HostsController {
   @Get(':host')
   @ApiOperation({ summary: 'Show a host', description: 'By id, or by name when only one host has it.' })
   @ApiAnswer(200, hostSchema, 'The host.')
-  @ApiProblems('host_not_found', 'host_ambiguous')
+  @ApiProblems('host_not_found', 'host_ambiguous', 'host_retired')
   show(@Param('host', { schema: hostParam }) host: string): Promise<HostAnswer> {
     return this.#hosts.show(host);
   }
@@ -107,7 +107,7 @@ export class HostsController {
     description: 'As last reported, by name; `facets` says how fresh that is.',
   })
   @ApiAnswer(200, hostKmodsSchema, 'A page of kmods.')
-  @ApiProblems('host_not_found', 'host_ambiguous', 'limit_invalid', 'cursor_invalid', 'query_invalid')
+  @ApiProblems('host_not_found', 'host_ambiguous', 'host_retired', 'limit_invalid', 'cursor_invalid', 'query_invalid')
   kmods(
     @Param('host', { schema: hostParam }) host: string,
     @Query({ schema: hostKmodsQuery }) query: z.output<typeof hostKmodsQuery>,
@@ -121,7 +121,7 @@ export class HostsController {
     description: 'As last reported, by bus and address, with their drivers.',
   })
   @ApiAnswer(200, hostDevicesSchema, 'A page of devices.')
-  @ApiProblems('host_not_found', 'host_ambiguous', 'limit_invalid', 'cursor_invalid', 'query_invalid')
+  @ApiProblems('host_not_found', 'host_ambiguous', 'host_retired', 'limit_invalid', 'cursor_invalid', 'query_invalid')
   devices(
     @Param('host', { schema: hostParam }) host: string,
     @Query({ schema: hostDevicesQuery }) query: z.output<typeof hostDevicesQuery>,

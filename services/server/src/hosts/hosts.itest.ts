@@ -318,13 +318,22 @@ describe('DELETE /hosts/{host}', () => {
       body: { host: { id, name: 'old-1' }, reason: 'scrapped', retiredBy: 'tests' },
     });
     expect(sent[0]).toMatchObject({ $case: 'reconnect', value: { reason: 'retired' } });
-    expect(await problem('/hosts/old-1')).toMatchObject({ code: 'host_not_found' });
     expect(await server.read(`/hosts/${id}`, hostSchema)).toMatchObject({ connection: 'retired', connected: false });
+    // Its name may be another machine's one day: by name it is only said that and when it was retired, and its id.
+    const retired = { status: 409, code: 'host_retired', candidates: [id] };
+    const paths = ['/hosts/old-1', '/hosts/old-1/kmods', '/hosts/old-1/events', '/actions?host=old-1'];
+    for (const each of paths) {
+      const said = await problem(each);
+      expect(said).toMatchObject(retired);
+      expect(said.detail).toMatch(`"old-1" was retired at ${answer.body.retiredAt}; its id is ${id}`);
+    }
+    const target = { hosts: ['old-1'], labels: { x: 'y' } };
+    expect((await server.call('PATCH', '/api/v1/hosts', { body: target })).body).toMatchObject(retired);
     expect((await list('?includeRetired=true&name=old-*')).items).toMatchObject([{ connection: 'retired' }]);
     expect((await list('?name=old-*')).matched).toBe(0);
-    expect((await server.call('DELETE', `/api/v1/hosts/${id}`)).body).toMatchObject({
-      status: 409,
-      code: 'host_retired',
-    });
+    for (const idOrName of [id, 'old-1'])
+      expect((await server.call('DELETE', `/api/v1/hosts/${idOrName}`)).body).toMatchObject(retired);
+    const again = await fleet.add({ name: 'old-1', loaded: [] });
+    expect(await server.read('/hosts/old-1', hostSchema)).toMatchObject({ id: again });
   });
 });

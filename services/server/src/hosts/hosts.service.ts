@@ -54,7 +54,7 @@ export class HostsService {
     };
   }
 
-  /** @throws AppError host_not_found, host_ambiguous. */
+  /** @throws AppError host_not_found, host_ambiguous, host_retired. */
   async show(idOrName: string): Promise<HostAnswer> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const { id } = await findHost(sql, idOrName);

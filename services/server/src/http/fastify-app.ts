@@ -42,12 +42,23 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
   fastify.decorateRequest('caller', null);
   fastify.decorateRequest('idempotencyKey', null);
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => {
+  fastify.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, body, done) => {
     try {
+      refuseEncoded(request.headers['content-encoding']);
       done(null, parseJsonBody(typeof body === 'string' ? Buffer.from(body) : body));
     } catch (error) {
       done(error instanceof Error ? error : new AppError('body_invalid', 'the body is not JSON'), undefined);
     }
   });
   return adapter;
+}
+
+/** Packed bytes would only be "not JSON"; unpacking them would let a small body become a huge one. */
+function refuseEncoded(encoding: string | undefined): void {
+  const named = encoding?.trim().toLowerCase() ?? '';
+  if (named === '' || named === 'identity') return;
+  throw new AppError(
+    'content_type_unsupported',
+    `send the body as it is: Content-Encoding ${JSON.stringify(named.slice(0, 40))} is not read here`,
+  );
 }

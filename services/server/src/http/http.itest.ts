@@ -43,6 +43,20 @@ describe('bodies', () => {
     },
   );
 
+  it.each(['gzip', 'br', 'gzip, identity', 'x'])(
+    'a body in %s is refused as that, not as broken JSON',
+    async (encoding) => {
+      const { body } = await patch('{"all":true,"labels":{"a":"b"}}', { 'content-encoding': encoding });
+      expect(body).toMatchObject({ status: 415, code: 'content_type_unsupported' });
+      expect(body.detail).toContain(`Content-Encoding "${encoding}"`);
+    },
+  );
+
+  it('identity is no encoding', async () => {
+    const answer = await patch('{"all":true,"labels":{"a":"b"}}', { 'content-encoding': 'Identity' });
+    expect(answer.status).toBe(200);
+  });
+
   it('JSON with a charset is JSON', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-8' };
     expect((await patch('{"all":true,"labels":{"a":"b"}}', headers)).status).toBe(200);

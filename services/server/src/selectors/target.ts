@@ -1,6 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
-import { AppError } from '../errors/app-error.ts';
-import { findHost } from '../hosts/host-lookup.ts';
+import { findHost, hostRetired } from '../hosts/host-lookup.ts';
 import { selectedHosts } from './target.queries.ts';
 
 /** Hosts as a request names them: in exactly one of these ways (common.schema.ts checks that). */
@@ -34,7 +33,7 @@ async function namedHosts(sql: Sql, names: readonly string[]): Promise<{ id: str
   const found = new Map<string, { id: string; name: string }>();
   for (const name of names) {
     const host = await findHost(sql, name);
-    if (host.retiredAt !== null) throw new AppError('host_retired', `the host ${host.name} (${host.id}) is retired`);
+    if (host.retiredAt !== null) throw hostRetired({ ...host, retiredAt: host.retiredAt });
     found.set(host.id, { id: host.id, name: host.name });
   }
   return [...found.values()];
