@@ -5,6 +5,7 @@ export * from '../gen/modfleet/types/v1/host.ts';
 export * from '../gen/modfleet/agent/v1/identity.ts';
 export * from '../gen/modfleet/agent/v1/session.ts';
 export * from '../gen/modfleet/agent/v1/confirm.ts';
+export * from '../gen/modfleet/helper/v1/helper.ts';
 export * from './kmod-name.ts';
 export * from './assert-never.ts';
 export { KNOWN_FACETS, FACET_WORDS, isKnownFacet } from './facet-values.ts';
