@@ -1,4 +1,5 @@
 import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+import { shapeOf, undeclaredVector } from './vectors.ts';
 
 /** A stream that a test feeds. */
 export class FakeStream implements ExecStream {
@@ -30,7 +31,7 @@ export class FakeStream implements ExecStream {
   }
 }
 
-/** Programs that a test plays: those named are there, and say what `run` is told to say. */
+/** Programs that a test plays: those named are there, and say what `run` is told to say. Undeclared vectors are refused as at the real door. */
 export class FakeExec implements Exec {
   readonly streams: FakeStream[] = [];
   readonly runs: { readonly program: ProgramName; readonly args: readonly string[] }[] = [];
@@ -45,6 +46,10 @@ export class FakeExec implements Exec {
   }
 
   run(program: ProgramName, args: readonly string[]): Promise<ExecResult> {
+    if (shapeOf(program, args) === undefined) {
+      const reason = undeclaredVector(program, args);
+      return Promise.resolve({ ended: { kind: 'not_started', reason }, stdout: '', stderr: '', durationMs: 0 });
+    }
     this.runs.push({ program, args });
     const said = this.#programs[program]?.(args);
     const ended =

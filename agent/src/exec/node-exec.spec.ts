@@ -20,7 +20,7 @@ describe('NodeExec', () => {
     program('dmsetup', 'i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890; i=$((i+1)); done');
     program('udevadm', 'echo one; echo two; exec sleep 600');
     writeFileSync(path.join(folder, 'ip'), 'not executable');
-    exec = new NodeExec({ folders: ['/nonexistent', folder] });
+    exec = new NodeExec({ folders: ['/nonexistent', folder], anyVector: true });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
 import { PROGRAM_ENVIRONMENT, PROGRAM_FOLDERS } from './programs.ts';
+import { shapeOf, undeclaredVector } from './vectors.ts';
 
 /** Enough for every answer that we read; a program that says more is cut, not waited for. */
 const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -13,22 +14,27 @@ const REAP_MS = 1_000;
 /** How a test names programs of its own. */
 export interface NodeExecOptions {
   readonly folders?: readonly string[];
+  /** Lets every vector pass: for tests of the running itself. */
+  readonly anyVector?: boolean;
 }
 
 /**
  * Runs declared programs of this machine.
  *
  * INVARIANTS
- * - Only a name of `ProgramName`, found in a fixed folder; arguments go as a vector; no shell, no inherited environment, no stdin.
+ * - Only a name of `ProgramName`, found in a fixed folder, with a vector that `vectors.ts` declares; no shell, no inherited environment, no
+ *   stdin.
  * - `run` always ends: at the time limit the program's whole process group is killed, and a program that does not even die of SIGKILL
  *   (it hangs inside the kernel) is left behind and reported as `reaped: false`.
  * - A program of `run` is a process group of its own: a signal to the agent's group does not cut a kmod's load in half.
  */
 export class NodeExec implements Exec {
   readonly #folders: readonly string[];
+  readonly #anyVector: boolean;
 
   constructor(options: NodeExecOptions = {}) {
     this.#folders = options.folders ?? PROGRAM_FOLDERS;
+    this.#anyVector = options.anyVector ?? false;
   }
 
   find(program: ProgramName): string | undefined {
@@ -41,6 +47,7 @@ export class NodeExec implements Exec {
     options: { readonly timeoutMs: number; readonly maxOutputBytes?: number },
   ): Promise<ExecResult> {
     const started = performance.now();
+    if (!this.#declares(program, args)) return Promise.resolve(notStarted(undeclaredVector(program, args), started));
     const file = this.find(program);
     if (file === undefined) return Promise.resolve(notStarted(`${program} is not installed`, started));
     const limit = options.maxOutputBytes ?? MAX_OUTPUT_BYTES;
@@ -78,8 +85,13 @@ export class NodeExec implements Exec {
   }
 
   stream(program: ProgramName, args: readonly string[]): ExecStream {
+    if (!this.#declares(program, args)) return endedStream(undeclaredVector(program, args));
     const file = this.find(program);
     return file === undefined ? endedStream(`${program} is not installed`) : runningStream(file, args);
+  }
+
+  #declares(program: ProgramName, args: readonly string[]): boolean {
+    return this.#anyVector || shapeOf(program, args) !== undefined;
   }
 }
 
