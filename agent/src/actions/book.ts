@@ -5,6 +5,7 @@ import {
   type Journal,
   JournalDamagedError,
   type JournalRecord,
+  type JournalTail,
   type KernelDiedRecord,
 } from './journal/journal.ts';
 import { Ledger } from './ledger.ts';
@@ -12,6 +13,14 @@ import type { ServerTime } from './server-time.ts';
 
 /** Records written before the file is made small again: about 1 MiB of results. */
 const COMPACT_AFTER = 512;
+
+/** What is said of each end of a journal. */
+const TAIL_WORDS: Readonly<Record<JournalTail, string | undefined>> = {
+  whole: undefined,
+  seal: 'the last line of the action journal was cut short or damaged; it said nothing that is not elsewhere',
+  record: 'the last record of the action journal was cut short; its action is not begun again',
+  unreadable: 'the end of the action journal cannot be read, and was written before this boot; it was cut off',
+};
 
 /** Journal and ledger as one: what is put in is on disk (where it must be) and known (always). */
 export class Book {
@@ -21,6 +30,7 @@ export class Book {
   #opened = false;
   #damage: JournalDamagedError | undefined;
   #appended = 0;
+  #tail: JournalTail = 'whole';
 
   constructor(journal: Journal, log: ActionLog) {
     this.#journal = journal;
@@ -36,6 +46,16 @@ export class Book {
     return this.#damage !== undefined;
   }
 
+  /** All that was done is known, up to the last record: what a crash left half done may be done on. */
+  get complete(): boolean {
+    return !this.damaged && (this.#tail === 'whole' || this.#tail === 'seal');
+  }
+
+  /** What is wrong with the journal, for people; undefined when nothing is. */
+  get trouble(): string | undefined {
+    return this.#damage?.message ?? TAIL_WORDS[this.#tail];
+  }
+
   /** Opens the journal unless that is done. True when it was done now: actions may have been found open. */
   async ensureOpen(): Promise<boolean> {
     if (this.#opened || this.#damage !== undefined) return false;
@@ -45,8 +65,9 @@ export class Book {
       const unwritten = this.#ledger.records();
       this.#ledger = new Ledger([...contents.records, ...unwritten]);
       this.#opened = true;
-      if (contents.torn)
-        this.#log.warn({ journal: this.#journal.place }, 'the last record of the action journal was cut short');
+      this.#tail = contents.tail;
+      const words = TAIL_WORDS[contents.tail];
+      if (words !== undefined) this.#log.warn({ journal: this.#journal.place }, words);
       return true;
     } catch (error) {
       this.#log.error({ journal: this.#journal.place, err: error }, errorText(error));

@@ -36,7 +36,7 @@ export function createActionEngine(options: HostActionEngineOptions): ActionEngi
   );
   return new KmodActionEngine({
     host,
-    journal: new FileJournal(stateDir),
+    journal: new FileJournal(stateDir, () => host.bootId()),
     clock,
     serverClock,
     log,

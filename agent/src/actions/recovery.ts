@@ -71,7 +71,7 @@ export const PROOFS = {
 
 /** What is seen after the agent is back. */
 export interface Aftermath {
-  /** The journal is whole; with a damaged one nothing is finished. */
+  /** The journal knows all that was done; without that nothing is finished. */
   readonly mayAct: boolean;
   readonly sameBoot: boolean;
   readonly state: KernelState;

@@ -52,7 +52,7 @@ export class Settler {
     const sameBoot = bootId !== '' && bootId === (await host.bootId());
     if (sameBoot) await this.#outliveSurvivor(open);
     const settlement = settle(open, {
-      mayAct: !book.damaged,
+      mayAct: book.complete,
       sameBoot,
       state: await host.stateOf(request.kmod),
       parametersHold: await host.hasParameters(request.kmod, request.parameters),

@@ -29,7 +29,7 @@ async function reopened(): Promise<readonly JournalRecord[]> {
 describe('file journal', () => {
   it('keeps what was appended, in order, also when asked for many at once', async () => {
     const journal = new FileJournal(path.join(folder, 'made', 'when absent'));
-    expect(await journal.open()).toEqual({ records: [], torn: false });
+    expect(await journal.open()).toMatchObject({ records: [], tail: 'whole' });
     await journal.append(record);
     await Promise.all([1, 2, 3, 4, 5].map((index) => journal.append(step(index))));
     await journal.close();
@@ -44,12 +44,58 @@ describe('file journal', () => {
     await journal.append(record);
     await journal.close();
     const whole = await readFile(journal.place);
-    await truncate(journal.place, whole.length - 10);
+    await truncate(journal.place, whole.indexOf('\n', 30) - 10);
     const again = new FileJournal(folder);
-    expect(await again.open()).toEqual({ records: [{ kind: 'torn', id: record.id }], torn: true });
+    expect(await again.open()).toMatchObject({ records: [{ kind: 'torn', id: record.id }], tail: 'record' });
     await again.append(step(1));
     await again.close();
     expect(await reopened()).toEqual([{ kind: 'torn', id: record.id }, step(1)]);
+  });
+
+  it('loses nothing with its last line, whatever happens to it', async () => {
+    const journal = new FileJournal(folder);
+    await journal.open();
+    await journal.append(record);
+    await journal.close();
+    const whole = await readFile(journal.place);
+    const seal = whole.lastIndexOf('\n', whole.length - 2) + 1;
+    for (let length = seal; length < whole.length; length++) {
+      await writeFile(journal.place, whole.subarray(0, length));
+      const again = new FileJournal(folder);
+      expect(await again.open()).toMatchObject({ records: [record], tail: 'seal' });
+      await again.close();
+    }
+    await writeFile(journal.place, Buffer.concat([whole.subarray(0, seal), Buffer.alloc(whole.length - seal)]));
+    const zeroed = new FileJournal(folder);
+    expect(await zeroed.open()).toMatchObject({ records: [record], tail: 'seal' });
+    await zeroed.close();
+    expect(await reopened()).toEqual([record]);
+  });
+
+  it('takes an end that was lost in this very boot, and says not whose it was, for damage; after a reboot it is cut off', async () => {
+    const journal = new FileJournal(folder, async () => 'boot-1');
+    await journal.open();
+    await journal.append(record);
+    const { length } = await readFile(journal.place);
+    await journal.append({ ...record, id: 'next' });
+    await journal.close();
+    const whole = await readFile(journal.place);
+    await writeFile(journal.place, Buffer.concat([whole.subarray(0, length), Buffer.alloc(whole.length - length)]));
+    await expect(new FileJournal(folder, async () => 'boot-1').open()).rejects.toThrow(JournalDamagedError);
+    const later = new FileJournal(folder, async () => 'boot-2');
+    expect(await later.open()).toMatchObject({ records: [record], tail: 'unreadable' });
+    await later.close();
+  });
+
+  it('reads a journal of the format before, and writes it anew', async () => {
+    const journal = new FileJournal(folder);
+    await journal.open();
+    await journal.append(record);
+    await journal.close();
+    const lines = (await readFile(journal.place, 'utf8')).split('\n');
+    await writeFile(journal.place, `modfleet-journal 1\n${lines[1]}\n`);
+    expect(await reopened()).toEqual([record]);
+    expect(await readFile(journal.place, 'utf8')).toBe(lines.join('\n'));
   });
 
   it('replaces everything at once', async () => {

@@ -1,6 +1,6 @@
-import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { decodeJournal, encodeJournal, encodeRecord } from './journal-codec.ts';
+import { type Disk, type DiskFile, hostDisk } from './disk.ts';
+import { decodeJournal, encodeAppend, encodeJournal } from './journal-codec.ts';
 import {
   type Journal,
   type JournalContents,
@@ -21,18 +21,26 @@ const MAX_BYTES = 256 * 1024 * 1024;
  *   too, every later append fails until `rewrite` has succeeded.
  * - `rewrite` is temporary file, sync, rename, sync of the folder.
  * - One operation at a time, in the order in which they were asked for.
- * - A torn tail is cut off when the file is opened, after its action id was read out.
+ * - Each record is written together with its seal (journal-codec.ts), so that the last line is never the only one that knows something.
+ * - A torn tail is cut off when the file is opened, after its action id was read out. A tail that was lost in this very boot, and does not even
+ *   say whose it was, is damage: no crash does that, and what it said may have been done.
  */
 export class FileJournal implements Journal {
   readonly place: string;
-  #handle: FileHandle | undefined;
+  readonly #disk: Disk;
+  readonly #bootId: () => Promise<string>;
+  #boot = '';
+  #handle: DiskFile | undefined;
   #length = 0;
   #dirty = false;
   #whyClosed: unknown = new Error('it is not open');
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string) {
+  /** `bootId` gives /proc/sys/kernel/random/boot_id; empty where it cannot be read. */
+  constructor(folder: string, bootId: () => Promise<string> = async () => '', disk: Disk = hostDisk) {
     this.place = path.join(folder, 'actions.journal');
+    this.#bootId = bootId;
+    this.#disk = disk;
   }
 
   open(): Promise<JournalContents> {
@@ -56,14 +64,19 @@ export class FileJournal implements Journal {
 
   async #open(): Promise<JournalContents> {
     try {
-      await mkdir(path.dirname(this.place), { recursive: true, mode: 0o700 });
-      const bytes = await readIfThere(this.place);
+      await this.#disk.makeFolder(path.dirname(this.place));
+      this.#boot = await this.#bootId();
+      const bytes = (await this.#disk.read(this.place)) ?? Buffer.alloc(0);
       if (bytes.length > MAX_BYTES) throw new JournalDamagedError(this.place, 1, `${bytes.length} bytes long`);
       const contents = decodeJournal(bytes.toString('utf8'), this.place);
-      if (contents.torn || bytes.length === 0 || contents.records.length === 0) {
+      if (contents.tail === 'unreadable' && this.#boot !== '' && contents.lastBootId === this.#boot) {
+        const line = contents.records.length + 1;
+        throw new JournalDamagedError(this.place, line, 'its end is lost, in this very boot', contents.records);
+      }
+      if (contents.old || contents.tail !== 'whole' || contents.records.length === 0) {
         await this.#rewrite(contents.records);
       } else {
-        this.#handle = await open(this.place, 'r+');
+        this.#handle = await this.#disk.open(this.place, 'change');
         this.#length = bytes.length;
       }
       return contents;
@@ -78,7 +91,7 @@ export class FileJournal implements Journal {
       const handle = this.#handle;
       if (handle === undefined) throw this.#whyClosed;
       if (this.#dirty) await this.#cutBack(handle);
-      const line = Buffer.from(encodeRecord(record));
+      const line = Buffer.from(encodeAppend(record, this.#boot));
       this.#dirty = true;
       await writeAll(handle, line, this.#length);
       await handle.datasync();
@@ -91,24 +104,24 @@ export class FileJournal implements Journal {
 
   async #rewrite(records: readonly JournalRecord[]): Promise<void> {
     const temporary = `${this.place}.new`;
-    let handle: FileHandle | undefined;
+    let handle: DiskFile | undefined;
     try {
-      const bytes = Buffer.from(encodeJournal(records));
-      handle = await open(temporary, 'w+', 0o600);
+      const bytes = Buffer.from(encodeJournal(records, this.#boot));
+      handle = await this.#disk.open(temporary, 'create');
       await writeAll(handle, bytes, 0);
       await handle.sync();
-      await rename(temporary, this.place);
+      await this.#disk.rename(temporary, this.place);
       // From here on the old file has no name: the handle changes over even if the folder cannot be synced.
       const old = this.#handle;
       this.#handle = handle;
       this.#length = bytes.length;
       this.#dirty = false;
       await old?.close();
-      await syncFolder(path.dirname(this.place));
+      await this.#disk.syncFolder(path.dirname(this.place));
     } catch (error) {
       if (handle !== this.#handle) {
         await handle?.close();
-        await rm(temporary, { force: true }).catch(() => undefined);
+        await this.#disk.remove(temporary).catch(() => undefined);
       }
       throw this.#unavailable(error);
     }
@@ -120,7 +133,7 @@ export class FileJournal implements Journal {
     return turn;
   }
 
-  async #cutBack(handle: FileHandle): Promise<void> {
+  async #cutBack(handle: DiskFile): Promise<void> {
     await handle.truncate(this.#length);
     await handle.datasync();
     this.#dirty = false;
@@ -132,29 +145,11 @@ export class FileJournal implements Journal {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+async function writeAll(file: DiskFile, bytes: Buffer, position: number): Promise<void> {
   let written = 0;
   while (written < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, written, bytes.length - written, position + written);
-    if (bytesWritten === 0) throw new Error('nothing more can be written');
-    written += bytesWritten;
-  }
-}
-
-async function readIfThere(file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return Buffer.alloc(0);
-    throw error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    const took = await file.write(bytes.subarray(written), position + written);
+    if (took === 0) throw new Error('nothing more can be written');
+    written += took;
   }
 }

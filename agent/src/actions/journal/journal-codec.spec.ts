@@ -22,13 +22,13 @@ const records: readonly JournalRecord[] = [
   { kind: 'tombstone', id: 't', digest: 'cd', outcome: Outcome.OUTCOME_STUCK, expiresAtMs: 7 },
   { kind: 'torn', id: 'lost' },
 ];
-const text = encodeJournal(records);
+const text = encodeJournal(records, 'boot-1');
 
 /** What a reader gets, and whether it saw that something is wrong. */
 function read(journal: string): { records: readonly JournalRecord[]; damaged: boolean } {
   try {
-    const { records: read, torn } = decodeJournal(journal, 'test');
-    return { records: read, damaged: torn };
+    const { records: read, tail } = decodeJournal(journal, 'test');
+    return { records: read, damaged: tail !== 'whole' };
   } catch (error) {
     if (!(error instanceof JournalDamagedError)) throw error;
     return { records: error.salvaged, damaged: true };
@@ -39,7 +39,7 @@ const written = new Set(records.map((record) => JSON.stringify(record)));
 
 describe('journal codec', () => {
   it('reads back what was written', () => {
-    expect(decodeJournal(text, 'test')).toEqual({ records, torn: false });
+    expect(decodeJournal(text, 'test')).toEqual({ records, tail: 'whole', lastBootId: 'boot-1', old: false });
   });
 
   it('reads an empty file, and a header that was cut short, as empty', () => {
@@ -48,20 +48,23 @@ describe('journal codec', () => {
   });
 
   it('refuses another format', () => {
-    expect(() => decodeJournal('modfleet-journal 2\n', 'test')).toThrow(JournalDamagedError);
-    expect(() => decodeJournal('something else\n', 'test')).toThrow(/modfleet-journal 1/);
+    expect(() => decodeJournal('modfleet-journal 3\n', 'test')).toThrow(JournalDamagedError);
+    expect(() => decodeJournal('something else\n', 'test')).toThrow(/modfleet-journal 2/);
   });
 
   it('cut anywhere: whole records before the cut, the id of the one that was cut, nothing invented', () => {
     for (let length = JOURNAL_HEADER.length; length < text.length; length++) {
       const cut = text.slice(0, length);
-      const whole = cut.split('\n').length - 2;
+      // Records and seals take turns.
+      const lines = cut.split('\n').length - 2;
+      const whole = Math.ceil(lines / 2);
       const contents = decodeJournal(cut, 'test');
       expect(contents.records.slice(0, whole)).toEqual(records.slice(0, whole));
       expect(contents.records.slice(whole)).toEqual(
         contents.records.length > whole ? [{ kind: 'torn', id: records[whole]?.id }] : [],
       );
-      expect(contents.torn).toBe(!cut.endsWith('\n'));
+      const tails = lines % 2 === 1 ? ['seal'] : cut.endsWith('\n') ? ['whole'] : ['record', 'unreadable'];
+      expect(tails).toContain(contents.tail);
     }
   });
 

@@ -1,20 +1,34 @@
 import { crc32 } from 'node:zlib';
 import { ActionRequest, ActionResult, Verdict } from '@modfleet/proto';
 import { z } from 'zod';
-import { JOURNAL_FORMAT, type JournalContents, type JournalRecord, JournalDamagedError } from './journal.ts';
+import {
+  JOURNAL_FORMAT,
+  type JournalContents,
+  JournalDamagedError,
+  type JournalRecord,
+  type JournalTail,
+} from './journal.ts';
 
 /*
- * A journal is text: a header line, then one record a line, `CRC32 ACTION-ID JSON`. The id stands first so that a record that was cut short
- * still says whose it was. CRC-32 finds every flipped bit and every burst up to 32 bits in a line.
+ * A journal is text: a header line, then one record a line, `CRC32 ACTION-ID JSON`, each followed by its seal, a line of the same form that is
+ * written and synced with it. The id stands first so that a record that was cut short still says whose it was. CRC-32 finds every flipped bit and
+ * every burst up to 32 bits in a line.
+ *
+ * INVARIANT: the last line of a whole journal is a seal. It knows nothing that is not elsewhere, so whatever happens to the last line, no action
+ * is forgotten; and a record without its seal says that nothing but a seal is missing behind it.
  */
 
 /** First line of every journal. */
 export const JOURNAL_HEADER = `modfleet-journal ${JOURNAL_FORMAT}\n`;
 
+/** Without seals; only read. */
+const OLD_HEADER = 'modfleet-journal 1\n';
+
 const RECORD = /^([0-9a-f]{8}) (\S+ .*)$/s;
 const TORN_ID = /^[0-9a-f]{8} (\S+) /;
 
 const common = { id: z.string() };
+const sealSchema = z.object({ kind: z.literal('sealed'), bootId: z.string() });
 const recordSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('intent'),
@@ -49,42 +63,60 @@ const recordSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('kernel_died'), ...common, bootId: z.string(), detail: z.string() }),
 ]);
 
-/** One record as a line. */
-export function encodeRecord(record: JournalRecord): string {
-  const body = `${record.id} ${JSON.stringify(plainOf(record))}`;
-  return `${checksum(body)} ${body}\n`;
+/** What a line says: a record, the seal of the one before, or what is wrong with it. */
+type Line =
+  | { readonly kind: 'record'; readonly record: JournalRecord }
+  | { readonly kind: 'seal'; readonly bootId: string }
+  | { readonly kind: 'bad'; readonly why: string; readonly text: string };
+
+/** One record as it is appended: its line, and its seal. `bootId`: the boot in which it is written. */
+export function encodeAppend(record: JournalRecord, bootId: string): string {
+  return encodeLine(record.id, plainOf(record)) + encodeLine(record.id, { kind: 'sealed', bootId });
 }
 
 /** The whole text of a journal. */
-export function encodeJournal(records: readonly JournalRecord[]): string {
-  return JOURNAL_HEADER + records.map(encodeRecord).join('');
+export function encodeJournal(records: readonly JournalRecord[], bootId: string): string {
+  return JOURNAL_HEADER + records.map((record) => encodeAppend(record, bootId)).join('');
 }
 
 /**
- * Reads a journal's text; an empty text is an empty journal. A last line without its end is a torn record; anything else that is not as it was
+ * Reads a journal's text; an empty text is an empty journal. An end that was cut short is told by `tail`; anything else that is not as it was
  * written is damage.
  *
  * @throws JournalDamagedError
  */
 export function decodeJournal(text: string, place: string): JournalContents {
   if (text === '' || (text.length < JOURNAL_HEADER.length && JOURNAL_HEADER.startsWith(text))) {
-    return { records: [], torn: false };
+    return { records: [], tail: 'whole', lastBootId: '', old: false };
   }
-  if (!text.startsWith(JOURNAL_HEADER)) {
+  const old = text.startsWith(OLD_HEADER);
+  if (!old && !text.startsWith(JOURNAL_HEADER)) {
     throw new JournalDamagedError(place, 1, `the first line is not ${JSON.stringify(JOURNAL_HEADER.trimEnd())}`);
   }
-  const lines = text.split('\n');
-  const rest = lines.pop() ?? '';
-  const decoded = lines.slice(1).map(decodeLine);
-  const torn = rest !== '';
+  const texts = text.split('\n').slice(1);
+  const rest = texts.pop() ?? '';
+  const lines = texts.map(decodeLine);
+  // The seal of the last record, damaged but with its end: as good as missing.
+  if (!old && lines.at(-1)?.kind === 'bad' && lines.at(-2)?.kind === 'record') lines.pop();
+  const bad = lines.findIndex((line) => line.kind === 'bad');
+  const { tail, lost } = tailOf(lines.at(-1), rest, old);
   const records = [
-    ...decoded.filter((one): one is JournalRecord => typeof one !== 'string'),
-    ...decoded.flatMap((one, index) => (typeof one === 'string' ? tornRecord(lines[index + 1] ?? '') : [])),
-    ...(torn ? tornRecord(rest) : []),
+    ...lines.flatMap((line) => (line.kind === 'record' ? [line.record] : [])),
+    ...lines.flatMap((line) => (line.kind === 'bad' ? tornRecord(line.text) : [])),
+    ...lost,
   ];
-  const damaged = decoded.findIndex((one) => typeof one === 'string');
-  if (damaged >= 0) throw new JournalDamagedError(place, damaged + 2, String(decoded[damaged]), records);
-  return { records, torn };
+  const damage = lines[bad];
+  if (damage?.kind === 'bad') throw new JournalDamagedError(place, bad + 2, damage.why, records);
+  const lastSeal = lines.findLast((line) => line.kind === 'seal');
+  return { records, tail, lastBootId: lastSeal?.bootId ?? '', old };
+}
+
+/** What an end without a newline was, after this line. */
+function tailOf(last: Line | undefined, rest: string, old: boolean): { tail: JournalTail; lost: JournalRecord[] } {
+  if (!old && last?.kind === 'record') return { tail: 'seal', lost: [] };
+  if (rest === '') return { tail: 'whole', lost: [] };
+  const lost = tornRecord(rest);
+  return { tail: lost.length > 0 ? 'record' : 'unreadable', lost };
 }
 
 function tornRecord(line: string): JournalRecord[] {
@@ -92,13 +124,21 @@ function tornRecord(line: string): JournalRecord[] {
   return id === undefined ? [] : [{ kind: 'torn', id }];
 }
 
-/** The record, or what is wrong with the line. */
-function decodeLine(line: string): JournalRecord | string {
-  const [, sum, body] = RECORD.exec(line) ?? [];
-  if (sum === undefined || body === undefined) return 'not a record';
-  if (checksum(body) !== sum) return 'its checksum does not match';
-  const parsed = recordSchema.safeParse(JSON.parse(body.slice(body.indexOf(' ') + 1)));
-  return parsed.success ? parsed.data : 'a record of a kind that this version does not know';
+function decodeLine(text: string): Line {
+  const [, sum, body] = RECORD.exec(text) ?? [];
+  if (sum === undefined || body === undefined) return { kind: 'bad', why: 'not a record', text };
+  if (checksum(body) !== sum) return { kind: 'bad', why: 'its checksum does not match', text };
+  const value: unknown = JSON.parse(body.slice(body.indexOf(' ') + 1));
+  const seal = sealSchema.safeParse(value);
+  if (seal.success) return { kind: 'seal', bootId: seal.data.bootId };
+  const record = recordSchema.safeParse(value);
+  if (record.success) return { kind: 'record', record: record.data };
+  return { kind: 'bad', why: 'a record of a kind that this version does not know', text };
+}
+
+function encodeLine(id: string, plain: unknown): string {
+  const body = `${id} ${JSON.stringify(plain)}`;
+  return `${checksum(body)} ${body}\n`;
 }
 
 function plainOf(record: JournalRecord): unknown {

@@ -1,7 +1,7 @@
 import type { ActionRequest, ActionResult, Outcome, Verdict } from '@modfleet/proto';
 
 /** Version of the records below. A reader refuses what it does not know; a new version reads all older ones. */
-export const JOURNAL_FORMAT = 1;
+export const JOURNAL_FORMAT = 2;
 
 /** The first step of this action is about to begin. Synced before it does. */
 export interface IntentRecord {
@@ -68,12 +68,21 @@ export interface TornRecord {
 
 export type JournalRecord = IntentRecord | StepRecord | ResultRecord | TombstoneRecord | KernelDiedRecord | TornRecord;
 
+/**
+ * How a journal ends. `seal`: the last record is there, and only its seal is not: nothing is lost. `record`: a last record was cut short; a `torn`
+ * record says whose it was. `unreadable`: something was cut short, and not even its action id can be read.
+ */
+export type JournalTail = 'whole' | 'seal' | 'record' | 'unreadable';
+
 /** What a journal held when it was opened. */
 export interface JournalContents {
-  /** With a `torn` record at the end for a last line that was cut short, if its action id could still be read. */
+  /** With a `torn` record at the end for a last record that was cut short, if its action id could still be read. */
   readonly records: readonly JournalRecord[];
-  /** The last line was cut short: a crash while it was being written. */
-  readonly torn: boolean;
+  readonly tail: JournalTail;
+  /** The boot in which the last sealed record was written; empty when that is not known. */
+  readonly lastBootId: string;
+  /** Written in an older format: to be rewritten before anything is added. */
+  readonly old: boolean;
 }
 
 /**

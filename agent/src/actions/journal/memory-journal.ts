@@ -1,4 +1,4 @@
-import { decodeJournal, encodeJournal, encodeRecord } from './journal-codec.ts';
+import { decodeJournal, encodeAppend, encodeJournal } from './journal-codec.ts';
 import { type Journal, type JournalContents, type JournalRecord, JournalUnavailableError } from './journal.ts';
 
 /** A journal without a disk. It keeps text, so that what a reader gets has gone through the same encoding as on a disk. */
@@ -12,16 +12,16 @@ export class MemoryJournal implements Journal {
 
   async open(): Promise<JournalContents> {
     const contents = decodeJournal(this.text, this.place);
-    this.text = encodeJournal(contents.records);
+    this.text = encodeJournal(contents.records, '');
     return contents;
   }
 
   async append(record: JournalRecord): Promise<void> {
-    this.text += encodeRecord(record);
+    this.text += encodeAppend(record, '');
   }
 
   async rewrite(records: readonly JournalRecord[]): Promise<void> {
-    this.text = encodeJournal(records);
+    this.text = encodeJournal(records, '');
   }
 
   async close(): Promise<void> {}
@@ -37,7 +37,7 @@ export class FailingJournal implements Journal {
   }
 
   async open(): Promise<JournalContents> {
-    return { records: [], torn: false };
+    return { records: [], tail: 'whole', lastBootId: '', old: false };
   }
 
   async append(): Promise<void> {
