@@ -58,9 +58,10 @@ export async function observeConfig(files: HostFiles): Promise<Observation<Facet
   };
 }
 
-/** The index costs 20 to 40 ms: only install lines and initcall_blacklist ask for it. */
+/** The index costs 20 to 40 ms: only install and alias lines and initcall_blacklist ask for it. */
 function needsIndex(config: ModprobeConfig): boolean {
-  return config.entries.some((entry) => entry.keyword === 'install') || config.cmdline.initcallBlacklist.length > 0;
+  const asking = config.entries.some(({ keyword }) => keyword === 'install' || keyword === 'alias');
+  return asking || config.cmdline.initcallBlacklist.length > 0;
 }
 
 function defined<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {

@@ -1,4 +1,5 @@
 import { BlockRung, type KmodBlock } from '@modfleet/proto';
+import { aliasBlocks } from './alias-blocks.ts';
 import { fnmatch } from './glob.ts';
 import { foldAlias } from './index-parsers.ts';
 import type { KmodIndex } from './kmod-index.ts';
@@ -25,6 +26,7 @@ export function computeBlocks(facts: BlockFacts): KmodBlock[] {
   const blocks = [
     ...blacklistBlocks(facts.config),
     ...installBlocks(facts),
+    ...aliasBlocks(facts.config, facts.index),
     ...cmdlineRungs(facts),
     ...(facts.modulesDisabled === true ? [modulesDisabledBlock()] : []),
   ];

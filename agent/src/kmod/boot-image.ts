@@ -9,6 +9,7 @@ const COPIED_RUNGS: ReadonlySet<BlockRung> = new Set([
   BlockRung.BLOCK_RUNG_BLACKLIST,
   BlockRung.BLOCK_RUNG_INSTALL,
   BlockRung.BLOCK_RUNG_INSTALL_INEFFECTIVE,
+  BlockRung.BLOCK_RUNG_ALIAS,
 ]);
 
 /**

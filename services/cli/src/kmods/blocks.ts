@@ -6,6 +6,8 @@ const RUNGS: Readonly<Record<BlockRungWord, string>> = {
   blacklist: 'only its own aliases are ignored; modprobe, dependencies and requests by name still load it',
   install: 'stops modprobe; insmod still loads it',
   install_ineffective: 'blocks nothing: a soft dependency makes modprobe ignore the line',
+  alias:
+    'modprobe loads nothing or another kmod for that word; other names of it, dependencies and insmod still load it',
   cmdline_blacklist: 'kernel command line: only its own aliases are ignored',
   cmdline_kernel: 'kernel command line: the kernel refuses every loader',
   cmdline_initcall: 'kernel command line: built-in code is not started',

@@ -53,6 +53,7 @@ export const rungWord = z.enum([
   'cmdline_initcall',
   'modules_disabled',
   'initramfs',
+  'alias',
 ]);
 
 /** A kmod as /proc/modules and sysfs show it. */

@@ -31,6 +31,7 @@ const RUNG_WORDS: Readonly<Record<number, RungWord>> = {
   [BlockRung.BLOCK_RUNG_CMDLINE_INITCALL]: 'cmdline_initcall',
   [BlockRung.BLOCK_RUNG_MODULES_DISABLED]: 'modules_disabled',
   [BlockRung.BLOCK_RUNG_INITRAMFS]: 'initramfs',
+  [BlockRung.BLOCK_RUNG_ALIAS]: 'alias',
 };
 
 /** Undefined for a rung that this version does not know. */

@@ -14,7 +14,7 @@ import { chosen, type Selection, selectionSql } from '../selectors/selection.que
 import type { KmodSubject } from './kmod-resolution.ts';
 
 /** Rungs (proto BlockRung) by what they stop: some loaders, every loader, and code built in. */
-const PARTLY_RUNGS = '1, 2, 4';
+const PARTLY_RUNGS = '1, 2, 4, 9';
 const KERNEL_RUNGS = '5, 7';
 const INITCALL_RUNG = '6';
 
