@@ -7,14 +7,8 @@ import { toRequest } from './action.mapper.ts';
 import type { StoredAction } from './action.model.ts';
 import { ActionRepository } from './action.repository.ts';
 import { ASK_AGAIN_MS } from './action.states.ts';
-import {
-  claimNext,
-  lockHostDispatch,
-  selectHolder,
-  selectHostsWithWork,
-  selectPending,
-  type PendingAction,
-} from './dispatch.queries.ts';
+import { claimNext, lockHostDispatch, selectHolder, selectHostsWithWork, selectPending } from './dispatch.queries.ts';
+import { sayAgain } from './dispatch.rules.ts';
 import { HostWork } from './host-work.ts';
 
 /*
@@ -109,20 +103,24 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
 
   /** The host answers what it knows from its journal, runs what it never got, and says `expired` of what came too late. */
   async #sayAgain(hostId: string): Promise<void> {
-    const pending = await selectPending(this.#database, hostId, this.#mail.self, ASK_AGAIN_MS);
-    if (pending.some((action) => action.frozen)) {
+    const { owed, say, thenNext } = sayAgain(
+      await selectPending(this.#database, hostId, this.#mail.self, ASK_AGAIN_MS),
+    );
+    if (owed) {
       this.#owed.add(hostId);
       return;
     }
     this.#owed.delete(hostId);
-    for (const action of pending) if (!action.queued && !(await this.#saySentAgain(hostId, action))) return;
-    if (pending.some((action) => action.queued)) await this.#sendNext(hostId);
+    for (const { kind, id } of say) {
+      const sent = kind === 'cancel' ? this.#sendCancel(hostId, id) : await this.#saySentAgain(id);
+      if (!sent) return;
+    }
+    if (thenNext) await this.#sendNext(hostId);
   }
 
   /** False when the session is gone. */
-  async #saySentAgain(hostId: string, pending: PendingAction): Promise<boolean> {
-    if (pending.cancel_requested && !pending.past_expiry) return this.#sendCancel(hostId, pending.id);
-    const action = await this.#actions.find(pending.id);
+  async #saySentAgain(id: string): Promise<boolean> {
+    const action = await this.#actions.find(id);
     return action === undefined || this.#send(action);
   }
 

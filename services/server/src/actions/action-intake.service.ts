@@ -8,6 +8,7 @@ import type { ActionEvent } from './action.machine.ts';
 import { isAbout, text, toHostMessage, toReport, toStoredResult, toStoredVerdict } from './action.mapper.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
+import { whyApart } from './dispatch.rules.ts';
 
 /*
  * INVARIANTS
@@ -96,24 +97,14 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     const { actionId } = result;
     const raw = ActionResult.toJSON(result);
     const known = await this.#actions.find(actionId);
-    if (known === undefined || known.hostId !== hostId) {
-      await this.#keepApart(
-        actionId,
-        hostId,
-        known === undefined ? 'no such action' : 'an action of another host',
-        raw,
-      );
-      this.#logger.warn({
-        message: 'a host reports an action that is none of its own here; the report is kept',
-        hostId,
-        actionId,
-      });
-    } else if (!isAbout(result, known)) {
-      await this.#keepApart(actionId, hostId, 'the report is about another request under the same id', raw);
+    const apart = whyApart(known, hostId, () => known !== undefined && isAbout(result, known));
+    if (apart !== undefined) {
+      await this.#keepApart(actionId, hostId, apart, raw);
       this.#logger.error({
-        message: 'a host reports another request under an id of ours; the report is kept',
+        message: 'a report of a host is none of an action here; it is kept',
         hostId,
         actionId,
+        why: apart,
       });
     } else {
       const said: Said = {

@@ -16,7 +16,8 @@ import {
   type ActionFilter,
 } from './action.queries.ts';
 import { fromRow } from './action.rows.ts';
-import { isInFlight, outcomeNumber, RESULT_GRACE_MS } from './action.states.ts';
+import { outcomeNumber } from './action.states.ts';
+import { nextSweep } from './dispatch.rules.ts';
 
 /** What a host said along with an event. */
 export interface Said {
@@ -137,9 +138,4 @@ function columnsOf(id: string, next: ActionSnapshot) {
     cancelledBy: next.cancelledBy,
     nextSweepAt: nextSweep(next),
   };
-}
-
-function nextSweep(action: ActionSnapshot): Date | null {
-  if (action.state === 'queued') return action.expiresAt;
-  return isInFlight(action.state) ? new Date(action.expiresAt.getTime() + RESULT_GRACE_MS) : null;
 }

@@ -1,5 +1,6 @@
 import type { Sql } from '../database/database.service.ts';
 import { IN_FLIGHT } from './action.queries.ts';
+import type { PendingAction } from './dispatch.rules.ts';
 
 /**
  * Takes the host's dispatch lock until the transaction ends: two replicas that both believe to hold the host's session (while it moves from one
@@ -32,16 +33,6 @@ export async function claimNext(sql: Sql, hostId: string, replicaId: string): Pr
   return rows[0]?.id;
 }
 
-/** An action that a host which has just connected is told of, one way or another. */
-export interface PendingAction {
-  readonly id: string;
-  /** Never sent. */
-  readonly queued: boolean;
-  readonly cancel_requested: boolean;
-  readonly past_expiry: boolean;
-  readonly frozen: boolean;
-}
-
 /** OUTCOME_UNCONFIRMED of the contract. */
 const UNCONFIRMED = 9;
 
@@ -57,8 +48,8 @@ export async function selectPending(
   askAgainMs: number,
 ): Promise<PendingAction[]> {
   return sql.query<PendingAction>(
-    `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS cancel_requested,
-            a.expires_at <= clock_timestamp() AS past_expiry, f.frozen
+    `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS "cancelRequested",
+            a.expires_at <= clock_timestamp() AS "pastExpiry", f.frozen
        FROM action a
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $3 AND s.disconnected_at IS NULL
