@@ -38,6 +38,8 @@ export function verdictText(verdict: Verdict, verb: string, kmod: string): strin
 
 function headline(verdict: Verdict, verb: string, kmod: string): string {
   const reason = printable(verdict.findings[0]?.message ?? '');
+  if (!verdict.allowed && verdict.plan.length > 0)
+    return `${verb} ${kmod}: could be done, but not as this host is set up (${verdict.decidedBy})\n${reason}`;
   if (!verdict.allowed) return `${verb} ${kmod}: refused (${verdict.decidedBy})\n${reason}`;
   if (verdict.decidedBy === 'unchanged') return `${verb} ${kmod}: nothing to do\n${reason}`;
   return `${verb} ${kmod}: would be done. Nothing was touched.`;

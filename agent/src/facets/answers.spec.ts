@@ -1,7 +1,7 @@
 import { KmodPresence } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { MemoryHostFiles, type MemoryNode } from '../host/memory-host-files.ts';
-import { answerNow } from './answers.ts';
+import { answerNow, type TreeNames } from './answers.ts';
 
 const DEVICE = '/sys/devices/pci0000:00/0000:00:02.0';
 
@@ -15,14 +15,18 @@ const BOUND: Record<string, MemoryNode> = {
   '/sys/bus/pci/drivers/virtio-pci/bind': '',
 };
 
-async function presences(onDisk: readonly string[] | undefined) {
+async function answers(onDisk: readonly string[] | undefined) {
   const files = new Map(onDisk?.map((name) => [name, `kernel/${name}.ko`]));
-  const names =
+  const names = { release: '6.1.0', folder: '/lib/modules/6.1.0', builtin: new Set<string>(), onDisk: files };
+  const tree: TreeNames =
     onDisk === undefined
-      ? undefined
-      : { release: '6.1.0', folder: '/lib/modules/6.1.0', builtin: new Set<string>(), onDisk: files };
-  const answers = await answerNow(new MemoryHostFiles(BOUND), names, ['virtio-pci', 'tipc', 'dummy']);
-  return answers.map((answer) => answer.presence);
+      ? { kind: 'incapable', reason: '/lib/modules/6.1.0 does not exist' }
+      : { kind: 'value', names };
+  return answerNow(new MemoryHostFiles(BOUND), tree, ['virtio-pci', 'tipc', 'dummy']);
+}
+
+async function presences(onDisk: readonly string[] | undefined) {
+  return (await answers(onDisk)).map((answer) => answer.presence);
 }
 
 describe('answerNow', () => {
@@ -31,6 +35,12 @@ describe('answerNow', () => {
   it('calls a driver that runs without a kmod built in, whether or not there is a tree', async () => {
     expect(await presences([])).toEqual([builtin, KmodPresence.KMOD_PRESENCE_ABSENT, loaded]);
     expect(await presences(undefined)).toEqual([builtin, KmodPresence.KMOD_PRESENCE_UNSPECIFIED, loaded]);
+  });
+
+  it('says why it cannot say, and only then', async () => {
+    const unknown = 'not loaded; whether it is built in or on disk is not known: /lib/modules/6.1.0 does not exist';
+    expect((await answers(undefined)).map(({ reason }) => reason)).toEqual(['', unknown, '']);
+    expect((await answers([])).map(({ reason }) => reason)).toEqual(['', '', '']);
   });
 
   it('believes the tree where it has a file of that name', async () => {

@@ -19,19 +19,20 @@ export class NoAnswerError extends Error {
   }
 }
 
+/** What the tree of the running kernel has, or why that cannot be read. */
+export type TreeNames =
+  { readonly kind: 'value'; readonly names: KmodNames } | { readonly kind: 'incapable'; readonly reason: string };
+
 /**
- * What the host says now of each kmod asked for. Without a readable tree of the running kernel (`names` undefined) a kmod that is not loaded
- * has no presence: nobody can say that it is absent.
+ * What the host says now of each kmod asked for. Without a readable tree of the running kernel a kmod that is not loaded has no presence, but the
+ * reason for it: nobody can say that it is absent.
  *
  * @throws NoAnswerError when the loaded kmods cannot be read.
  */
-export async function answerNow(
-  files: HostFiles,
-  names: KmodNames | undefined,
-  kmods: readonly string[],
-): Promise<KmodAnswer[]> {
+export async function answerNow(files: HostFiles, tree: TreeNames, kmods: readonly string[]): Promise<KmodAnswer[]> {
   const listed = await readProcModules(files);
   if (listed.kind !== 'ok') throw new NoAnswerError(await whyNoLoadedKmods(files, listed));
+  const names = tree.kind === 'value' ? tree.names : undefined;
   const config = await observeConfig(files);
   const blocks = config.kind === 'value' ? config.value.blocks : [];
   const loaded = new Map(listed.value.map((kmod) => [kmod.name, kmod]));
@@ -43,7 +44,7 @@ export async function answerNow(
     kmods.map(async (asked) => {
       const name = canonicalKmodName(asked);
       const kmod = loaded.get(name);
-      return kmod === undefined ? notLoaded(name, names, drivers, blocks) : loadedAnswer(files, kmod, blocks);
+      return kmod === undefined ? notLoaded(name, tree, drivers, blocks) : loadedAnswer(files, kmod, blocks);
     }),
   );
 }
@@ -69,12 +70,16 @@ async function builtinDrivers(files: HostFiles): Promise<Set<string>> {
 
 function notLoaded(
   name: string,
-  names: KmodNames | undefined,
+  tree: TreeNames,
   drivers: ReadonlySet<string>,
   blocks: readonly KmodBlock[],
 ): KmodAnswer {
-  const presence = presenceOf(name, names, drivers);
-  return { name, presence, loaded: undefined, holders: [], blocks: blocksOf(blocks, name) };
+  const presence = presenceOf(name, tree.kind === 'value' ? tree.names : undefined, drivers);
+  const reason =
+    presence === KmodPresence.KMOD_PRESENCE_UNSPECIFIED && tree.kind === 'incapable'
+      ? `not loaded; whether it is built in or on disk is not known: ${tree.reason}`
+      : '';
+  return { name, presence, loaded: undefined, holders: [], blocks: blocksOf(blocks, name), reason };
 }
 
 async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly KmodBlock[]): Promise<KmodAnswer> {
@@ -85,5 +90,6 @@ async function loadedAnswer(files: HostFiles, kmod: ProcModule, blocks: readonly
     ...(kmod.refcount === undefined ? {} : { refcount: kmod.refcount }),
     holders: [...kmod.users],
     blocks: blocksOf(blocks, kmod.name),
+    reason: '',
   };
 }

@@ -1,7 +1,6 @@
 import { Facet, FACET_WORDS, type KmodAnswer, type KmodEvents, type KnownFacet } from '@modfleet/proto';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
-import type { KmodNames } from '../kmod/kmod-index.ts';
 import type { BootClock } from '../time/clock.ts';
 import { KmodWatch, type AttributionOf } from '../watch/kmod-watch.ts';
 import { UeventWatch } from '../watch/uevent-watch.ts';
@@ -151,12 +150,7 @@ class HostInventory implements Inventory {
   }
 
   async answer(kmods: readonly string[]): Promise<KmodAnswer[]> {
-    return answerNow(this.#parts.files, await this.#names(), kmods);
-  }
-
-  async #names(): Promise<KmodNames | undefined> {
-    const look = await this.#available.look();
-    return look.kind === 'value' ? look.names : undefined;
+    return answerNow(this.#parts.files, await this.#available.look(), kmods);
   }
 
   /** Everything, with nothing taken from an earlier look. */

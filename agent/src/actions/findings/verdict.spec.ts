@@ -168,8 +168,18 @@ describe("the host's policy", () => {
     expect(decided(unload, idle, observe)).toBe('denied_by_host_policy');
     expect(decided(unload, someFacts(), observe)).toBe('denied_by_host_policy');
     const dry = decide({ ...unload, dryRun: true }, idle, observe, []);
-    expect(dry.allowed).toBe(true);
+    expect(dry).toMatchObject({ allowed: false, decidedBy: 'denied_by_host_policy' });
     expect(dry.findings.map((finding) => finding.code)).toEqual(['denied_by_host_policy']);
+    expect(dry.plan).toHaveLength(1);
+  });
+
+  it('a dry run of an observing host says first what else stands against it, and is never allowed', () => {
+    const dry = (facts: ActionFacts) => decide({ ...unload, dryRun: true }, facts, observe, []);
+    const used = dry(someFacts({ loaded: loaded({ refcount: 2 }) }));
+    expect(used).toMatchObject({ allowed: false, decidedBy: 'in_use', plan: [] });
+    const already = dry(someFacts());
+    expect(already).toMatchObject({ allowed: false, decidedBy: 'denied_by_host_policy', plan: [] });
+    expect(already.findings.map((finding) => finding.code)).toContain('already');
   });
 
   it.each<[string, Partial<ActionPolicy>]>([

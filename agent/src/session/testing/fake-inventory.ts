@@ -40,6 +40,7 @@ export class FakeInventory implements Inventory {
         loaded: undefined,
         holders: [],
         blocks: [],
+        reason: '',
       })),
     );
   }

@@ -160,13 +160,13 @@ function nextCommands(action: AnyAction): [string, string][] {
   const again = `modfleet kmods ${action.verb} ${action.kmod} --host ${host}${parameters.join('')}`;
   switch (finalOutcome(action)) {
     case 'succeeded':
-      if (standsInTheWay(action) !== undefined) return [['see the host', `modfleet hosts show ${host}`]];
       return action.dryRun && action.verdict?.allowed && action.verdict.plan.length > 0
         ? [['do it', `${again} --watch`]]
         : [['see who runs it now', live]];
     case 'unchanged':
       return [['see who runs it now', live]];
     case 'refused':
+      if (standsInTheWay(action) !== undefined) return [['see the host', `modfleet hosts show ${host}`]];
       return [
         ['who uses it, as far as the kernel tells', live],
         ['see the host', `modfleet hosts show ${host}`],

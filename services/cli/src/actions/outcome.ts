@@ -18,16 +18,16 @@ export function isEnded(action: AnyAction): boolean {
 /** 0 only when what was asked for is known to be so (or, in a dry run, would be allowed). */
 export function exitOfAction(action: AnyAction): ExitCode {
   const outcome = finalOutcome(action);
-  if (action.dryRun && action.verdict !== null && (!action.verdict.allowed || standsInTheWay(action) !== undefined))
-    return EXIT.negative;
+  if (action.dryRun && action.verdict?.allowed === false) return EXIT.negative;
   return outcome === 'succeeded' || outcome === 'unchanged' ? EXIT.ok : EXIT.negative;
 }
 
-/** What a dry run only notes and the action itself is refused for: the agent's mode `observe`, or what its process may not do. */
+/** What alone a dry run is refused for: the agent's mode `observe`, or what its process may not do. It has a plan then, which no other refusal has. */
 export function standsInTheWay(action: AnyAction): string | undefined {
-  if (!action.dryRun || (action.verdict?.plan.length ?? 0) === 0) return undefined;
-  const codes = (action.verdict?.findings ?? []).filter((finding) => !finding.refuses).map((finding) => finding.code);
-  return codes.find((code) => code === 'denied_by_host_policy' || code === 'unsupported');
+  const { verdict } = action;
+  return action.dryRun && verdict !== null && !verdict.allowed && verdict.plan.length > 0
+    ? verdict.decidedBy
+    : undefined;
 }
 
 /** How good or bad it is, for colour only. */
@@ -66,12 +66,12 @@ export function actionHeadline(action: AnyAction): string {
 function dryRunHeadline(action: AnyAction, what: string): string {
   const { verdict } = action;
   if (verdict === null) return `No verdict (${finalOutcome(action) ?? 'no outcome'}): dry run of ${what}`;
+  const denied = standsInTheWay(action);
+  if (denied !== undefined)
+    return `Would be refused as the host is set up (${denied}); apart from that it could run: ${what}`;
   if (!verdict.allowed) return `Would be refused (${verdict.decidedBy}): ${what}`;
   if (verdict.decidedBy === 'unchanged' || verdict.plan.length === 0) return `Nothing to do: ${what}`;
-  const denied = standsInTheWay(action);
-  return denied === undefined
-    ? `Would run: ${what}`
-    : `Would be refused as the host is set up (${denied}); apart from that it could run: ${what}`;
+  return `Would run: ${what}`;
 }
 
 function outcomeHeadline(action: AnyAction, outcome: OutcomeWord | null, what: string): string {

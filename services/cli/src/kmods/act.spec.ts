@@ -136,8 +136,15 @@ describe('kmods unload', () => {
       message: 'mode is observe',
       evidence: [],
     };
-    const plan = verdict({ findings: [observe] });
-    const ended = unloaded({ dryRun: true, verdict: plan, result: null, canReturn: false, message: '' });
+    const plan = verdict({ allowed: false, decidedBy: 'denied_by_host_policy', findings: [observe] });
+    const ended = unloaded({
+      dryRun: true,
+      outcome: 'refused',
+      verdict: plan,
+      result: null,
+      canReturn: false,
+      message: '',
+    });
     cli.server().on('POST /actions', json(action({ dryRun: true }), 202));
     cli.server().on(WATCH, events(event(ended)));
     const { code, out } = await cli.run([...UNLOAD, '--dry-run'], { columns: 100 });

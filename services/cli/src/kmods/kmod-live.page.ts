@@ -144,7 +144,12 @@ export function renderLive(answer: LiveAnswer, presence: readonly PresenceFilter
   const speechless = allRows(answer).filter((row) => row.presence === null);
   if (speechless.length > 0) {
     parts.push(`\nAnswered, but could not say: ${count(speechless.length, 'host')}.\n`);
-    parts.push(...speechless.map((row) => `  ${clean(row.host.name)}: modfleet hosts show ${hostWord(row.host)}\n`));
+    for (const { host, reason } of speechless)
+      parts.push(
+        ...wrap(`  ${clean(host.name)}: ${clean(reason ?? 'no reason given')}`, width, '    ').map(
+          (line) => `${line}\n`,
+        ),
+      );
   }
   if (end.noAnswer.length > 0) {
     parts.push(
@@ -159,6 +164,9 @@ export function renderLive(answer: LiveAnswer, presence: readonly PresenceFilter
     next.push(['what an unload would do', `modfleet kmods unload ${name} --host ${hostWord(loaded)} --dry-run`]);
   if (end.noAnswer.some((host) => host.reason === 'timeout'))
     next.push(['wait longer', `modfleet kmods hosts ${name}${only} --live --timeout 10s`]);
+  const [mute] = speechless;
+  if (mute !== undefined)
+    next.push([`what ${mute.host.name} can report`, `modfleet hosts show ${hostWord(mute.host)}`]);
   if (end.noAnswer.length > 0)
     next.push(['what they last said', `modfleet kmods hosts ${name}${only} --presence unknown`]);
   return parts.join('') + renderNext(next);

@@ -22,7 +22,18 @@ const answer = (n: number, fields: Partial<KmodAnswer>) => ({
   data: {
     host: { id: hostId(n), name: `web-${n}` },
     elapsedMs: n * 100,
-    kmods: [{ name: 'snd_pcm', presence: 'loaded', refcount: 0, holders: [], loaded: null, blocks: [], ...fields }],
+    kmods: [
+      {
+        name: 'snd_pcm',
+        presence: 'loaded',
+        reason: null,
+        refcount: 0,
+        holders: [],
+        loaded: null,
+        blocks: [],
+        ...fields,
+      },
+    ],
   },
 });
 const resolved = { ...e1000eHosts(), name: 'snd_pcm', requested: 'snd-pcm' };
@@ -57,6 +68,22 @@ describe('kmods hosts --live', () => {
     expect(code).toBe(0);
     expect(cli.server().requests[1]?.body).toEqual({ kmods: ['snd_pcm'], timeoutMs: 2000, all: true });
     expect(cli.server().requests[1]?.headers['idempotency-key']).toBeUndefined();
+  });
+
+  it('says why a host that answered could not say', async () => {
+    cli.server().on('GET /kmods/snd_pcm', json(resolved));
+    const reason = 'not loaded; whether it is built in or on disk is not known: /lib/modules/6.1.0 does not exist';
+    const mute = answer(1, { presence: null, reason, refcount: null });
+    cli.server().on('POST /queries', events(start, held, mute, end()));
+    const { out } = await cli.run(['kmods', 'hosts', 'snd-pcm', '--live'], { columns: 80 });
+    expect(out).toContain(
+      [
+        'Answered, but could not say: 1 host.',
+        '  web-1: not loaded; whether it is built in or on disk is not known:',
+        '    /lib/modules/6.1.0 does not exist',
+      ].join('\n'),
+    );
+    expect(out).toContain('what web-1 can report:    modfleet hosts show web-1');
   });
 
   it('passes the selector and the time to wait', async () => {

@@ -18,6 +18,13 @@ const QUEUED: Described = {
   verdict: null,
   result: null,
 };
+const WITH_PLAN: Described['verdict'] = {
+  allowed: false,
+  decidedBy: 'denied_by_host_policy',
+  findings: [],
+  plan: [{ kind: 'unload', kmod: 'floppy', parameters: [], because: 'asked for' }],
+  reloadPaths: [],
+};
 const NO_PATHS = {
   steps: [],
   reasonCode: '',
@@ -55,11 +62,15 @@ describe('the sentence of an action', () => {
     ],
     [
       { state: 'ended', outcome: 'succeeded', dryRun: true, result: PATHS },
-      'Dry run on web-3: it would be allowed; nothing was touched.',
+      'Dry run on web-3: it would be done; nothing was touched.',
     ],
     [
       { state: 'ended', outcome: 'refused', hostMessage: 'floppy is in use.' },
       'Refused by web-3, nothing was touched: floppy is in use.',
+    ],
+    [
+      { state: 'ended', outcome: 'refused', dryRun: true, hostMessage: 'mode is observe', verdict: WITH_PLAN },
+      'Dry run on web-3: refused as the host is set up, and for nothing else: mode is observe.',
     ],
     [
       { state: 'ended', outcome: 'unconfirmed', resolvedOutcome: 'succeeded', result: NO_PATHS },

@@ -64,12 +64,14 @@ function sentence(action: Described, outcome: OutcomeWord): string {
   const { hostName: host, kmod } = action;
   switch (outcome) {
     case 'succeeded':
-      if (action.dryRun) return `Dry run on ${host}: ${dryRunAnswer(action)}; nothing was touched.`;
+      if (action.dryRun) return `Dry run on ${host}: it would be done; nothing was touched.`;
       return `${kmod} is ${DONE[action.verb]} on ${host}, seen in /proc/modules.`;
     case 'unchanged':
       if (action.dryRun) return `Dry run on ${host}: nothing would change. Nothing was touched.`;
       return `Nothing to do: ${kmod} was ${action.verb === 'unload' ? 'not' : 'already'} loaded on ${host}.`;
     case 'refused':
+      if (onlySetUp(action))
+        return `Dry run on ${host}: refused as the host is set up, and for nothing else${because(action)}`;
       return `Refused by ${host}, nothing was touched${because(action)}`;
     case 'failed':
       return `Failed on ${host}${because(action)}`;
@@ -90,14 +92,9 @@ function sentence(action: Described, outcome: OutcomeWord): string {
   }
 }
 
-/** An agent in mode observe, or without the right to do it, answers a dry run and would refuse the action. */
-function dryRunAnswer(action: Described): string {
-  const denied = action.verdict?.findings.find(
-    ({ code, refuses }) => !refuses && (code === 'denied_by_host_policy' || code === 'unsupported'),
-  );
-  return denied === undefined
-    ? 'it would be allowed'
-    : `nothing but the host's own setting stands against it, and for that it would be refused (${denied.message})`;
+/** A dry run with a plan that is refused: the agent is in mode observe, or has no right to do it. */
+function onlySetUp(action: Described): boolean {
+  return action.dryRun && (action.verdict?.plan.length ?? 0) > 0;
 }
 
 const DONE = { load: 'loaded', unload: 'unloaded', reload: 'loaded again' } as const satisfies Record<VerbWord, string>;

@@ -55,6 +55,7 @@ const LOADED: KmodAnswer = {
       detail: 'blacklist floppy',
     },
   ],
+  reason: '',
 };
 const ABSENT: KmodAnswer = {
   name: 'floppy',
@@ -62,6 +63,7 @@ const ABSENT: KmodAnswer = {
   loaded: undefined,
   holders: [],
   blocks: [],
+  reason: '',
 };
 
 async function all(events: AsyncGenerator<StreamedEvent>): Promise<StreamedEvent[]> {
@@ -86,6 +88,7 @@ describe('asking hosts now', () => {
       {
         name: 'floppy',
         presence: 'loaded',
+        reason: null,
         refcount: 2,
         holders: ['snd'],
         loaded: { buildId: 'ab12', size: 100, taint: 'OE', version: null, srcversion: null, state: 'live' },
@@ -103,6 +106,23 @@ describe('asking hosts now', () => {
       targets: 3,
       answered: 2,
       noAnswer: [{ host: { name: 'silent' }, reason: 'silent', detail: 'never connected' }],
+    });
+  });
+
+  it('hands on why a host cannot say, and says so when an agent gives no reason', async () => {
+    const response = await stack.fetch('POST', '/queries', { kmods: ['floppy'], hosts: ['here', 'there'] });
+    const unsaid = { ...ABSENT, presence: KmodPresence.KMOD_PRESENCE_UNSPECIFIED };
+    const { queryId } = await here.next('query');
+    await here.answers(queryId, [{ ...unsaid, reason: '/lib/modules/6.1.0 does not exist' }]);
+    await there.next('query');
+    await there.answers(queryId, [unsaid]);
+    const answers = (await all(eventsOf(response))).filter(({ event }) => event === 'answer');
+    const said = answers.map(({ data }) => data as unknown as QueryAnswer);
+    expect(
+      Object.fromEntries(said.map(({ host, kmods }) => [host.name, [kmods[0]?.presence, kmods[0]?.reason]])),
+    ).toEqual({
+      here: [null, '/lib/modules/6.1.0 does not exist'],
+      there: [null, 'the agent did not say why; is it older than the server?'],
     });
   });
 

@@ -32,7 +32,8 @@ export const queryStartSchema = z
 
 export const kmodAnswerSchema = z.strictObject({
   name: z.string(),
-  presence: presenceWord.nullable().describe('Null: the host could not say.'),
+  presence: presenceWord.nullable().describe('Null: the host could not say; see reason.'),
+  reason: z.string().nullable().describe('Why the host could not say; null when it did.'),
   refcount: z.int().nullable(),
   holders: z.array(z.string()),
   loaded: loadedKmodSchema.nullable(),

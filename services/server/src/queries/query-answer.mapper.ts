@@ -15,11 +15,16 @@ const PRESENCE_WORDS: Partial<Record<KmodPresence, NonNullable<KmodAnswerJson['p
   [KmodPresence.KMOD_PRESENCE_ABSENT]: 'absent',
 };
 
+/** From an agent that does not tell why, or a word that this version does not know. */
+const UNSAID = 'the agent did not say why; is it older than the server?';
+
 /** What a host said of a kmod, as the API says it. What the host did not say is null, never a guess. */
 export function toKmodAnswer(answer: KmodAnswer): KmodAnswerJson {
+  const presence = PRESENCE_WORDS[answer.presence] ?? null;
   return {
     name: answer.name,
-    presence: PRESENCE_WORDS[answer.presence] ?? null,
+    presence,
+    reason: presence === null ? (orNull(answer.reason) ?? UNSAID) : null,
     refcount: answer.refcount ?? null,
     holders: answer.holders,
     loaded: answer.loaded === undefined ? null : toLoaded(answer.loaded),
