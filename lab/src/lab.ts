@@ -5,4 +5,14 @@ export { LabHost, type PowerOptions, type RunOptions } from './host/lab-host.ts'
 export { labImage, type LabImage } from './image/prepare.ts';
 export { LabError } from './lab-error.ts';
 export { checkPrerequisites, type Prerequisites } from './prerequisites.ts';
-export { HOST_KINDS, type HostKind, KERNEL_SERIES, type KernelSeries, type Progress } from './types.ts';
+export {
+  HOST_KINDS,
+  HOST_NETWORKS,
+  type HostKind,
+  type HostNetwork,
+  KERNEL_SERIES,
+  type KernelSeries,
+  type Progress,
+  ROOT_DISKS,
+  type RootDisk,
+} from './types.ts';

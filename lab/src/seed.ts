@@ -15,6 +15,8 @@ export interface Seed {
   joinString?: string | undefined;
   /** More files by absolute path. */
   files?: Readonly<Record<string, string>> | undefined;
+  /** More symbolic links: absolute path to target. */
+  links?: Readonly<Record<string, string>> | undefined;
 }
 
 const text = (content: string, mode = 0o644): CpioFile => ({ content: Buffer.from(content), mode });
@@ -40,7 +42,9 @@ export function seedFiles(seed: Seed, unique: string, unit: string | undefined):
   }
   if (seed.agentConfig !== undefined) files.set('etc/modfleet/agent.yaml', text(seed.agentConfig));
   if (seed.joinString !== undefined) files.set('etc/modfleet/join', text(`${seed.joinString.trim()}\n`, 0o600));
-  for (const [path, content] of Object.entries(seed.files ?? {})) files.set(path.replace(/^\/+/, ''), text(content));
+  const below = (path: string): string => path.replace(/^\/+/, '');
+  for (const [path, target] of Object.entries(seed.links ?? {})) files.set(below(path), symlink(target));
+  for (const [path, content] of Object.entries(seed.files ?? {})) files.set(below(path), text(content));
   return files;
 }
 

@@ -34,6 +34,9 @@ export async function boot(command: Extract<LabCommand, { command: 'boot' }>, pr
         series,
         name,
         progress,
+        network: command.network,
+        rootDisk: command.rootDisk,
+        packages: command.packages,
         ...(agentConfig === undefined ? { agent: false } : { agentConfig }),
         ...(joinString === undefined ? {} : { joinString }),
       });

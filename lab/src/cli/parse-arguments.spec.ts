@@ -8,6 +8,9 @@ describe('parseArguments', () => {
       kind: 'fast',
       series: ['6.1', '6.12'],
       count: 1,
+      network: 'networkd',
+      rootDisk: 'plain',
+      packages: [],
       config: undefined,
       joinFile: undefined,
     });
@@ -15,6 +18,17 @@ describe('parseArguments', () => {
       kind: 'full',
       series: ['6.12'],
       count: 3,
+    });
+  });
+
+  it('takes a full host where only full ones have what is asked for', () => {
+    expect(
+      parseArguments(['boot', '--network', 'vlan-bond', '--root-disk', 'dm-linear', '--packages', 'a,b']),
+    ).toMatchObject({
+      kind: 'full',
+      network: 'vlan-bond',
+      rootDisk: 'dm-linear',
+      packages: ['a', 'b'],
     });
   });
 
@@ -36,6 +50,8 @@ describe('parseArguments', () => {
   it.each([
     [['boot', '--kind', 'slow'], '--kind "slow": it is one of fast, full'],
     [['boot', '--series', '5.10'], '--series "5.10": it is one of 6.1, 6.12'],
+    [['boot', '--network', 'wifi'], '--network "wifi": it is one of networkd, ifupdown, vlan-bond'],
+    [['boot', '--root-disk', 'zfs'], '--root-disk "zfs": it is one of plain, dm-linear'],
     [['boot', '--count', '0'], '--count "0": it is a whole number from 1 to 16'],
     [['boot', '--count', '1.5'], '--count "1.5"'],
     [['boot', 'now'], '"now" is one word too many'],

@@ -1,6 +1,15 @@
 import { parseArgs } from 'node:util';
 import { LabError } from '../lab-error.ts';
-import { HOST_KINDS, type HostKind, KERNEL_SERIES, type KernelSeries } from '../types.ts';
+import {
+  HOST_KINDS,
+  HOST_NETWORKS,
+  type HostKind,
+  type HostNetwork,
+  KERNEL_SERIES,
+  type KernelSeries,
+  ROOT_DISKS,
+  type RootDisk,
+} from '../types.ts';
 
 /** What the person wants, checked. */
 export type LabCommand =
@@ -12,6 +21,9 @@ export type LabCommand =
       kind: HostKind;
       series: readonly KernelSeries[];
       count: number;
+      network: HostNetwork;
+      rootDisk: RootDisk;
+      packages: readonly string[];
       config: string | undefined;
       joinFile: string | undefined;
     }
@@ -25,6 +37,9 @@ const OPTIONS = {
   kind: { type: 'string' },
   series: { type: 'string' },
   count: { type: 'string' },
+  network: { type: 'string' },
+  'root-disk': { type: 'string' },
+  packages: { type: 'string' },
   config: { type: 'string' },
   'join-file': { type: 'string' },
   update: { type: 'boolean' },
@@ -48,6 +63,24 @@ function hostCount(value: string | undefined): number {
     throw usageError(`--count ${JSON.stringify(value)}: it is a whole number from 1 to ${MAX_HOSTS}`);
   }
   return count;
+}
+
+interface TopologyValues {
+  network?: string | undefined;
+  'root-disk'?: string | undefined;
+  packages?: string | undefined;
+}
+
+/** Only full hosts have these; who asks for one need not say so. */
+const needsFull = (values: TopologyValues): boolean =>
+  values.network !== undefined || values['root-disk'] !== undefined || values.packages !== undefined;
+
+function topology(values: TopologyValues) {
+  return {
+    network: oneOf('network', values.network, HOST_NETWORKS) ?? 'networkd',
+    rootDisk: oneOf('root-disk', values['root-disk'], ROOT_DISKS) ?? 'plain',
+    packages: values.packages?.split(',').filter(Boolean) ?? [],
+  } as const;
 }
 
 function parsed(argv: readonly string[]) {
@@ -83,9 +116,10 @@ export function parseArguments(argv: readonly string[]): LabCommand {
     case 'boot':
       return {
         command,
-        kind: kind ?? 'fast',
+        kind: kind ?? (needsFull(values) ? 'full' : 'fast'),
         series: allSeries,
         count: hostCount(values.count),
+        ...topology(values),
         config: values.config,
         joinFile: values['join-file'],
       };

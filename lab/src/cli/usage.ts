@@ -14,6 +14,12 @@ Commands
 Options
   --kind fast|full           fast: busybox, about 5 s; full: systemd (build, boot; default: boot fast, build both)
   --series 6.1|6.12          kernel series (build, boot; default: boot alternates, build both)
+  --network networkd|ifupdown|vlan-bond
+                             networkd: one card, DHCP; ifupdown: one card, a static address; vlan-bond: VLAN 9 over a bond of two cards
+                             (boot; full hosts)
+  --root-disk plain|dm-linear
+                             dm-linear: the root lies on a device-mapper volume (boot; full hosts)
+  --packages A,B             further Debian packages; the first time an image is built for each list (boot; full hosts)
   --count N                  how many hosts, 1 to 16 (boot; default 1)
   --config FILE              agent configuration for the hosts (boot)
   --join-file FILE           file with one join string that admits them all (boot)

@@ -21,7 +21,7 @@ export const FAST_ROOT_PACKAGES: readonly string[] = [
   'libpcre2-8-0',
 ];
 
-/** What the full kind's root has besides Debian's minimal set. libstdc++6: for Node.js. */
+/** What the full kind's root has besides Debian's minimal set. libstdc++6: for Node.js. ifupdown: off unless a host is booted with it. */
 export const FULL_ROOT_PACKAGES: readonly string[] = [
   'systemd',
   'systemd-sysv',
@@ -29,6 +29,8 @@ export const FULL_ROOT_PACKAGES: readonly string[] = [
   'kmod',
   'dbus',
   'iproute2',
+  'ifupdown',
+  'dmsetup',
   'libstdc++6',
   'busybox-static',
 ];

@@ -5,11 +5,12 @@ import { bundleAgent } from '../agent-bundle.ts';
 import { labImage } from '../image/prepare.ts';
 import { LabError } from '../lab-error.ts';
 import { accelerator } from '../qemu/acceleration.ts';
-import { macAddress, type MachineSpec } from '../qemu/qemu-arguments.ts';
+import { macAddress, type MachineSpec, type NetworkSpec } from '../qemu/qemu-arguments.ts';
 import { runProgram } from '../run-program.ts';
 import { seedArchive } from '../seed.ts';
-import { type HostKind, type KernelSeries, type Progress, silent } from '../types.ts';
+import { type HostKind, type HostNetwork, type KernelSeries, type Progress, type RootDisk, silent } from '../types.ts';
 import { LabHost } from './lab-host.ts';
+import { networkFiles } from './network-files.ts';
 import { type HostRecord, makeRunFolder, removeDead, runFiles, writeRecord } from './run-folder.ts';
 
 /** Memory that a host needs, in MB: the agent, Node.js and the page cache; a full host has systemd besides. */
@@ -25,6 +26,12 @@ export interface BootOptions {
   agentConfig?: string;
   /** The join string for /etc/modfleet/join. */
   joinString?: string;
+  /** Full kind only. Default: networkd. */
+  network?: HostNetwork;
+  /** Full kind only. Default: plain. */
+  rootDisk?: RootDisk;
+  /** Debian packages besides those that every full host has. Each list is an image of its own, built the first time. */
+  packages?: readonly string[];
   /** False: the host runs no agent. Default: it runs the built one. */
   agent?: boolean;
   /** More files on the host by absolute path, there before the first program runs. */
@@ -48,17 +55,32 @@ async function agentBundle(): Promise<Buffer> {
   return bundle;
 }
 
+function networkSpec(network: HostNetwork, unique: string, folder: string): NetworkSpec {
+  const first = macAddress(unique);
+  if (network !== 'vlan-bond') return { kind: 'user', macAddress: first };
+  const { trunkSocket, accessSocket } = runFiles(folder);
+  const second = macAddress(createHash('sha256').update(unique).digest('hex'));
+  return { kind: 'tagged-pair', macAddresses: [first, second], trunkSocket, accessSocket };
+}
+
 async function machineSpec(
   options: BootOptions,
   folder: string,
   unique: string,
 ): Promise<MachineSpec & { release: string }> {
-  const image = await labImage(options.kind, options.series, options.progress ?? silent);
+  const image = await labImage(options.kind, options.series, options.progress ?? silent, options.packages);
   const files = runFiles(folder);
   const agent = options.agent === false ? undefined : await agentBundle();
   const { name, agentConfig, joinString } = options;
-  const seed = await seedArchive({ name, agent, agentConfig, joinString, files: options.files }, unique);
-  await writeFile(files.initrd, Buffer.concat([await readFile(image.initrd), seed]), { mode: 0o600 });
+  const network = options.network ?? 'networkd';
+  const wiring = await networkFiles(network);
+  const seed = await seedArchive(
+    { name, agent, agentConfig, joinString, files: { ...wiring.files, ...options.files }, links: wiring.links },
+    unique,
+  );
+  const archives = [image.initrd, ...(options.rootDisk === 'dm-linear' ? [await image.initrdForDm()] : [])];
+  const initrd = await Promise.all(archives.map((path) => readFile(path)));
+  await writeFile(files.initrd, Buffer.concat([...initrd, seed]), { mode: 0o600 });
   await runProgram('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image.rootDisk, files.disk]);
   return {
     name: options.name,
@@ -72,7 +94,7 @@ async function machineSpec(
     monitorSocket: files.monitorSocket,
     controlSocket: files.controlSocket,
     shellSocket: files.shellSocket,
-    macAddress: macAddress(unique),
+    network: networkSpec(network, unique, folder),
     extraArguments: options.extraQemuArguments ?? [],
     release: image.kernelRelease,
   };
@@ -88,13 +110,17 @@ export async function bootHost(options: BootOptions): Promise<LabHost> {
       `${JSON.stringify(options.name)} is no host name: lower-case letters, digits and hyphens, at most 42`,
     );
   }
+  const { network = 'networkd', rootDisk = 'plain' } = options;
+  if (options.kind === 'fast' && (network !== 'networkd' || rootDisk !== 'plain')) {
+    throw new LabError(`A fast lab host has one card and a plain disk; ${network} and ${rootDisk} need kind "full".`);
+  }
   await (swept ??= removeDead());
   const folder = await makeRunFolder(options.name);
   try {
     const unique = createHash('sha256').update(randomUUID()).digest('hex');
     const { release, ...spec } = await machineSpec(options, folder, unique);
     const { name, kind, series } = options;
-    const record: HostRecord = { name, kind, series, kernelRelease: release, ownerPid: process.pid, folder };
+    const record: HostRecord = { name, kind, series, network, kernelRelease: release, ownerPid: process.pid, folder };
     await writeRecord(record);
     const host = new LabHost(spec, record);
     try {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { LabError } from '../lab-error.ts';
 import { Machine } from '../qemu/machine.ts';
 import type { MachineSpec } from '../qemu/qemu-arguments.ts';
-import type { HostKind, KernelSeries } from '../types.ts';
+import type { HostKind, HostNetwork, KernelSeries } from '../types.ts';
 import type { CommandResult } from './control-channel.ts';
 import { type HostRecord, writeRecord } from './run-folder.ts';
 
@@ -27,6 +27,7 @@ export class LabHost {
   readonly name: string;
   readonly kind: HostKind;
   readonly series: KernelSeries;
+  readonly network: HostNetwork;
   readonly kernelRelease: string;
   /** Everything the kernel printed, over all boots. */
   readonly consoleLog: string;
@@ -39,6 +40,7 @@ export class LabHost {
     this.name = record.name;
     this.kind = record.kind;
     this.series = record.series;
+    this.network = record.network;
     this.kernelRelease = record.kernelRelease;
     this.consoleLog = spec.consoleLog;
     this.#spec = spec;
@@ -119,9 +121,10 @@ export class LabHost {
     await this.#on().monitor.execute('cont');
   }
 
-  /** Pulls or plugs in the network cable. */
+  /** Pulls or plugs in the network cable, or both cables of a host with two cards. */
   async setNetwork(up: boolean): Promise<void> {
-    await this.#on().monitor.execute('set_link', { name: 'nic0', up });
+    const cards = this.#spec.network.kind === 'user' ? ['nic0'] : ['nic0', 'nic1'];
+    for (const name of cards) await this.#on().monitor.execute('set_link', { name, up });
   }
 
   /** Reboots and resolves when the host takes commands again, with a new boot id. */

@@ -2,13 +2,14 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:f
 import { join } from 'node:path';
 import { labPaths } from '../lab-paths.ts';
 import { processExists } from '../pid-lock.ts';
-import type { HostKind, KernelSeries } from '../types.ts';
+import type { HostKind, HostNetwork, KernelSeries } from '../types.ts';
 
 /** What other processes may know of a running host (`lab list`, `lab shell`). */
 export interface HostRecord {
   name: string;
   kind: HostKind;
   series: KernelSeries;
+  network: HostNetwork;
   kernelRelease: string;
   /** The process that booted it. */
   ownerPid: number;
@@ -34,6 +35,8 @@ export const runFiles = (folder: string) => ({
   monitorSocket: join(folder, 'qmp.sock'),
   controlSocket: join(folder, 'control.sock'),
   shellSocket: join(folder, 'shell.sock'),
+  trunkSocket: join(folder, 'trunk.sock'),
+  accessSocket: join(folder, 'access.sock'),
 });
 
 /** Says what runs in a folder. Replaced as a whole, so a reader never sees half of it. */

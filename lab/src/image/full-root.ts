@@ -63,8 +63,17 @@ const MASKED_GENERATORS = [
 /** The journal in memory: nothing reads it after a reboot, and the emulated disk is slow. */
 const JOURNAL_SETTINGS = '[Journal]\nStorage=volatile\n';
 
-/** Fills `root` with Debian 12: systemd, udev, networkd, kmod. Needs root: files must belong to it, and scripts run inside. */
-export async function fullBase(root: string): Promise<void> {
+/** What starts ifupdown on every Debian that has it; a host that is booted with it gets them back (network-files.ts). */
+const IFUPDOWN_STARTERS = [
+  'etc/systemd/system/multi-user.target.wants/networking.service',
+  'etc/systemd/system/network-online.target.wants/networking.service',
+  'usr/lib/udev/rules.d/80-ifupdown.rules',
+];
+
+/**
+ * Fills `root` with Debian 12: systemd, udev, networkd, kmod and `packages`. Needs root: files must belong to it, and scripts run inside.
+ */
+export async function fullBase(root: string, packages: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new LabError('The full kind of lab host must be built as root (the fast kind need not).');
   }
@@ -72,7 +81,7 @@ export async function fullBase(root: string): Promise<void> {
     '--quiet',
     '--mode=root',
     '--variant=minbase',
-    `--include=${FULL_ROOT_PACKAGES.join(',')}`,
+    `--include=${[...FULL_ROOT_PACKAGES, ...packages].join(',')}`,
     '--customize-hook=chroot "$1" systemctl --quiet enable systemd-networkd.service',
     '--customize-hook=rm -rf "$1"/usr/share/doc "$1"/usr/share/man "$1"/usr/share/locale "$1"/var/lib/apt/lists "$1"/var/cache/apt',
     'bookworm',
@@ -85,6 +94,7 @@ export async function installFull(root: string): Promise<void> {
   const units = join(root, 'etc/systemd/system');
   for (const unit of MASKED_UNITS) await masked(units, unit);
   for (const generator of MASKED_GENERATORS) await masked(join(root, 'etc/systemd/system-generators'), generator);
+  for (const path of IFUPDOWN_STARTERS) await rm(join(root, path), { force: true });
   await symlink('/lib/systemd/system/multi-user.target', join(units, 'default.target'));
   await mkdir(join(root, 'etc/systemd/journald.conf.d'), { recursive: true });
   await writeFile(join(root, 'etc/systemd/journald.conf.d/lab.conf'), JOURNAL_SETTINGS);

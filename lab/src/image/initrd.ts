@@ -28,24 +28,33 @@ async function plainKmod(path: string, scratch: string): Promise<Buffer> {
   return readFile(join(scratch, 'early.ko'));
 }
 
+/** The unpacked files of some kmods by file name, in load order; what is built in is left out. */
+export async function earlyKmods(
+  kernel: LabKernel,
+  names: readonly string[],
+  scratch: string,
+): Promise<Map<string, Buffer>> {
+  const tree = join(kernel.modulesRoot, 'lib/modules', kernel.release);
+  const found = new Map<string, Buffer>();
+  for (const path of loadOrder(await readFile(join(tree, 'modules.dep'), 'utf8'), names)) {
+    const name = (path.split('/').at(-1) ?? path).replace(/\.xz$/, '');
+    found.set(name, await plainKmod(join(tree, path), scratch));
+  }
+  return found;
+}
+
 /** The small initramfs that finds the root disk: busybox, two or so kmods, one script.  */
 export function initrd(kind: HostKind, kernel: LabKernel, busybox: string, initScript: string): CachedFolder {
   return {
     name: `initrd-${kind}`,
     inputs: [RECIPE, kernel.image, busybox, initScript],
     build: async (folder) => {
-      const tree = join(kernel.modulesRoot, 'lib/modules', kernel.release);
-      const order = loadOrder(await readFile(join(tree, 'modules.dep'), 'utf8'), EARLY_KMODS[kind]);
       const files = new Map<string, CpioFile>();
       files.set('init', { content: await readFile(join(labPaths.guestFiles, 'initramfs-init')), mode: 0o755 });
       files.set('bin/busybox', { content: await readFile(busybox), mode: 0o755 });
-      const names: string[] = [];
-      for (const path of order) {
-        const name = (path.split('/').at(-1) ?? path).replace(/\.xz$/, '');
-        names.push(name);
-        files.set(`early/${name}`, { content: await plainKmod(join(tree, path), folder), mode: 0o644 });
-      }
-      files.set('early/order', { content: Buffer.from(`${names.join('\n')}\n`), mode: 0o644 });
+      const kmods = await earlyKmods(kernel, EARLY_KMODS[kind], folder);
+      for (const [name, content] of kmods) files.set(`early/${name}`, { content, mode: 0o644 });
+      files.set('early/order', { content: Buffer.from(`${[...kmods.keys()].join('\n')}\n`), mode: 0o644 });
       await copyFile(busybox, join(folder, 'busybox'));
       const folders = ['dev', 'proc', 'sys', 'root'].map((path) => ({
         path,

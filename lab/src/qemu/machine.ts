@@ -8,6 +8,7 @@ import { runFiles } from '../host/run-folder.ts';
 import { LabError } from '../lab-error.ts';
 import { type MachineSpec, qemuArguments } from './qemu-arguments.ts';
 import { QmpClient } from './qmp-client.ts';
+import { VlanRelay } from './vlan-relay.ts';
 
 /** QEMU processes of this process that still run, so that a normal exit ends them too. */
 const running = new Set<number>();
@@ -22,6 +23,14 @@ async function listen(path: string): Promise<Server> {
   server.listen(path);
   await once(server, 'listening');
   return server;
+}
+
+/** The VLAN of hosts with a tagged pair of cards. */
+const VLAN = 9;
+
+async function relayFor({ network }: MachineSpec): Promise<VlanRelay | undefined> {
+  if (network.kind === 'user') return undefined;
+  return VlanRelay.listen({ trunk: network.trunkSocket, access: network.accessSocket }, VLAN);
 }
 
 async function caller(server: Server): Promise<Socket> {
@@ -62,6 +71,7 @@ export class Machine {
     const files = runFiles(folder);
     const servers = [await listen(files.controlSocket), await listen(files.monitorSocket)] as const;
     const connections = Promise.all([caller(servers[0]), caller(servers[1])]);
+    const relay = await relayFor(spec);
     const log = openSync(files.qemuLog, 'a');
     const command = ['--pdeathsig', 'KILL', '--', 'qemu-system-x86_64', ...qemuArguments(spec)];
     const child = spawn('setpriv', command, { stdio: ['ignore', log, log] });
@@ -70,6 +80,7 @@ export class Machine {
       child.on('exit', () => resolve());
       child.on('error', () => resolve());
     });
+    void ended.then(() => relay?.close());
     const pid = child.pid;
     if (pid === undefined) throw new LabError('cannot start QEMU: setpriv (Debian package util-linux) is missing');
     running.add(pid);

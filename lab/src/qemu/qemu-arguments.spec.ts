@@ -13,7 +13,7 @@ const spec: MachineSpec = {
   monitorSocket: '/m.sock',
   controlSocket: '/s.sock',
   shellSocket: '/sh.sock',
-  macAddress: '52:54:00:aa:bb:cc',
+  network: { kind: 'user', macAddress: '52:54:00:aa:bb:cc' },
   extraArguments: ['-device', 'i6300esb'],
 };
 

@@ -15,10 +15,23 @@ export interface MachineSpec {
   controlSocket: string;
   /** Socket on which QEMU listens, for people. */
   shellSocket: string;
-  macAddress: string;
+  network: NetworkSpec;
   /** Further QEMU arguments, for tests that need an unusual device. */
   extraArguments: readonly string[];
 }
+
+/** What the host's cards are connected to. */
+export type NetworkSpec =
+  /** One card on QEMU's user network. */
+  | { readonly kind: 'user'; readonly macAddress: string }
+  /** Two cards on one wire that carries tagged frames; a relay between two sockets adds and strips the tag. */
+  | {
+      readonly kind: 'tagged-pair';
+      readonly macAddresses: readonly [string, string];
+      /** Sockets on which the relay listens and QEMU calls: the cards' side, and the user network's. */
+      readonly trunkSocket: string;
+      readonly accessSocket: string;
+    };
 
 /** `kvm` where the machine can really do it, else emulation. */
 export type Accelerator = 'kvm' | 'tcg';
@@ -40,6 +53,37 @@ export function macAddress(digestHex: string): string {
   return ['52', '54', '00', ...bytes].join(':');
 }
 
+const card = (id: string, netdev: string, mac: string): string[] => [
+  '-device',
+  `virtio-net-pci,id=${id},netdev=${netdev},mac=${mac},romfile=`,
+];
+
+/** A hub is QEMU's wire: what comes in at one port goes out at all others. */
+const hubPort = (hub: number, id: string, netdev?: string): string[] => [
+  '-netdev',
+  `hubport,hubid=${hub},id=${id}${netdev === undefined ? '' : `,netdev=${netdev}`}`,
+];
+
+const streamTo = (id: string, socket: string): string[] => [
+  '-netdev',
+  `stream,id=${id},server=off,addr.type=unix,addr.path=${socket}`,
+];
+
+function networkArguments(network: NetworkSpec): string[] {
+  switch (network.kind) {
+    case 'user':
+      return ['-netdev', 'user,id=net0', ...card('nic0', 'net0', network.macAddress)];
+    case 'tagged-pair':
+      return [
+        [...hubPort(1, 'net0'), ...card('nic0', 'net0', network.macAddresses[0])],
+        [...hubPort(1, 'net1'), ...card('nic1', 'net1', network.macAddresses[1])],
+        [...streamTo('trunk', network.trunkSocket), ...hubPort(1, 'trunk-port', 'trunk')],
+        ['-netdev', 'user,id=uplink', ...hubPort(2, 'uplink-port', 'uplink')],
+        [...streamTo('access', network.accessSocket), ...hubPort(2, 'access-port', 'access')],
+      ].flat();
+  }
+}
+
 /**
  * QEMU's argument vector. User networking: the host has 10.0.2.15 and reaches this machine's loopback at 10.0.2.2; nothing
  * reaches the host. Three serial ports: console (to a file), control (the harness), shell (people). Serial, because virtio
@@ -53,7 +97,7 @@ export function qemuArguments(spec: MachineSpec): string[] {
     ['-machine', 'pc', '-accel', spec.accelerator, '-cpu', cpu, '-smp', '1', '-m', `${spec.memoryMb}M`],
     ['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', kernelCommandLine(spec.commandLineExtra)],
     ['-drive', `file=${spec.disk},if=none,id=root,format=qcow2,cache=unsafe`, '-device', 'virtio-blk-pci,drive=root'],
-    ['-netdev', 'user,id=net0', '-device', `virtio-net-pci,id=nic0,netdev=net0,mac=${spec.macAddress},romfile=`],
+    networkArguments(spec.network),
     ['-chardev', `file,id=console,path=${spec.consoleLog},append=on`, '-device', 'isa-serial,chardev=console,index=0'],
     ['-chardev', `socket,id=control,path=${spec.controlSocket}`, '-device', 'isa-serial,chardev=control,index=1'],
     // COM3 shares COM1's interrupt line by tradition; on QEMU's ISA bus that loses interrupts.

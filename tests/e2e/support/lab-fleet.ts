@@ -1,4 +1,4 @@
-import { type HostKind, type KernelSeries, type LabHost, bootHost } from '../../../lab/src/lab.ts';
+import { type BootOptions, type HostKind, type KernelSeries, type LabHost, bootHost } from '../../../lab/src/lab.ts';
 import { TestFleet } from './fleet.ts';
 import type { CommandEnd } from './processes.ts';
 import { eventually } from './wait.ts';
@@ -17,6 +17,8 @@ export interface LabHostWanted {
   /** More lines of agent.yaml. */
   readonly config?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
+  /** What else the lab can vary: network, root disk, packages, kernel command line. */
+  readonly boot?: Pick<BootOptions, 'network' | 'rootDisk' | 'packages' | 'cmdlineExtra' | 'memMb'>;
 }
 
 /** An action as `modfleet actions show ID --json` and the API give it. */
@@ -81,6 +83,7 @@ export class LabFleet {
       agentConfig: `${[...lines, ...(wanted.config ?? [])].join('\n')}\n`,
       joinString: await this.fleet.joinString(),
       ...(wanted.files === undefined ? {} : { files: wanted.files }),
+      ...wanted.boot,
     });
     this.hosts.set(wanted.name, host);
   }
