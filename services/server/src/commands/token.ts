@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ApiTokenService } from '../access/api-token.service.ts';
+import { TOKEN_NAME } from '../access/token-name.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { parseDuration } from './duration.ts';
@@ -53,6 +54,7 @@ async function create(args: readonly string[], tokens: ApiTokenService, print: P
   const name = values.name?.trim() ?? '';
   if (name === '' || name.length > 100)
     throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
+  if (!TOKEN_NAME.test(name)) throw new UsageError('a token name has no control or invisible characters');
   const expiresIn = values['expires-in'];
   const { token: secret } = await tokens.create(name, expiresIn === undefined ? null : parseDuration(expiresIn));
   print(secret);

@@ -51,6 +51,20 @@ describe('join tokens', () => {
     expect((await list()).items[0]?.state).toBe('revoked');
   });
 
+  it.each(['tab\there', 'two\nlines', 'escape\u001b[31m', 'zero\u200bwidth', 'turned\u202e'])(
+    'a name like %j is refused',
+    async (name) => {
+      const answer = await stack.call<Problem>('POST', '/join-tokens', { name });
+      expect([answer.status, answer.body.code]).toEqual([400, 'body_invalid']);
+      expect(answer.body.detail).toContain('no control or invisible characters');
+    },
+  );
+
+  it('may be named in any script', async () => {
+    const { body } = await stack.call<CreatedJoinToken>('POST', '/join-tokens', { name: 'Gerät №4 ラック' });
+    expect(body.name).toBe('Gerät №4 ラック');
+  });
+
   it('live for half an hour and one host when nothing is said', async () => {
     const { body } = await stack.call<CreatedJoinToken>('POST', '/join-tokens', {});
     expect(body).toMatchObject({ maxUses: 1, name: '' });

@@ -1,8 +1,14 @@
 import { z } from 'zod';
+import { TOKEN_NAME } from '../access/token-name.ts';
 import { envelope, instant, labelsSchema, nextCursor, pageQuery } from '../http/common.schema.ts';
 
 export const createJoinTokenBody = z.strictObject({
-  name: z.string().min(1).max(100).optional(),
+  name: z
+    .string()
+    .min(1)
+    .max(100)
+    .regex(TOKEN_NAME, 'a join token name has no control or invisible characters')
+    .optional(),
   maxUses: z.int().min(1).max(100_000).optional().describe('Hosts that may join by it; 1 when absent.'),
   expiresIn: z.int().min(1).max(86_400).optional().describe('Seconds; 1800 when absent.'),
   labels: labelsSchema.optional().describe('Labels of the hosts that join by it.'),
