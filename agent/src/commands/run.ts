@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Logger } from 'pino';
+import type { Log } from '../log.ts';
 import { createActionEngine } from '../actions/host-action-engine.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
 import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
@@ -16,7 +16,7 @@ import type { HostIdentity, IdentityStore } from '../identity/host-identity.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { lockState } from '../identity/state-lock.ts';
-import { connectGrpc } from '../session/grpc-transport.ts';
+import { connectSession } from '../session/h2-transport.ts';
 import { localAddressTowards } from '../session/local-address.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
@@ -31,7 +31,7 @@ const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
  *
  * @throws ConfigError, IdentityStoreError
  */
-export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSignal): Promise<void> {
+export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   log.info({ version: AGENT_VERSION, mode: config.mode, pid: process.pid }, 'modfleet-agent starts');
   const lock = await lockState(config.state_dir);
   const files = new FsHostFiles(config.root);
@@ -53,7 +53,7 @@ export async function runAgent(config: AgentConfig, log: Logger, signal: AbortSi
 
 interface Life {
   readonly config: AgentConfig;
-  readonly log: Logger;
+  readonly log: Log;
   readonly signal: AbortSignal;
   readonly files: HostFiles;
   readonly store: IdentityStore;
@@ -100,7 +100,7 @@ async function live({ config, log, signal, files, store, identity }: Life): Prom
     log,
     random: Math.random,
     readFacts: () => readHostFacts(files, config),
-    connect: () => Promise.resolve(connectGrpc(session, identity, key)),
+    connect: () => Promise.resolve(connectSession(session, identity, key)),
     onConnected: (remoteAddress) => {
       if (remoteAddress === undefined) return;
       serverRoute = { remoteAddress };

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where the agent's settings are looked for. */
 export const DEFAULT_CONFIG_PATH = '/etc/modfleet/agent.yaml';

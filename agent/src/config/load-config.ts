@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseDocument } from 'yaml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { DEFAULT_CONFIG_PATH, agentConfigSchema } from './agent-config.ts';
 import type { AgentConfig } from './agent-config.ts';
 import { nearestKey } from './nearest-key.ts';

@@ -1,6 +1,6 @@
 import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { makePrivateFolder, writeFileAtomically } from './atomic-file.ts';
 import { IdentityStoreError } from './host-identity.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';

@@ -1,7 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { IdentityServiceService, parseJoinString } from '@modfleet/proto';
 import type { EnrollResponse, HostFacts } from '@modfleet/proto';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ServerAddress } from '../config/agent-config.ts';
 import { UnaryChannel } from './grpc-unary.ts';
 import { makeCertificateRequest } from './certificate-request.ts';

@@ -1,5 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
-import type { Logger } from 'pino';
+import type { Log } from '../log.ts';
 import { JoinStringError } from '@modfleet/proto';
 import type { HostFacts } from '@modfleet/proto';
 import type { ServerAddress } from '../config/agent-config.ts';
@@ -18,7 +18,7 @@ export interface JoinLoopOptions {
   readonly joinFile: string;
   readonly store: IdentityStore;
   readonly readFacts: () => Promise<HostFacts>;
-  readonly log: Logger;
+  readonly log: Log;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly signal: AbortSignal;
@@ -72,7 +72,7 @@ function waitingWords(server: ServerAddress | undefined, joinFile: string, wasRe
   return wasRefused ? `waiting for another join string: ${how}` : `this machine has not joined a server: ${how}`;
 }
 
-async function readJoinFile(file: string, log: Logger): Promise<string | undefined> {
+async function readJoinFile(file: string, log: Log): Promise<string | undefined> {
   try {
     const text = (await readFile(file, 'utf8')).trim();
     return text === '' ? undefined : text;

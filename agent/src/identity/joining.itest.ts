@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { ExtendedKeyUsage } from '@peculiar/x509';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HostFacts, IdentityStatus, formatJoinString } from '@modfleet/proto';
+import { createLog } from '../log.ts';
 import { FakeServer } from '../testing/fake-server.ts';
 import { TestAuthority } from '../testing/test-authority.ts';
 import { diagnose } from './diagnose.ts';
@@ -139,7 +139,7 @@ describe('joining', () => {
 describe('a host that has not joined', () => {
   const wait = (store: MemoryIdentityStore, joinFile: string, onSleep: () => void | Promise<void>) => {
     const lines: string[] = [];
-    const log = pino({ level: 'info' }, { write: (line: string) => lines.push(line) });
+    const log = createLog('info', (line) => lines.push(line));
     const stop = new AbortController();
     const identity = identityOrJoin({
       server: address(),

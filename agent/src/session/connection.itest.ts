@@ -1,7 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
 import type { SessionRequest } from '@modfleet/proto';
@@ -10,12 +10,13 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { joinHost } from '../identity/join-host.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
+import { createLog } from '../log.ts';
 import { FakeServer } from '../testing/fake-server.ts';
 import type { ServerStream } from '../testing/fake-server.ts';
 import { TestAuthority } from '../testing/test-authority.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
-import { connectGrpc } from './grpc-transport.ts';
+import { connectSession } from './h2-transport.ts';
 import { SessionSupervisor } from './supervisor.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
 import { FakeInventory, loadedSnapshot } from './testing/fake-inventory.ts';
@@ -46,20 +47,15 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A supervisor over real gRPC, and what it logs. */
+/** A supervisor over a real connection, and what it logs. */
 function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engine = new FakeEngine()) {
   const lines: { readonly msg: string; readonly retryInMs?: number }[] = [];
   const waiting: { readonly pattern: RegExp; readonly found: (line: (typeof lines)[number]) => void }[] = [];
-  const log = pino(
-    { level: 'info' },
-    {
-      write: (text: string) => {
-        const line = JSON.parse(text) as (typeof lines)[number];
-        lines.push(line);
-        for (const waiter of waiting) if (waiter.pattern.test(line.msg)) waiter.found(line);
-      },
-    },
-  );
+  const log = createLog('info', (text) => {
+    const line = JSON.parse(text) as (typeof lines)[number];
+    lines.push(line);
+    for (const waiter of waiting) if (waiter.pattern.test(line.msg)) waiter.found(line);
+  });
   const bootClock = new HostBootClock();
   const serverClock = new OffsetServerClock(bootClock);
   const supervisor = new SessionSupervisor({
@@ -70,7 +66,7 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
     log,
     random: () => 0.01,
     readFacts: () => Promise.resolve(HostFacts.fromPartial({ hostname: 'h1' })),
-    connect: () => Promise.resolve(connectGrpc({ host: '127.0.0.1', port: server.sessionPort }, identity, key)),
+    connect: () => Promise.resolve(connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key)),
     diagnose: () => diagnose(identity, key, { host: '127.0.0.1', port: server.identityPort }),
   });
   const logged = (pattern: RegExp) => {
@@ -203,7 +199,8 @@ describe('a supervised session over gRPC', () => {
 describe('the stream', () => {
   it('takes no more than the server reads, and all of it in the end', async () => {
     const COUNT = 64;
-    const chunk = Buffer.alloc(256 * 1024);
+    // Noise: what can be packed would not fill the stream.
+    const chunk = randomBytes(256 * 1024);
     let arrived = 0;
     let opened: (stream: ServerStream) => void = () => undefined;
     const open = new Promise<ServerStream>((resolve) => (opened = resolve));
@@ -211,7 +208,7 @@ describe('the stream', () => {
       stream.pause();
       opened(stream);
     };
-    const transport = connectGrpc({ host: '127.0.0.1', port: server.sessionPort }, identity, key);
+    const transport = connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key);
     transport.onMessage(() => undefined);
     let sent = 0;
     let stalled: () => void = () => undefined;

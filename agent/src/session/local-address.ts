@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 
 /**
  * The address that the kernel would use towards `remote`; undefined when it has no way there. A UDP socket is connected for that, which sends nothing:
- * grpc-js does not tell the local end of its own connection.
+ * Asked before the session's own connection is made, too.
  */
 export function localAddressTowards(remote: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {

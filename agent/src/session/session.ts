@@ -7,7 +7,7 @@
  * - Nothing here decides about actions: the engine has journalled what matters, and a lost message is said again over the next connection.
  * - `run` resolves once, after which nothing of this session is called.
  */
-import type { Logger } from 'pino';
+import type { Log } from '../log.ts';
 import { FACET_WORDS, VERB_WORDS, assertNever, isKnownVerb } from '@modfleet/proto';
 import type { ActionRequest, HostFacts, KnownFacet, Query, Welcome } from '@modfleet/proto';
 import type { ActionEngine, ActionProgressReport } from '../actions/action-engine.ts';
@@ -38,7 +38,7 @@ export interface SessionParts {
   readonly events: EventBuffer;
   readonly bootClock: BootClock;
   readonly serverClock: OffsetServerClock;
-  readonly log: Logger;
+  readonly log: Log;
   /** Between 0 and 1. */
   readonly random: () => number;
   /** The server accepted this host. */

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ActionRequest, ActionResult, Verdict } from '@modfleet/proto';
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   JOURNAL_FORMAT,
   type JournalContents,

@@ -1,5 +1,5 @@
-import { pino } from 'pino';
 import { HostFacts, Welcome } from '@modfleet/proto';
+import { createLog } from '../../log.ts';
 import { OffsetServerClock } from '../../time/server-clock.ts';
 import { EventBuffer } from '../event-buffer.ts';
 import { memoryTransport } from '../memory-transport.ts';
@@ -43,7 +43,7 @@ export function startSession(inventory: FakeInventory, engine = new FakeEngine()
     events,
     bootClock,
     serverClock,
-    log: pino({ level: 'silent' }),
+    log: createLog('error', () => undefined),
     random: () => 0.5,
   };
   const session = new Session(parts, agent);

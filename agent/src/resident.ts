@@ -1,0 +1,26 @@
+import { parseArgs } from 'node:util';
+import { runAgent } from './commands/run.ts';
+import { loadConfig } from './config/load-config.ts';
+import { createLog } from './log.ts';
+
+/**
+ * The resident program of a host: `modfleet-agent run`, and nothing that only people's commands need. It is there all day on every machine, so what
+ * is not imported here is memory saved (docs/adr/0023); main.ts has the same command.
+ */
+async function main(): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  try {
+    const { values } = parseArgs({
+      options: { config: { type: 'string' } },
+      args: process.argv.slice(process.argv[2] === 'run' ? 3 : 2),
+    });
+    const config = await loadConfig(values.config);
+    await runAgent(config, createLog(config.log_level), stop.signal);
+  } catch (error) {
+    process.stderr.write(`modfleet-agent: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+void main();
