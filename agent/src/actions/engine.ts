@@ -26,6 +26,10 @@ export interface EngineParts {
   readonly log: ActionLog;
   /** Waits this long, ms; ends early, by rejecting, when the engine stops. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Told when a step begins and when it ends. */
+  readonly onStep?: (actionId: string, kmod: string, begins: boolean) => void;
+  /** How long a stop waits for the step under way, ms; asked when it begins to wait. */
+  readonly stopWaitMs?: () => number;
 }
 
 /**
@@ -63,7 +67,11 @@ export class KmodActionEngine implements ActionEngine {
       serverClock: parts.serverClock,
       log: parts.log,
       tell: (report) => this.#tell(report),
-      onStep: (id, kmod, begins) => (begins ? this.#attribution.begin(id, kmod) : this.#attribution.end(id, kmod)),
+      onStep: (id, kmod, begins) => {
+        if (begins) this.#attribution.begin(id, kmod);
+        else this.#attribution.end(id, kmod);
+        parts.onStep?.(id, kmod, begins);
+      },
     };
     this.#settler = new Settler(this.#ports, parts.sleep, this.#stopped.signal, (result) => this.#say(result));
   }
@@ -85,7 +93,7 @@ export class KmodActionEngine implements ActionEngine {
     const idle = Promise.all([this.#lane, ...this.#besides]).then(() => true);
     const ended = await Promise.race([
       idle,
-      delay(STOP_WAIT_MS, false, { signal: patience.signal }).catch(() => false),
+      delay(this.#parts.stopWaitMs?.() ?? STOP_WAIT_MS, false, { signal: patience.signal }).catch(() => false),
     ]);
     patience.abort();
     if (ended) await this.#book.close();
@@ -147,6 +155,11 @@ export class KmodActionEngine implements ActionEngine {
 
   openActions(): readonly string[] {
     return this.#book.ledger.openActions().map((open) => open.intent.id);
+  }
+
+  /** How many actions are stuck and may still end. */
+  stuckActions(): number {
+    return this.#book.ledger.stuckActions().length;
   }
 
   tombstonesDigest(): Uint8Array {

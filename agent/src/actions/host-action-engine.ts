@@ -2,12 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
-import type { ActionEngine } from './action-engine.ts';
 import type { ActionLog } from './action-host.ts';
-import { KmodActionEngine } from './engine.ts';
+import { type EngineParts, KmodActionEngine } from './engine.ts';
 import type { ActionPolicy } from './findings/facts.ts';
 import { LinuxActionHost } from './host/linux-action-host.ts';
 import { FileJournal } from './journal/file-journal.ts';
+import type { Journal } from './journal/journal.ts';
 import type { ServerRoute } from './protection/routes.ts';
 
 /** What an agent gives to have an engine. */
@@ -24,22 +24,30 @@ export interface HostActionEngineOptions {
   readonly log: ActionLog;
   /** This host's id; requests for another one are refused. */
   readonly hostId: string;
+  /** Other folders and programs that the agent stands on. */
+  readonly ownPaths?: readonly string[];
+  /** In place of the file in `stateDir`: for an engine that only looks. */
+  readonly journal?: Journal;
+  readonly onStep?: EngineParts['onStep'];
+  readonly stopWaitMs?: EngineParts['stopWaitMs'];
 }
 
 /** The engine of a real host. */
-export function createActionEngine(options: HostActionEngineOptions): ActionEngine {
+export function createActionEngine(options: HostActionEngineOptions): KmodActionEngine {
   const { files, exec, clock, serverClock, stateDir, policy, serverRoute, log, hostId } = options;
   const host = new LinuxActionHost(
-    { files, exec, serverRoute, ownPaths: [stateDir, process.execPath] },
+    { files, exec, serverRoute, ownPaths: [stateDir, process.execPath, ...(options.ownPaths ?? [])] },
     policy,
     hostId,
   );
   return new KmodActionEngine({
     host,
-    journal: new FileJournal(stateDir, () => host.bootId()),
+    journal: options.journal ?? new FileJournal(stateDir, () => host.bootId()),
     clock,
     serverClock,
     log,
     sleep: (ms, signal) => delay(ms, undefined, { signal, ref: false }),
+    ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    ...(options.stopWaitMs === undefined ? {} : { stopWaitMs: options.stopWaitMs }),
   });
 }

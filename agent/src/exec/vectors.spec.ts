@@ -40,16 +40,14 @@ describe('argument vectors', () => {
       .flatMap(({ args, rest }) => [...args, ...(rest === undefined ? [] : [rest.form])])
       .filter((one) => typeof one !== 'string')
       .filter((form) => !form.source.startsWith('^--'));
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 30 }), (text) => !forms.some((form) => form.test(`-${text}`))),
-    );
+    fc.assert(fc.property(fc.string({ maxLength: 30 }), (text) => !forms.some((form) => form.test(`-${text}`))));
   });
 
   it('stop at the door what nobody declared', async () => {
     const refused = { kind: 'not_started', reason: expect.stringContaining('declares no such way') as string };
     expect((await new NodeExec().run('dmesg', ['--clear'], LIMIT)).ended).toEqual(refused);
     const fake = new FakeExec({ dmesg: () => ({}) });
-    expect((await fake.run('dmesg', ['--clear'], LIMIT)).ended).toEqual(refused);
+    expect((await fake.run('dmesg', ['--clear'])).ended).toEqual(refused);
     expect(fake.runs).toEqual([]);
   });
 

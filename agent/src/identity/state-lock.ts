@@ -10,21 +10,21 @@ export interface StateLock {
 }
 
 /**
- * One agent a state folder: two would act on one journal, and push each other off the server. The lock is an abstract Unix socket named after the
+ * One agent (and one helper) a state folder: two would act on one journal, and push each other off the server. The lock is an abstract Unix socket named after the
  * folder (unix(7)): the kernel frees it when the process dies, however it dies, and nothing is left on disk. It holds within one network namespace.
  *
  * @throws IdentityStoreError when another agent has it, or the folder cannot be made.
  */
-export async function lockState(stateDir: string): Promise<StateLock> {
+export async function lockState(stateDir: string, program = 'modfleet-agent'): Promise<StateLock> {
   const folder = await realFolder(stateDir);
-  const name = `\0modfleet-agent-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
+  const name = `\0${program}-${createHash('sha256').update(folder).digest('hex').slice(0, 32)}`;
   const server = createServer((socket) => socket.destroy());
   server.unref();
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause: NodeJS.ErrnoException) => {
       const words =
         cause.code === 'EADDRINUSE'
-          ? 'another modfleet-agent already runs with it; stop that one first'
+          ? `another ${program} already runs with it; stop that one first`
           : `it cannot be locked: ${cause.message}`;
       reject(new IdentityStoreError(`state_dir ${stateDir}: ${words}`, { cause }));
     });

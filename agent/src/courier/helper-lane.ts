@@ -1,0 +1,356 @@
+import {
+  ActionPhase,
+  type ActionRequest,
+  ActionResult,
+  assertNever,
+  type Book,
+  type ConfirmWanted,
+} from '@modfleet/proto';
+import type { ActionProgressReport } from '../actions/action-engine.ts';
+import type { ActionLog } from '../actions/action-host.ts';
+import { HELPER_PROTOCOL, type HelperKind } from '../helper/wire/protocol.ts';
+import type { CourierWord, HelperWord } from '../helper/wire/strict-codec.ts';
+import { type HelperLink, HelperUnavailableError, type OpenLink } from './helper-link.ts';
+
+/** First and longest wait before a helper that could not be reached, or broke off, is asked again, ms. */
+const RETRY_MS = { first: 500, most: 30_000 } as const;
+
+/** A helper that starts says Ready; an emulated machine under load takes its time, and a helper before it may still be at work. */
+const READY_WITHIN_MS = 90_000;
+
+/** How long a helper is kept for the acknowledgement of its result; one that comes later gets a helper of its own, ms. */
+const ACK_WAIT_MS = 5_000;
+
+/** A stuck action is looked at anew this often: each look is a helper's start. */
+const STUCK_LOOK_MS = 15_000;
+
+/** Helpers that may break off over one request before it is given up: it may have run, so nothing is said of it, and the server says unconfirmed. */
+const MAX_BREAKS = 5;
+
+/** Timer functions, for tests. */
+export interface Timers {
+  set(work: () => void, ms: number): unknown;
+  clear(timer: unknown): void;
+}
+
+export interface LaneParts {
+  readonly kind: HelperKind;
+  readonly openLink: OpenLink;
+  /** First frame, and what keeps a long connection up to date. */
+  readonly open: () => Extract<CourierWord, { $case: 'open' }>['value'];
+  readonly log: ActionLog;
+  readonly timers: Timers;
+  readonly onProgress: (report: ActionProgressReport) => void;
+  readonly onResult: (result: ActionResult) => void;
+  readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
+  readonly onConfirmWanted: (wanted: ConfirmWanted, answer: (word: CourierWord) => void) => void;
+  /** The request was not taken, for certain: nothing of it was written, nothing touched. */
+  readonly onNotTaken: (request: ActionRequest, message: string) => void;
+  readonly onCancelRefused: (actionId: string) => void;
+}
+
+interface Pending {
+  readonly request: ActionRequest;
+  /** Helpers that broke off after it was sent; 0 with `sent` false means that no helper has seen it. */
+  breaks: number;
+  sent: boolean;
+}
+
+/**
+ * One kind of helper, as the courier sees it: opens a link when there is something to say, closes it when there is not.
+ *
+ * INVARIANTS
+ * - At most one link at a time.
+ * - A request that may have reached a helper is never called "not taken": it is sent again, and the helper's journal answers.
+ * - A result stays here until the server has it, whatever becomes of the link.
+ */
+export class HelperLane {
+  readonly #parts: LaneParts;
+  readonly #pending = new Map<string, Pending>();
+  readonly #results = new Map<string, ActionResult>();
+  readonly #acks = new Set<string>();
+  readonly #cancels = new Set<string>();
+  #book: Book | undefined;
+  #settleWanted = false;
+  #stopped = false;
+  #state: 'idle' | 'opening' | 'open' = 'idle';
+  #link: HelperLink | undefined;
+  #ready = false;
+  #failures = 0;
+  #trouble = '';
+  #timer: unknown;
+  #readyTimer: unknown;
+  #stuckTimer: unknown;
+
+  constructor(parts: LaneParts) {
+    this.#parts = parts;
+  }
+
+  /** What the helper's journal stands at, as far as it has told. */
+  get book(): Book | undefined {
+    return this.#book;
+  }
+
+  results(): readonly ActionResult[] {
+    return [...this.#results.values()];
+  }
+
+  has(actionId: string): boolean {
+    return this.#pending.has(actionId) || this.#results.has(actionId) || this.#book?.open.includes(actionId) === true;
+  }
+
+  /** Has the helper settle what a crash left open, and tell its book. */
+  settle(): void {
+    this.#settleWanted = true;
+    this.#pump();
+  }
+
+  submit(request: ActionRequest): void {
+    const known = this.#pending.get(request.actionId);
+    if (known === undefined) this.#pending.set(request.actionId, { request, breaks: 0, sent: false });
+    // The same id with another request is a conflict, which the helper tells by its journal.
+    else if (known.sent) this.#send({ $case: 'submit', value: request });
+    this.#retryNow();
+    this.#pump();
+  }
+
+  cancel(actionId: string): void {
+    const pending = this.#pending.get(actionId);
+    this.#cancels.add(actionId);
+    if (pending === undefined || pending.sent) this.#sayReady({ $case: 'cancel', value: { actionId } });
+    this.#pump();
+  }
+
+  acknowledge(actionIds: readonly string[]): void {
+    const known = actionIds.filter((id) => this.#results.delete(id));
+    // What only looks keeps no journal: nobody has to be told.
+    if (this.#parts.kind === 'act' && known.length > 0) {
+      for (const id of known) this.#acks.add(id);
+      this.#sayReady({ $case: 'acknowledge', value: { actionIds: known } });
+    }
+    this.#pump();
+  }
+
+  /** Says it over the link, if there is one that is ready. */
+  tell(word: CourierWord): void {
+    this.#sayReady(word);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#clear();
+    this.#parts.timers.clear(this.#stuckTimer);
+    this.#link?.close();
+  }
+
+  #pump(): void {
+    if (this.#stopped) return;
+    if (this.#state === 'idle') {
+      if (this.#isWorkWaiting() && this.#timer === undefined) void this.#openLink();
+      return;
+    }
+    if (!this.#ready) return;
+    for (const pending of this.#pending.values()) {
+      if (pending.sent) continue;
+      pending.sent = true;
+      const { time } = this.#parts.open();
+      if (time !== undefined) this.#send({ $case: 'time', value: time });
+      this.#send({ $case: 'submit', value: pending.request });
+    }
+    this.#closeWhenIdle();
+  }
+
+  #isWorkWaiting(): boolean {
+    const isOpen = (this.#book?.open.length ?? 0) > 0;
+    return this.#settleWanted || isOpen || this.#pending.size > 0 || this.#acks.size > 0 || this.#cancels.size > 0;
+  }
+
+  #closeWhenIdle(): void {
+    this.#parts.timers.clear(this.#timer);
+    this.#timer = undefined;
+    if (this.#isWorkWaiting()) return;
+    const close = (): void => {
+      this.#timer = undefined;
+      this.#link?.close();
+    };
+    if (this.#results.size === 0 || this.#parts.kind === 'evidence') close();
+    else this.#timer = this.#parts.timers.set(close, ACK_WAIT_MS);
+  }
+
+  async #openLink(): Promise<void> {
+    this.#state = 'opening';
+    let link: HelperLink;
+    try {
+      link = await this.#parts.openLink(this.#parts.kind);
+    } catch (error) {
+      if (!(error instanceof HelperUnavailableError)) throw error;
+      this.#state = 'idle';
+      this.#unavailable(error.message);
+      return;
+    }
+    this.#state = 'open';
+    this.#link = link;
+    link.onWord((word) => this.#heard(word));
+    link.onEnd((why) => this.#ended(why));
+    if (this.#stopped) return link.close();
+    this.#readyTimer = this.#parts.timers.set(() => link.close(), READY_WITHIN_MS);
+    link.send({ $case: 'open', value: this.#parts.open() });
+  }
+
+  #heard(word: HelperWord): void {
+    const { log, onProgress, onStep, onConfirmWanted } = this.#parts;
+    switch (word.$case) {
+      case 'ready':
+        this.#becameReady(word.value.protocol);
+        return;
+      case 'book':
+        this.#gotBook(word.value);
+        return;
+      case 'progress': {
+        const { actionId, phase, verdict, confirmDeadlineMs } = word.value;
+        if (phase === ActionPhase.ACTION_PHASE_CANCEL_REFUSED) this.#cancels.delete(actionId);
+        onProgress({ actionId, phase, ...(verdict === undefined ? {} : { verdict }), confirmDeadlineMs });
+        return;
+      }
+      case 'result':
+        this.#gotResult(word.value);
+        return;
+      case 'step':
+        onStep(word.value.actionId, word.value.kmod, word.value.begins);
+        return;
+      case 'confirmWanted':
+        onConfirmWanted(word.value, (answer) => this.#send(answer));
+        return;
+      case 'rejected': {
+        const request = this.#pending.get(word.value.actionId)?.request;
+        this.#pending.delete(word.value.actionId);
+        if (request !== undefined) this.#parts.onNotTaken(request, word.value.message);
+        this.#pump();
+        return;
+      }
+      case 'refused':
+        log.error({ code: word.value.code }, `the helper refuses: ${word.value.message}`);
+        this.#refused(word.value.code, word.value.message);
+        return;
+      default:
+        assertNever(word);
+    }
+  }
+
+  #becameReady(protocol: number): void {
+    this.#parts.timers.clear(this.#readyTimer);
+    if (protocol !== HELPER_PROTOCOL) {
+      this.#refused(
+        'protocol',
+        `the helper speaks protocol ${protocol}, the agent ${HELPER_PROTOCOL}: restart the agent`,
+      );
+      this.#link?.close();
+      return;
+    }
+    this.#ready = true;
+    this.#failures = 0;
+    this.#trouble = '';
+    for (const pending of this.#pending.values()) pending.sent = false;
+    for (const actionId of this.#cancels) this.#send({ $case: 'cancel', value: { actionId } });
+    if (this.#acks.size > 0) this.#send({ $case: 'acknowledge', value: { actionIds: [...this.#acks] } });
+    // Its results and its book follow Ready at once.
+  }
+
+  #gotBook(book: Book): void {
+    this.#book = book;
+    this.#settleWanted = false;
+    for (const id of this.#acks) if (!book.unacknowledged.includes(id)) this.#acks.delete(id);
+    this.#parts.timers.clear(this.#stuckTimer);
+    this.#stuckTimer = book.stuck > 0 ? this.#parts.timers.set(() => this.settle(), STUCK_LOOK_MS) : undefined;
+    this.#pump();
+  }
+
+  #gotResult(result: ActionResult): void {
+    const { actionId } = result;
+    const isAnswer = this.#pending.delete(actionId) || this.#cancels.delete(actionId);
+    this.#cancels.delete(actionId);
+    const known = this.#results.get(actionId);
+    if (this.#acks.has(actionId) && !isAnswer) return;
+    this.#results.set(actionId, result);
+    if (isAnswer || known === undefined || !isSame(known, result)) this.#parts.onResult(result);
+    this.#pump();
+  }
+
+  /** The helper takes nothing: what no helper has taken is answered; what one may have taken waits for a better time. */
+  #refused(code: string, message: string): void {
+    if (code !== 'busy') this.#answerUntaken(message);
+  }
+
+  #unavailable(message: string): void {
+    // Said once, not at every attempt.
+    if (message !== this.#trouble) this.#parts.log.error({ helper: this.#parts.kind }, `no helper: ${message}`);
+    this.#trouble = message;
+    this.#answerUntaken(`the agent's helper cannot be reached: ${message}`);
+    this.#retryLater();
+  }
+
+  #answerUntaken(message: string): void {
+    for (const [id, { request, breaks }] of this.#pending) {
+      if (breaks > 0) continue;
+      this.#pending.delete(id);
+      this.#parts.onNotTaken(request, message);
+    }
+    for (const id of this.#cancels) {
+      this.#cancels.delete(id);
+      this.#parts.onCancelRefused(id);
+    }
+  }
+
+  #ended(why: string): void {
+    const wasReady = this.#ready;
+    this.#clear();
+    this.#state = 'idle';
+    this.#link = undefined;
+    this.#ready = false;
+    if (this.#stopped || !this.#isWorkWaiting()) return;
+    this.#parts.log.warn({ helper: this.#parts.kind }, `the helper went before its work was done: ${why}`);
+    for (const [id, pending] of this.#pending) {
+      if (wasReady && pending.sent) pending.breaks += 1;
+      pending.sent = false;
+      if (pending.breaks < MAX_BREAKS) continue;
+      this.#pending.delete(id);
+      this.#parts.log.error({ actionId: id }, 'helpers break off over this action; what became of it is not known');
+    }
+    this.#retryLater();
+  }
+
+  #retryLater(): void {
+    if (this.#stopped || this.#timer !== undefined || !this.#isWorkWaiting()) return;
+    const wait = Math.min(RETRY_MS.most, RETRY_MS.first * 2 ** Math.min(this.#failures, 10));
+    this.#failures += 1;
+    this.#timer = this.#parts.timers.set(() => {
+      this.#timer = undefined;
+      this.#pump();
+    }, wait);
+  }
+
+  /** Somebody waits: no need to wait for the moment of the next attempt. */
+  #retryNow(): void {
+    if (this.#state !== 'idle') return;
+    this.#parts.timers.clear(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #sayReady(word: CourierWord): void {
+    if (this.#ready) this.#send(word);
+  }
+
+  #send(word: CourierWord): void {
+    this.#link?.send(word);
+  }
+
+  #clear(): void {
+    this.#parts.timers.clear(this.#timer);
+    this.#timer = undefined;
+    this.#parts.timers.clear(this.#readyTimer);
+  }
+}
+
+function isSame(one: ActionResult, other: ActionResult): boolean {
+  return Buffer.compare(ActionResult.encode(one).finish(), ActionResult.encode(other).finish()) === 0;
+}

@@ -1,0 +1,249 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ActionRequest, assertNever, type Open } from '@modfleet/proto';
+import type { ActionEngine } from '../actions/action-engine.ts';
+import type { ActionLog } from '../actions/action-host.ts';
+import type { ServerRoute } from '../actions/protection/routes.ts';
+import type { BootClock } from '../time/clock.ts';
+import type { ConfirmRelay } from './confirm-relay.ts';
+import { HelperRefusal } from './helper-refusal.ts';
+import type { RelayedServerClock } from './relayed-clock.ts';
+import {
+  type Complaint,
+  complaintAboutExpiry,
+  complaintAboutIds,
+  complaintAboutRequest,
+  complaintAboutTime,
+  complaintAboutWay,
+  isUuid,
+} from './verify/request-grammar.ts';
+import type { Verifier } from './verify/verifier.ts';
+import { FrameError, FrameReader, MAX_COURIER_FRAME } from './wire/frames.ts';
+import { HELPER_PROTOCOL, type HelperKind } from './wire/protocol.ts';
+import { type CourierWord, decodeCourierWord, encodeHelperWord, type HelperWord } from './wire/strict-codec.ts';
+
+/** The courier's first frame follows its connection at once; a busy machine may take a while. */
+const OPEN_WITHIN_MS = 20_000;
+
+/** What may wait to be written; a courier that asks and does not read is not served for ever. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
+
+/** An engine for this connection, and what ends with it. */
+export interface HelperEngine extends ActionEngine {
+  stuckActions(): number;
+}
+
+/** What is said of steps, and the way to the server as far as it is known. */
+export interface EngineTies {
+  readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
+  readonly serverRoute: () => ServerRoute | undefined;
+}
+
+export interface HelperConnectionParts {
+  readonly kind: HelperKind;
+  /** From the courier. */
+  readonly input: AsyncIterable<Uint8Array>;
+  /** To the courier. */
+  readonly output: { write(bytes: Uint8Array): boolean; readonly writableLength: number };
+  readonly bootClock: BootClock;
+  readonly serverClock: RelayedServerClock;
+  readonly confirms: ConfirmRelay;
+  readonly verifier: Verifier;
+  readonly log: ActionLog;
+  /** The host that this machine is, for a courier that says so. @throws HelperRefusal when it is another one, or nothing may be done here */
+  readonly admit: (hostId: string) => Promise<void>;
+  /** Called once, after `admit`. @throws HelperRefusal */
+  readonly createEngine: (hostId: string, ties: EngineTies) => Promise<HelperEngine>;
+  /** Aborted when this program is told to end. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One connection of a courier, from its first byte to the end of what it began.
+ *
+ * INVARIANTS
+ * - Nothing of a frame is used before the whole frame was decoded strictly and all its fields were checked.
+ * - The first frame is Open; before it was admitted there is no engine, and so nothing that could touch the kernel.
+ * - A bad frame is answered (Refused), and ends the connection; a bad request is answered (Rejected), and is not written anywhere.
+ * - When the courier goes, what has begun is brought to its end; the next connection finds it in the journal.
+ */
+export class HelperConnection {
+  readonly #parts: HelperConnectionParts;
+  readonly #reader = new FrameReader(MAX_COURIER_FRAME);
+  #engine: HelperEngine | undefined;
+  #route: ServerRoute | undefined;
+  #lastBook = '';
+  #closed = false;
+
+  constructor(parts: HelperConnectionParts) {
+    this.#parts = parts;
+    parts.confirms.onWanted((wanted) => this.#say({ $case: 'confirmWanted', value: wanted }));
+  }
+
+  /** Serves until the courier closes, a frame is bad, or the program ends. Never rejects. */
+  async run(): Promise<void> {
+    const patience = new AbortController();
+    const tooLate = delay(OPEN_WITHIN_MS, 'late' as const, { signal: patience.signal, ref: false }).catch(
+      () => 'opened' as const,
+    );
+    const words = this.#words();
+    try {
+      const first = await Promise.race([words.next(), tooLate, aborted(this.#parts.signal)]);
+      if (first === 'late') throw new FrameError('no first frame came');
+      if (first === 'opened' || first === 'aborted' || first.done === true) return;
+      patience.abort();
+      if (first.value.$case !== 'open') throw new FrameError(`${first.value.$case} before open`);
+      await this.#open(first.value.value);
+      const over = aborted(this.#parts.signal);
+      for (;;) {
+        const next = await Promise.race([words.next(), over]);
+        if (next === 'aborted' || next.done === true) return;
+        await this.#handle(next.value);
+      }
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      patience.abort();
+      this.#closed = true;
+      this.#parts.confirms.close();
+      await this.#engine?.stop();
+    }
+  }
+
+  async *#words(): AsyncGenerator<CourierWord, void> {
+    for await (const bytes of this.#parts.input) {
+      for (const message of this.#reader.push(bytes)) yield decodeCourierWord(message);
+    }
+    if (this.#reader.isInside) throw new FrameError('the connection ended inside a frame');
+  }
+
+  async #open(open: Open): Promise<void> {
+    if (open.protocol !== HELPER_PROTOCOL) {
+      const message = `the courier speaks protocol ${open.protocol}, the helper ${HELPER_PROTOCOL}: restart the agent`;
+      throw new HelperRefusal('protocol', message);
+    }
+    if (!isUuid(open.hostId)) throw new FrameError('open: its host id is no UUID');
+    this.#takeTime(open.time);
+    this.#takeWay(open.way);
+    await this.#parts.admit(open.hostId);
+    const engine = await this.#parts.createEngine(open.hostId, {
+      serverRoute: () => this.#route,
+      onStep: (actionId, kmod, begins) => this.#say({ $case: 'step', value: { actionId, kmod, begins } }),
+    });
+    this.#engine = engine;
+    engine.onProgress(({ actionId, phase, verdict, confirmDeadlineMs = 0 }) => {
+      this.#say({ $case: 'progress', value: { actionId, phase, verdict, confirmDeadlineMs } });
+      this.#sayBook(engine);
+    });
+    engine.onResult((result) => {
+      this.#say({ $case: 'result', value: result });
+      this.#sayBook(engine);
+    });
+    await engine.start();
+    this.#say({ $case: 'ready', value: { protocol: HELPER_PROTOCOL, acts: this.#parts.kind === 'act' } });
+    for (const result of engine.unacknowledged()) this.#say({ $case: 'result', value: result });
+    this.#sayBook(engine);
+  }
+
+  async #handle(word: CourierWord): Promise<void> {
+    const engine = this.#engine;
+    if (engine === undefined) throw new FrameError(`${word.$case} before open`);
+    switch (word.$case) {
+      case 'open':
+        throw new FrameError('open twice');
+      case 'submit':
+        return this.#submit(engine, word.value);
+      case 'cancel':
+        mustBe('cancel', complaintAboutIds([word.value.actionId]));
+        engine.cancel(word.value.actionId);
+        return;
+      case 'acknowledge':
+        mustBe('acknowledge', complaintAboutIds(word.value.actionIds));
+        await engine.acknowledge(word.value.actionIds);
+        // Also an acknowledgement that changed nothing is answered.
+        this.#lastBook = '';
+        this.#sayBook(engine);
+        return;
+      case 'confirmAnswered':
+        mustBe('confirm', complaintAboutIds([word.value.actionId]));
+        this.#parts.confirms.answered(word.value);
+        return;
+      case 'time':
+        this.#takeTime(word.value);
+        return;
+      case 'way':
+        this.#takeWay(word.value);
+        return;
+      default:
+        assertNever(word);
+    }
+  }
+
+  async #submit(engine: HelperEngine, request: ActionRequest): Promise<void> {
+    const { kind, serverClock, verifier, log } = this.#parts;
+    const complaint =
+      complaintAboutRequest(request) ??
+      complaintAboutExpiry(request, serverClock.now()?.ms) ??
+      (kind === 'evidence' && !request.dryRun ? 'this helper only looks: it takes dry runs' : undefined);
+    const verified =
+      complaint === undefined ? await verifier.verify(request) : ({ kind: 'rejected', message: complaint } as const);
+    if (verified.kind === 'ok') return engine.submit(request);
+    log.warn({ kmod: request.kmod, reason: verified.message }, 'a request of the courier was not taken');
+    const { message } = verified;
+    this.#say({ $case: 'rejected', value: { actionId: request.actionId, code: 'unsupported', message } });
+  }
+
+  #takeTime(reading: Open['time']): void {
+    if (reading === undefined) return;
+    mustBe('time', complaintAboutTime(reading, this.#parts.bootClock.nowMs()));
+    this.#parts.serverClock.set(reading);
+  }
+
+  #takeWay(way: Open['way']): void {
+    if (way === undefined) return;
+    mustBe('way', complaintAboutWay(way));
+    const { remoteAddress, localAddress } = way;
+    this.#route = localAddress === '' ? { remoteAddress } : { remoteAddress, localAddress };
+  }
+
+  #sayBook(engine: HelperEngine): void {
+    const book = {
+      unacknowledged: engine.unacknowledged().map((result) => result.actionId),
+      open: [...engine.openActions()],
+      stuck: engine.stuckActions(),
+      tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
+    };
+    const text = JSON.stringify(book);
+    if (text === this.#lastBook) return;
+    this.#lastBook = text;
+    this.#say({ $case: 'book', value: book });
+  }
+
+  #refuse(error: unknown): void {
+    const refusal =
+      error instanceof HelperRefusal
+        ? error
+        : error instanceof FrameError
+          ? new HelperRefusal(error.code, error.message)
+          : new HelperRefusal('failed', error instanceof Error ? error.message : String(error));
+    this.#parts.log.warn({ code: refusal.code }, `the connection is refused: ${refusal.message}`);
+    this.#say({ $case: 'refused', value: { code: refusal.code, message: refusal.message.slice(0, 1_000) } });
+  }
+
+  #say(word: HelperWord): void {
+    const { output } = this.#parts;
+    if (this.#closed || output.writableLength > MAX_UNREAD_BYTES) return;
+    output.write(encodeHelperWord(word));
+  }
+}
+
+/** @throws FrameError */
+function mustBe(what: string, complaint: Complaint): void {
+  if (complaint !== undefined) throw new FrameError(`${what}: ${complaint}`);
+}
+
+function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve('aborted');
+    else signal.addEventListener('abort', () => resolve('aborted'), { once: true });
+  });
+}

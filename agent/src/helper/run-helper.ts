@@ -1,0 +1,125 @@
+import path from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import type { ActionLog } from '../actions/action-host.ts';
+import { createActionEngine } from '../actions/host-action-engine.ts';
+import { MemoryJournal } from '../actions/journal/memory-journal.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { NodeExec, NoExec } from '../exec/node-exec.ts';
+import { ReadOnlyExec } from '../exec/read-only-exec.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import type { StateLock } from '../identity/state-lock.ts';
+import { HostBootClock } from '../time/boot-clock.ts';
+import { ConfirmRelay } from './confirm-relay.ts';
+import { type EngineTies, HelperConnection, type HelperEngine } from './helper-connection.ts';
+import { admitHost, keptHostId } from './host-id.ts';
+import { RelayedServerClock } from './relayed-clock.ts';
+import { readSafeSettings } from './safe-settings.ts';
+import { takeTurn } from './state-turn.ts';
+import { UnsignedVerifier } from './verify/verifier.ts';
+import type { HelperKind } from './wire/protocol.ts';
+
+/** Where journal, tombstones and host id are when systemd starts the helper. */
+export const HELPER_STATE_DIR = '/var/lib/modfleet-helper';
+
+/** What has begun is brought to its end although the courier is gone: a load may wait for firmware (65 s), and its plan have more steps. */
+const COURIER_GONE_MS = 180_000;
+
+/** The host goes down, or somebody stops the unit. */
+const TOLD_TO_END_MS = 5_000;
+
+export interface RunHelperOptions {
+  readonly kind: HelperKind;
+  /** Settings; the default place when undefined. */
+  readonly config: string | undefined;
+  readonly stateDir: string;
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly log: ActionLog;
+  readonly signal: AbortSignal;
+}
+
+/** Serves one courier to its end. Never rejects. */
+export async function runHelper(options: RunHelperOptions): Promise<void> {
+  const { kind, stateDir, log, signal } = options;
+  const bootClock = new HostBootClock();
+  const serverClock = new RelayedServerClock(bootClock);
+  const confirms = new ConfirmRelay();
+  let lock: StateLock | undefined;
+  let settings: AgentConfig | undefined;
+  const connection = new HelperConnection({
+    kind,
+    input: options.input,
+    output: options.output,
+    bootClock,
+    serverClock,
+    confirms,
+    verifier: new UnsignedVerifier(),
+    log,
+    signal,
+    admit: async (hostId) => {
+      settings = await readSafeSettings(options.config, process.geteuid?.() ?? -1);
+      // Who only looks writes nothing, and answers for the host that it is told.
+      if (kind === 'evidence') return;
+      lock = await takeTurn(stateDir, signal);
+      await admitHost(stateDir, hostId);
+    },
+    createEngine: async (hostId, ties) => {
+      if (settings === undefined) throw new Error('the settings were not read');
+      const clocks = { clock: bootClock, serverClock };
+      return kind === 'act'
+        ? actingEngine({ options, settings, hostId, ties, ...clocks })
+        : lookingEngine({ options, settings, hostId: (await keptId(stateDir)) ?? hostId, ties, ...clocks });
+    },
+  });
+  await connection.run();
+  await lock?.release();
+}
+
+interface EngineInput {
+  readonly options: RunHelperOptions;
+  readonly settings: AgentConfig;
+  readonly hostId: string;
+  readonly ties: EngineTies;
+  readonly clock: HostBootClock;
+  readonly serverClock: RelayedServerClock;
+}
+
+function actingEngine(input: EngineInput): HelperEngine {
+  const { options, settings } = input;
+  return createActionEngine({
+    ...shared(input),
+    exec: settings.root === '/' ? new NodeExec() : new NoExec(),
+    stopWaitMs: () => (options.signal.aborted ? TOLD_TO_END_MS : COURIER_GONE_MS),
+  });
+}
+
+/** Journals in memory, and passes no door that changes anything. */
+function lookingEngine(input: EngineInput): HelperEngine {
+  const { settings } = input;
+  return createActionEngine({
+    ...shared(input),
+    exec: settings.root === '/' ? new ReadOnlyExec(new NodeExec()) : new NoExec(),
+    journal: new MemoryJournal(),
+    stopWaitMs: () => TOLD_TO_END_MS,
+  });
+}
+
+function shared({ options, settings, hostId, ties, clock, serverClock }: EngineInput) {
+  return {
+    files: new FsHostFiles(settings.root),
+    clock,
+    serverClock,
+    stateDir: options.stateDir,
+    ownPaths: [settings.state_dir, path.dirname(process.argv[1] ?? '/')],
+    policy: { mode: settings.mode, ...settings.policy },
+    serverRoute: ties.serverRoute,
+    onStep: ties.onStep,
+    log: options.log,
+    hostId,
+  };
+}
+
+/** The evidence helper may not be able to read the other's folder; it then believes the courier: it changes nothing. */
+async function keptId(stateDir: string): Promise<string | undefined> {
+  return keptHostId(stateDir).catch(() => undefined);
+}

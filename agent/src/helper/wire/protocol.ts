@@ -1,0 +1,11 @@
+/** Version of proto/modfleet/helper/v1. Courier and helper come in one package; another version means a restart is due. */
+export const HELPER_PROTOCOL = 1;
+
+/** Where systemd listens for the courier. */
+export const HELPER_SOCKETS = {
+  act: '/run/modfleet/helper.sock',
+  evidence: '/run/modfleet/evidence.sock',
+} as const;
+
+/** `act` changes kmods and owns the journal; `evidence` only looks. */
+export type HelperKind = keyof typeof HELPER_SOCKETS;
