@@ -1,11 +1,12 @@
 import type { Action, ActionList, ActionListQuery, CancelResult } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
-import { fetchPages, noteMore } from '../api/pages.ts';
+import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
-import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fields.ts';
-import { noteFreeze, printRows } from '../output/page.ts';
+import { jsonFields, type JsonOption } from '../output/json-fields.ts';
+import { printList } from '../output/list.ts';
+import { noteFreeze } from '../output/page.ts';
 import { actionColumns } from './action-columns.ts';
 import { ACTION_FIELDS, actionFields, freezeOf, printAction } from './action-output.ts';
 import { exitOfAction, isEnded } from './outcome.ts';
@@ -32,17 +33,7 @@ export async function actionsList(context: Context, options: ActionsListOptions)
     (page) => api.get('/actions', { host, kmod, state, outcome, ...page }, { host, kmod }),
     options,
   );
-  noteFreeze(answer.freeze, io);
-  if (fields)
-    io.out.write(
-      renderJson(
-        answer.items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else printRows(io, actionColumns(io.now(), io.timeZone), answer.items);
-  if (!fields && answer.items.length === 0) io.err.write('No action matches.\n');
-  noteMore(answer, io);
+  await printList(io, answer, { fields, columns: actionColumns(io.now(), io.timeZone), none: 'No action matches.' });
   return EXIT.ok;
 }
 

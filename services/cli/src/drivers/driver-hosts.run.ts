@@ -4,7 +4,9 @@ import { fetchPages, noteMore } from '../api/pages.ts';
 import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { exitStatus } from '../kmods/exit-status.ts';
 import { selectorUnknownLine } from '../kmods/headline.ts';
+import { STANDING_FIELDS } from '../kmods/standing-fields.ts';
 import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { renderTabs } from '../output/table.ts';
@@ -14,18 +16,7 @@ export interface DriverHostsOptions extends ListOptions, SelectorOptions {
   readonly exitStatus?: boolean;
 }
 
-const FIELDS = [
-  'name',
-  'kmods',
-  'counts',
-  'lastSeen',
-  'selectorUnknown',
-  'coverage',
-  'asOf',
-  'items',
-  'nextCursor',
-  'freeze',
-] as const;
+const FIELDS = ['name', 'kmods', ...STANDING_FIELDS] as const;
 
 /** `modfleet drivers hosts NAME`. */
 export async function driverHosts(context: Context, name: string, options: DriverHostsOptions): Promise<ExitCode> {
@@ -48,7 +39,8 @@ export async function driverHosts(context: Context, name: string, options: Drive
     io.out.write(renderTabs(driverColumns(), answer.items));
     noteMore(answer, io);
   }
-  if (!options.exitStatus) return EXIT.ok;
-  if (answer.counts.unknown + answer.selectorUnknown > 0) return EXIT.incomplete;
-  return answer.counts.bound + answer.counts.builtin > 0 ? EXIT.ok : EXIT.negative;
+  const { bound, builtin, unknown } = answer.counts;
+  return options.exitStatus
+    ? exitStatus({ loaded: bound, builtin, unknown: unknown + answer.selectorUnknown })
+    : EXIT.ok;
 }

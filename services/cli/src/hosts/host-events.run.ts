@@ -1,12 +1,12 @@
 import type { Host, HostEventList, KmodEvent } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
-import { fetchPages, noteMore } from '../api/pages.ts';
+import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { clean } from '../output/clean.ts';
-import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
-import { noteFreeze, printRows } from '../output/page.ts';
+import { jsonFields } from '../output/json-fields.ts';
+import { printList } from '../output/list.ts';
 import type { Column } from '../output/table.ts';
 import { exactClock } from '../output/time.ts';
 
@@ -39,18 +39,11 @@ export async function hostEvents(context: Context, host: string, options: HostEv
     (page) => api.get(path`/hosts/${host}/events`, { kmod: options.kmod, since, ...page }, { host }),
     options,
   );
-  noteFreeze(answer.freeze, io);
-  const items = answer.items;
-  if (fields)
-    io.out.write(
-      renderJson(
-        items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else printRows(io, eventColumns(io.now(), io.timeZone), items);
-  if (!fields && items.length === 0) io.err.write(await nothingSeen(context, answer.host));
-  noteMore(answer, io);
+  await printList(io, answer, {
+    fields,
+    columns: eventColumns(io.now(), io.timeZone),
+    none: () => nothingSeen(context, answer.host),
+  });
   return EXIT.ok;
 }
 
@@ -58,8 +51,8 @@ export async function hostEvents(context: Context, host: string, options: HostEv
 async function nothingSeen(context: Context, host: HostEventList['host']): Promise<string> {
   const { facets, connection } = await context.api().get<Host>(path`/hosts/${host.id}`, {}, { host: host.id });
   const loaded = facets.find((facet) => facet.facet === 'loaded');
-  if (loaded?.coverage === 'fresh') return 'No change was seen in that time.\n';
+  if (loaded?.coverage === 'fresh') return 'No change was seen in that time.';
   const why =
     loaded?.coverage === 'incapable' ? (loaded.reason ?? 'it cannot report its kmods') : `it is ${connection}`;
-  return `No change is on record, and that says nothing: what ${clean(host.name)} has loaded is not known now (${clean(why)}).\n`;
+  return `No change is on record, and that says nothing: what ${clean(host.name)} has loaded is not known now (${clean(why)}).`;
 }

@@ -11,25 +11,14 @@ import { renderTable, type Column } from '../output/table.ts';
 import { ago, clock } from '../output/time.ts';
 import { wrap } from '../output/width.ts';
 import { hostWord } from '../output/words.ts';
-import { labelText } from './hosts-list.run.ts';
+import { HOST_FIELDS, labelText } from './hosts-list.run.ts';
 
 export interface HostShowOptions {
   readonly json?: JsonOption;
 }
 
 const FIELDS = [
-  'id',
-  'name',
-  'labels',
-  'mode',
-  'connected',
-  'connection',
-  'lastSeenAt',
-  'kernelRelease',
-  'os',
-  'architecture',
-  'agentVersion',
-  'coverage',
+  ...HOST_FIELDS,
   'facts',
   'policy',
   'facets',
@@ -42,8 +31,6 @@ const FIELDS = [
   'enrolledAt',
   'address',
   'bootId',
-  'quarantineReason',
-  'retiredAt',
   'asOf',
   'freeze',
 ] as const;

@@ -1,11 +1,11 @@
 import type { HostList, HostSummary } from '@modfleet/server/api-types';
-import { fetchPages, noteMore } from '../api/pages.ts';
+import { fetchPages } from '../api/pages.ts';
 import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { coverageLine, selectorUnknownLine } from '../kmods/headline.ts';
-import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
-import { noteFreeze, printRows } from '../output/page.ts';
+import { jsonFields } from '../output/json-fields.ts';
+import { printList } from '../output/list.ts';
 import type { Column } from '../output/table.ts';
 import { ageAt, ago, exactClock } from '../output/time.ts';
 
@@ -14,7 +14,8 @@ export interface HostsListOptions extends ListOptions, SelectorOptions {
   readonly includeRetired?: boolean;
 }
 
-const FIELDS = [
+/** Of a host in a list, and alone. */
+export const HOST_FIELDS = [
   'id',
   'name',
   'labels',
@@ -72,24 +73,14 @@ function notFresh(row: HostSummary): string {
 /** `modfleet hosts list`. */
 export async function hostsList(context: Context, options: HostsListOptions): Promise<ExitCode> {
   const { io } = context;
-  const fields = jsonFields(options.json, FIELDS);
+  const fields = jsonFields(options.json, HOST_FIELDS);
   const api = context.api();
   const { selector, name, includeRetired, includeUnknown } = options;
   const answer = await fetchPages<HostList>(
     (page) => api.get('/hosts', { selector, name, includeRetired, includeUnknown, ...page }, { selector }),
     options,
   );
-  noteFreeze(answer.freeze, io);
-  if (fields)
-    io.out.write(
-      renderJson(
-        answer.items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else printRows(io, hostColumns(answer.asOf), answer.items);
-  if (answer.items.length === 0) io.err.write(empty(options));
-  noteMore(answer, io);
+  await printList(io, answer, { fields, columns: hostColumns(answer.asOf), none: empty(options) });
   if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {
     io.err.write(`${selectorUnknownLine(answer.unknown)}\n`);
   }
@@ -101,6 +92,6 @@ export async function hostsList(context: Context, options: HostsListOptions): Pr
 function empty(options: HostsListOptions): string {
   const narrowed = options.selector !== undefined || options.name !== undefined;
   return narrowed
-    ? 'No host matches. All hosts: modfleet hosts list\n'
-    : 'No host has joined yet. Let one join: modfleet join-tokens create\n';
+    ? 'No host matches. All hosts: modfleet hosts list'
+    : 'No host has joined yet. Let one join: modfleet join-tokens create';
 }

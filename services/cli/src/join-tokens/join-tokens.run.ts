@@ -6,13 +6,14 @@ import type {
   JoinTokenList,
 } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
-import { fetchPages, noteMore } from '../api/pages.ts';
+import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { labelText } from '../hosts/hosts-list.run.ts';
 import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fields.ts';
-import { noteFreeze, printRows } from '../output/page.ts';
+import { printList } from '../output/list.ts';
+import { noteFreeze } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
 import { clock } from '../output/time.ts';
 import { count } from '../output/words.ts';
@@ -95,19 +96,11 @@ export async function joinTokenList(context: Context, options: JoinTokenListOpti
   const fields = jsonFields(options.json, FIELDS);
   const api = context.api();
   const answer = await fetchPages<JoinTokenList>((page) => api.get('/join-tokens', page), options);
-  noteFreeze(answer.freeze, io);
-  if (fields)
-    io.out.write(
-      renderJson(
-        answer.items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else {
-    printRows(io, joinTokenColumns(io.now(), io.timeZone), answer.items);
-    if (answer.items.length === 0) io.err.write('There is no join token. Make one: modfleet join-tokens create\n');
-  }
-  noteMore(answer, io);
+  await printList(io, answer, {
+    fields,
+    columns: joinTokenColumns(io.now(), io.timeZone),
+    none: 'There is no join token. Make one: modfleet join-tokens create',
+  });
   return EXIT.ok;
 }
 

@@ -1,6 +1,6 @@
 import type { KmodHostList } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
-import { fetchPages } from '../api/pages.ts';
+import { fetchPages, noteMore } from '../api/pages.ts';
 import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors/cli-error.ts';
@@ -13,6 +13,7 @@ import { exitStatus } from './exit-status.ts';
 import { selectorUnknownLine } from './headline.ts';
 import { knownColumns } from './kmod-host-columns.ts';
 import type { PresenceFilter } from './presences.ts';
+import { STANDING_FIELDS } from './standing-fields.ts';
 
 export interface KmodHostsOptions extends ListOptions, SelectorOptions {
   readonly presence?: readonly PresenceFilter[];
@@ -22,20 +23,7 @@ export interface KmodHostsOptions extends ListOptions, SelectorOptions {
   readonly exitStatus?: boolean;
 }
 
-const FIELDS = [
-  'name',
-  'requested',
-  'resolvedBy',
-  'candidates',
-  'counts',
-  'lastSeen',
-  'selectorUnknown',
-  'coverage',
-  'asOf',
-  'items',
-  'nextCursor',
-  'freeze',
-] as const;
+const FIELDS = ['name', 'requested', 'resolvedBy', 'candidates', ...STANDING_FIELDS] as const;
 
 /** `modfleet kmods hosts NAME`. */
 export async function kmodHosts(context: Context, name: string, options: KmodHostsOptions): Promise<ExitCode> {
@@ -64,9 +52,8 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
       io.err.write(`  which, and why: modfleet kmods hosts ${answer.name} --presence unknown\n`);
     }
     if (answer.selectorUnknown > 0) io.err.write(`${selectorUnknownLine(answer.selectorUnknown)}\n`);
-    if (answer.nextCursor !== null)
-      io.err.write(`There is more: these are the first ${answer.items.length}. For all: --all-pages\n`);
     io.out.write(renderTabs(knownColumns(), answer.items));
+    noteMore(answer, io);
   }
   const unknown = answer.counts.unknown + answer.selectorUnknown;
   return options.exitStatus ? exitStatus({ ...answer.counts, unknown }) : EXIT.ok;

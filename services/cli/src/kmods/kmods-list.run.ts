@@ -1,11 +1,11 @@
 import type { HostKmod, HostKmodList, KmodList, KmodListItem } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
-import { fetchPages, noteMore } from '../api/pages.ts';
+import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
-import { jsonFields, pick, renderJson } from '../output/json-fields.ts';
-import { noteFreeze, printRows } from '../output/page.ts';
+import { jsonFields } from '../output/json-fields.ts';
+import { printList } from '../output/list.ts';
 import type { Column } from '../output/table.ts';
 import { exactClock } from '../output/time.ts';
 import { coverageLine, whyUnknown } from './headline.ts';
@@ -80,17 +80,7 @@ async function fleetKmods(context: Context, options: KmodsListOptions): Promise<
   const { name, selector, includeUnknown } = options;
   const query = { name, selector, includeUnknown, presence: options.presence?.join(',') };
   const answer = await fetchPages<KmodList>((page) => api.get('/kmods', { ...query, ...page }, { selector }), options);
-  noteFreeze(answer.freeze, io);
-  if (fields)
-    io.out.write(
-      renderJson(
-        answer.items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else printRows(io, fleetColumns, answer.items);
-  if (!fields && answer.items.length === 0) io.err.write('No kmod matches.\n');
-  noteMore(answer, io);
+  await printList(io, answer, { fields, columns: fleetColumns, none: 'No kmod matches.' });
   if (io.out.isTty || answer.coverage.fresh < answer.coverage.total)
     io.err.write(`${coverageLine(answer.coverage, exactClock(answer.asOf, io.now(), io.timeZone))}\n`);
   return EXIT.ok;
@@ -105,17 +95,7 @@ async function hostKmods(context: Context, host: string, options: KmodsListOptio
     (page) => api.get(path`/hosts/${host}/kmods`, { ...query, ...page }, { host }),
     options,
   );
-  noteFreeze(answer.freeze, io);
-  if (fields)
-    io.out.write(
-      renderJson(
-        answer.items.map((item) => pick(item, fields)),
-        io.out.isTty,
-      ),
-    );
-  else printRows(io, hostKmodColumns, answer.items);
-  if (!fields && answer.items.length === 0) io.err.write('No kmod matches.\n');
-  noteMore(answer, io);
+  await printList(io, answer, { fields, columns: hostKmodColumns, none: 'No kmod matches.' });
   for (const facet of ['loaded', 'available'] as const) {
     const standing = answer.facets[facet];
     if (standing.coverage !== 'fresh')
