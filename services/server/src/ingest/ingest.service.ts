@@ -3,7 +3,7 @@
  *
  * INVARIANTS
  * - One flush at a time. What came meanwhile, or could not be written, goes with the next: a tracker stays dirty until its newest word is stored.
- * - Memory is bounded: a word a facet and host, EVENTS_MAX events, UPLOAD_BYTES_MAX of contents. What is dropped is asked for again.
+ * - Memory is bounded: a word a facet and host, a number of events, and of bytes of contents (EventBuffer, UploadQueue). What is dropped is asked for again.
  * - While the database is away nothing is forgotten but contents and the oldest events; sessions stay.
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
@@ -19,32 +19,21 @@ import {
 } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
-import { AskBudget } from './ask-budget.ts';
-import { EventBuffer } from './event-buffer.ts';
 import { ContentReader } from './content-reader.ts';
+import { ContentRequests } from './content-requests.ts';
+import { EventBuffer } from './event-buffer.ts';
 import { ContentError, type FacetContent } from './facet-content.ts';
+import { FlushLoop } from './flush-loop.ts';
 import { type Batch, FlushWriter } from './flush-writer.ts';
-import { applyFlush, type FlushItem, type FlushResult } from './flush.ts';
+import { applyFlush, type FlushResult } from './flush.ts';
 import { facetWord, HostTracker, type IngestPeer } from './host-tracker.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { loadedEntries, SetWriter } from './set-writer.ts';
-import { type Ask, UploadClaims } from './upload-claims.ts';
+import { UploadQueue } from './upload-queue.ts';
 
-/** News of one host waits so long for news of others. */
-const GATHER_MS = 25;
 const TRACKERS_PER_FLUSH = 1_000;
-const RETRY_MIN_MS = 200;
-const RETRY_MAX_MS = 2_000;
 /** How often ageing facets and overdue claims are looked at. */
 const TICK_MS = 1_000;
-/** Contents that wait to be written. */
-const UPLOAD_BYTES_MAX = 64 * 1024 * 1024;
-
-interface Upload {
-  readonly tracker: HostTracker;
-  readonly content: FacetContent;
-}
-
 @Injectable()
 export class IngestService {
   readonly #log = new Logger('Ingest');
@@ -52,22 +41,18 @@ export class IngestService {
   readonly #writer: SetWriter;
   readonly #reader: ContentReader;
   readonly #metrics: IngestMetrics;
-  readonly #claims = new UploadClaims();
   readonly #trackers = new Map<number, HostTracker>();
   readonly #dirty = new Set<HostTracker>();
-  readonly #firstFlush = new Map<
-    HostTracker,
-    { resolve: (wanted: KnownFacet[]) => void; reject: (error: unknown) => void }
-  >();
-  readonly #asked = new Map<HostTracker, Set<KnownFacet>>();
-  readonly #budgets = new WeakMap<HostTracker, AskBudget>();
   readonly #events = new EventBuffer();
-  #uploads: Upload[] = [];
-  #uploadBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #uploads = new UploadQueue();
+  readonly #requests: ContentRequests;
+  readonly #loop = new FlushLoop({
+    run: () => this.#flush(),
+    waits: () => this.#somethingWaits,
+    failed: (error, times) => this.#flushFailed(error, times),
+    recovered: () => this.#log.log('the database takes inventories again'),
+  });
   #tick: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> | undefined;
-  #failures = 0;
 
   constructor(
     @Inject(FlushWriter) flushes: FlushWriter,
@@ -81,9 +66,10 @@ export class IngestService {
     this.#metrics = new IngestMetrics(metrics, () => ({
       hosts: this.#trackers.size,
       dirty: this.#dirty.size,
-      uploadBytes: this.#uploadBytes,
-      claims: this.#claims.size,
+      uploadBytes: this.#uploads.bytes,
+      claims: this.#requests.size,
     }));
+    this.#requests = new ContentRequests(this.#metrics.throttled, this.#log);
   }
 
   start(): void {
@@ -93,10 +79,7 @@ export class IngestService {
   /** Writes what waits, once, and stops. */
   async stop(): Promise<void> {
     clearInterval(this.#tick);
-    clearTimeout(this.#timer);
-    await this.#flushing;
-    if (this.#somethingWaits) await this.#flush();
-    clearTimeout(this.#timer);
+    await this.#loop.stop();
   }
 
   /**
@@ -111,7 +94,6 @@ export class IngestService {
   ): Promise<{ readonly session: IngestSession; readonly wanted: readonly KnownFacet[] }> {
     const tracker = new HostTracker(peer);
     this.#trackers.set(peer.sessionNo, tracker);
-    this.#budgets.set(tracker, new AskBudget(performance.now()));
     tracker.announceAll(statuses, performance.now());
     const session: IngestSession = {
       heartbeat: (all) => this.#announce(tracker, all),
@@ -121,11 +103,9 @@ export class IngestService {
     };
     if (tracker.facets.size === 0) return { session, wanted: [] };
     try {
-      const wanted = await new Promise<KnownFacet[]>((resolve, reject) => {
-        this.#firstFlush.set(tracker, { resolve, reject });
-        this.#markDirty(tracker);
-      });
-      return { session, wanted };
+      const wanted = this.#requests.forWelcome(tracker);
+      this.#markDirty(tracker);
+      return { session, wanted: await wanted };
     } catch (error) {
       session.end();
       throw error;
@@ -141,7 +121,7 @@ export class IngestService {
     tracker.told(taken);
     if (message.lost) this.#log.warn(`host ${tracker.peer.hostId} lost kernel events; its inventory was read again`);
     this.#metrics.events.inc({ source: 'host' }, taken.length);
-    this.#schedule(GATHER_MS);
+    this.#loop.wake();
   }
 
   async #update(tracker: HostTracker, update: FacetUpdate): Promise<void> {
@@ -153,7 +133,7 @@ export class IngestService {
     tracker.announce(facet, { kind: 'digest', hex }, now - update.observedAgeMs);
     this.#metrics.updates.inc({ facet: facetWord(facet), content: content?.$case ?? 'none' });
     try {
-      if (content?.$case === 'chunk') this.#claims.progress(tracker, facet, hex, now);
+      if (content?.$case === 'chunk') this.#requests.progress(tracker, facet, hex, now);
       const read = content === undefined ? undefined : await this.#reader.read(tracker, facet, hex, content);
       if (read !== undefined) this.#accept(tracker, read);
     } catch (error) {
@@ -164,9 +144,7 @@ export class IngestService {
 
   #accept(tracker: HostTracker, content: FacetContent): void {
     if (content.facet === Facet.FACET_LOADED) this.#flushes.remember(content.hex, loadedEntries(content.value));
-    if (this.#uploadBytes + content.bytes.length > UPLOAD_BYTES_MAX) return;
-    this.#uploadBytes += content.bytes.length;
-    this.#uploads.push({ tracker, content });
+    this.#uploads.add({ tracker, content });
   }
 
   #unusable(tracker: HostTracker, facet: KnownFacet, hex: string, error: unknown): void {
@@ -178,13 +156,9 @@ export class IngestService {
     if (!known) return;
     this.#metrics.rejected.inc({ facet: facetWord(facet) });
     // A delta that does not fit means: send the whole. Any other content is what the host was asked for, and it is of no use.
-    if (error instanceof FacetDeltaError || !this.#claimedBy(tracker, facet)) return;
+    if (error instanceof FacetDeltaError || !this.#requests.isAsked(tracker, facet)) return;
     this.#log.warn(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} is refused: ${error.message}`);
-    this.#ask(this.#claims.failed(tracker, facet, hex, performance.now()));
-  }
-
-  #claimedBy(tracker: HostTracker, facet: KnownFacet): boolean {
-    return this.#asked.get(tracker)?.has(facet) === true;
+    this.#requests.failed(tracker, facet, hex, performance.now());
   }
 
   #end(tracker: HostTracker): void {
@@ -192,26 +166,8 @@ export class IngestService {
     tracker.ended = true;
     this.#trackers.delete(tracker.peer.sessionNo);
     for (const facet of tracker.facets.keys()) this.#reader.forget(tracker, facet);
-    this.#ask(this.#claims.left(tracker, performance.now()));
-    this.#asked.delete(tracker);
+    this.#requests.left(tracker, performance.now());
     this.#markDirty(tracker);
-  }
-
-  #ask(asks: readonly Ask[]): void {
-    const now = performance.now();
-    for (const { tracker, facet } of asks) {
-      if (tracker.ended) continue;
-      if (this.#budgets.get(tracker)?.take(now) !== true) {
-        this.#metrics.throttled.inc();
-        this.#log.warn(
-          `host ${tracker.peer.hostId} has more new content than an hour allows: its ${facetWord(facet)} stays stale for a while`,
-        );
-        continue;
-      }
-      this.#asked.set(tracker, (this.#asked.get(tracker) ?? new Set()).add(facet));
-      const first = this.#firstFlush.has(tracker);
-      if (!first) tracker.peer.request([facet]);
-    }
   }
 
   #everyTick(): void {
@@ -220,29 +176,16 @@ export class IngestService {
     for (const tracker of this.#trackers.values()) {
       if (tracker.mask(now, windowMs) !== tracker.writtenMask) this.#markDirty(tracker);
     }
-    this.#ask(this.#claims.overdue(now));
+    this.#requests.passOverdue(now);
   }
 
   get #somethingWaits(): boolean {
-    return this.#dirty.size > 0 || this.#events.size > 0 || this.#uploads.length > 0 || this.#flushes.inDoubt;
+    return this.#dirty.size > 0 || this.#events.size > 0 || !this.#uploads.isEmpty || this.#flushes.inDoubt;
   }
 
   #markDirty(tracker: HostTracker): void {
     this.#dirty.add(tracker);
-    this.#schedule(GATHER_MS);
-  }
-
-  #schedule(delayMs: number): void {
-    if (this.#timer !== undefined || this.#flushing !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#flushing = this.#flush().finally(() => {
-        this.#flushing = undefined;
-        if (this.#somethingWaits) {
-          this.#schedule(this.#failures === 0 ? GATHER_MS : Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures));
-        }
-      });
-    }, delayMs);
+    this.#loop.wake();
   }
 
   async #flush(): Promise<void> {
@@ -250,35 +193,34 @@ export class IngestService {
     try {
       await this.#writeUploads();
       await this.#writeRows();
-      if (this.#failures > 0) this.#log.log('the database takes inventories again');
-      this.#failures = 0;
-    } catch (error) {
-      this.#metrics.flushFailures.inc();
-      if (this.#failures++ === 0 || !(error instanceof DatabaseUnavailableError))
-        this.#log.warn(`inventories wait for the database: ${(error as Error).message}`);
-      for (const waiting of this.#firstFlush.values()) waiting.reject(error);
-      this.#firstFlush.clear();
     } finally {
       end();
     }
   }
 
+  #flushFailed(error: unknown, times: number): void {
+    this.#metrics.flushFailures.inc();
+    if (times === 0 || !(error instanceof DatabaseUnavailableError))
+      this.#log.warn(`inventories wait for the database: ${(error as Error).message}`);
+    this.#requests.turnAway(error);
+  }
+
   async #writeUploads(): Promise<void> {
-    for (let upload = this.#uploads[0]; upload !== undefined; upload = this.#uploads[0]) {
+    for (let upload = this.#uploads.first; upload !== undefined; upload = this.#uploads.first) {
       const { tracker, content } = upload;
       const { facet, hex } = content;
       try {
         await this.#writer.write(tracker.peer.hostId, content);
         this.#metrics.uploads.inc({ facet: facetWord(facet) });
-        for (const waiting of this.#claims.fulfilled(tracker, facet, hex)) if (!waiting.ended) this.#dirty.add(waiting);
+        for (const waiting of this.#requests.fulfilled(tracker, facet, hex))
+          if (!waiting.ended) this.#dirty.add(waiting);
       } catch (error) {
         if (error instanceof DatabaseUnavailableError) throw error;
         this.#log.error(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} could not be stored`, error as Error);
-        this.#ask(this.#claims.failed(tracker, facet, hex, performance.now()));
+        this.#requests.failed(tracker, facet, hex, performance.now());
       }
-      this.#uploads.shift();
-      this.#uploadBytes -= content.bytes.length;
-      this.#asked.get(tracker)?.delete(facet);
+      this.#uploads.dropFirst();
+      this.#requests.answered(tracker, facet);
     }
   }
 
@@ -303,29 +245,14 @@ export class IngestService {
   #written(batch: Batch, result: FlushResult): void {
     applyFlush(result);
     this.#metrics.events.inc({ source: 'inventory' }, result.diffEvents);
-    this.#askFor(result.unknown, performance.now());
-    this.#resolveFirst(batch.trackers);
+    this.#requests.askFor(result.unknown, performance.now());
+    this.#requests.welcome(batch.trackers);
   }
 
   /** A batch is not stored: it goes with the next. */
   #again(batch: Batch): void {
     for (const tracker of batch.trackers) this.#dirty.add(tracker);
     this.#events.putBack(batch.events);
-  }
-
-  #askFor(unknown: readonly FlushItem[], now: number): void {
-    for (const { tracker, facet, announced } of unknown) {
-      if (tracker.ended || announced.kind !== 'digest') continue;
-      if (this.#claims.want(tracker, facet, announced.hex, now)) this.#ask([{ tracker, facet }]);
-    }
-  }
-
-  #resolveFirst(trackers: readonly HostTracker[]): void {
-    for (const tracker of trackers) {
-      const waiting = this.#firstFlush.get(tracker);
-      this.#firstFlush.delete(tracker);
-      waiting?.resolve([...(this.#asked.get(tracker) ?? [])]);
-    }
   }
 }
 
