@@ -40,7 +40,7 @@ describe('the command line', () => {
     const commands = [...(await run('--help')).out.matchAll(/^  (?<name>[a-z-]+) (?:\[|<)/gm)].map(
       ({ groups }) => groups?.['name'],
     );
-    expect(commands).toEqual(['run', 'join', 'check', 'inspect', 'verdict', 'help']);
+    expect(commands).toEqual(['run', 'join', 'check', 'inspect', 'verdict', 'revert', 'help']);
   });
 
   it('names an unknown command and an unknown option', async () => {

@@ -3,6 +3,7 @@ import {
   type ActionRequest,
   type ActionResult,
   assertNever,
+  type ConfirmReport,
   isKnownVerb,
   type PlanStep,
   type ReloadPath,
@@ -22,6 +23,8 @@ import {
   transition,
 } from './action.machine.ts';
 import type { Book } from './book.ts';
+import type { ConfirmWindows } from './confirm-windows.ts';
+import { withWindowObstacle } from './findings/window-finding.ts';
 import { JournalDamagedError, JournalUnavailableError } from './journal/journal.ts';
 
 /** What is known of how an action began. */
@@ -43,6 +46,10 @@ export interface RunPorts {
   readonly tell: (report: ActionProgressReport) => void;
   /** Called around each step, for attributing events. */
   readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
+  /** Undefined: this host gives no confirm window. */
+  readonly windows: ConfirmWindows | undefined;
+  /** Aborted when the engine stops. */
+  readonly stopped: AbortSignal;
 }
 
 /** One action from its turn to its result: applies the machine's effects, one after the other. */
@@ -57,6 +64,8 @@ export class ActionRun {
   #startedAtMs = 0;
   #begunAtBootMs = 0;
   #taintBefore: number | undefined;
+  #windowOpen = false;
+  #confirm: ConfirmReport | undefined;
 
   constructor(request: ActionRequest, digest: string, ports: RunPorts) {
     this.request = request;
@@ -66,7 +75,7 @@ export class ActionRun {
 
   /** Whether the first step has begun, so that only the end can stop it. */
   get started(): boolean {
-    return this.#state.kind === 'stepping';
+    return ['opening_window', 'stepping', 'closing_window'].includes(this.#state.kind);
   }
 
   /** Runs it to its end; the result is in the book when this resolves. */
@@ -83,8 +92,15 @@ export class ActionRun {
     return this.#pump(await this.#runStep(step, verdict.plan[step]));
   }
 
-  /** Ends it without a step: what is left to say after a crash. */
-  async endWith(ending: Ending, verdict: Verdict | undefined, begun: Begun): Promise<ActionResult> {
+  /** Ends it without a step: what is left to say after a crash. `confirm`: what became of its window. */
+  async endWith(
+    ending: Ending,
+    verdict: Verdict | undefined,
+    begun: Begun,
+    confirm?: ConfirmReport,
+  ): Promise<ActionResult> {
+    this.#confirm = confirm;
+    this.#windowOpen = confirm !== undefined;
     this.#state = { kind: 'ended' };
     this.#startedAtMs = begun.startedAtMs;
     this.#begunAtBootMs = begun.startedBootMs;
@@ -124,8 +140,12 @@ export class ActionRun {
       case 'tell_cancel_refused':
         this.#tell(ActionPhase.ACTION_PHASE_CANCEL_REFUSED);
         return undefined;
+      case 'open_window':
+        return this.#openWindow(effect.verdict);
       case 'run_step':
         return this.#runStep(effect.index, effect.step);
+      case 'close_window':
+        return this.#closeWindow(effect.failed);
       case 'end':
         await this.#end(effect.ending, effect.verdict);
         return undefined;
@@ -138,7 +158,7 @@ export class ActionRun {
     const { host, book, log } = this.#ports;
     try {
       const verdict = await host.assess(this.request, book.ledger.diedIn(await host.bootId()));
-      return { kind: 'assessed', verdict };
+      return { kind: 'assessed', verdict: await withWindowObstacle(this.request, verdict, this.#ports.windows) };
     } catch (error) {
       log.error({ actionId: this.request.actionId, err: error }, 'the host could not be assessed');
       return {
@@ -170,6 +190,33 @@ export class ActionRun {
       return { kind: 'intent_failed', code: 'unjournalled', message: error.message };
     }
     return { kind: 'intent_written' };
+  }
+
+  async #openWindow(verdict: Verdict): Promise<ActionEvent> {
+    const { actionId, kmod, confirmWindowSeconds } = this.request;
+    const kmods = [...new Set(verdict.plan.map((step) => step.kmod))];
+    const order = { actionId, kmod, kmods, windowSeconds: confirmWindowSeconds };
+    const opening = await this.#ports.windows?.open(order);
+    if (opening?.kind !== 'opened') {
+      return { kind: 'window_failed', code: opening?.code ?? 'unsupported', message: opening?.message ?? NO_WINDOW };
+    }
+    this.#windowOpen = true;
+    const { deadlineServerMs } = opening;
+    this.#ports.tell({
+      actionId,
+      phase: ActionPhase.ACTION_PHASE_CONFIRM_PENDING,
+      confirmDeadlineMs: deadlineServerMs,
+    });
+    return { kind: 'window_opened' };
+  }
+
+  async #closeWindow(failed: boolean): Promise<ActionEvent> {
+    const { windows, stopped } = this.#ports;
+    const { actionId, verb } = this.request;
+    if (windows === undefined) throw new Error(`action ${actionId} has a window that this host does not give`);
+    if (!failed && verb === Verb.VERB_RELOAD) await windows.putBack(actionId);
+    this.#confirm = failed ? await windows.giveUp(actionId, stopped) : await windows.ask(actionId, stopped);
+    return { kind: 'window_ended', report: this.#confirm };
   }
 
   async #runStep(index: number, step: PlanStep | undefined): Promise<ActionEvent> {
@@ -219,9 +266,10 @@ export class ActionRun {
       startedAtMs: begun ? this.#startedAtMs : 0,
       // 0: the host did not know the server's time.
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
-      confirm: undefined,
+      confirm: this.#confirm,
     };
     await book.putResult(result, this.digest, expiresAtMs);
+    if (this.#windowOpen) await this.#ports.windows?.close(this.request.actionId);
     this.#result = result;
     return result;
   }
@@ -239,6 +287,8 @@ export class ActionRun {
     this.#ports.tell(verdict === undefined ? { actionId, phase } : { actionId, phase, verdict });
   }
 }
+
+const NO_WINDOW = 'this agent gives no confirm windows; nothing was touched';
 
 /** Out-of-tree (4096) and unsigned (8192) are what such a kmod says of itself at its load; every other bit is a warning or worse. */
 const EXPECTED_TAINT = 4096 | 8192;

@@ -5,7 +5,7 @@ import { type ActionEvent, type ActionState, type StepEnd, transition } from './
 import { refusalVerdict } from './findings/refusal.ts';
 import { anOkVerdict } from './testing/builders.ts';
 
-const frame = { dryRun: false, expiresAtMs: 1_000 };
+const frame = { dryRun: false, expiresAtMs: 1_000, confirmWindowSeconds: 0 };
 const early = { ms: 500, errorMs: 10 };
 const late = { ms: 995, errorMs: 10 };
 const reload = anOkVerdict(['rmmod', 'dummy'], ['modprobe', 'dummy']);

@@ -1,4 +1,12 @@
-import { assertNever, Outcome, type PlanStep, type StepResult, type Verdict } from '@modfleet/proto';
+import {
+  assertNever,
+  ConfirmEnd,
+  type ConfirmReport,
+  Outcome,
+  type PlanStep,
+  type StepResult,
+  type Verdict,
+} from '@modfleet/proto';
 import { mayHavePassed, type ServerTime } from './server-time.ts';
 
 /*
@@ -8,6 +16,7 @@ import { mayHavePassed, type ServerTime } from './server-time.ts';
  *   and again after the intent was written.
  * - Once the first step has begun a cancel is refused. A load asks for the time before each further step; what was unloaded is loaded again
  *   whatever the clock says (a host without its driver is worse than a late load).
+ * - With a confirm window: no step before it is open, and success only when it was kept. A step that fails inside it ends in a revert.
  * - Every life ends in exactly one `end`; after it every event changes nothing.
  */
 
@@ -16,13 +25,18 @@ export interface ActionFrame {
   readonly dryRun: boolean;
   /** Server time, ms since the epoch. */
   readonly expiresAtMs: number;
+  /** 0: no confirm window. */
+  readonly confirmWindowSeconds: number;
 }
 
 export type ActionState =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'assessing'; readonly cancelled: boolean }
   | { readonly kind: 'intending'; readonly cancelled: boolean; readonly verdict: Verdict }
+  | { readonly kind: 'opening_window'; readonly verdict: Verdict }
   | { readonly kind: 'stepping'; readonly verdict: Verdict; readonly index: number }
+  /** All steps are done, or one failed: the confirm window has the last word. */
+  | { readonly kind: 'closing_window'; readonly verdict: Verdict; readonly failure: Ending | undefined }
   | { readonly kind: 'ended' };
 
 /** How a step ended, judged by /proc/modules. */
@@ -50,7 +64,10 @@ export type ActionEvent =
   | { readonly kind: 'assess_failed'; readonly message: string }
   | { readonly kind: 'intent_written' }
   | { readonly kind: 'intent_failed'; readonly code: string; readonly message: string }
+  | { readonly kind: 'window_opened' }
+  | { readonly kind: 'window_failed'; readonly code: string; readonly message: string }
   | { readonly kind: 'step_ended'; readonly end: StepEnd }
+  | { readonly kind: 'window_ended'; readonly report: ConfirmReport }
   | { readonly kind: 'cancel' };
 
 /** How the action ends. */
@@ -66,7 +83,10 @@ export type ActionEffect =
   | { readonly kind: 'write_intent'; readonly verdict: Verdict }
   | { readonly kind: 'tell_started'; readonly verdict: Verdict }
   | { readonly kind: 'tell_cancel_refused' }
+  | { readonly kind: 'open_window'; readonly verdict: Verdict }
   | { readonly kind: 'run_step'; readonly index: number; readonly step: PlanStep }
+  /** Ask for the confirm until the deadline, or revert at once when a step failed. */
+  | { readonly kind: 'close_window'; readonly failed: boolean }
   | { readonly kind: 'end'; readonly ending: Ending; readonly verdict: Verdict | undefined };
 
 export interface Transition {
@@ -83,8 +103,12 @@ export function transition(frame: ActionFrame, state: ActionState, event: Action
       return onAssessing(frame, state, event);
     case 'intending':
       return onIntending(frame, state, event, now);
+    case 'opening_window':
+      return onOpeningWindow(frame, state, event, now);
     case 'stepping':
       return onStepping(frame, state, event, now);
+    case 'closing_window':
+      return onClosingWindow(state, event);
     case 'ended':
       return event.kind === 'cancel' ? { next: state, effects: [{ kind: 'tell_cancel_refused' }] } : stay(state);
     default:
@@ -144,7 +168,42 @@ function onIntending(
   }
   if (event.kind !== 'intent_written') return stay(state);
   if (state.cancelled) return end(CANCELLED, verdict);
-  return late(frame, now, verdict) ?? runStep(verdict, 0, [{ kind: 'tell_started', verdict }]);
+  const tooLate = late(frame, now, verdict);
+  if (tooLate !== undefined) return tooLate;
+  const started: ActionEffect = { kind: 'tell_started', verdict };
+  if (frame.confirmWindowSeconds === 0) return runStep(verdict, 0, [started]);
+  return { next: { kind: 'opening_window', verdict }, effects: [started, { kind: 'open_window', verdict }] };
+}
+
+/** From `tell_started` on a cancel comes too late, as the server has been told. */
+function onOpeningWindow(
+  frame: ActionFrame,
+  state: Extract<ActionState, { kind: 'opening_window' }>,
+  event: ActionEvent,
+  now: ServerTime,
+): Transition {
+  const { verdict } = state;
+  if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
+  if (event.kind === 'window_failed') {
+    return end({ outcome: Outcome.OUTCOME_REFUSED, code: event.code, message: event.message }, verdict);
+  }
+  if (event.kind !== 'window_opened') return stay(state);
+  // A snapshot takes a moment; what it holds is as it was, so that closing this window puts nothing back.
+  return late(frame, now, verdict) ?? runStep(verdict, 0);
+}
+
+function onClosingWindow(state: Extract<ActionState, { kind: 'closing_window' }>, event: ActionEvent): Transition {
+  if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
+  if (event.kind !== 'window_ended') return stay(state);
+  return end(state.failure ?? endingOfWindow(event.report), state.verdict);
+}
+
+/** How an action ends whose steps were all done. */
+export function endingOfWindow(report: ConfirmReport): Ending {
+  if (report.end === ConfirmEnd.CONFIRM_END_KEPT) return { outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' };
+  const missing = report.missing.length === 0 ? 'all is as before' : `missing: ${report.missing.join('; ')}`;
+  const message = `the confirm window of ${report.windowSeconds} s ended without a confirm (${report.cause}), and the host put itself back; ${missing}`;
+  return { outcome: Outcome.OUTCOME_REVERTED, code: 'not_confirmed', message };
 }
 
 function onStepping(
@@ -158,20 +217,46 @@ function onStepping(
   if (event.kind !== 'step_ended') return stay(state);
   switch (event.end.kind) {
     case 'done':
-      return index + 1 < verdict.plan.length
-        ? (lateBetween(frame, verdict, index + 1, now) ?? runStep(verdict, index + 1))
-        : end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict);
+      if (index + 1 < verdict.plan.length) {
+        const tooLate = lateBetween(frame, verdict, index + 1, now);
+        return tooLate === undefined ? runStep(verdict, index + 1) : closeWith(frame, verdict, tooLate);
+      }
+      return frame.confirmWindowSeconds === 0
+        ? end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict)
+        : closeWith(frame, verdict, undefined);
     case 'rejected':
-      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'rejected_by_kernel', message: event.end.message }, verdict);
     case 'not_verified':
-      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'not_verified', message: event.end.message }, verdict);
     case 'stuck':
-      return end({ outcome: Outcome.OUTCOME_STUCK, code: 'stuck', message: event.end.message }, verdict);
     case 'kernel_died':
-      return end({ outcome: Outcome.OUTCOME_FAILED, code: 'kernel_died', message: event.end.message }, verdict);
+      return closeWith(frame, verdict, failureOf(event.end));
     default:
       return assertNever(event.end);
   }
+}
+
+function failureOf(stepEnd: Exclude<StepEnd, { kind: 'done' }>): Ending {
+  const { message } = stepEnd;
+  switch (stepEnd.kind) {
+    case 'rejected':
+      return { outcome: Outcome.OUTCOME_FAILED, code: 'rejected_by_kernel', message };
+    case 'not_verified':
+      return { outcome: Outcome.OUTCOME_FAILED, code: 'not_verified', message };
+    case 'stuck':
+      return { outcome: Outcome.OUTCOME_STUCK, code: 'stuck', message };
+    case 'kernel_died':
+      return { outcome: Outcome.OUTCOME_FAILED, code: 'kernel_died', message };
+    default:
+      return assertNever(stepEnd);
+  }
+}
+
+/** The end of the steps; inside a confirm window that has the last word. */
+function closeWith(frame: ActionFrame, verdict: Verdict, failure: Ending | undefined): Transition {
+  if (frame.confirmWindowSeconds === 0 && failure !== undefined) return end(failure, verdict);
+  return {
+    next: { kind: 'closing_window', verdict, failure },
+    effects: [{ kind: 'close_window', failed: failure !== undefined }],
+  };
 }
 
 const CANCELLED: Ending = {
@@ -181,17 +266,14 @@ const CANCELLED: Ending = {
 };
 
 /** The end of a load whose time is over, or cannot be told any more, before a further step. */
-function lateBetween(frame: ActionFrame, verdict: Verdict, next: number, now: ServerTime): Transition | undefined {
+function lateBetween(frame: ActionFrame, verdict: Verdict, next: number, now: ServerTime): Ending | undefined {
   const before = verdict.plan.slice(0, next);
   if (before.some((step) => step.kind === 'rmmod')) return undefined;
   if (now !== undefined && !mayHavePassed(now, frame.expiresAtMs)) return undefined;
   const why = now === undefined ? 'the server time was lost' : 'its time was over';
   const loaded = before.map((step) => step.kmod).join(', ');
   const message = `${why} after ${next} of ${verdict.plan.length} steps: ${loaded} is loaded, the rest was not tried`;
-  return end(
-    { outcome: Outcome.OUTCOME_FAILED, code: now === undefined ? 'no_server_time' : 'expired', message },
-    verdict,
-  );
+  return { outcome: Outcome.OUTCOME_FAILED, code: now === undefined ? 'no_server_time' : 'expired', message };
 }
 
 /** The end of an action whose time is over, or cannot be told. */

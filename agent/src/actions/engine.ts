@@ -6,6 +6,7 @@ import type { ActionHost, ActionLog } from './action-host.ts';
 import { ActionRun, type RunPorts } from './action-run.ts';
 import { Attribution } from './attribution.ts';
 import { Book } from './book.ts';
+import type { ConfirmWindows } from './confirm-windows.ts';
 import type { Journal } from './journal/journal.ts';
 import type { Known } from './ledger.ts';
 import { Settler } from './settler.ts';
@@ -29,6 +30,8 @@ export interface EngineParts {
   /** Told when a step begins and when it ends. */
   readonly onStep?: (actionId: string, kmod: string, begins: boolean) => void;
   /** How long a stop waits for the step under way, ms; asked when it begins to wait. */
+  /** Undefined: no confirm windows. */
+  readonly windows?: ConfirmWindows | undefined;
   readonly stopWaitMs?: () => number;
 }
 
@@ -70,6 +73,8 @@ export class KmodActionEngine implements ActionEngine {
       onStep: (id, kmod, begins) => {
         if (begins) this.#attribution.begin(id, kmod);
         else this.#attribution.end(id, kmod);
+      windows: parts.windows,
+      stopped: this.#stopped.signal,
         parts.onStep?.(id, kmod, begins);
       },
     };
@@ -214,6 +219,8 @@ export class KmodActionEngine implements ActionEngine {
     const known = this.#book.ledger.look(request.actionId, digest);
     switch (known.kind) {
       case 'new':
+      // Stopped inside a confirm window: the window's own timer, or the next start, ends it.
+      if (this.#stopped.signal.aborted) return;
         return false;
       case 'answered':
         this.#say(known.result);

@@ -6,6 +6,9 @@ import type { ActionLog } from './action-host.ts';
 import { type EngineParts, KmodActionEngine } from './engine.ts';
 import type { ActionPolicy } from './findings/facts.ts';
 import { LinuxActionHost } from './host/linux-action-host.ts';
+import type { Confirmer } from '../confirm/confirmer.ts';
+import { createWindows, lookingWindows } from '../confirm/host-windows.ts';
+import type { ProcessMark, ServerAddress } from '../confirm/window-plan.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import type { Journal } from './journal/journal.ts';
 import type { ServerRoute } from './protection/routes.ts';
@@ -28,6 +31,14 @@ export interface HostActionEngineOptions {
   readonly ownPaths?: readonly string[];
   /** In place of the file in `stateDir`: for an engine that only looks. */
   readonly journal?: Journal;
+  /** Asks the server for confirms; without it this engine opens no confirm windows. */
+  readonly confirmer?: Confirmer | undefined;
+  /** The process without which nobody asks for a confirm; this one unless told otherwise. */
+  readonly confirmingProcess?: (() => Promise<ProcessMark | undefined>) | undefined;
+  /** Where the session listener is; without it this host never reboots to recover. */
+  readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
+  /** Policy `reboot_to_recover`. */
+  readonly rebootToRecover?: boolean | undefined;
   readonly onStep?: EngineParts['onStep'];
   readonly stopWaitMs?: EngineParts['stopWaitMs'];
 }
@@ -42,6 +53,10 @@ export function createActionEngine(options: HostActionEngineOptions): KmodAction
   );
   return new KmodActionEngine({
     host,
+    windows:
+      options.confirmer === undefined
+        ? lookingWindows(options)
+        : createWindows(options, options.confirmer, () => host.bootId()),
     journal: options.journal ?? new FileJournal(stateDir, () => host.bootId()),
     clock,
     serverClock,

@@ -1,6 +1,7 @@
 import { type ActionResult, Outcome } from '@modfleet/proto';
 import type { KernelState } from './action-host.ts';
 import { ActionRun, type Begun, type RunPorts } from './action-run.ts';
+import { endingOfWindow } from './action.machine.ts';
 import type { IntentRecord } from './journal/journal.ts';
 import type { OpenAction } from './ledger.ts';
 import { settle } from './recovery.ts';
@@ -34,6 +35,7 @@ export class Settler {
   /** Ends every open action: from the kernel's state, or by running its plan on. */
   async settleAll(): Promise<void> {
     for (const open of this.#ports.book.ledger.openActions()) this.#say(await this.#settleOne(open));
+    await this.#ports.windows?.tidy(this.#stopped);
   }
 
   /** Looks at stuck actions until stopped; each one that ends after all is reported once. */
@@ -51,6 +53,12 @@ export class Settler {
     const { request, digest, verdict, bootId } = open.intent;
     const sameBoot = bootId !== '' && bootId === (await host.bootId());
     if (sameBoot) await this.#outliveSurvivor(open);
+    const run = new ActionRun(request, digest, this.#ports);
+    const confirm = await this.#ports.windows?.afterCrash(request.actionId, this.#stopped);
+    if (confirm !== undefined) {
+      log.warn({ actionId: request.actionId, confirm }, 'a confirm window was open when the agent started');
+      return run.endWith(endingOfWindow(confirm), verdict, begunIn(open.intent, sameBoot), confirm);
+    }
     const settlement = settle(open, {
       mayAct: book.complete,
       sameBoot,
@@ -61,7 +69,6 @@ export class Settler {
       { actionId: request.actionId, kmod: request.kmod, settlement },
       'an action was open when the agent started',
     );
-    const run = new ActionRun(request, digest, this.#ports);
     return settlement.kind === 'end'
       ? run.endWith(settlement.ending, verdict, begunIn(open.intent, sameBoot))
       : run.finishFrom(settlement.fromStep, verdict, open.intent);

@@ -78,6 +78,12 @@ export const agentConfigSchema = z.strictObject({
     })
     .prefault({})
     .describe('The host’s last word: the server sees it and cannot change it.'),
+  reboot_to_recover: z
+    .boolean()
+    .default(false)
+    .describe(
+      'true: reboot when a confirm window was reverted and the server does not answer for as long again. Default: false.',
+    ),
   log_level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error'])
     .default('info')

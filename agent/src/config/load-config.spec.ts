@@ -19,6 +19,7 @@ describe('settings', () => {
   it('have safe defaults', () => {
     expect(parseConfig('', 'agent.yaml')).toEqual({
       mode: 'observe',
+      reboot_to_recover: false,
       state_dir: '/var/lib/modfleet',
       join_file: '/etc/modfleet/join',
       policy: { allow: [], deny: [], protected: [] },

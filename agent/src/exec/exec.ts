@@ -1,5 +1,6 @@
 /** Programs that the agent may run; nothing else is ever started. */
-export type ProgramName = 'modprobe' | 'rmmod' | 'udevadm' | 'dmesg' | 'dmsetup' | 'ip' | 'systemd-run';
+export type ProgramName =
+  'modprobe' | 'rmmod' | 'udevadm' | 'dmesg' | 'dmsetup' | 'ip' | 'nft' | 'tc' | 'systemd-run' | 'systemctl' | 'reboot';
 
 /** How a program ended. stdout and stderr are cut at `maxOutputBytes`. */
 export interface ExecResult {

@@ -11,7 +11,11 @@ export const PROGRAM_PURPOSE = {
   dmesg: 'say why the kernel refused a kmod',
   dmsetup: 'see what device-mapper volumes stand on',
   ip: 'see network interfaces, their kinds and routes',
-  'systemd-run': 'keep a stuck unload apart from the agent',
+  nft: 'see tables and rules of the packet filter',
+  tc: 'see who uses the kmods of traffic control',
+  'systemd-run': 'keep a stuck unload, and the timer of a confirm window, apart from the agent',
+  systemctl: 'disarm the timer of a confirm window',
+  reboot: 'recover a host that lost its server (reboot_to_recover)',
 } as const satisfies Record<ProgramName, string>;
 
 /** Every program that may be run. */

@@ -1,4 +1,5 @@
 import type { ProgramName } from './exec.ts';
+import { IP_VECTORS, REVERT_UNIT_VECTORS, SYSTEMCTL_VECTORS } from './window-vectors.ts';
 
 /*
  * Every argument vector that a program may be started with. A vector that fits none of its program's shapes is refused at the door, whoever
@@ -27,6 +28,9 @@ const UNLOAD_UNIT = /^--unit=modfleet-[0-9a-zA-Z-]{0,8}-[A-Za-z0-9_]{1,55}$/;
 
 const RMMOD_FILE = /^\/(?:usr\/)?s?bin\/rmmod$/;
 
+/** A network interface (net/core/dev.c: dev_valid_name), but none that looks like a flag. */
+const INTERFACE = /^[^-/:\s][^/:\s]{0,14}$/;
+
 const reads = (...args: readonly Argument[]): VectorShape => ({ args, effect: 'reads' });
 const changes = (...args: readonly Argument[]): VectorShape => ({ args, effect: 'changes' });
 
@@ -36,8 +40,16 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
   rmmod: [changes(KMOD)],
   udevadm: [reads('monitor', '--kernel', '--property', '--subsystem-match=module')],
   dmesg: [reads()],
-  dmsetup: [],
-  ip: [reads('-d', '-j', 'link', 'show')],
+  dmsetup: [reads('table')],
+  nft: [reads('list', 'ruleset')],
+  tc: [
+    reads('qdisc', 'show'),
+    reads('filter', 'show', 'dev', INTERFACE),
+    reads('filter', 'show', 'dev', INTERFACE, /^(?:ingress|egress)$/),
+  ],
+  ip: [reads('-d', '-j', 'link', 'show'), reads('xfrm', 'state', 'list', 'nokeys'), ...IP_VECTORS],
+  systemctl: SYSTEMCTL_VECTORS,
+  reboot: [changes()],
   'systemd-run': [
     changes(
       '--quiet',
@@ -54,6 +66,7 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
       RMMOD_FILE,
       KMOD,
     ),
+    ...REVERT_UNIT_VECTORS,
   ],
 };
 

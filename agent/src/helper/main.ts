@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { revertByArguments } from '../confirm/revert-command.ts';
 import { createLog } from '../log.ts';
 import { HELPER_STATE_DIR, runHelper } from './run-helper.ts';
 import type { HelperKind } from './wire/protocol.ts';
@@ -9,6 +10,7 @@ import type { HelperKind } from './wire/protocol.ts';
  */
 
 const USAGE = `usage: modfleet-helper act|evidence [--config FILE] [--state DIR]
+       modfleet-helper revert [--state-dir DIR] [--by timer|boot|agent] [--cause CAUSE] [--wait]
 
 Started by modfleet-helper.socket and modfleet-evidence.socket, or by the agent where there is no systemd. Not for people:
 "modfleet-agent verdict" and "modfleet-agent check" say what would happen, and what stands in the way.
@@ -20,6 +22,11 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
 }
 
 async function main(): Promise<void> {
+  const [first, ...rest] = process.argv.slice(2);
+  if (first === 'revert') {
+    await revertByArguments(rest, { stateDir: async () => HELPER_STATE_DIR, log: createLog('info') });
+    return;
+  }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: { config: { type: 'string' }, state: { type: 'string' }, help: { type: 'boolean', short: 'h' } },

@@ -9,6 +9,7 @@ import { ReadOnlyExec } from '../exec/read-only-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { StateLock } from '../identity/state-lock.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
+import { sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
 import { type EngineTies, HelperConnection, type HelperEngine } from './helper-connection.ts';
 import { admitHost, keptHostId } from './host-id.ts';
@@ -65,7 +66,7 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
     },
     createEngine: async (hostId, ties) => {
       if (settings === undefined) throw new Error('the settings were not read');
-      const clocks = { clock: bootClock, serverClock };
+      const clocks = { clock: bootClock, serverClock, confirms };
       return kind === 'act'
         ? actingEngine({ options, settings, hostId, ties, ...clocks })
         : lookingEngine({ options, settings, hostId: (await keptId(stateDir)) ?? hostId, ties, ...clocks });
@@ -82,6 +83,7 @@ interface EngineInput {
   readonly ties: EngineTies;
   readonly clock: HostBootClock;
   readonly serverClock: RelayedServerClock;
+  readonly confirms: ConfirmRelay;
 }
 
 function actingEngine(input: EngineInput): HelperEngine {
@@ -90,6 +92,9 @@ function actingEngine(input: EngineInput): HelperEngine {
     ...shared(input),
     exec: settings.root === '/' ? new NodeExec() : new NoExec(),
     stopWaitMs: () => (options.signal.aborted ? TOLD_TO_END_MS : COURIER_GONE_MS),
+    confirmer: input.confirms,
+    sessionAddress: () => sessionAddressOf(settings),
+    rebootToRecover: settings.reboot_to_recover,
   });
 }
 

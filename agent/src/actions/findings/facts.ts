@@ -1,4 +1,4 @@
-import type { Evidence, FindingCode, KnownVerb, PlanStep } from '@modfleet/proto';
+import type { Evidence, FindingCode, KnownVerb, OverrideWord, PlanStep } from '@modfleet/proto';
 import type { KernelState } from '../action-host.ts';
 
 /** What is asked, checked and with its words. */
@@ -9,6 +9,10 @@ export interface Question {
   /** name=value. */
   readonly parameters: readonly string[];
   readonly dryRun: boolean;
+  /** Length of the confirm window that is asked for, seconds; 0: none. */
+  readonly confirmWindowSeconds: number;
+  /** Protections to be set aside inside that window. */
+  readonly overrides: readonly OverrideWord[];
 }
 
 /** The host's own say (agent.yaml). Globs over canonical names. */

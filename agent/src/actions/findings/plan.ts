@@ -6,6 +6,15 @@ import type { ActionFacts, Question, Step } from './facts.ts';
  * along: `rmmod` knows neither dependencies nor configuration. Pure.
  */
 export function planOf(question: Question, facts: ActionFacts): Step[] {
+  const steps = stepsOf(question, facts);
+  const { confirmWindowSeconds: seconds } = question;
+  const last = steps.at(-1);
+  if (seconds === 0 || last === undefined) return steps;
+  const because = `${last.because}; then the server must confirm within ${seconds} s, or the host puts everything back`;
+  return [...steps.slice(0, -1), { ...last, because }];
+}
+
+function stepsOf(question: Question, facts: ActionFacts): Step[] {
   switch (question.verb) {
     case Verb.VERB_LOAD:
       return loadSteps(question, facts, 'asked for');

@@ -1,4 +1,4 @@
-import { Verb } from '@modfleet/proto';
+import { assertNever, Verb } from '@modfleet/proto';
 import { fnmatch } from '../../kmod/glob.ts';
 import { type ActionFacts, type ActionPolicy, evidence, type Question, type RawFinding, type Stake } from './facts.ts';
 
@@ -101,7 +101,8 @@ function died({ kernel, died: detail }: ActionFacts): RawFinding[] {
   ];
 }
 
-function stakes({ kmod }: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
+function stakes(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
+  const { kmod } = question;
   if (facts.loaded === undefined && !facts.tree.builtin) return [];
   const listed = policy.protected.find((glob) => fnmatch(glob, kmod));
   const byPolicy: RawFinding[] =
@@ -115,16 +116,32 @@ function stakes({ kmod }: Question, facts: ActionFacts, policy: ActionPolicy): R
             evidence: [evidence('config', `${POLICY_FILE}: policy.protected: ${listed}`)],
           },
         ];
-  return [...byPolicy, ...facts.stakes.map(stakeFinding)];
+  return [...byPolicy, ...facts.stakes.map((stake) => stakeFinding(question, stake))];
 }
 
-function stakeFinding(stake: Stake): RawFinding {
-  return {
-    code: stake.kind === 'interface' ? 'needs_confirm_window' : 'protected',
-    refuses: true,
-    message: stake.message,
-    evidence: stake.evidence,
-  };
+/**
+ * What a window makes of a stake. An interface: a note, as the host puts it back by itself. The route: the same, where its override was asked for
+ * too. Everything else stays refused: no revert brings back a lost disk, an armed watchdog's feeder, or data.
+ */
+function stakeFinding({ confirmWindowSeconds: seconds, overrides }: Question, stake: Stake): RawFinding {
+  const { kind, message, evidence: shown } = stake;
+  const inside = `; the server's confirm must come within ${seconds} s of confirm window, or the host puts it back`;
+  switch (kind) {
+    case 'interface':
+      return seconds > 0
+        ? { code: 'needs_confirm_window', refuses: false, message: message + inside, evidence: shown }
+        : { code: 'needs_confirm_window', refuses: true, message, evidence: shown };
+    case 'route':
+      return seconds > 0 && overrides.includes('route')
+        ? { code: 'protected', refuses: false, message: `${message} (override "route")${inside}`, evidence: shown }
+        : { code: 'protected', refuses: true, message, evidence: shown };
+    case 'storage':
+    case 'watchdog':
+    case 'data':
+      return { code: 'protected', refuses: true, message, evidence: shown };
+    default:
+      return assertNever(kind);
+  }
 }
 
 function obstacles({ verb }: Question, facts: ActionFacts): RawFinding[] {

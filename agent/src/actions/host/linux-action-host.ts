@@ -1,7 +1,11 @@
 import {
   type ActionRequest,
   canonicalKmodName,
+  CONFIRM_WINDOW_MAX_S,
+  CONFIRM_WINDOW_MIN_S,
+  isConfirmWindow,
   isKnownVerb,
+  isOverride,
   type PlanStep,
   type ReloadPath,
   type Verdict,
@@ -142,5 +146,11 @@ export function checkRequest(request: ActionRequest, hostId: string | undefined)
   const names = parameters.map((parameter) => splitParameter(parameter).name);
   if (new Set(names).size !== names.length) return 'a parameter is given twice';
   if (verb === Verb.VERB_UNLOAD && parameters.length > 0) return 'an unload takes no parameters';
-  return { verb, kmod, parameters, dryRun };
+  const { confirmWindowSeconds, overrides } = request;
+  if (confirmWindowSeconds !== 0 && !isConfirmWindow(confirmWindowSeconds))
+    return `a confirm window has ${CONFIRM_WINDOW_MIN_S} to ${CONFIRM_WINDOW_MAX_S} seconds, not ${confirmWindowSeconds}`;
+  const unknown = overrides.find((word) => !isOverride(word));
+  if (unknown !== undefined)
+    return `override ${JSON.stringify(unknown)} is not known to this agent; nothing but the route can be set aside`;
+  return { verb, kmod, parameters, dryRun, confirmWindowSeconds, overrides: overrides.filter(isOverride) };
 }

@@ -50,7 +50,15 @@ export function anIntent(request: ActionRequest, verdict: Verdict, bootId = 'boo
 }
 
 export function aQuestion(changes: Partial<Question> = {}): Question {
-  return { verb: Verb.VERB_UNLOAD, kmod: 'dummy', parameters: [], dryRun: false, ...changes };
+  return {
+    confirmWindowSeconds: 0,
+    overrides: [],
+    verb: Verb.VERB_UNLOAD,
+    kmod: 'dummy',
+    parameters: [],
+    dryRun: false,
+    ...changes,
+  };
 }
 
 export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [] };

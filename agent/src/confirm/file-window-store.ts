@@ -1,0 +1,120 @@
+import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { z } from 'zod';
+import { makePrivateFolder, writeFileAtomically } from '../identity/atomic-file.ts';
+import { type RevertReport, revertReportSchema, type WindowPlan, windowPlanSchema } from './window-plan.ts';
+import type { WindowOnDisk, WindowStore } from './window-store.ts';
+
+/** One file a state; at most one of the first three is there. */
+const FILES = {
+  pending: 'pending.json',
+  kept: 'kept.json',
+  reverting: 'reverting.json',
+  reverted: 'reverted.json',
+} as const;
+
+/** The window below the engine's state folder, in `confirm/`. */
+export class FileWindowStore implements WindowStore {
+  readonly #folder: string;
+
+  constructor(stateDir: string) {
+    this.#folder = path.join(stateDir, 'confirm');
+  }
+
+  async look(): Promise<WindowOnDisk> {
+    try {
+      // In the order in which a window moves, and the decided states last: a rename between two reads is seen as its end.
+      const pending = await this.#read(FILES.pending, windowPlanSchema);
+      const kept = await this.#read(FILES.kept, windowPlanSchema);
+      const reverting = await this.#read(FILES.reverting, windowPlanSchema);
+      const reverted = await this.#read(FILES.reverted, revertReportSchema);
+      if (reverted !== undefined) return { kind: 'reverted', plan: reverting, report: reverted };
+      if (reverting !== undefined) return { kind: 'reverting', plan: reverting };
+      if (kept !== undefined) return { kind: 'kept', plan: kept };
+      return pending === undefined ? { kind: 'none' } : { kind: 'pending', plan: pending };
+    } catch (error) {
+      return { kind: 'damaged', reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async put(plan: WindowPlan): Promise<boolean> {
+    await makePrivateFolder(this.#folder);
+    if ((await this.look()).kind !== 'none') return false;
+    const draft = this.#path('draft.json');
+    await writeFileAtomically(draft, JSON.stringify(plan));
+    try {
+      // Unlike a rename, a link never takes the place of what another process has put there meanwhile.
+      await link(draft, this.#path(FILES.pending));
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    } finally {
+      await rm(draft, { force: true });
+    }
+    await this.#sync();
+    return true;
+  }
+
+  keep(): Promise<boolean> {
+    return this.#move(FILES.pending, FILES.kept);
+  }
+
+  claim(): Promise<boolean> {
+    return this.#move(FILES.pending, FILES.reverting);
+  }
+
+  async report(report: RevertReport): Promise<void> {
+    await writeFileAtomically(this.#path(FILES.reverted), JSON.stringify(report));
+  }
+
+  /** The report goes last: while it is there, nothing else is asked. */
+  async clear(): Promise<void> {
+    for (const name of [FILES.pending, FILES.kept, FILES.reverting, FILES.reverted]) {
+      await rm(this.#path(name), { force: true });
+    }
+    await this.#sync().catch(() => undefined);
+  }
+
+  async #move(from: string, to: string): Promise<boolean> {
+    try {
+      await rename(this.#path(from), this.#path(to));
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return false;
+      throw error;
+    }
+    await this.#sync();
+    return true;
+  }
+
+  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    let text;
+    try {
+      text = await readFile(this.#path(name), 'utf8');
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new Error(`${this.#path(name)} is damaged, or from a newer agent`, { cause });
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const handle = await open(this.#folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+
+  #path(name: string): string {
+    return path.join(this.#folder, name);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}

@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ActionLog } from '../actions/action-host.ts';
+import type { ConfirmWindows } from '../actions/confirm-windows.ts';
+import type { Exec } from '../exec/exec.ts';
+import type { HostFiles } from '../host/host-files.ts';
+import { ProcSysSettings } from '../host/host-settings.ts';
+import type { BootClock, ServerClock } from '../time/clock.ts';
+import type { Confirmer } from './confirmer.ts';
+import { FileWindowStore } from './file-window-store.ts';
+import { markOf } from './process-mark.ts';
+import { HostRevertTimer } from './revert-timer.ts';
+import { putBack } from './snapshot/put-back.ts';
+import { readSnapshot } from './snapshot/read-snapshot.ts';
+import { WindowKeeper, windowObstacle } from './window-keeper.ts';
+import type { ProcessMark, ServerAddress } from './window-plan.ts';
+
+/** What an engine gives to have windows. */
+export interface HostWindowsOptions {
+  readonly files: HostFiles;
+  readonly exec: Exec;
+  readonly clock: BootClock;
+  readonly serverClock: ServerClock;
+  readonly stateDir: string;
+  readonly log: ActionLog;
+  readonly confirmingProcess?: (() => Promise<ProcessMark | undefined>) | undefined;
+  /** Where the session listener is; without it this host never reboots to recover. */
+  readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
+  readonly rebootToRecover?: boolean | undefined;
+}
+
+/** For an engine that only looks: says whether a window could be given, opens none and touches none. */
+export function lookingWindows({
+  files,
+  exec,
+  stateDir,
+}: Pick<HostWindowsOptions, 'files' | 'exec' | 'stateDir'>): ConfirmWindows {
+  const timer = new HostRevertTimer(files, exec, stateDir);
+  const no = new Error('an engine that only looks has no confirm windows');
+  return {
+    obstacle: () => windowObstacle(timer, () => readSnapshot(files, exec, [])),
+    open: async () => ({ kind: 'failed', code: 'unsupported', message: no.message }),
+    putBack: () => Promise.reject(no),
+    ask: () => Promise.reject(no),
+    giveUp: () => Promise.reject(no),
+    afterCrash: async () => undefined,
+    tidy: async () => undefined,
+    close: async () => undefined,
+  };
+}
+
+/** The confirm windows of this machine. */
+export function createWindows(
+  options: HostWindowsOptions,
+  confirmer: Confirmer,
+  bootId: () => Promise<string>,
+): ConfirmWindows {
+  const { files, exec, clock, serverClock, stateDir, log } = options;
+  const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep: (ms: number) => delay(ms) };
+  return new WindowKeeper({
+    store: new FileWindowStore(stateDir),
+    timer: new HostRevertTimer(files, exec, stateDir),
+    confirmer,
+    clock,
+    serverClock,
+    log,
+    bootId,
+    agent: options.confirmingProcess ?? (() => markOf(files, process.pid)),
+    snapshot: (kmods) => readSnapshot(files, exec, kmods),
+    // What the kmods are to be, the plan of the action says; here only what hangs on them is brought back.
+    putBack: (before) => putBack(ports, before, { kmods: 'none', network: true }),
+    rebootToRecover: options.rebootToRecover ?? false,
+    server: options.sessionAddress ?? (async () => undefined),
+  });
+}

@@ -1,0 +1,101 @@
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type ConfirmCause, isConfirmCause } from '@modfleet/proto';
+import type { ActionLog } from '../actions/action-host.ts';
+import { FileRevertOwner } from './file-revert-owner.ts';
+import { FileWindowStore } from './file-window-store.ts';
+import { revertWindow } from './revert.ts';
+import { putBack } from './snapshot/put-back.ts';
+import { ENDED_BY, type EndedBy, type WindowPlan } from './window-plan.ts';
+import type { WindowStore } from './window-store.ts';
+import { NodeExec } from '../exec/node-exec.ts';
+import { FsHostFiles } from '../host/fs-host-files.ts';
+import { ProcSysSettings } from '../host/host-settings.ts';
+import { HostBootClock } from '../time/boot-clock.ts';
+import type { BootClock } from '../time/clock.ts';
+
+/** How often the watchdog looks whether there is still a window: also how late it may begin. */
+const WATCH_MS = 500;
+
+/** A server that answers at all does so in milliseconds. */
+const REACH_LIMIT_MS = 5_000;
+
+export interface RevertCommandOptions {
+  readonly stateDir: string;
+  readonly by: EndedBy;
+  readonly cause: ConfirmCause | undefined;
+  /** Until the window's deadline, or until there is no window any more. */
+  readonly wait: boolean;
+  readonly log: ActionLog;
+}
+
+/** `modfleet-agent revert`: ends an open confirm window by putting the host back. Without one it does nothing. */
+export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCommandOptions): Promise<void> {
+  const files = new FsHostFiles('/');
+  const exec = new NodeExec();
+  const clock = new HostBootClock();
+  const store = new FileWindowStore(stateDir);
+  const sleep = (ms: number): Promise<void> => delay(ms);
+  if (wait && !(await deadlineReached(store, clock))) return;
+  const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep };
+  await revertWindow(
+    {
+      ...ports,
+      store,
+      log,
+      owner: new FileRevertOwner(stateDir, files),
+      putBack: (before, rights) => putBack(ports, before, rights),
+      reachesServer,
+    },
+    { by, cause },
+  );
+}
+
+/** False: the window ended before its deadline. */
+async function deadlineReached(store: WindowStore, clock: BootClock): Promise<boolean> {
+  for (;;) {
+    const open = await store.look();
+    if (open.kind !== 'pending') return false;
+    if (clock.nowMs() >= open.plan.deadlineBootMs) return true;
+    await delay(WATCH_MS);
+  }
+}
+
+/** Whether anything answers at the server's address: a refused connection comes from there too, and a reboot would not help against it. */
+function reachesServer({ server: { host, port } }: WindowPlan): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: REACH_LIMIT_MS });
+    const finish = (reached: boolean): void => {
+      socket.destroy();
+      resolve(reached);
+    };
+    socket.once('connect', () => finish(true));
+    socket.once('timeout', () => finish(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => finish(error.code === 'ECONNREFUSED'));
+  });
+}
+
+/** `revert [--state-dir DIR] [--by WHO] [--cause CAUSE] [--wait]`, for every program that has it. */
+export async function revertByArguments(
+  args: readonly string[],
+  defaults: { readonly stateDir: () => Promise<string>; readonly log: ActionLog },
+): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'state-dir': { type: 'string' },
+      by: { type: 'string' },
+      cause: { type: 'string' },
+      wait: { type: 'boolean' },
+    },
+  });
+  const { by = 'agent', cause = '', wait = false } = values;
+  await revertCommand({
+    stateDir: values['state-dir'] ?? (await defaults.stateDir()),
+    by: ENDED_BY.find((one) => one === by) ?? 'agent',
+    cause: isConfirmCause(cause) ? cause : undefined,
+    wait,
+    log: defaults.log,
+  });
+}

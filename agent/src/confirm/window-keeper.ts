@@ -1,0 +1,324 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { assertNever, type ConfirmCause, ConfirmEnd, type ConfirmReport, type FindingCode } from '@modfleet/proto';
+import type { ActionLog } from '../actions/action-host.ts';
+import type { ConfirmWindows, WindowOpening, WindowOrder } from '../actions/confirm-windows.ts';
+import type { BootClock, ServerClock } from '../time/clock.ts';
+import { type WindowEnd, type WindowEvent, WINDOW_START, type WindowState, windowStep } from './confirm.machine.ts';
+import type { Confirmer } from './confirmer.ts';
+import type { RevertTimer } from './revert-timer.ts';
+import type { HostSnapshot } from './snapshot/host-snapshot.ts';
+import type { PutBackReport } from './snapshot/put-back.ts';
+import {
+  type ProcessMark,
+  type RevertReport,
+  type ServerAddress,
+  WINDOW_FORMAT,
+  type WindowPlan,
+} from './window-plan.ts';
+import type { WindowStore } from './window-store.ts';
+
+/** Between two looks at the disk while a revert is expected. */
+const LOOK_MS = 250;
+
+/** A revert loads kmods (65 s each at most), waits for devices and puts things back; past this it is called unknown. */
+const REVERT_LIMIT_MS = 240_000;
+
+/** What windows are made of. */
+export interface WindowParts {
+  readonly store: WindowStore;
+  readonly timer: RevertTimer;
+  readonly confirmer: Confirmer;
+  readonly clock: BootClock;
+  readonly serverClock: ServerClock;
+  readonly log: ActionLog;
+  readonly bootId: () => Promise<string>;
+  /** The process that asks for the confirm: when it is gone, nobody will. */
+  readonly agent: () => Promise<ProcessMark | undefined>;
+  /** @throws SnapshotError */
+  readonly snapshot: (kmods: readonly string[]) => Promise<HostSnapshot>;
+  readonly putBack: (before: HostSnapshot) => Promise<PutBackReport>;
+  readonly rebootToRecover: boolean;
+  /** The session listener. Unknown: no reboot, as nobody could tell whether the server is reached. */
+  readonly server: () => Promise<ServerAddress | undefined>;
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** The windows of a real host: the machine's effects, applied. Order and rights are in confirm.machine.ts and window-store.ts. */
+export class WindowKeeper implements ConfirmWindows {
+  readonly #parts: WindowParts;
+  readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** What the load half of this window's action put back by itself. */
+  #restored: readonly string[] = [];
+
+  constructor(parts: WindowParts) {
+    this.#parts = parts;
+    this.#sleep = parts.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
+  }
+
+  async obstacle(): Promise<{ code: FindingCode; message: string } | undefined> {
+    const { store, timer, snapshot } = this.#parts;
+    const open = await store.look();
+    if (open.kind === 'damaged') return { code: 'busy', message: `a confirm window cannot be read: ${open.reason}` };
+    if (open.kind !== 'none') return { code: 'busy', message: PENDING };
+    return windowObstacle(timer, () => snapshot([]));
+  }
+
+  async open({ actionId, kmod, kmods, windowSeconds }: WindowOrder): Promise<WindowOpening> {
+    const { store, timer, clock, serverClock, bootId, agent, rebootToRecover, server, log } = this.#parts;
+    this.#restored = [];
+    try {
+      const before = await this.#parts.snapshot(kmods);
+      const mark = await agent();
+      const address = await server();
+      const now = serverClock.now();
+      if (mark === undefined || now === undefined) {
+        return failed('unsupported', 'the process that asks for the confirm, or the server time, is not known');
+      }
+      const plan: WindowPlan = {
+        format: WINDOW_FORMAT,
+        actionId,
+        kmod,
+        bootId: await bootId(),
+        windowSeconds,
+        deadlineBootMs: clock.nowMs() + windowSeconds * 1000,
+        deadlineServerMs: Math.round(now.ms) + windowSeconds * 1000,
+        agent: mark,
+        rebootToRecover: rebootToRecover && address !== undefined,
+        server: address ?? { host: '', port: 0 },
+        snapshot: before,
+      };
+      if (!(await store.put(plan))) return failed('busy', PENDING);
+      const why = await timer.arm(actionId, windowSeconds);
+      if (why === undefined) return { kind: 'opened', deadlineServerMs: plan.deadlineServerMs };
+      await store.clear();
+      return failed('unsupported', `no confirm window: ${why}`);
+    } catch (error) {
+      log.error({ actionId, err: error }, 'the confirm window could not be opened');
+      // A plan that is on disk with nothing done is a revert with nothing to do; better none.
+      await store.clear().catch(() => undefined);
+      return failed('unjournalled', `the confirm window could not be written down: ${textOf(error)}`);
+    }
+  }
+
+  async putBack(actionId: string): Promise<readonly string[]> {
+    const open = await this.#parts.store.look();
+    if (open.kind !== 'pending' || open.plan.actionId !== actionId) return [];
+    try {
+      const report = await this.#parts.putBack(open.plan.snapshot);
+      this.#restored = report.restored;
+      return report.restored;
+    } catch (error) {
+      this.#parts.log.warn({ actionId, err: error }, 'what came back could not be compared with what was there');
+      return [];
+    }
+  }
+
+  async ask(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
+    const open = await this.#parts.store.look();
+    if (!('plan' in open) || open.plan?.actionId !== actionId) return lostReport('the window is gone from the disk');
+    return this.#run(open.plan, WINDOW_START, { kind: 'tick' }, signal);
+  }
+
+  async giveUp(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
+    const report = await this.#revertNow(actionId, 'step_failed', signal);
+    return { ...report, end: ConfirmEnd.CONFIRM_END_NOT_ASKED };
+  }
+
+  async afterCrash(actionId: string, signal: AbortSignal): Promise<ConfirmReport | undefined> {
+    const { store, bootId, log } = this.#parts;
+    const open = await store.look();
+    switch (open.kind) {
+      case 'none':
+        return undefined;
+      case 'damaged':
+        log.error(
+          { actionId, reason: open.reason },
+          'a confirm window cannot be read; what it was to revert is not known',
+        );
+        await store.clear();
+        return lostReport(open.reason);
+      case 'kept':
+        return open.plan.actionId === actionId ? keptReport(open.plan, 0, '', this.#restored) : undefined;
+      case 'pending':
+      case 'reverting': {
+        if (open.plan.actionId !== actionId) return undefined;
+        const sameBoot = open.plan.bootId === (await bootId());
+        return this.#revertNow(actionId, sameBoot ? 'agent_died' : 'rebooted', signal);
+      }
+      case 'reverted':
+        if (open.report.actionId !== actionId) return undefined;
+        return revertedReport(open.plan, open.report, 0, '');
+      default:
+        return assertNever(open);
+    }
+  }
+
+  async tidy(signal: AbortSignal): Promise<void> {
+    const open = await this.#parts.store.look();
+    if (open.kind === 'none') return;
+    const actionId = 'report' in open ? open.report.actionId : 'plan' in open ? open.plan.actionId : '';
+    const report = await this.afterCrash(actionId, signal);
+    this.#parts.log.warn({ actionId, report }, 'a confirm window was left over from an action that has ended');
+    await this.close(actionId);
+  }
+
+  async close(actionId: string): Promise<void> {
+    const { store, timer, log } = this.#parts;
+    try {
+      const open = await store.look();
+      if (open.kind === 'none') return;
+      await store.clear();
+      await timer.disarm(actionId);
+    } catch (error) {
+      log.error(
+        { actionId, err: error },
+        'the confirm window could not be closed; the next one is refused until it is',
+      );
+    }
+  }
+
+  /** Begins a revert and waits for its report. */
+  async #revertNow(actionId: string, cause: ConfirmCause, signal: AbortSignal): Promise<ConfirmReport> {
+    const open = await this.#parts.store.look();
+    if (!('plan' in open) || open.plan === undefined) return lostReport('the window is gone from the disk');
+    if (open.kind !== 'reverted') await this.#parts.timer.begin(actionId, cause);
+    const waiting: WindowState = { kind: 'waiting', attempts: 0, from: '', begun: true };
+    return this.#run(open.plan, waiting, { kind: 'tick' }, signal);
+  }
+
+  async #run(plan: WindowPlan, start: WindowState, first: WindowEvent, signal: AbortSignal): Promise<ConfirmReport> {
+    const { clock } = this.#parts;
+    const deadlineMs = await this.#deadlineHere(plan);
+    const giveUpAtMs = Math.max(clock.nowMs(), deadlineMs) + REVERT_LIMIT_MS;
+    let state = start;
+    let event: WindowEvent | undefined = first;
+    let end: WindowEnd | undefined;
+    while (event !== undefined) {
+      signal.throwIfAborted();
+      const { next, effect } = windowStep(state, event, clock.nowMs(), deadlineMs);
+      state = next;
+      if (effect?.kind === 'end') end = effect.end;
+      event = effect === undefined ? undefined : await this.#apply(plan, effect, signal);
+      if (clock.nowMs() > giveUpAtMs) return overdueReport(plan);
+    }
+    if (end === undefined) return lostReport('the window came to no end');
+    return end.kind === 'kept'
+      ? keptReport(plan, end.attempts, end.from, this.#restored)
+      : revertedReport(plan, end.report, end.attempts, end.from);
+  }
+
+  /** Boot times of another boot mean nothing: that window is over. */
+  async #deadlineHere(plan: WindowPlan): Promise<number> {
+    return plan.bootId === (await this.#parts.bootId()) ? plan.deadlineBootMs : this.#parts.clock.nowMs();
+  }
+
+  async #apply(
+    plan: WindowPlan,
+    effect: NonNullable<ReturnType<typeof windowStep>['effect']>,
+    signal: AbortSignal,
+  ): Promise<WindowEvent | undefined> {
+    const { store, timer, confirmer, log } = this.#parts;
+    const { actionId } = plan;
+    switch (effect.kind) {
+      case 'ask': {
+        const answer = await confirmer.confirm(actionId, effect.timeoutMs, signal);
+        if (answer.kind !== 'confirmed') log.info({ actionId, answer }, 'no confirm yet');
+        return { kind: 'answer', answer };
+      }
+      case 'sleep':
+        await this.#sleep(effect.ms, signal);
+        return { kind: 'tick' };
+      case 'claim':
+        return { kind: 'claimed', won: await store.keep() };
+      case 'begin_revert':
+        log.warn({ actionId, cause: effect.cause }, 'the confirm window ends in a revert');
+        await timer.begin(actionId, effect.cause);
+        return { kind: 'tick' };
+      case 'look': {
+        await this.#sleep(LOOK_MS, signal);
+        const seen = await store.look();
+        if (seen.kind === 'none') throw new Error('the confirm window is gone from the disk');
+        const report = seen.kind === 'reverted' && seen.report.actionId === actionId ? seen.report : undefined;
+        return { kind: 'seen', claimed: seen.kind !== 'pending', report };
+      }
+      case 'end':
+        return undefined;
+      default:
+        return assertNever(effect);
+    }
+  }
+}
+
+/** Why this host cannot give any window; undefined when it can. */
+export async function windowObstacle(
+  timer: RevertTimer,
+  snapshot: () => Promise<unknown>,
+): Promise<{ code: FindingCode; message: string } | undefined> {
+  const why = await timer.obstacle();
+  if (why !== undefined) return { code: 'unsupported', message: `this host cannot give a confirm window: ${why}` };
+  try {
+    await snapshot();
+    return undefined;
+  } catch (error) {
+    return { code: 'unsupported', message: `this host cannot give a confirm window: ${textOf(error)}` };
+  }
+}
+
+const PENDING =
+  'another confirm window is open on this host; one at a time, so that each knows what it has to put back';
+
+function failed(code: 'unsupported' | 'busy' | 'unjournalled', message: string): WindowOpening {
+  return { kind: 'failed', code, message: `${message}; nothing was touched` };
+}
+
+const EMPTY_REPORT: ConfirmReport = {
+  end: ConfirmEnd.CONFIRM_END_REVERTED,
+  cause: '',
+  windowSeconds: 0,
+  deadlineMs: 0,
+  attempts: 0,
+  localAddress: '',
+  restored: [],
+  missing: [],
+  rebootedToRecover: false,
+  endedBy: '',
+};
+
+function frameOf(plan: WindowPlan | undefined, attempts: number, localAddress: string): ConfirmReport {
+  return {
+    ...EMPTY_REPORT,
+    windowSeconds: plan?.windowSeconds ?? 0,
+    deadlineMs: plan?.deadlineServerMs ?? 0,
+    attempts,
+    localAddress,
+  };
+}
+
+function keptReport(plan: WindowPlan, attempts: number, from: string, restored: readonly string[]): ConfirmReport {
+  const end = ConfirmEnd.CONFIRM_END_KEPT;
+  return { ...frameOf(plan, attempts, from), end, endedBy: 'agent', restored: [...restored] };
+}
+
+function revertedReport(
+  plan: WindowPlan | undefined,
+  report: RevertReport,
+  attempts: number,
+  from: string,
+): ConfirmReport {
+  const { cause, by, restored, missing, rebootedToRecover } = report;
+  return { ...frameOf(plan, attempts, from), cause, restored, missing, rebootedToRecover, endedBy: by };
+}
+
+/** What became of it cannot be told; the host is looked at by a person. */
+function lostReport(reason: string): ConfirmReport {
+  return { ...EMPTY_REPORT, cause: 'agent_died', missing: [`not known: ${reason}`] };
+}
+
+function overdueReport(plan: WindowPlan): ConfirmReport {
+  const missing = [`not known: the revert did not end within ${REVERT_LIMIT_MS / 1000} s`];
+  return { ...frameOf(plan, 0, ''), cause: 'no_server', missing };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,66 @@
+import type { RevertReport, WindowPlan } from './window-plan.ts';
+
+/** Where the one window of a host stands. */
+export type WindowOnDisk =
+  | { readonly kind: 'none' }
+  /** Armed; nobody has decided. */
+  | { readonly kind: 'pending'; readonly plan: WindowPlan }
+  /** The agent had the server's confirm in time, and won. */
+  | { readonly kind: 'kept'; readonly plan: WindowPlan }
+  /** A revert won, and is at work or was cut off at it. */
+  | { readonly kind: 'reverting'; readonly plan: WindowPlan }
+  | { readonly kind: 'reverted'; readonly plan: WindowPlan | undefined; readonly report: RevertReport }
+  /** Something is there and cannot be read. */
+  | { readonly kind: 'damaged'; readonly reason: string };
+
+/**
+ * The window on disk, shared by agent, timer and boot.
+ *
+ * INVARIANTS
+ * - `keep` and `claim` are one rename of the same file: of any number of callers, in any order, at most one has it, and what it says stays.
+ * - What a method has resolved survives a crash of agent and machine.
+ */
+export interface WindowStore {
+  look(): Promise<WindowOnDisk>;
+  /** Opens the window. False when there is one already. */
+  put(plan: WindowPlan): Promise<boolean>;
+  /** For the agent that holds the server's answer. False: a revert was faster. */
+  keep(): Promise<boolean>;
+  /** For a revert. False: the agent was faster, or another revert, or there is no window. */
+  claim(): Promise<boolean>;
+  /** The revert is done. */
+  report(report: RevertReport): Promise<void>;
+  /** Forgets the window. */
+  clear(): Promise<void>;
+}
+
+/** A store in memory, for tests. */
+export class MemoryWindowStore implements WindowStore {
+  state: WindowOnDisk = { kind: 'none' };
+
+  async look(): Promise<WindowOnDisk> {
+    return this.state;
+  }
+  async put(plan: WindowPlan): Promise<boolean> {
+    if (this.state.kind !== 'none') return false;
+    this.state = { kind: 'pending', plan };
+    return true;
+  }
+  async keep(): Promise<boolean> {
+    if (this.state.kind !== 'pending') return false;
+    this.state = { kind: 'kept', plan: this.state.plan };
+    return true;
+  }
+  async claim(): Promise<boolean> {
+    if (this.state.kind !== 'pending') return false;
+    this.state = { kind: 'reverting', plan: this.state.plan };
+    return true;
+  }
+  async report(report: RevertReport): Promise<void> {
+    const plan = this.state.kind === 'reverting' ? this.state.plan : undefined;
+    this.state = { kind: 'reverted', plan, report };
+  }
+  async clear(): Promise<void> {
+    this.state = { kind: 'none' };
+  }
+}

@@ -1,0 +1,69 @@
+import type { Argument, VectorShape } from './vectors.ts';
+
+/** A name, an address or a number as `ip` takes it; longer than any of these. No leading dash: nothing of a snapshot becomes a flag. */
+const WORD = /^[A-Za-z0-9_.:/@%+][A-Za-z0-9_.:/@%+,-]{0,63}$/;
+
+const ABSOLUTE = /^\/[^\0]{0,4095}$/;
+
+/** A transient unit of a revert: the beginning of the action's id. */
+const REVERT_UNIT = /^--unit=modfleet-revert-[0-9a-zA-Z]{1,8}(-now)?$/;
+
+const words = (effect: VectorShape['effect'], ...args: readonly Argument[]): VectorShape => ({
+  args,
+  rest: { form: WORD, least: 0, most: 96 },
+  effect,
+});
+
+/** What a confirm window's snapshot and revert start `ip` with. */
+export const IP_VECTORS: readonly VectorShape[] = [
+  { args: ['-d', '-j', 'addr', 'show'], effect: 'reads' },
+  ...[['-j'], ['-6', '-j']].flatMap((flags): VectorShape[] => [
+    { args: [...flags, 'route', 'show', 'table', 'all'], effect: 'reads' },
+    { args: [...flags, 'rule', 'show'], effect: 'reads' },
+  ]),
+  words('changes', 'link', 'set', 'dev', WORD),
+  words('changes', 'link', 'add'),
+  words('changes', 'addr', 'replace', WORD, 'dev', WORD),
+  ...[[], ['-6']].flatMap((flags): VectorShape[] => [
+    words('changes', ...flags, 'route', 'replace'),
+    words('changes', ...flags, 'rule', 'add'),
+  ]),
+];
+
+/** This program as `revert`, in a transient unit: Node.js and its entry, or the single executable. */
+const PROGRAMS: readonly (readonly Argument[])[] = [[ABSOLUTE], [ABSOLUTE, ABSOLUTE]];
+
+/** A timer at the deadline, and a revert now. */
+export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((program): VectorShape[] => [
+  {
+    args: [
+      '--quiet',
+      '--collect',
+      REVERT_UNIT,
+      '--description=modfleet: end of a confirm window',
+      /^--on-active=\d{1,3}s$/,
+      '--timer-property=AccuracySec=100ms',
+      '--',
+      ...program,
+      ...['revert', '--state-dir', ABSOLUTE, '--by', 'timer'],
+    ],
+    effect: 'changes',
+  },
+  {
+    args: [
+      '--quiet',
+      '--collect',
+      REVERT_UNIT,
+      '--description=modfleet: a confirm window is given up',
+      '--',
+      ...program,
+      ...['revert', '--state-dir', ABSOLUTE, '--by', 'agent', '--cause', /^[a-z_]{1,32}$/],
+    ],
+    effect: 'changes',
+  },
+]);
+
+/** Disarms a timer. */
+export const SYSTEMCTL_VECTORS: readonly VectorShape[] = [
+  { args: ['stop', /^modfleet-revert-[0-9a-zA-Z]{1,8}\.timer$/], effect: 'changes' },
+];
