@@ -18,6 +18,7 @@ import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-util
 import type { MigrationList, SchemaEngine as Engine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 import { isUnavailable, DatabaseUnavailableError } from './database.errors.ts';
+import { migrationProblem } from './migration-problem.ts';
 
 /** Any constant that nothing else in this database locks: "modfleet" in ASCII. */
 const MIGRATION_LOCK = '7885072390486090100';
@@ -57,7 +58,7 @@ export async function migrate(url: string): Promise<readonly string[]> {
   } catch (error) {
     if (error instanceof MigrationError) throw error;
     if (isUnavailable(error)) throw new DatabaseUnavailableError(error);
-    throw new MigrationError(plain(error), error);
+    throw new MigrationError(migrationProblem(error), error);
   } finally {
     await lock.end().catch(() => undefined);
   }
@@ -93,7 +94,7 @@ async function applyAll(url: string): Promise<readonly string[]> {
     const filters = { externalTables: [], externalEnums: [] };
     return (await engine.applyMigrations({ migrationsList: migrationList(), filters })).appliedMigrationNames;
   } catch (error) {
-    throw new MigrationError(plain(error), error);
+    throw new MigrationError(migrationProblem(error), error);
   } finally {
     engine.free();
     await connections.close();
@@ -201,9 +202,4 @@ export function migrationList(folder = join(serverRoot, 'prisma/migrations')): M
       },
     })),
   };
-}
-
-function plain(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/postgres(ql)?:\/\/\S+/g, 'postgresql://…').slice(0, 2_000);
 }

@@ -1,0 +1,22 @@
+/** The engine's own call stack, of use to nobody who runs the server; the cause of the error keeps it. */
+const ENGINE_STACK = /\n\s+\d+: \w+::[\s\S]*$/;
+
+const WAYS_OUT: readonly (readonly [seen: RegExp, way: string])[] = [
+  [/password authentication failed/, 'check user and password in DATABASE_URL (or DATABASE_PASSWORD_FILE)'],
+  [/database "[^"]*" does not exist/, 'create it (createdb), or name another in DATABASE_URL'],
+  [
+    /permission denied for (schema|database)/,
+    'the user of DATABASE_URL must be able to create tables: make it the owner of the database',
+  ],
+];
+
+/** What went wrong with the migration, and the way out where one is known. Without connection strings. */
+export function migrationProblem(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const short = text
+    .replace(ENGINE_STACK, '')
+    .replaceAll(/postgres(ql)?:\/\/\S+/g, 'postgresql://…')
+    .slice(0, 2_000);
+  const way = WAYS_OUT.find(([seen]) => seen.test(short))?.[1];
+  return way === undefined ? short : `${short}; ${way}`;
+}
