@@ -20,6 +20,10 @@ describe('requestDigest', () => {
     expect(hex({ ...request, parameters: ['b=2', 'a=1'] })).toBe(hex(request));
   });
 
+  it('does not say how often it was sent', () => {
+    expect(hex({ ...request, sentBefore: true })).toBe(hex(request));
+  });
+
   it.each<Partial<ActionRequest>>([
     { actionId: 'x' },
     { hostId: 'x' },

@@ -6,7 +6,8 @@ import { compareText } from './sorting.ts';
 const DOMAIN = 'modfleet-action-v1\0';
 
 /**
- * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with parameters and overrides sorted. Two requests with the same id and
+ * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with parameters and overrides sorted, without
+ * what says how often it was sent. Two requests with the same id and
  * another digest are a conflict.
  */
 export function requestDigest(request: ActionRequest): Uint8Array {
@@ -14,6 +15,7 @@ export function requestDigest(request: ActionRequest): Uint8Array {
     ...request,
     parameters: [...request.parameters].sort(compareText),
     overrides: [...request.overrides].sort(compareText),
+    sentBefore: undefined,
   }).finish();
   return createHash('sha256').update(DOMAIN).update(canonical).digest();
 }

@@ -6,6 +6,7 @@ import {
   JournalDamagedError,
   type JournalRecord,
   type JournalTail,
+  JournalUnavailableError,
   type KernelDiedRecord,
 } from './journal/journal.ts';
 import { Ledger } from './ledger.ts';
@@ -19,7 +20,8 @@ const TAIL_WORDS: Readonly<Record<JournalTail, string | undefined>> = {
   whole: undefined,
   seal: 'the last line of the action journal was cut short or damaged; it said nothing that is not elsewhere',
   record: 'the last record of the action journal was cut short; its action is not begun again',
-  unreadable: 'the end of the action journal cannot be read, and was written before this boot; it was cut off',
+  unreadable:
+    'the end of the action journal cannot be read and was cut off; what is sent again, and is not known here, is not begun',
 };
 
 /** Journal and ledger as one: what is put in is on disk (where it must be) and known (always). */
@@ -31,6 +33,10 @@ export class Book {
   #damage: JournalDamagedError | undefined;
   #appended = 0;
   #tail: JournalTail = 'whole';
+  /** The journal exists, for all that is known, and could not be read. */
+  #unread = false;
+  /** The ledger knows what the journal does not: a write failed. */
+  #behind = false;
 
   constructor(journal: Journal, log: ActionLog) {
     this.#journal = journal;
@@ -51,6 +57,15 @@ export class Book {
     return !this.damaged && (this.#tail === 'whole' || this.#tail === 'seal');
   }
 
+  /** Something was done of which nothing is known any more: what was sent before, and is not known, may be it. */
+  get hasLost(): boolean {
+    return this.damaged || this.#unread || this.#ledger.hasLost;
+  }
+
+  get opened(): boolean {
+    return this.#opened;
+  }
+
   /** What is wrong with the journal, for people; undefined when nothing is. */
   get trouble(): string | undefined {
     return this.#damage?.message ?? TAIL_WORDS[this.#tail];
@@ -65,24 +80,29 @@ export class Book {
       const unwritten = this.#ledger.records();
       this.#ledger = new Ledger([...contents.records, ...unwritten]);
       this.#opened = true;
+      this.#unread = false;
+      this.#behind = unwritten.length > 0;
       this.#tail = contents.tail;
       const words = TAIL_WORDS[contents.tail];
       if (words !== undefined) this.#log.warn({ journal: this.#journal.place }, words);
       return true;
     } catch (error) {
       this.#log.error({ journal: this.#journal.place, err: error }, errorText(error));
-      if (!(error instanceof JournalDamagedError)) return false;
-      this.#damage = error;
-      this.#ledger = new Ledger([...error.salvaged, ...this.#ledger.records()]);
-      return true;
+      if (error instanceof JournalDamagedError) {
+        this.#damage = error;
+        this.#ledger = new Ledger([...error.salvaged, ...this.#ledger.records()]);
+        return true;
+      }
+      const known = error instanceof JournalUnavailableError ? error.known?.records : undefined;
+      this.#unread = known === undefined;
+      this.#ledger = new Ledger([...(known ?? []), ...this.#ledger.records()]);
+      return false;
     }
   }
 
   /** The intent is on disk when this resolves. @throws JournalUnavailableError, JournalDamagedError */
   async putIntent(record: IntentRecord): Promise<void> {
-    if (this.#damage !== undefined) throw this.#damage;
-    await this.#append(record);
-    this.#ledger.add(record);
+    await this.#promise(record);
   }
 
   /** Notes that a further step is about to begin. The intent already covers a crash, so a full disk does not stop a plan half way. */
@@ -97,7 +117,6 @@ export class Book {
 
   /** Whoever sends this id later finds it cancelled. @throws JournalUnavailableError, JournalDamagedError */
   async putCancelledUnseen(id: string, expiresAtMs: number): Promise<void> {
-    if (this.#damage !== undefined) throw this.#damage;
     const record: JournalRecord = {
       kind: 'tombstone',
       id,
@@ -105,8 +124,7 @@ export class Book {
       outcome: Outcome.OUTCOME_CANCELLED,
       expiresAtMs,
     };
-    await this.#append(record);
-    this.#ledger.add(record);
+    await this.#promise(record);
   }
 
   async putDied(record: KernelDiedRecord): Promise<void> {
@@ -136,12 +154,21 @@ export class Book {
     this.#opened = false;
   }
 
+  /** On disk, with all that was known before, when this resolves. */
+  async #promise(record: JournalRecord): Promise<void> {
+    if (this.#damage !== undefined) throw this.#damage;
+    if (this.#behind) await this.#rewrite();
+    await this.#append(record);
+    this.#ledger.add(record);
+  }
+
   async #keep(record: JournalRecord): Promise<void> {
     this.#ledger.add(record);
     if (this.#damage !== undefined) return;
     try {
       await this.#append(record);
     } catch (error) {
+      this.#behind = true;
       this.#log.error({ actionId: record.id, record: record.kind, err: error }, errorText(error));
     }
   }
@@ -154,11 +181,16 @@ export class Book {
   async #compact(): Promise<void> {
     if (!this.#opened || this.#damage !== undefined) return;
     try {
-      await this.#journal.rewrite(this.#ledger.records());
-      this.#appended = 0;
+      await this.#rewrite();
     } catch (error) {
       this.#log.error({ err: error }, errorText(error));
     }
+  }
+
+  async #rewrite(): Promise<void> {
+    await this.#journal.rewrite(this.#ledger.records());
+    this.#appended = 0;
+    this.#behind = false;
   }
 }
 

@@ -15,6 +15,9 @@ import { plainResult } from './plain-result.ts';
 /** Actions that may wait their turn; a server sends them one after the other, so more is a flood. */
 const QUEUE_MAX = 256;
 
+/** How often a journal that cannot be opened is tried again: a disk that was full is noticed within this. */
+const REOPEN_MS = 5_000;
+
 /** How long a stop waits for the step under way: most take far less, and a stuck one must not hold up a restart. */
 const STOP_WAIT_MS = 5_000;
 
@@ -27,11 +30,11 @@ export interface EngineParts {
   readonly log: ActionLog;
   /** Waits this long, ms; ends early, by rejecting, when the engine stops. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Undefined: no confirm windows. */
+  readonly windows?: ConfirmWindows | undefined;
   /** Told when a step begins and when it ends. */
   readonly onStep?: (actionId: string, kmod: string, begins: boolean) => void;
   /** How long a stop waits for the step under way, ms; asked when it begins to wait. */
-  /** Undefined: no confirm windows. */
-  readonly windows?: ConfirmWindows | undefined;
   readonly stopWaitMs?: () => number;
 }
 
@@ -70,11 +73,11 @@ export class KmodActionEngine implements ActionEngine {
       serverClock: parts.serverClock,
       log: parts.log,
       tell: (report) => this.#tell(report),
+      windows: parts.windows,
+      stopped: this.#stopped.signal,
       onStep: (id, kmod, begins) => {
         if (begins) this.#attribution.begin(id, kmod);
         else this.#attribution.end(id, kmod);
-      windows: parts.windows,
-      stopped: this.#stopped.signal,
         parts.onStep?.(id, kmod, begins);
       },
     };
@@ -85,6 +88,7 @@ export class KmodActionEngine implements ActionEngine {
     await this.#book.ensureOpen();
     this.#inLane(() => this.#settler.settleAll());
     this.#settler.watchStuck((job) => this.#inLane(job));
+    this.#retryOpening();
   }
 
   /**
@@ -183,8 +187,28 @@ export class KmodActionEngine implements ActionEngine {
     return this.#attribution.of(kmod);
   }
 
+  /** A journal that could not be opened at the start can be later: what it holds is settled and said then. */
+  async #open(): Promise<void> {
+    if (!(await this.#book.ensureOpen())) return;
+    const unsaid = this.#book.ledger.unacknowledged();
+    await this.#settler.settleAll();
+    for (const result of unsaid) this.#say(result);
+  }
+
+  #retryOpening(): void {
+    const { sleep } = this.#parts;
+    void (async () => {
+      while (!this.#book.opened && !this.#book.damaged) {
+        await sleep(REOPEN_MS, this.#stopped.signal);
+        if (this.#stopped.signal.aborted) return;
+        this.#inLane(() => this.#open());
+        await this.#lane;
+      }
+    })().catch(() => undefined);
+  }
+
   async #next(): Promise<void> {
-    if (await this.#book.ensureOpen()) await this.#settler.settleAll();
+    await this.#open();
     const run = this.#queue.shift();
     if (run === undefined || this.#stopped.signal.aborted || this.#answerKnown(run.request, run.digest)) return;
     if (!this.#book.hasRoom(this.#parts.serverClock.now())) {
@@ -193,8 +217,11 @@ export class KmodActionEngine implements ActionEngine {
     }
     this.#running = run;
     try {
+      await this.#settler.lookAtStuck();
       this.#say(await run.toEnd());
     } catch (error) {
+      // Stopped inside a confirm window: the window's own timer, or the next start, ends it.
+      if (this.#stopped.signal.aborted) return;
       this.#parts.log.error({ actionId: run.request.actionId, err: error }, 'the action broke off');
       const known = this.#book.ledger.look(run.request.actionId, run.digest);
       if (known.kind === 'open') await this.#settler.settleAll();
@@ -219,9 +246,9 @@ export class KmodActionEngine implements ActionEngine {
     const known = this.#book.ledger.look(request.actionId, digest);
     switch (known.kind) {
       case 'new':
-      // Stopped inside a confirm window: the window's own timer, or the next start, ends it.
-      if (this.#stopped.signal.aborted) return;
-        return false;
+        if (request.sentBefore !== true || !this.#book.hasLost) return false;
+        this.#answerTorn(request, digest);
+        return true;
       case 'answered':
         this.#say(known.result);
         return true;
@@ -229,16 +256,20 @@ export class KmodActionEngine implements ActionEngine {
         this.#say(conflict(request, digest));
         return true;
       case 'torn':
-        this.#beside(async () => {
-          const result = plainResult(request, digest, Outcome.OUTCOME_INTERRUPTED, 'interrupted', TORN);
-          await this.#book.putResult(result, digest, request.expiresAtMs);
-          this.#say(result);
-        });
+        this.#answerTorn(request, digest);
         return true;
       case 'open':
         this.#tell({ actionId: request.actionId, phase: ActionPhase.ACTION_PHASE_STARTED });
         return true;
     }
+  }
+
+  #answerTorn(request: ActionRequest, digest: string): void {
+    this.#beside(async () => {
+      const result = plainResult(request, digest, Outcome.OUTCOME_INTERRUPTED, 'interrupted', TORN);
+      await this.#book.putResult(result, digest, request.expiresAtMs);
+      this.#say(result);
+    });
   }
 
   /** The id is not here: whoever sends it later finds it cancelled. Only said once that is on disk. */
@@ -250,6 +281,7 @@ export class KmodActionEngine implements ActionEngine {
     const look = ledger.look(actionId, '').kind;
     try {
       if (look !== 'new' || now === undefined) throw new Error(`it is ${look} here`);
+      if (this.#book.hasLost) throw new Error('something of the action journal is lost');
       await this.#book.putCancelledUnseen(actionId, now.ms + LONGEST_LIFE_MS);
       this.#say(ledgerAnswer(this.#book.ledger.look(actionId, '')));
     } catch (error) {

@@ -57,7 +57,7 @@ export function createActionEngine(options: HostActionEngineOptions): KmodAction
       options.confirmer === undefined
         ? lookingWindows(options)
         : createWindows(options, options.confirmer, () => host.bootId()),
-    journal: options.journal ?? new FileJournal(stateDir, () => host.bootId()),
+    journal: options.journal ?? new FileJournal(stateDir),
     clock,
     serverClock,
     log,

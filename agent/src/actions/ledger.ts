@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { type ActionResult, Outcome, isResolvable } from '@modfleet/proto';
-import type { IntentRecord, JournalRecord, ResultRecord, StepRecord, TombstoneRecord } from './journal/journal.ts';
+import {
+  type IntentRecord,
+  type JournalRecord,
+  LOST_ID,
+  type ResultRecord,
+  type StepRecord,
+  type TombstoneRecord,
+} from './journal/journal.ts';
 import { plainResult } from './plain-result.ts';
 import { hasPassed, type ServerTime } from './server-time.ts';
 
@@ -107,6 +114,11 @@ export class Ledger {
 
   hasTombstone(id: string): boolean {
     return this.#tombstones.has(id);
+  }
+
+  /** Something was written that nobody can read any more, not even whose it was. */
+  get hasLost(): boolean {
+    return this.#torn.has(LOST_ID);
   }
 
   /** Why nothing may be done in this boot: a step of ours left the kernel half dead. */

@@ -41,6 +41,13 @@ describe('what the kernel proves after a crash', () => {
     }
   });
 
+  it('settles a reload of what was not loaded as a load', () => {
+    const request = aRequest({ verb: Verb.VERB_RELOAD });
+    const only: OpenAction = { intent: anIntent(request, anOkVerdict(['modprobe', 'dummy'])), lastStep: 0 };
+    expect(outcome(only, seen('absent'))).toBe(I);
+    expect(outcome(only, seen('live'))).toBe(S);
+  });
+
   it('proves nothing in another boot', () => {
     for (const state of ['absent', 'live'] as const) {
       expect(outcome(open(Verb.VERB_UNLOAD, 0), seen(state, { sameBoot: false }))).toBe(I);

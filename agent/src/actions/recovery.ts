@@ -1,4 +1,4 @@
-import { assertNever, isKnownVerb, type KnownVerb, Outcome, Verb } from '@modfleet/proto';
+import { assertNever, isKnownVerb, type KnownVerb, Outcome, type PlanStep, Verb } from '@modfleet/proto';
 import type { KernelState } from './action-host.ts';
 import type { Ending } from './action.machine.ts';
 import type { OpenAction } from './ledger.ts';
@@ -15,7 +15,7 @@ export type Phase = 'unloading' | 'loading';
  * - unload: gone is what was asked. Still there proves nothing: the step may not have begun, or the kernel said no.
  * - load: there is what was asked. Absent proves nothing: not begun, or the kernel said no.
  * - reload: gone after its unload half, or absent in its load half: the load half is run now (`finish`), so no host is left without its driver.
- *   There in its unload half proves nothing.
+ *   There in its unload half proves nothing. A reload of what was not loaded has no unload half, and is settled as the load that it is.
  * - A half-way state with nobody at work is a routine that does not return, if it is the state that the step leads through.
  */
 export const PROOFS = {
@@ -96,7 +96,7 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
   if (!isKnownVerb(request.verb) || step === undefined)
     return interrupted('the journal holds a plan that this version does not know');
   const phase: Phase = step.kind === 'rmmod' ? 'unloading' : 'loading';
-  const proof: Proof = PROOFS[request.verb][phase][seen.state];
+  const proof: Proof = PROOFS[settledAs(request.verb, verdict.plan)][phase][seen.state];
   switch (proof) {
     case 'succeeded':
       if (phase === 'loading' && seen.parametersHold === false) {
@@ -124,6 +124,11 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
     default:
       return assertNever(proof);
   }
+}
+
+/** Only what was unloaded by this action is loaded again late: a host is not left without its driver, and gets none that it did not have. */
+function settledAs(verb: KnownVerb, plan: readonly PlanStep[]): KnownVerb {
+  return verb === Verb.VERB_RELOAD && plan.every((step) => step.kind !== 'rmmod') ? Verb.VERB_LOAD : verb;
 }
 
 function firstLoadStep(open: OpenAction): number {

@@ -43,7 +43,7 @@ export class Settler {
     void (async () => {
       while (!this.#stopped.aborted) {
         await this.#sleep(STUCK_POLL_MS, this.#stopped);
-        if (this.#ports.book.ledger.stuckActions().length > 0) inLane(() => this.#lookAtStuck());
+        if (this.#ports.book.ledger.stuckActions().length > 0) inLane(() => this.lookAtStuck());
       }
     })().catch(() => undefined);
   }
@@ -85,8 +85,10 @@ export class Settler {
     }
   }
 
-  async #lookAtStuck(): Promise<void> {
+  /** Before anything else is done on the host: what a further action does must not be put down to one that was stuck. */
+  async lookAtStuck(): Promise<void> {
     const { host, book } = this.#ports;
+    if (book.ledger.stuckActions().length === 0) return;
     const bootId = await host.bootId();
     for (const intent of book.ledger.stuckActions()) {
       const sameBoot = intent.bootId === bootId;

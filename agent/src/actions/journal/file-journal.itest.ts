@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { anIntent, anOkVerdict, aRequest } from '../testing/builders.ts';
 import { FileJournal } from './file-journal.ts';
-import { JournalDamagedError, type JournalRecord, JournalUnavailableError } from './journal.ts';
+import { hostDisk } from './disk.ts';
+import { JournalDamagedError, type JournalRecord, JournalUnavailableError, LOST_ID } from './journal.ts';
 
 const record: JournalRecord = anIntent(aRequest(), anOkVerdict(['modprobe', 'dummy']));
 const step = (index: number): JournalRecord => ({ kind: 'step', id: aRequest().actionId, index });
@@ -72,8 +73,8 @@ describe('file journal', () => {
     expect(await reopened()).toEqual([record]);
   });
 
-  it('takes an end that was lost in this very boot, and says not whose it was, for damage; after a reboot it is cut off', async () => {
-    const journal = new FileJournal(folder, async () => 'boot-1');
+  it('goes on after an end that says nothing any more, and knows that something is lost', async () => {
+    const journal = new FileJournal(folder);
     await journal.open();
     await journal.append(record);
     const { length } = await readFile(journal.place);
@@ -81,10 +82,24 @@ describe('file journal', () => {
     await journal.close();
     const whole = await readFile(journal.place);
     await writeFile(journal.place, Buffer.concat([whole.subarray(0, length), Buffer.alloc(whole.length - length)]));
-    await expect(new FileJournal(folder, async () => 'boot-1').open()).rejects.toThrow(JournalDamagedError);
-    const later = new FileJournal(folder, async () => 'boot-2');
-    expect(await later.open()).toMatchObject({ records: [record], tail: 'unreadable' });
-    await later.close();
+    const lost: JournalRecord = { kind: 'torn', id: LOST_ID };
+    const again = new FileJournal(folder);
+    expect(await again.open()).toMatchObject({ records: [record, lost], tail: 'unreadable' });
+    await again.close();
+    expect(await reopened()).toEqual([record, lost]);
+  });
+
+  it('is read where it cannot be written, for answering', async () => {
+    const journal = new FileJournal(folder);
+    await journal.open();
+    await journal.append(record);
+    await journal.close();
+    const readOnly = { ...hostDisk, open: () => Promise.reject(new Error('EROFS: read-only file system')) };
+    await expect(new FileJournal(folder, readOnly).open()).rejects.toMatchObject({
+      code: 'unjournalled',
+      known: { records: [record] },
+      message: expect.stringContaining('EROFS'),
+    });
   });
 
   it('reads a journal of the format before, and writes it anew', async () => {

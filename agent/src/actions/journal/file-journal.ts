@@ -22,24 +22,20 @@ const MAX_BYTES = 256 * 1024 * 1024;
  * - `rewrite` is temporary file, sync, rename, sync of the folder.
  * - One operation at a time, in the order in which they were asked for.
  * - Each record is written together with its seal (journal-codec.ts), so that the last line is never the only one that knows something.
- * - A torn tail is cut off when the file is opened, after its action id was read out. A tail that was lost in this very boot, and does not even
- *   say whose it was, is damage: no crash does that, and what it said may have been done.
+ * - A torn tail is cut off when the file is opened, after its action id was read out.
+ * - What is read when the file is opened is on the disk before anybody acts on it: a killed agent leaves writes that are in memory only.
  */
 export class FileJournal implements Journal {
   readonly place: string;
   readonly #disk: Disk;
-  readonly #bootId: () => Promise<string>;
-  #boot = '';
   #handle: DiskFile | undefined;
   #length = 0;
   #dirty = false;
   #whyClosed: unknown = new Error('it is not open');
   #last: Promise<unknown> = Promise.resolve();
 
-  /** `bootId` gives /proc/sys/kernel/random/boot_id; empty where it cannot be read. */
-  constructor(folder: string, bootId: () => Promise<string> = async () => '', disk: Disk = hostDisk) {
+  constructor(folder: string, disk: Disk = hostDisk) {
     this.place = path.join(folder, 'actions.journal');
-    this.#bootId = bootId;
     this.#disk = disk;
   }
 
@@ -63,26 +59,25 @@ export class FileJournal implements Journal {
   }
 
   async #open(): Promise<JournalContents> {
+    let contents: JournalContents | undefined;
     try {
-      await this.#disk.makeFolder(path.dirname(this.place));
-      this.#boot = await this.#bootId();
       const bytes = (await this.#disk.read(this.place)) ?? Buffer.alloc(0);
       if (bytes.length > MAX_BYTES) throw new JournalDamagedError(this.place, 1, `${bytes.length} bytes long`);
-      const contents = decodeJournal(bytes.toString('utf8'), this.place);
-      if (contents.tail === 'unreadable' && this.#boot !== '' && contents.lastBootId === this.#boot) {
-        const line = contents.records.length + 1;
-        throw new JournalDamagedError(this.place, line, 'its end is lost, in this very boot', contents.records);
-      }
+      contents = decodeJournal(bytes.toString('utf8'), this.place);
+      await this.#disk.makeFolder(path.dirname(this.place));
       if (contents.old || contents.tail !== 'whole' || contents.records.length === 0) {
         await this.#rewrite(contents.records);
       } else {
-        this.#handle = await this.#disk.open(this.place, 'change');
+        const handle = await this.#disk.open(this.place, 'change');
+        await handle.datasync();
+        await this.#disk.syncFolder(path.dirname(this.place));
+        this.#handle = handle;
         this.#length = bytes.length;
       }
       return contents;
     } catch (error) {
       this.#whyClosed = error;
-      throw this.#unavailable(error);
+      throw this.#unavailable(error, contents);
     }
   }
 
@@ -91,7 +86,7 @@ export class FileJournal implements Journal {
       const handle = this.#handle;
       if (handle === undefined) throw this.#whyClosed;
       if (this.#dirty) await this.#cutBack(handle);
-      const line = Buffer.from(encodeAppend(record, this.#boot));
+      const line = Buffer.from(encodeAppend(record));
       this.#dirty = true;
       await writeAll(handle, line, this.#length);
       await handle.datasync();
@@ -106,7 +101,7 @@ export class FileJournal implements Journal {
     const temporary = `${this.place}.new`;
     let handle: DiskFile | undefined;
     try {
-      const bytes = Buffer.from(encodeJournal(records, this.#boot));
+      const bytes = Buffer.from(encodeJournal(records));
       handle = await this.#disk.open(temporary, 'create');
       await writeAll(handle, bytes, 0);
       await handle.sync();
@@ -139,9 +134,15 @@ export class FileJournal implements Journal {
     this.#dirty = false;
   }
 
-  #unavailable(error: unknown): Error {
-    if (error instanceof JournalDamagedError || error instanceof JournalUnavailableError) return error;
-    return new JournalUnavailableError(this.place, error instanceof Error ? error.message : String(error), error);
+  #unavailable(error: unknown, known?: JournalContents): Error {
+    if (error instanceof JournalDamagedError) return error;
+    const cause = error instanceof JournalUnavailableError ? error.cause : error;
+    return new JournalUnavailableError(
+      this.place,
+      cause instanceof Error ? cause.message : String(cause),
+      cause,
+      known,
+    );
   }
 }
 

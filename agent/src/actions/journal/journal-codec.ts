@@ -7,6 +7,7 @@ import {
   JournalDamagedError,
   type JournalRecord,
   type JournalTail,
+  LOST_ID,
 } from './journal.ts';
 
 /*
@@ -28,7 +29,7 @@ const RECORD = /^([0-9a-f]{8}) (\S+ .*)$/s;
 const TORN_ID = /^[0-9a-f]{8} (\S+) /;
 
 const common = { id: z.string() };
-const sealSchema = z.object({ kind: z.literal('sealed'), bootId: z.string() });
+const sealSchema = z.object({ kind: z.literal('sealed') });
 const recordSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('intent'),
@@ -66,17 +67,17 @@ const recordSchema = z.discriminatedUnion('kind', [
 /** What a line says: a record, the seal of the one before, or what is wrong with it. */
 type Line =
   | { readonly kind: 'record'; readonly record: JournalRecord }
-  | { readonly kind: 'seal'; readonly bootId: string }
+  | { readonly kind: 'seal' }
   | { readonly kind: 'bad'; readonly why: string; readonly text: string };
 
-/** One record as it is appended: its line, and its seal. `bootId`: the boot in which it is written. */
-export function encodeAppend(record: JournalRecord, bootId: string): string {
-  return encodeLine(record.id, plainOf(record)) + encodeLine(record.id, { kind: 'sealed', bootId });
+/** One record as it is appended: its line, and its seal. */
+export function encodeAppend(record: JournalRecord): string {
+  return encodeLine(record.id, plainOf(record)) + encodeLine(record.id, { kind: 'sealed' });
 }
 
 /** The whole text of a journal. */
-export function encodeJournal(records: readonly JournalRecord[], bootId: string): string {
-  return JOURNAL_HEADER + records.map((record) => encodeAppend(record, bootId)).join('');
+export function encodeJournal(records: readonly JournalRecord[]): string {
+  return JOURNAL_HEADER + records.map(encodeAppend).join('');
 }
 
 /**
@@ -87,7 +88,7 @@ export function encodeJournal(records: readonly JournalRecord[], bootId: string)
  */
 export function decodeJournal(text: string, place: string): JournalContents {
   if (text === '' || (text.length < JOURNAL_HEADER.length && JOURNAL_HEADER.startsWith(text))) {
-    return { records: [], tail: 'whole', lastBootId: '', old: false };
+    return { records: [], tail: 'whole', old: false };
   }
   const old = text.startsWith(OLD_HEADER);
   if (!old && !text.startsWith(JOURNAL_HEADER)) {
@@ -102,13 +103,13 @@ export function decodeJournal(text: string, place: string): JournalContents {
   const { tail, lost } = tailOf(lines.at(-1), rest, old);
   const records = [
     ...lines.flatMap((line) => (line.kind === 'record' ? [line.record] : [])),
-    ...lines.flatMap((line) => (line.kind === 'bad' ? tornRecord(line.text) : [])),
+    // What a damaged line says of whose it was may be damaged too.
+    ...lines.flatMap((line) => (line.kind === 'bad' ? [...tornRecord(line.text), LOST] : [])),
     ...lost,
   ];
   const damage = lines[bad];
   if (damage?.kind === 'bad') throw new JournalDamagedError(place, bad + 2, damage.why, records);
-  const lastSeal = lines.findLast((line) => line.kind === 'seal');
-  return { records, tail, lastBootId: lastSeal?.bootId ?? '', old };
+  return { records, tail, old };
 }
 
 /** What an end without a newline was, after this line. */
@@ -116,8 +117,10 @@ function tailOf(last: Line | undefined, rest: string, old: boolean): { tail: Jou
   if (!old && last?.kind === 'record') return { tail: 'seal', lost: [] };
   if (rest === '') return { tail: 'whole', lost: [] };
   const lost = tornRecord(rest);
-  return { tail: lost.length > 0 ? 'record' : 'unreadable', lost };
+  return lost.length > 0 ? { tail: 'record', lost } : { tail: 'unreadable', lost: [LOST] };
 }
+
+const LOST: JournalRecord = { kind: 'torn', id: LOST_ID };
 
 function tornRecord(line: string): JournalRecord[] {
   const id = TORN_ID.exec(line)?.[1];
@@ -130,7 +133,7 @@ function decodeLine(text: string): Line {
   if (checksum(body) !== sum) return { kind: 'bad', why: 'its checksum does not match', text };
   const value: unknown = JSON.parse(body.slice(body.indexOf(' ') + 1));
   const seal = sealSchema.safeParse(value);
-  if (seal.success) return { kind: 'seal', bootId: seal.data.bootId };
+  if (seal.success) return { kind: 'seal' };
   const record = recordSchema.safeParse(value);
   if (record.success) return { kind: 'record', record: record.data };
   return { kind: 'bad', why: 'a record of a kind that this version does not know', text };

@@ -59,12 +59,15 @@ export interface KernelDiedRecord {
 
 /**
  * A record of this action was cut short or damaged, and nothing else is known of it. After a crash that means: not begun. But a disk may have
- * lost what it promised to keep, so the action is never begun again.
+ * lost what it promised to keep, so the action is never begun again. With the id LOST_ID: not even whose it was is known.
  */
 export interface TornRecord {
   readonly kind: 'torn';
   readonly id: string;
 }
+
+/** The id of a record of which nothing is known. No action id looks so. */
+export const LOST_ID = '?';
 
 export type JournalRecord = IntentRecord | StepRecord | ResultRecord | TombstoneRecord | KernelDiedRecord | TornRecord;
 
@@ -76,11 +79,9 @@ export type JournalTail = 'whole' | 'seal' | 'record' | 'unreadable';
 
 /** What a journal held when it was opened. */
 export interface JournalContents {
-  /** With a `torn` record at the end for a last record that was cut short, if its action id could still be read. */
+  /** With a `torn` record at the end for a last record that was cut short. */
   readonly records: readonly JournalRecord[];
   readonly tail: JournalTail;
-  /** The boot in which the last sealed record was written; empty when that is not known. */
-  readonly lastBootId: string;
   /** Written in an older format: to be rewritten before anything is added. */
   readonly old: boolean;
 }
@@ -106,10 +107,13 @@ export interface Journal {
 export class JournalUnavailableError extends Error {
   readonly code = 'unjournalled';
   readonly place: string;
-  constructor(place: string, reason: string, cause?: unknown) {
+  /** What it holds, where it can be read and not written: good for answering, not for acting. */
+  readonly known: JournalContents | undefined;
+  constructor(place: string, reason: string, cause?: unknown, known?: JournalContents) {
     super(`the action journal ${place} cannot be written: ${reason}; nothing was touched`, { cause });
     this.name = 'JournalUnavailableError';
     this.place = place;
+    this.known = known;
   }
 }
 

@@ -12,16 +12,16 @@ export class MemoryJournal implements Journal {
 
   async open(): Promise<JournalContents> {
     const contents = decodeJournal(this.text, this.place);
-    this.text = encodeJournal(contents.records, '');
+    this.text = encodeJournal(contents.records);
     return contents;
   }
 
   async append(record: JournalRecord): Promise<void> {
-    this.text += encodeAppend(record, '');
+    this.text += encodeAppend(record);
   }
 
   async rewrite(records: readonly JournalRecord[]): Promise<void> {
-    this.text = encodeJournal(records, '');
+    this.text = encodeJournal(records);
   }
 
   async close(): Promise<void> {}
@@ -37,7 +37,7 @@ export class FailingJournal implements Journal {
   }
 
   async open(): Promise<JournalContents> {
-    return { records: [], tail: 'whole', lastBootId: '', old: false };
+    return { records: [], tail: 'whole', old: false };
   }
 
   async append(): Promise<void> {
