@@ -49,7 +49,7 @@ export function buildProgram(io: ProgramIo): Command {
       const [unknown] = command.args;
       if (unknown !== undefined) command.error(`error: there is no command ${JSON.stringify(unknown)}`);
       const config = await loadConfig(options.config);
-      await runAgent(config, createLog(config.log_level), io.signal);
+      await runAgent({ config, configFile: options.config, log: createLog(config.log_level), signal: io.signal });
     });
 
   program
@@ -100,7 +100,7 @@ export function buildProgram(io: ProgramIo): Command {
     .command('verdict')
     .description('what this machine would say of an action; nothing is touched')
     .argument('<verb>', 'load, unload or reload')
-    .argument('<name>', 'the kmod')
+    .argument('<name...>', 'the kmod, or several')
     .option(
       '--param <name=value>',
       'a parameter of the load; may be repeated',
@@ -111,12 +111,16 @@ export function buildProgram(io: ProgramIo): Command {
     .option('--json', 'as JSON', false)
     .addOption(configOption())
     .action(
-      async (verb: string, name: string, options: ConfigOption & { param: string[]; root: string; json: boolean }) => {
+      async (
+        verb: string,
+        names: string[],
+        options: ConfigOption & { param: string[]; root: string; json: boolean },
+      ) => {
         const config = await loadConfig(options.config);
         io.exit(
           await verdictCommand({
             verb,
-            name,
+            names,
             param: options.param,
             root: options.root,
             json: options.json,
@@ -129,10 +133,6 @@ export function buildProgram(io: ProgramIo): Command {
     );
 
   program
-    .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })
-    .requiredOption('--root <dir>')
-    .requiredOption('--release <release>')
-  program
     .command('revert')
     .description('end an open confirm window now by putting this machine back; its timer and boot start this, too')
     .option('--state-dir <dir>', 'folder of the window (default: the one of this machine)')
@@ -142,6 +142,10 @@ export function buildProgram(io: ProgramIo): Command {
       await revertCommand({ stateDir, by: 'agent', cause: undefined, wait: false, log: createLog('info') });
     });
 
+  program
+    .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })
+    .requiredOption('--root <dir>')
+    .requiredOption('--release <release>')
     .action((options: { root: string; release: string }) => collectAvailableCommand({ ...options, stdout: io.stdout }));
 
   return program;

@@ -8,7 +8,16 @@ const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
 const POLICY = { mode: 'act', allow: [], deny: [], protected: [] } as const;
 
 function options(verb: string, name: string) {
-  return { verb, name, param: [], root: '/', json: false, policy: POLICY, stateDir: '/var/lib/modfleet', stdout: sink };
+  return {
+    verb,
+    names: [name],
+    param: [],
+    root: '/',
+    json: false,
+    policy: POLICY,
+    stateDir: '/var/lib/modfleet',
+    stdout: sink,
+  };
 }
 
 describe('modfleet-agent verdict', () => {

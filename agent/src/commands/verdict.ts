@@ -6,11 +6,12 @@ import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { verdictText } from './verdict-text.ts';
 
-/** `modfleet-agent verdict VERB NAME [--param k=v] [--root DIR] [--json]`. */
+/** `modfleet-agent verdict VERB NAME… [--param k=v] [--root DIR] [--json]`. */
 export interface VerdictOptions {
   /** load, unload or reload. */
   readonly verb: string;
-  readonly name: string;
+  /** At least one; each gets a verdict of its own, as if it were asked for alone. */
+  readonly names: readonly string[];
   /** name=value. */
   readonly param: readonly string[];
   readonly root: string;
@@ -32,27 +33,34 @@ export class VerbError extends Error {
 
 /**
  * Prints what this host would say of an action, and touches nothing. Returns the exit code: 0 when it may run (or is already so), 1 when the
- * host refuses.
+ * host refuses (one of several: also 1). JSON: the verdict of one name; of several names a list of `{kmod, verdict}`.
  *
  * @throws VerbError, KmodNameError
  */
 export async function verdictCommand(options: VerdictOptions): Promise<number> {
   const verb = verbFromWord(options.verb);
   if (verb === undefined) throw new VerbError(options.verb);
-  const kmod = canonicalKmodName(options.name);
-  const verdict = await verdictOf(options, verb, kmod);
+  const kmods = options.names.map((name) => canonicalKmodName(name));
+  const verdicts = await hostOf(options).assessTogether(kmods.map((kmod) => requestOf(options, verb, kmod)));
+  const answers = verdicts.map((verdict, index) => ({ kmod: kmods[index] ?? '', verdict }));
   const text = options.json
-    ? `${JSON.stringify(Verdict.toJSON(verdict), null, 2)}\n`
-    : verdictText(verdict, options.verb, kmod);
+    ? `${JSON.stringify(jsonOf(answers), null, 2)}\n`
+    : answers.map(({ kmod, verdict }) => verdictText(verdict, options.verb, kmod)).join('\n');
   await new Promise<void>((resolve, reject) =>
     options.stdout.write(text, (error) => (error ? reject(error) : resolve())),
   );
-  return verdict.allowed ? 0 : 1;
+  return answers.every(({ verdict }) => verdict.allowed) ? 0 : 1;
 }
 
-async function verdictOf(options: VerdictOptions, verb: KnownVerb, kmod: string): Promise<Verdict> {
+function jsonOf(answers: readonly { readonly kmod: string; readonly verdict: Verdict }[]): unknown {
+  const [first] = answers;
+  if (answers.length === 1 && first !== undefined) return Verdict.toJSON(first.verdict);
+  return answers.map(({ kmod, verdict }) => ({ kmod, verdict: Verdict.toJSON(verdict) }));
+}
+
+function hostOf(options: VerdictOptions): LinuxActionHost {
   const exec = options.root === '/' ? new NodeExec() : new NoExec();
-  const host = new LinuxActionHost(
+  return new LinuxActionHost(
     {
       files: new FsHostFiles(options.root),
       exec,
@@ -63,7 +71,10 @@ async function verdictOf(options: VerdictOptions, verb: KnownVerb, kmod: string)
     options.policy,
     undefined,
   );
-  const request: ActionRequest = {
+}
+
+function requestOf(options: VerdictOptions, verb: KnownVerb, kmod: string): ActionRequest {
+  return {
     actionId: '',
     hostId: '',
     verb,
@@ -74,5 +85,4 @@ async function verdictOf(options: VerdictOptions, verb: KnownVerb, kmod: string)
     confirmWindowSeconds: 0,
     overrides: [],
   };
-  return host.assess(request, undefined);
 }

@@ -243,7 +243,7 @@ describe('who uses a kmod', () => {
       .map((one) => one.value)
       .join();
     expect(unseen).toContain('not visible without root');
-    expect(unseen).toContain('not visible without ss, nft and tc');
+    expect(unseen).toContain('not visible without nft, tc, ip');
   });
 });
 

@@ -1,25 +1,20 @@
 import { KmodState, Verb } from '@modfleet/proto';
 import type { Exec } from '../../exec/exec.ts';
-import { containerKind, whyNoLoadedKmods } from '../../facets/host-kind.ts';
-import { readKernelSwitches } from '../../facets/kernel-switches.ts';
-import { readCapabilities } from '../../host/capabilities.ts';
 import type { HostFiles } from '../../host/host-files.ts';
-import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
-import { foldAlias } from '../../kmod/index-parsers.ts';
-import { type KmodIndex, readKmodIndex } from '../../kmod/kmod-index.ts';
-import { type ModprobeConfig, readModprobeConfig } from '../../kmod/modprobe-config.ts';
-import { readKernelRelease } from '../../kmod/modules-dir.ts';
-import { type ProcModule, readProcModules } from '../../kmod/proc-modules.ts';
+import { valueOf } from '../../host/read-outcome.ts';
+import type { KmodIndex } from '../../kmod/kmod-index.ts';
+import type { ModprobeConfig } from '../../kmod/modprobe-config.ts';
+import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
 import type { KernelState } from '../action-host.ts';
-import type { ActionFacts, KernelFacts, LoadedFacts, Question } from '../findings/facts.ts';
+import type { ActionFacts, LoadedFacts, Question } from '../findings/facts.ts';
 import type { ServerRoute } from '../protection/routes.ts';
-import { readStorageUses } from '../protection/storage.ts';
 import { readStakes } from '../protection/stakes.ts';
 import { readOpenDevices } from '../usage/open-devices.ts';
+import { ruleBlindness } from '../usage/rule-users.ts';
+import type { ToolLists } from '../usage/tool-lists.ts';
 import { readUsers } from '../usage/users.ts';
-import { evidence } from '../findings/facts.ts';
-import { kmodsOfAlias } from './alias-lookup.ts';
+import { HostView } from './host-view.ts';
 import { obstaclesOf } from './obstacles.ts';
 import { NO_TREE, treeFacts } from './tree-facts.ts';
 
@@ -39,108 +34,95 @@ export interface Collected {
   readonly config: ModprobeConfig;
 }
 
-/** Reads, now, all that a verdict rests on. Touches nothing. */
+/** Reads all that a verdict rests on; now, unless a view of this very moment is given. Touches nothing. */
 export async function collectFacts(
   sources: FactSources,
   question: Question,
   died: string | undefined,
+  view: HostView = new HostView(sources),
 ): Promise<Collected> {
   const { files } = sources;
-  const release = valueOf(await readKernelRelease(files)) ?? '';
-  const listed = await readProcModules(files);
-  const modules = valueOf(listed) ?? [];
-  const index = release === '' ? undefined : await readKmodIndex(files, release);
-  const tree = index?.kind === 'ok' ? index.value : undefined;
-  const config = await readModprobeConfig(files, tree?.folder);
-  const kernel = await kernelFacts(
-    files,
-    release,
-    modules,
-    listed.kind === 'ok' ? undefined : await whyNoLoadedKmods(files, listed),
-  );
+  const [modules, index, config, kernel] = [
+    await view.modules(),
+    await view.index(),
+    await view.config(),
+    await view.kernel(),
+  ];
   const loaded = await loadedFacts(files, modules, question.kmod);
-  const missing =
+  const tree =
     index === undefined
-      ? 'the kernel release cannot be read'
-      : index.kind === 'ok'
-        ? undefined
-        : whyUnreadable(`/lib/modules/${release}`, index);
-  const treeOf =
-    tree === undefined ? { ...NO_TREE, missing } : await treeFacts(files, tree, config, modules, question, kernel);
-  const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || treeOf.builtin);
-  const stake = removes ? await usageFacts(sources, question.kmod, modules, tree) : NOTHING_AT_STAKE;
+      ? { ...NO_TREE, missing: await view.indexMissing() }
+      : await treeFacts(files, index, config, modules, question, kernel);
+  const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || tree.builtin);
+  const stake = removes ? await usageFacts(view, question.kmod) : NOTHING_AT_STAKE;
   const facts: ActionFacts = {
     kernel,
     loaded,
-    tree: treeOf,
-    obstacles: obstaclesOf(question, config, tree, loaded !== undefined, treeOf),
+    tree,
+    obstacles: obstaclesOf(question, config, index, loaded !== undefined, tree),
     ...stake,
     missingPrograms: missingPrograms(sources, question),
     died,
   };
-  return { facts, index: tree, config };
+  return { facts, index, config };
 }
 
 const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 
-async function usageFacts(
-  sources: FactSources,
-  kmod: string,
-  modules: readonly ProcModule[],
-  index: KmodIndex | undefined,
-) {
-  const { files, exec } = sources;
-  const aliases = index?.aliases ?? [];
-  const resolve = (alias: string): string[] => kmodsOfAlias(aliases, foldAlias(alias));
-  const storage = await readStorageUses(files, resolve, sources.ownPaths);
-  const openDevices = await readOpenDevices(files, kmod, aliases);
+async function usageFacts(view: HostView, kmod: string) {
+  const { files } = view.sources;
+  const [aliases, processes, storage, interfaces, tools] = [
+    await view.aliases(),
+    await view.processes(),
+    await view.storage(),
+    await view.interfaces(),
+    await view.tools(),
+  ];
+  const openDevices = await readOpenDevices(files, kmod, aliases, await view.nodesByDriver(), processes);
   const stakes = await readStakes({
     files,
-    exec,
     kmod,
-    modules,
+    modules: await view.modules(),
     aliases,
-    resolve,
     storage,
+    blockDevices: await view.blockDevices(),
+    interfaces,
+    carrying: await view.carrying(),
+    serverRoute: await view.serverRoute(),
+    foreignInterfaces: await view.foreignInterfaces(),
+    watchdogs: await view.watchdogs(),
     openDevices,
-    serverRoute: sources.serverRoute(),
+    tools,
   });
-  const users = await readUsers(files, kmod, storage.uses);
-  const openBy = openDevices.open.map((one) => evidence('process', `${one.pid} (${one.command}) has ${one.node} open`));
-  return {
-    stakes,
-    users: [...users, ...openBy],
-    unseen: unseenUsers(storage.unseen, openDevices.allSeen, users.length + openBy.length),
-  };
-}
-
-function unseenUsers(storage: readonly string[], allSeen: boolean, shown: number): string[] {
-  return [
-    ...storage,
-    ...(allSeen ? [] : ['open devices of other users: not visible without root']),
-    ...(shown > 0 ? [] : ['sockets, nftables rules and traffic control: not visible without ss, nft and tc']),
+  const tables = await view.dmTables();
+  const users = await readUsers({
+    files,
+    kmod,
+    aliases,
+    storage: storage.uses,
+    interfaces,
+    openDevices,
+    processes,
+    tables,
+    tools,
+  });
+  const unseen = [
+    ...storage.unseen,
+    ...(processes.allSeen ? [] : ['open files of other users: not visible without root']),
+    ...(kmod.startsWith('dm_') && tables === undefined
+      ? ['device-mapper tables: not visible without dmsetup (and root)']
+      : []),
+    ...ruleBlindness(kmod, tools),
   ];
+  return { stakes, users, unseen: users.length > 0 ? unseen : [...unseen, ...nobodyFound(tools)] };
 }
 
-async function kernelFacts(
-  files: HostFiles,
-  release: string,
-  modules: readonly ProcModule[],
-  noModules: string | undefined,
-): Promise<KernelFacts> {
-  const switches = await readKernelSwitches(files);
-  const tainted = valueOf(await files.readText('/proc/sys/kernel/tainted'));
-  return {
-    release,
-    noModules,
-    modulesDisabled: switches.modulesDisabled,
-    lockdown: switches.lockdown,
-    sigEnforce: switches.sigEnforce,
-    taint: tainted === undefined ? undefined : Number(tainted.trim()),
-    canUnload: modules.length === 0 || modules.some((module) => module.refcount !== undefined),
-    mayChange: (await readCapabilities(files))?.sysModule,
-    container: await containerKind(files),
-  };
+/** Where nobody was found, what was not asked decides how much that says. */
+function nobodyFound({ nftTables, qdiscs, xfrmStates }: ToolLists): string[] {
+  const tools = [nftTables ?? 'nft', qdiscs ?? 'tc', xfrmStates ?? 'ip'].filter((one) => typeof one === 'string');
+  return tools.length === 0
+    ? ['who holds it: no mount, device, open file, socket or rule was found']
+    : [`packet filter rules, traffic control and xfrm: not visible without ${tools.join(', ')}`];
 }
 
 async function loadedFacts(

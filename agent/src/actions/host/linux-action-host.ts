@@ -11,13 +11,7 @@ import {
   type Verdict,
   Verb,
 } from '@modfleet/proto';
-import { readKernelSwitches } from '../../facets/kernel-switches.ts';
-import { readModulesLoad } from '../../facets/modules-load.ts';
-import { observeDevices } from '../../facets/devices.ts';
 import { valueOf } from '../../host/read-outcome.ts';
-import { readKmodIndex } from '../../kmod/kmod-index.ts';
-import { readModprobeConfig } from '../../kmod/modprobe-config.ts';
-import { readKernelRelease } from '../../kmod/modules-dir.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
 import type { ActionHost, KernelState } from '../action-host.ts';
@@ -29,6 +23,7 @@ import { refusalVerdict } from '../findings/refusal.ts';
 import { readKernelLog } from '../steps/kernel-log.ts';
 import { runStep } from '../steps/step-runner.ts';
 import { collectFacts, type FactSources, kernelStateOf } from './collect-facts.ts';
+import { HostView } from './host-view.ts';
 import { reloadPathsOf } from './reload-paths.ts';
 
 /** A running Linux host, through the agent's two doors. */
@@ -45,12 +40,24 @@ export class LinuxActionHost implements ActionHost {
   }
 
   async assess(request: ActionRequest, died: string | undefined): Promise<Verdict> {
+    return this.#assess(request, died, new HostView(this.#sources));
+  }
+
+  /** Verdicts of one moment: what is the same for all of them is read once. For questions only; an action is assessed alone. */
+  async assessTogether(requests: readonly ActionRequest[]): Promise<Verdict[]> {
+    const view = new HostView(this.#sources);
+    const verdicts: Verdict[] = [];
+    for (const request of requests) verdicts.push(await this.#assess(request, undefined, view));
+    return verdicts;
+  }
+
+  async #assess(request: ActionRequest, died: string | undefined, view: HostView): Promise<Verdict> {
     const question = checkRequest(request, this.#hostId);
     if (typeof question === 'string') return refusalVerdict('unsupported', question);
-    const { facts, index, config } = await collectFacts(this.#sources, question, died);
+    const { facts, index } = await collectFacts(this.#sources, question, died, view);
     const paths =
       question.verb === Verb.VERB_UNLOAD && facts.loaded !== undefined && index !== undefined
-        ? await this.#reloadPaths(question.kmod, index, config)
+        ? await pathsBack(question.kmod, view)
         : [];
     return decide(question, facts, this.#policy, paths);
   }
@@ -107,27 +114,20 @@ export class LinuxActionHost implements ActionHost {
   }
 
   async reloadPaths(kmod: string): Promise<readonly ReloadPath[]> {
-    const { files } = this.#sources;
-    const release = valueOf(await readKernelRelease(files));
-    const index = release === undefined ? undefined : valueOf(await readKmodIndex(files, release));
-    return index === undefined ? [] : this.#reloadPaths(kmod, index, await readModprobeConfig(files, index.folder));
+    return pathsBack(kmod, new HostView(this.#sources));
   }
+}
 
-  async #reloadPaths(
-    kmod: string,
-    index: Parameters<typeof reloadPathsOf>[1]['index'],
-    config: Parameters<typeof reloadPathsOf>[1]['config'],
-  ) {
-    const { files } = this.#sources;
-    const devices = await observeDevices(files);
-    return reloadPathsOf(kmod, {
-      index,
-      config,
-      modulesLoad: (await readModulesLoad(files, config.kernelCmdline)).lines,
-      devices: devices.kind === 'value' ? devices.value.devices : [],
-      modulesDisabled: (await readKernelSwitches(files)).modulesDisabled,
-    });
-  }
+async function pathsBack(kmod: string, view: HostView): Promise<ReloadPath[]> {
+  const index = await view.index();
+  if (index === undefined) return [];
+  return reloadPathsOf(kmod, {
+    index,
+    config: await view.config(),
+    modulesLoad: await view.modulesLoad(),
+    devices: await view.devices(),
+    modulesDisabled: (await view.kernel()).modulesDisabled,
+  });
 }
 
 /** The question in a request, or why there is none. A server checks all this; a host does not rely on it. */

@@ -1,6 +1,7 @@
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
+import { type DmTables, kmodOfTarget } from '../usage/dm-tables.ts';
 
 /** A kmod that something stands on, and where that was seen. */
 export interface Support {
@@ -51,7 +52,12 @@ const DM_UUID = [
 const MD_LEVEL: Readonly<Record<string, string>> = { raid4: 'raid456', raid5: 'raid456', raid6: 'raid456' };
 
 /** The kmods that a block device stands on, through partitions, device-mapper, md, loop files' devices and multipath, down to its buses. */
-export async function supportsOfBlock(files: HostFiles, folder: string, depth = 0): Promise<Support[]> {
+export async function supportsOfBlock(
+  files: HostFiles,
+  folder: string,
+  tables: DmTables,
+  depth = 0,
+): Promise<Support[]> {
   const real = valueOf(await files.realPath(folder));
   if (real === undefined || depth > MAX_DEPTH) return [];
   const supports = await supportsOfDevice(files, real);
@@ -63,11 +69,14 @@ export async function supportsOfBlock(files: HostFiles, folder: string, depth = 
   const uuid = valueOf(await files.readText(`${real}/dm/uuid`))?.trim();
   const target = DM_UUID.find(([prefix]) => uuid?.startsWith(prefix));
   if (target !== undefined) supports.push({ kmod: target[1], seenAt: `${real}/dm/uuid: ${target[0]}…` });
+  const volume = valueOf(await files.readText(`${real}/dm/name`))?.trim();
+  for (const kind of tables?.get(volume ?? '') ?? [])
+    supports.push({ kmod: kmodOfTarget(kind), seenAt: `dmsetup table ${volume ?? ''}: ${kind}` });
   const level = valueOf(await files.readText(`${real}/md/level`))?.trim();
   if (level !== undefined && level !== '')
     supports.push({ kmod: MD_LEVEL[level] ?? kernelName(level), seenAt: `${real}/md/level: ${level}` });
   for (const below of await foldersBelow(files, real))
-    supports.push(...(await supportsOfBlock(files, below, depth + 1)));
+    supports.push(...(await supportsOfBlock(files, below, tables, depth + 1)));
   return supports;
 }
 

@@ -1,28 +1,40 @@
-import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
-import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
+import { whyUnreadable } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { evidence, type Stake } from '../findings/facts.ts';
-import type { OpenDevices } from '../usage/open-devices.ts';
-import { closeOverUsers, supportsOfBlock, type Support } from './device-chain.ts';
-import { type Interface, readInterfaces, supportsOfInterfaces } from './interfaces.ts';
-import { readForeignInterfaces } from './namespaces.ts';
-import { routeInterfaces, type ServerRoute } from './routes.ts';
-import type { ResolveAlias, StorageUses } from './storage.ts';
-import { readArmedWatchdogs } from './watchdogs.ts';
+import type { OpenDevice } from '../usage/open-devices.ts';
+import { dataStakes } from '../usage/silent-losses.ts';
+import type { ToolLists } from '../usage/tool-lists.ts';
+import { closeOverUsers, type Support } from './device-chain.ts';
+import { type Interface, supportsOfInterfaces } from './interfaces.ts';
+import type { ForeignInterfaces } from './namespaces.ts';
+import type { ServerRoute } from './routes.ts';
+import type { StorageUses } from './storage.ts';
+import type { ArmedWatchdog } from './watchdogs.ts';
 
-/** What the walks need. */
+/** A disk, volume or other block device with what it stands on, nearest first. */
+export interface BlockDevice {
+  readonly name: string;
+  readonly supports: readonly Support[];
+}
+
+/** What the walks found, of the whole host, and the kmod in question. */
 export interface StakeContext {
   readonly files: HostFiles;
-  readonly exec: Exec;
   readonly kmod: string;
   readonly modules: readonly ProcModule[];
   readonly aliases: readonly KmodAlias[];
-  readonly resolve: ResolveAlias;
   readonly storage: StorageUses;
+  readonly blockDevices: readonly BlockDevice[];
+  readonly interfaces: readonly Interface[];
+  /** Interfaces that carry the agent's connection. */
+  readonly carrying: readonly string[];
   readonly serverRoute: ServerRoute | undefined;
-  readonly openDevices: OpenDevices;
+  readonly foreignInterfaces: readonly ForeignInterfaces[];
+  readonly watchdogs: readonly ArmedWatchdog[];
+  readonly openDevices: readonly OpenDevice[];
+  readonly tools: ToolLists;
 }
 
 /**
@@ -31,14 +43,13 @@ export interface StakeContext {
  */
 export async function readStakes(context: StakeContext): Promise<Stake[]> {
   const idle = (context.modules.find((module) => module.name === context.kmod)?.refcount ?? 0) === 0;
-  const network = await networkStakes(context);
   const vital = vitalStorage(context);
   return [
     ...(await blindStakes(context)),
     ...vital,
-    ...(idle && vital.length === 0 ? await storageBelow(context) : []),
-    ...(await watchdogStakes(context)),
-    ...network,
+    ...(idle && vital.length === 0 ? storageBelow(context) : []),
+    ...watchdogStakes(context),
+    ...networkStakes(context),
     ...(idle ? await dataStakes(context) : []),
   ];
 }
@@ -76,8 +87,8 @@ function vitalStorage(context: StakeContext): Stake[] {
 }
 
 /** Reference count 0 says nothing about a bus: the disk goes with it, mounted or not. */
-async function storageBelow(context: StakeContext): Promise<Stake[]> {
-  const { files, kmod, modules } = context;
+function storageBelow(context: StakeContext): Stake[] {
+  const { kmod, modules } = context;
   const mounted = context.storage.uses.flatMap((use): Stake[] => {
     const support = use.vital ? undefined : use.supports.find((one) => one.kmod === kmod);
     return support === undefined
@@ -92,8 +103,7 @@ async function storageBelow(context: StakeContext): Promise<Stake[]> {
   });
   if (mounted.length > 0) return mounted;
   const stakes: Stake[] = [];
-  for (const { name } of valueOf(await files.list('/sys/block')) ?? []) {
-    const supports = await supportsOfBlock(files, `/sys/block/${name}`);
+  for (const { name, supports } of context.blockDevices) {
     const position = supports.findIndex((support) => support.kmod === kmod);
     const driver = supports[0];
     if (driver === undefined || position < 1) continue;
@@ -108,9 +118,8 @@ async function storageBelow(context: StakeContext): Promise<Stake[]> {
   return stakes;
 }
 
-async function watchdogStakes(context: StakeContext): Promise<Stake[]> {
-  const armed = await readArmedWatchdogs(context.files);
-  return armed.flatMap((watchdog): Stake[] => {
+function watchdogStakes(context: StakeContext): Stake[] {
+  return context.watchdogs.flatMap((watchdog): Stake[] => {
     const support = supporting(context, watchdog.supports);
     if (support === undefined) return [];
     const message = `${context.kmod} runs the armed watchdog ${watchdog.name} (${watchdog.identity}), which resets this host when nobody feeds it`;
@@ -118,10 +127,8 @@ async function watchdogStakes(context: StakeContext): Promise<Stake[]> {
   });
 }
 
-async function networkStakes(context: StakeContext): Promise<Stake[]> {
-  const { files, exec, kmod, resolve, serverRoute } = context;
-  const interfaces = await readInterfaces(files, exec, resolve);
-  const carrying = await routeInterfaces(files, serverRoute);
+function networkStakes(context: StakeContext): Stake[] {
+  const { kmod, interfaces, carrying, serverRoute } = context;
   const route = supporting(context, supportsOfInterfaces(interfaces, carrying));
   const way = serverRoute === undefined ? 'the default route' : "the agent's connection to its server";
   const routeStake: Stake[] =
@@ -134,11 +141,7 @@ async function networkStakes(context: StakeContext): Promise<Stake[]> {
             evidence: [...carrying.map((name) => evidence('interface', name)), evidence('path', route.seenAt)],
           },
         ];
-  return [
-    ...routeStake,
-    ...interfaceStakes(context, interfaces, carrying),
-    ...(await foreignStakes(context, interfaces)),
-  ];
+  return [...routeStake, ...interfaceStakes(context, interfaces, carrying), ...foreignStakes(context, interfaces)];
 }
 
 /** Network drivers never count references: an interface under full traffic goes without a word. */
@@ -171,47 +174,12 @@ function interfaceStakes(
     });
 }
 
-async function foreignStakes(
-  { files, kmod, aliases }: StakeContext,
-  interfaces: readonly Interface[],
-): Promise<Stake[]> {
+function foreignStakes({ kmod, aliases, foreignInterfaces }: StakeContext, interfaces: readonly Interface[]): Stake[] {
   const kind = aliases.find((alias) => alias.kmod === kmod && alias.pattern.startsWith('rtnl_link_'));
   if (kind === undefined && !interfaces.some((one) => one.own.some((own) => own.kmod === kmod))) return [];
-  return (await readForeignInterfaces(files)).map((foreign) => ({
+  return foreignInterfaces.map((foreign) => ({
     kind: 'interface',
     message: `the network namespace of process ${foreign.pid} has interfaces (${foreign.names.join(', ')}), and whether they are of ${kmod} is not visible from here`,
     evidence: [evidence('process', String(foreign.pid)), ...foreign.names.map((name) => evidence('interface', name))],
   }));
-}
-
-/** What a reference count of 0 hides, and no load brings back. */
-async function dataStakes({ files, kmod, openDevices }: StakeContext): Promise<Stake[]> {
-  const stakes: Stake[] = openDevices.open.map((one) => ({
-    kind: 'data',
-    message: `${one.node} of ${kmod} is open in process ${one.pid} (${one.command}), and ${kmod} does not count it: the kernel would oops at its close`,
-    evidence: [evidence('process', `${one.pid} ${one.command}`), evidence('path', one.node)],
-  }));
-  if (kmod === 'zram') {
-    for (const { name } of valueOf(await files.list('/sys/block')) ?? []) {
-      const size = name.startsWith('zram')
-        ? Number(valueOf(await files.readText(`/sys/block/${name}/disksize`))?.trim() ?? '0')
-        : 0;
-      if (size > 0) {
-        stakes.push({
-          kind: 'data',
-          message: `/dev/${name} holds data (${size} bytes of disk size), which would be lost`,
-          evidence: [evidence('block', `/dev/${name}`)],
-        });
-      }
-    }
-  }
-  if (kmod === 'nf_tables') {
-    stakes.push({
-      kind: 'interface',
-      message:
-        'nf_tables may hold tables that count no reference; they would be lost, and they are not visible without nft',
-      evidence: [evidence('unseen', 'tables: not visible without nft')],
-    });
-  }
-  return stakes;
 }

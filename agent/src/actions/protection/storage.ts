@@ -1,8 +1,10 @@
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
+import type { DmTables } from '../usage/dm-tables.ts';
 import { baseName, supportsOfBlock, type Support } from './device-chain.ts';
 import { type Mount, mountOf, readMounts } from './mounts.ts';
+import type { ForeignMounts } from './namespaces.ts';
 
 /** Something stored, and the kmods that it stands on. */
 export interface StorageUse {
@@ -31,12 +33,15 @@ const NO_DEVICE = 0;
 export type ResolveAlias = (alias: string) => readonly string[];
 
 /**
- * Every mount and swap with the kmods below it. `ownPaths` are the agent's: its state folder and its program.
+ * Every mount and swap with the kmods below it. `ownPaths` are the agent's: its state folder and its program; `elsewhere` the mounts of other mount
+ * namespaces.
  */
 export async function readStorageUses(
   files: HostFiles,
   resolve: ResolveAlias,
   ownPaths: readonly string[],
+  tables: DmTables,
+  elsewhere: readonly ForeignMounts[],
 ): Promise<StorageUses> {
   const mounts = await readMounts(files);
   if (mounts.kind !== 'ok')
@@ -55,15 +60,38 @@ export async function readStorageUses(
   for (const mount of mounts.value) {
     const isVital = vital.has(mount);
     if (isVital) blind.push(...(await whyUnwalkable(files, mount)));
-    const supports = await supportsOfMount(files, mount, mounts.value, resolve, unseen, isVital);
+    const supports = await supportsOfMount({ files, resolve, tables, unseen }, mount, mounts.value, isVital);
     if (supports.length > 0)
       uses.push({ what: `${mount.point} (${mount.type} on ${mount.source})`, vital: isVital, supports });
   }
+  for (const { pid, mount } of onlyElsewhere(mounts.value, elsewhere)) {
+    const supports = await supportsOfMount({ files, resolve, tables, unseen }, mount, [], false);
+    const what = `${mount.point} (${mount.type} on ${mount.source}) in the mount namespace of process ${pid}`;
+    if (supports.length > 0) uses.push({ what, vital: false, supports });
+  }
   for (const swap of swaps.filter((one) => one.type !== 'file')) {
-    const supports = await supportsOfBlock(files, await blockFolder(files, swap.path));
+    const supports = await supportsOfBlock(files, await blockFolder(files, swap.path), tables);
     if (supports.length > 0) uses.push({ what: `swap on ${swap.path}`, vital: true, supports });
   }
   return { uses, unseen, blind };
+}
+
+/** File systems that only other mount namespaces have: the same number is the same file system. */
+function onlyElsewhere(
+  own: readonly Mount[],
+  elsewhere: readonly ForeignMounts[],
+): { readonly pid: number; readonly mount: Mount }[] {
+  const keyOf = ({ device, type }: Mount): string => `${device.major}:${device.minor} ${type}`;
+  const known = new Set(own.map(keyOf));
+  const found: { pid: number; mount: Mount }[] = [];
+  for (const { pid, mounts } of elsewhere) {
+    for (const mount of mounts) {
+      if (known.has(keyOf(mount))) continue;
+      known.add(keyOf(mount));
+      found.push({ pid, mount });
+    }
+  }
+  return found;
 }
 
 /** A disk that sysfs does not show has no walk; one whose drivers are all built in has a walk that finds nothing. */
@@ -76,32 +104,36 @@ async function whyUnwalkable(files: HostFiles, { device, point, source }: Mount)
     : [`${whyUnreadable(folder, real)}: what ${point} (${source}) stands on cannot be seen`];
 }
 
-async function supportsOfMount(
-  files: HostFiles,
-  mount: Mount,
-  mounts: readonly Mount[],
-  resolve: ResolveAlias,
-  unseen: string[],
-  vital: boolean,
-): Promise<Support[]> {
+interface Walk {
+  readonly files: HostFiles;
+  readonly resolve: ResolveAlias;
+  readonly tables: DmTables;
+  /** What could not be walked is added. */
+  readonly unseen: string[];
+}
+
+async function supportsOfMount(walk: Walk, mount: Mount, mounts: readonly Mount[], vital: boolean): Promise<Support[]> {
+  const { files, resolve, tables, unseen } = walk;
   const type = fileSystemSupport(mount, resolve);
-  if (mount.device.major !== NO_DEVICE)
-    return [...type, ...(await supportsOfBlock(files, `/sys/dev/block/${mount.device.major}:${mount.device.minor}`))];
-  if (mount.type === 'btrfs') return [...type, ...(await supportsOfBtrfs(files, mount))];
+  if (mount.device.major !== NO_DEVICE) {
+    const folder = `/sys/dev/block/${mount.device.major}:${mount.device.minor}`;
+    return [...type, ...(await supportsOfBlock(files, folder, tables))];
+  }
+  if (mount.type === 'btrfs') return [...type, ...(await supportsOfBtrfs(walk, mount))];
   if (mount.type === 'overlay') {
     const below = overlayPaths(mount)
       .map((path) => mountOf(mounts, path))
       .filter((one) => one !== undefined && one !== mount);
     const supports = await Promise.all(
-      below.map(async (one) => (one === undefined ? [] : supportsOfMount(files, one, [], resolve, unseen, vital))),
+      below.map(async (one) => (one === undefined ? [] : supportsOfMount(walk, one, [], vital))),
     );
     return [...type, ...supports.flat()];
   }
   if (mount.source.startsWith('/dev/'))
-    return [...type, ...(await supportsOfBlock(files, await blockFolder(files, mount.source)))];
+    return [...type, ...(await supportsOfBlock(files, await blockFolder(files, mount.source), tables))];
   if (vital && NOT_WALKED.has(mount.type))
     unseen.push(`what ${mount.point} (${mount.type}) stands on is not visible from sysfs`);
-  return vital ? type : [];
+  return type;
 }
 
 /** File systems whose devices sysfs does not name. */
@@ -130,7 +162,7 @@ function fileSystemSupport(mount: Mount, resolve: ResolveAlias): Support[] {
 }
 
 /** btrfs has an anonymous device number: the devices of all its file systems that hold the mount's source. */
-async function supportsOfBtrfs(files: HostFiles, mount: Mount): Promise<Support[]> {
+async function supportsOfBtrfs({ files, tables }: Walk, mount: Mount): Promise<Support[]> {
   const source = await blockFolder(files, mount.source);
   const name = baseName(source);
   for (const entry of valueOf(await files.list('/sys/fs/btrfs')) ?? []) {
@@ -138,10 +170,12 @@ async function supportsOfBtrfs(files: HostFiles, mount: Mount): Promise<Support[
       (device) => device.name,
     );
     if (!devices.includes(name)) continue;
-    const supports = await Promise.all(devices.map((device) => supportsOfBlock(files, `/sys/class/block/${device}`)));
+    const supports = await Promise.all(
+      devices.map((device) => supportsOfBlock(files, `/sys/class/block/${device}`, tables)),
+    );
     return supports.flat();
   }
-  return supportsOfBlock(files, source);
+  return supportsOfBlock(files, source, tables);
 }
 
 function overlayPaths(mount: Mount): string[] {

@@ -1,83 +1,58 @@
 import type { Evidence } from '@modfleet/proto';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
+import type { KmodAlias } from '../../kmod/index-parsers.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
 import { evidence } from '../findings/facts.ts';
+import type { Interface } from '../protection/interfaces.ts';
 import type { StorageUse } from '../protection/storage.ts';
+import { blockUsers } from './block-users.ts';
+import type { DmTables } from './dm-tables.ts';
+import { lostMounts } from './lost-mounts.ts';
+import type { OpenDevice } from './open-devices.ts';
+import type { Processes } from './processes.ts';
+import { ruleUsers } from './rule-users.ts';
+import { socketUsers } from './socket-users.ts';
+import type { ToolLists } from './tool-lists.ts';
 
 /** Users that are shown at most: enough to act on, short enough to read. */
 const MAX_SHOWN = 20;
 
-/**
- * Who uses a kmod whose reference count is above 0: best effort, from what the kernel shows without tools (kernel-facts: "refcount and what
- * breaks"). Open devices are looked for apart.
- */
-export async function readUsers(files: HostFiles, kmod: string, storage: readonly StorageUse[]): Promise<Evidence[]> {
-  const found = await Promise.all([
-    loopDevices(files, kmod),
-    mappings(files, kmod),
-    protocols(files, kmod),
-    ciphers(files, kmod),
-    congestion(files, kmod),
-  ]);
+/** What was found on the whole host, and the kmod in question. */
+export interface UserContext {
+  readonly files: HostFiles;
+  readonly kmod: string;
+  readonly aliases: readonly KmodAlias[];
+  readonly storage: readonly StorageUse[];
+  readonly interfaces: readonly Interface[];
+  readonly openDevices: readonly OpenDevice[];
+  readonly processes: Processes;
+  readonly tables: DmTables;
+  readonly tools: ToolLists;
+}
+
+/** Who uses a kmod: best effort, from all that the kernel and its tools show (kernel-facts: "refcount and what breaks"). */
+export async function readUsers(context: UserContext): Promise<Evidence[]> {
+  const { files, kmod, aliases, storage, interfaces, openDevices, processes, tables, tools } = context;
   const mounts = storage
     .filter((use) => use.supports.some((support) => support.kmod === kmod))
     .map((use) => evidence('mount', use.what));
-  return [...mounts, ...found.flat()].slice(0, MAX_SHOWN);
-}
-
-async function loopDevices(files: HostFiles, kmod: string): Promise<Evidence[]> {
-  if (kmod !== 'loop' && kmod !== 'nbd' && kmod !== 'zram') return [];
-  const names = (valueOf(await files.list('/sys/block')) ?? [])
-    .map((entry) => entry.name)
-    .filter((name) => name.startsWith(kmod));
-  const shown = await Promise.all(
-    names.map(async (name) => {
-      const file = valueOf(await files.readText(`/sys/block/${name}/loop/backing_file`))?.trim();
-      const pid = valueOf(await files.readText(`/sys/block/${name}/pid`))?.trim();
-      if (file !== undefined) return [evidence('block', `/dev/${name}: ${file}`)];
-      return pid === undefined ? [] : [evidence('process', `${pid} serves /dev/${name}`)];
-    }),
-  );
-  return shown.flat();
-}
-
-async function mappings(files: HostFiles, kmod: string): Promise<Evidence[]> {
-  const names = (valueOf(await files.list('/sys/block')) ?? []).map((entry) => entry.name);
-  const shown = await Promise.all(
-    names.map(async (name) => {
-      if (kmod === 'dm_mod' && name.startsWith('dm-')) {
-        return [
-          evidence(
-            'block',
-            `/dev/mapper/${valueOf(await files.readText(`/sys/block/${name}/dm/name`))?.trim() ?? name}`,
-          ),
-        ];
-      }
-      const level = name.startsWith('md')
-        ? valueOf(await files.readText(`/sys/block/${name}/md/level`))?.trim()
-        : undefined;
-      return level !== undefined && (kmod === 'md_mod' || kmod === level)
-        ? [evidence('block', `/dev/${name}: ${level}`)]
-        : [];
-    }),
-  );
-  return shown.flat();
-}
-
-/** /proc/net/protocols: `protocol size sockets memory press maxhdr slab module …`. Its count of sockets is not kept by most. */
-async function protocols(files: HostFiles, kmod: string): Promise<Evidence[]> {
-  const text = valueOf(await files.readText('/proc/net/protocols')) ?? '';
-  return text
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/))
-    .filter((fields) => kernelName(fields[7] ?? '') === kmod)
-    .map((fields) =>
-      evidence(
-        'socket',
-        `sockets of protocol ${fields[0]} (/proc/net/protocols); which processes is not visible without ss`,
-      ),
-    );
+  const ownInterfaces = interfaces
+    .filter((one) => one.own.some((own) => own.kmod === kmod))
+    .map((one) => evidence('interface', one.name));
+  const found = [
+    mounts,
+    mounts.length === 0 ? await lostMounts(files, kmod, aliases, processes) : [],
+    ownInterfaces,
+    await blockUsers(files, kmod, tables),
+    openDevices.map((one) => evidence('process', `${one.pid} (${one.command}) has ${one.node} open`)),
+    await socketUsers(files, kmod, aliases, processes),
+    await ruleUsers(files, kmod, tools),
+    await ciphers(files, kmod),
+    await congestion(files, kmod),
+    await watchdogs(files, kmod),
+  ].flat();
+  return found.slice(0, MAX_SHOWN);
 }
 
 /** /proc/crypto: one block an algorithm; a refcnt of 1 is idle. */
@@ -96,4 +71,19 @@ async function congestion(files: HostFiles, kmod: string): Promise<Evidence[]> {
   const path = '/proc/sys/net/ipv4/tcp_congestion_control';
   const name = valueOf(await files.readText(path))?.trim();
   return name !== undefined && kmod === `tcp_${name}` ? [evidence('path', `${path}: ${name}`)] : [];
+}
+
+/** A watchdog keeps its reference when its process ends without saying so (the "magic close"). */
+async function watchdogs(files: HostFiles, kmod: string): Promise<Evidence[]> {
+  const names = (valueOf(await files.list('/sys/class/watchdog')) ?? []).map((entry) => entry.name);
+  const shown = await Promise.all(
+    names.map(async (name) => {
+      const folder = `/sys/class/watchdog/${name}`;
+      const identity = valueOf(await files.readText(`${folder}/identity`))?.trim() ?? '';
+      const state = valueOf(await files.readText(`${folder}/state`))?.trim() ?? '';
+      const ofKmod = kmod === 'softdog' && identity === 'Software Watchdog';
+      return ofKmod && state !== '' ? [evidence('path', `${folder}/state: ${state}`)] : [];
+    }),
+  );
+  return shown.flat();
 }

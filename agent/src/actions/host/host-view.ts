@@ -1,0 +1,143 @@
+import { readKernelSwitches } from '../../facets/kernel-switches.ts';
+import { observeDevices } from '../../facets/devices.ts';
+import { readModulesLoad } from '../../facets/modules-load.ts';
+import { containerKind, whyNoLoadedKmods } from '../../facets/host-kind.ts';
+import { readCapabilities } from '../../host/capabilities.ts';
+import type { ReadOutcome } from '../../host/host-files.ts';
+import { valueOf, whyUnreadable } from '../../host/read-outcome.ts';
+import { foldAlias } from '../../kmod/index-parsers.ts';
+import { type KmodIndex, readKmodIndex } from '../../kmod/kmod-index.ts';
+import { readModprobeConfig } from '../../kmod/modprobe-config.ts';
+import { readKernelRelease } from '../../kmod/modules-dir.ts';
+import { type ProcModule, readProcModules } from '../../kmod/proc-modules.ts';
+import type { KernelFacts } from '../findings/facts.ts';
+import { supportsOfBlock } from '../protection/device-chain.ts';
+import { readInterfaces } from '../protection/interfaces.ts';
+import { readForeignInterfaces, readForeignMounts } from '../protection/namespaces.ts';
+import { routeInterfaces } from '../protection/routes.ts';
+import type { BlockDevice } from '../protection/stakes.ts';
+import { readStorageUses, type ResolveAlias } from '../protection/storage.ts';
+import { readArmedWatchdogs } from '../protection/watchdogs.ts';
+import { readDmTables } from '../usage/dm-tables.ts';
+import { readNodesByDriver } from '../usage/open-devices.ts';
+import { readProcesses } from '../usage/processes.ts';
+import { readToolLists } from '../usage/tool-lists.ts';
+import { kmodsOfAlias } from './alias-lookup.ts';
+import type { FactSources } from './collect-facts.ts';
+
+/**
+ * The host at one moment: everything that a verdict rests on and that is the same for every kmod. Each part is read when it is first asked for, and
+ * once. A view that is kept grows old: one action, one view.
+ */
+export class HostView {
+  readonly sources: FactSources;
+
+  constructor(sources: FactSources) {
+    this.sources = sources;
+  }
+
+  readonly release = once(async () => valueOf(await readKernelRelease(this.sources.files)) ?? '');
+
+  readonly listed = once((): Promise<ReadOutcome<readonly ProcModule[]>> => readProcModules(this.sources.files));
+
+  readonly modules = once(async () => valueOf(await this.listed()) ?? []);
+
+  /** Undefined outcome: the release is not known. */
+  readonly indexOutcome = once(async () => {
+    const release = await this.release();
+    return release === '' ? undefined : readKmodIndex(this.sources.files, release);
+  });
+
+  readonly index = once(async (): Promise<KmodIndex | undefined> => {
+    const outcome = await this.indexOutcome();
+    return outcome === undefined ? undefined : valueOf(outcome);
+  });
+
+  /** Why there is no index; undefined when there is one. */
+  readonly indexMissing = once(async () => {
+    const outcome = await this.indexOutcome();
+    if (outcome === undefined) return 'the kernel release cannot be read';
+    return outcome.kind === 'ok' ? undefined : whyUnreadable(`/lib/modules/${await this.release()}`, outcome);
+  });
+
+  readonly config = once(async () => readModprobeConfig(this.sources.files, (await this.index())?.folder));
+
+  readonly aliases = once(async () => (await this.index())?.aliases ?? []);
+
+  /** The kmods behind an alias; each alias is looked up once, as a table has thousands of patterns. */
+  readonly resolver = once(async (): Promise<ResolveAlias> => {
+    const aliases = await this.aliases();
+    const known = new Map<string, readonly string[]>();
+    return (alias) => {
+      const found = known.get(alias) ?? kmodsOfAlias(aliases, foldAlias(alias));
+      known.set(alias, found);
+      return found;
+    };
+  });
+
+  readonly processes = once(() => readProcesses(this.sources.files));
+
+  readonly nodesByDriver = once(() => readNodesByDriver(this.sources.files));
+
+  readonly dmTables = once(() => readDmTables(this.sources.exec));
+
+  readonly tools = once(() => readToolLists(this.sources.exec));
+
+  readonly storage = once(async () => {
+    const { files, ownPaths } = this.sources;
+    const elsewhere = await readForeignMounts(files, await this.processes());
+    return readStorageUses(files, await this.resolver(), ownPaths, await this.dmTables(), elsewhere);
+  });
+
+  readonly blockDevices = once(async (): Promise<readonly BlockDevice[]> => {
+    const { files } = this.sources;
+    const tables = await this.dmTables();
+    const names = (valueOf(await files.list('/sys/block')) ?? []).map((entry) => entry.name);
+    return Promise.all(
+      names.map(async (name) => ({ name, supports: await supportsOfBlock(files, `/sys/block/${name}`, tables) })),
+    );
+  });
+
+  readonly interfaces = once(async () => readInterfaces(this.sources.files, this.sources.exec, await this.resolver()));
+
+  readonly serverRoute = once(() => Promise.resolve(this.sources.serverRoute()));
+
+  readonly carrying = once(async () => routeInterfaces(this.sources.files, await this.serverRoute()));
+
+  readonly foreignInterfaces = once(async () => readForeignInterfaces(this.sources.files, await this.processes()));
+
+  readonly modulesLoad = once(
+    async () => (await readModulesLoad(this.sources.files, (await this.config()).kernelCmdline)).lines,
+  );
+
+  readonly devices = once(async () => {
+    const devices = await observeDevices(this.sources.files);
+    return devices.kind === 'value' ? devices.value.devices : [];
+  });
+
+  readonly watchdogs = once(() => readArmedWatchdogs(this.sources.files));
+
+  readonly kernel = once(async (): Promise<KernelFacts> => {
+    const { files } = this.sources;
+    const [listed, modules] = [await this.listed(), await this.modules()];
+    const switches = await readKernelSwitches(files);
+    const tainted = valueOf(await files.readText('/proc/sys/kernel/tainted'));
+    return {
+      release: await this.release(),
+      noModules: listed.kind === 'ok' ? undefined : await whyNoLoadedKmods(files, listed),
+      modulesDisabled: switches.modulesDisabled,
+      lockdown: switches.lockdown,
+      sigEnforce: switches.sigEnforce,
+      taint: tainted === undefined ? undefined : Number(tainted.trim()),
+      canUnload: modules.length === 0 || modules.some((module) => module.refcount !== undefined),
+      mayChange: (await readCapabilities(files))?.sysModule,
+      container: await containerKind(files),
+    };
+  });
+}
+
+/** Reads at the first call, and gives the same answer ever after. */
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => (answer ??= read());
+}
