@@ -1,6 +1,20 @@
 import { readFile } from 'node:fs/promises';
-import { ALL_OUTCOME_WORDS, FINDING_CODES, findingLayer, FindingLayer, REASON_CODES } from '@modfleet/proto';
+import {
+  ALL_OUTCOME_WORDS,
+  FINDING_CODES,
+  findingLayer,
+  FindingLayer,
+  OUTCOME_WORDS,
+  REASON_CODES,
+  VERB_WORDS,
+  isKnownOutcome,
+  verbFromWord,
+} from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
+import type { KernelState } from '../action-host.ts';
+import type { OpenAction } from '../ledger.ts';
+import { type Aftermath, PROOFS, settle } from '../recovery.ts';
+import { anIntent, anOkVerdict, aRequest } from '../testing/builders.ts';
 
 const page = await readFile(new URL('../../../../docs/outcomes.md', import.meta.url), 'utf8');
 
@@ -34,5 +48,76 @@ describe('docs/outcomes.md', () => {
         .map(([code]) => code)
         .sort(),
     ).toEqual([...REASON_CODES].sort());
+  });
+});
+
+describe('docs/outcomes.md, after a crash', () => {
+  const STATES: readonly KernelState[] = ['absent', 'live', 'loading', 'unloading', 'unknown'];
+  const section = page.split(/^## /m).find((part) => part.startsWith('After a crash')) ?? '';
+  const table = section
+    .split('\n')
+    .filter((line) => /^\| (unload|load|reload) /.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
+    .map(([, verb = '', step = '', ...cells]) => ({ verb, step, cells: cells.slice(0, STATES.length) }));
+
+  /** The open actions that a row of the table is about. */
+  function opened(verb: string, step: string): OpenAction[] {
+    const open = (lastStep: number, ...plan: ['rmmod' | 'modprobe', string][]): OpenAction => {
+      const known = verbFromWord(verb);
+      if (known === undefined) throw new Error(`no verb ${verb}`);
+      return { intent: anIntent(aRequest({ verb: known }), anOkVerdict(...plan)), lastStep };
+    };
+    switch (`${verb} ${step}`) {
+      case 'unload rmmod':
+        return [open(0, ['rmmod', 'dummy'])];
+      case 'load modprobe':
+        return [0, 1].map((last) => open(last, ['modprobe', 'base'], ['modprobe', 'dummy']));
+      case 'reload rmmod':
+        return [open(0, ['rmmod', 'dummy'], ['modprobe', 'dummy'])];
+      case 'reload modprobe after rmmod':
+        return [
+          open(1, ['rmmod', 'dummy'], ['modprobe', 'dummy']),
+          ...[1, 2].map((last) => open(last, ['rmmod', 'dummy'], ['modprobe', 'base'], ['modprobe', 'dummy'])),
+        ];
+      case 'reload modprobe alone':
+        return [0, 1].map((last) => open(last, ['modprobe', 'base'], ['modprobe', 'dummy']));
+      default:
+        throw new Error(`a row that no test knows: ${verb} ${step}`);
+    }
+  }
+
+  function word(open: OpenAction, seen: Aftermath): string {
+    const settled = settle(open, seen);
+    if (settled.kind === 'finish') {
+      // Never the unload half, and never a step before the one that had begun.
+      expect(open.intent.verdict.plan[settled.fromStep]?.kind).toBe('modprobe');
+      expect(settled.fromStep).toBeGreaterThanOrEqual(open.lastStep);
+      return 'finish';
+    }
+    return isKnownOutcome(settled.ending.outcome) ? OUTCOME_WORDS[settled.ending.outcome] : 'no outcome';
+  }
+
+  it('has a row for every verb and kind of step that a plan can hold', () => {
+    expect(Object.values(VERB_WORDS).sort()).toEqual([...new Set(table.map((row) => row.verb))].sort());
+    expect(Object.keys(PROOFS)).toHaveLength(Object.keys(VERB_WORDS).length);
+    expect(table).toHaveLength(5);
+  });
+
+  const everyCell = table.flatMap(({ verb, step, cells }) =>
+    STATES.map((state, column) => ({ verb, step, state, cell: cells[column] ?? 'missing' })),
+  );
+
+  it.each(everyCell)('$verb, $step, $state: $cell', ({ verb, step, state, cell }) => {
+    for (const open of opened(verb, step)) {
+      for (const sameBoot of [true, false])
+        for (const mayAct of [true, false])
+          for (const parametersHold of [true, false, undefined]) {
+            const otherParameters = parametersHold === false && step.startsWith('modprobe') && cell === 'succeeded';
+            const lost = !sameBoot || otherParameters || (cell === 'finish' && !mayAct);
+            expect([sameBoot, mayAct, parametersHold, word(open, { sameBoot, mayAct, parametersHold, state })]).toEqual(
+              [sameBoot, mayAct, parametersHold, lost ? 'interrupted' : cell],
+            );
+          }
+    }
   });
 });
