@@ -110,8 +110,10 @@ export class HelperConnection {
   }
 
   async *#words(): AsyncGenerator<CourierWord, void> {
-    for await (const bytes of this.#parts.input) {
-      for (const message of this.#reader.push(bytes)) yield decodeCourierWord(message);
+    // Not for-await: leaving that would destroy the stream, and with it the way back for the refusal.
+    const chunks = this.#parts.input[Symbol.asyncIterator]();
+    for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+      for (const message of this.#reader.push(next.value)) yield decodeCourierWord(message);
     }
     if (this.#reader.isInside) throw new FrameError('the connection ended inside a frame');
   }
