@@ -1,5 +1,5 @@
 import { decodeFacet, Facet, KmodEventKind, KmodPresence, type KmodEvents, type KnownFacet } from '@modfleet/proto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeExec } from '../exec/fake-exec.ts';
 import { MemoryHostFiles } from '../host/memory-host-files.ts';
 import { collectHere } from './available.ts';
@@ -137,6 +137,30 @@ describe('the inventory of a host', () => {
     expect(told.find((one) => 'events' in one)).toMatchObject({
       events: [{ kmod: 'dummy', kind: KmodEventKind.KMOD_EVENT_KIND_UNLOADED, source: 'poll', actionId: '' }],
     });
+  });
+
+  it('polls seldom while uevents are watched, and often again when they are not', async () => {
+    vi.useFakeTimers();
+    try {
+      const started = inventory.start({ pollMs: 10, quietPollMs: 5_000, facetMs: 2_000_000 });
+      await vi.advanceTimersByTimeAsync(10);
+      await started;
+      exec.streams[0]?.write(...HEADER);
+      await vi.advanceTimersByTimeAsync(100);
+      told.length = 0;
+      nowMs = 2_000;
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(snapshot(Facet.FACET_LOADED).observedAtMs).toBe(1_000);
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(snapshot(Facet.FACET_LOADED).observedAtMs).toBe(2_000);
+      exec.streams[0]?.end('killed');
+      await vi.advanceTimersByTimeAsync(0);
+      nowMs = 3_000;
+      await vi.advanceTimersByTimeAsync(100);
+      expect(snapshot(Facet.FACET_LOADED).observedAtMs).toBe(3_000);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('says that events may be lost when the watch breaks off, and reads everything again', async () => {

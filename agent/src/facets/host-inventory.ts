@@ -23,7 +23,7 @@ const DEVICES_SETTLE_MS = 500;
 /** How long the start waits for the first look at every facet; one that hangs reports itself as not observed. */
 const START_LIMIT_MS = 20_000;
 
-/** The part of pino that is used. */
+/** The part of the log that is used. */
 export interface InventoryLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -68,6 +68,9 @@ class HostInventory implements Inventory {
   /** Kmods whose parameters are to be read again; undefined means all. */
   #parametersAgain: Set<string> | undefined;
   #poll: NodeJS.Timeout | undefined;
+  #polls = 0;
+  /** Where uevents are watched, one poll of so many reads. */
+  #quietPolls = 1;
   #round: NodeJS.Timeout | undefined;
   #settle: NodeJS.Timeout | undefined;
   #devicesSettle: NodeJS.Timeout | undefined;
@@ -126,7 +129,8 @@ class HostInventory implements Inventory {
   setIntervals(intervals: InventoryIntervals): void {
     clearInterval(this.#poll);
     clearInterval(this.#round);
-    this.#poll = setInterval(() => this.#lookAtLoaded(), intervals.pollMs);
+    this.#quietPolls = Math.max(1, Math.floor((intervals.quietPollMs ?? 0) / intervals.pollMs));
+    this.#poll = setInterval(() => this.#pollIsDue(), intervals.pollMs);
     this.#round = setInterval(() => void this.#lookAtAll(), intervals.facetMs);
   }
 
@@ -163,6 +167,12 @@ class HostInventory implements Inventory {
       this.#looks[Facet.FACET_DEVICES].trigger(),
       this.#looks[Facet.FACET_CONFIG].trigger(),
     ]);
+  }
+
+  #pollIsDue(): void {
+    this.#polls += 1;
+    // Uevents tell of each change at once; the poll then only vouches that none was missed.
+    if (!this.#uevents.ready || this.#polls % this.#quietPolls === 0) this.#lookAtLoaded();
   }
 
   #lookAtLoaded(): void {

@@ -35,5 +35,7 @@ export interface Inventory {
 /** In ms, as the server sets them. */
 export interface InventoryIntervals {
   readonly pollMs: number;
+  /** The same where kernel uevents are watched; `pollMs` when left out. */
+  readonly quietPollMs?: number;
   readonly facetMs: number;
 }

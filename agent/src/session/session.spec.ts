@@ -77,7 +77,7 @@ describe('a session', () => {
     bootClock.ms += 400;
     welcome(server, { pollIntervalMs: 500, facetIntervalMs: 700 });
     await nextOf(server, 'heartbeat');
-    expect(inventory.intervals).toEqual({ pollMs: 500, facetMs: 700 });
+    expect(inventory.intervals).toEqual({ pollMs: 500, quietPollMs: 5000, facetMs: 700 });
     expect(serverClock.now()).toEqual({ ms: 1_700_000_000_200, errorMs: 210 });
     server.send({ $case: 'heartbeatReply', value: { boottimeMs: 10_400, serverTimeMs: 1_700_000_000_300 } });
     await vi.waitFor(() => expect(serverClock.now()).toEqual({ ms: 1_700_000_000_300, errorMs: 10 }));

@@ -18,6 +18,7 @@ import type { EventBuffer } from './event-buffer.ts';
 import { FacetSender } from './facet-sender.ts';
 import { FreshTimeGate } from './fresh-time-gate.ts';
 import { HeartbeatLoop } from './heartbeat.ts';
+import { SaidFacets } from './said-facets.ts';
 import { helloOf, quarantinedResult, statusesOf } from './messages.ts';
 import { Outbox, OutboxFullError } from './outbox.ts';
 import { readMessage } from './protocol-order.ts';
@@ -52,6 +53,7 @@ export class Session {
   readonly #outbox = new Outbox();
   readonly #announced: readonly FacetSnapshot[];
   readonly #gate: FreshTimeGate;
+  readonly #said = new SaidFacets();
   #facets: FacetSender | undefined;
   #heartbeat: HeartbeatLoop | undefined;
   #welcome: Welcome | undefined;
@@ -136,11 +138,11 @@ export class Session {
   async #pump(facts: HostFacts): Promise<void> {
     const { bootClock, engine } = this.#parts;
     this.#helloAtMs = bootClock.nowMs();
-    await this.#transport.send(helloOf(facts, this.#announced, engine, this.#helloAtMs));
+    await this.#transport.send(this.#said.say(helloOf(facts, this.#announced, engine, this.#helloAtMs), false));
     while (!this.#over) {
       const message = this.#welcome === undefined ? undefined : this.#next();
       if (message === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
-      else await this.#transport.send(message);
+      else await this.#transport.send(this.#said.say(message, this.#welcome?.shortHeartbeats === true));
     }
   }
 
@@ -196,7 +198,12 @@ export class Session {
       'connected',
     );
     if (welcome.quarantined) log.warn('the server has quarantined this host: it reports, and does not act');
-    inventory.setIntervals({ pollMs: welcome.pollIntervalMs, facetMs: welcome.facetIntervalMs });
+    inventory.setIntervals({
+      pollMs: welcome.pollIntervalMs,
+      // Observed twice between two heartbeats, `loaded` is never older than the two intervals that count as fresh.
+      quietPollMs: welcome.heartbeatIntervalMs / 2,
+      facetMs: welcome.facetIntervalMs,
+    });
     this.#facets = new FacetSender(
       {
         bootClock,

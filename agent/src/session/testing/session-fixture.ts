@@ -70,6 +70,7 @@ export function welcome(server: MemoryServerEnd, change: Partial<Welcome> = {}):
       facetIntervalMs: 60_000,
       wanted: [],
       quarantined: false,
+      shortHeartbeats: true,
       ...change,
     },
   });

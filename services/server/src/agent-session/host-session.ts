@@ -143,6 +143,7 @@ export class HostSession implements GatewayConnection, HeldSession {
         ...this.#parts.intervals,
         wanted: [...wanted],
         quarantined: this.quarantined,
+        shortHeartbeats: true,
       },
     });
     this.#parts.gateway.attach(this);

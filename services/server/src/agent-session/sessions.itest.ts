@@ -56,7 +56,7 @@ describe('sessions', () => {
     const ended = new Promise((resolve) => gateway.register({ onDisconnected: resolve }));
     const { session, welcome } = await connect(agent);
     expect(welcome).toMatchObject({
-      heartbeatIntervalMs: 10_000,
+      heartbeatIntervalMs: 30_000,
       pollIntervalMs: 2_000,
       facetIntervalMs: 60_000,
       quarantined: false,

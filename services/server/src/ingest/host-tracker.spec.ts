@@ -32,6 +32,17 @@ describe('HostTracker', () => {
     expect(host.announce(LOADED, { kind: 'incapable', reason: 'no /proc/modules' }, 20)).toBe(true);
   });
 
+  it('takes a short heartbeat for the age of what was last said, and for nothing where nothing was', () => {
+    const host = tracker();
+    const short = { facet: LOADED, digest: Buffer.alloc(0), observedAgeMs: 5, incapableReason: '' };
+    expect(host.announceAll([short], 1_000)).toBe(false);
+    expect(host.facets.size).toBe(0);
+    host.announce(LOADED, digest('aa'), 0);
+    Object.assign(host.facets.get(LOADED) ?? {}, { stored: 'aa'.repeat(32), vouched: true });
+    expect(host.announceAll([short], 1_000)).toBe(false);
+    expect(host.facets.get(LOADED)).toMatchObject({ announced: digest('aa'), observedAt: 995 });
+  });
+
   it('explains an announcement by the events told before it, last word first, and forgets them once stored', () => {
     const host = tracker();
     host.told([event('x', 1), event('x', 2), event('y', 1)]);

@@ -82,7 +82,7 @@ export class HostTracker {
     let dirty = false;
     for (const status of statuses) {
       if (!isKnownFacet(status.facet)) continue;
-      const announced = announcedOf(status);
+      const announced = saysNothingNew(status) ? this.facets.get(status.facet)?.announced : announcedOf(status);
       if (announced !== undefined) dirty = this.announce(status.facet, announced, now - status.observedAgeMs) || dirty;
     }
     return dirty;
@@ -120,6 +120,11 @@ export function wordOf(announced: Announced): string {
 }
 
 const DIGEST_BYTES = 32;
+
+/** A short heartbeat: the facet stands as this connection last said, and was observed then. */
+function saysNothingNew({ digest, incapableReason }: FacetStatus): boolean {
+  return digest.length === 0 && incapableReason === '';
+}
 
 function announcedOf(status: FacetStatus): Announced | undefined {
   if (status.incapableReason !== '') return { kind: 'incapable', reason: status.incapableReason.slice(0, REASON_MAX) };
