@@ -74,6 +74,16 @@ describe('the courier', () => {
     expect(engine.unacknowledged()).toEqual([]);
   });
 
+  it('says nothing of a request that was sent before while there is no helper: one may have done it', async () => {
+    const world = new HelperWorld();
+    world.unreachable = '/run/modfleet/helper.sock: ENOENT';
+    const { engine, results, until } = aCourier(world);
+    engine.submit({ ...world.request(), sentBefore: true });
+    await until(() => world.log.lines.some((line) => line.includes('not answered now')));
+    expect(results).toEqual([]);
+    expect(engine.unacknowledged()).toEqual([]);
+  });
+
   it('refuses, and says why, while there is no helper; later requests find one', async () => {
     const world = new HelperWorld();
     world.unreachable = '/run/modfleet/helper.sock: ENOENT';

@@ -41,7 +41,7 @@ export interface HelperEngineParts {
  *
  * INVARIANTS
  * - A dry run goes to the helper that only looks; everything else to the one that acts.
- * - Without a helper a request is refused, in so many words; heartbeats, inventory and queries go on.
+ * - Without a helper a request is refused, in so many words, unless it was sent before: then nothing is said of it; heartbeats, inventory and queries go on.
  */
 export class HelperEngine implements ActionEngine {
   readonly #parts: HelperEngineParts;
@@ -191,13 +191,19 @@ export class HelperEngine implements ActionEngine {
   }
 
   #notTaken(request: ActionRequest, message: string): void {
+    const { actionId } = request;
+    if (request.sentBefore === true) {
+      // A helper may have done it already, and this one has not looked: that nothing was touched cannot be said.
+      this.#parts.log.warn({ actionId }, `an action that was sent before is not answered now: ${message}`);
+      return;
+    }
     const digest = Buffer.from(requestDigest(request)).toString('hex');
     const words = `${message}; nothing was touched`;
     const result = {
       ...plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'unsupported', words),
       finishedAtMs: Math.round(this.#parts.serverClock.now()?.ms ?? 0),
     };
-    this.#own.set(request.actionId, result);
+    this.#own.set(actionId, result);
     this.#say(result);
   }
 
