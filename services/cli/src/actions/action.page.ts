@@ -35,10 +35,12 @@ export function renderAction(action: AnyAction, io: Io): string {
       ],
       ['parameters', pairs(action.parameters)],
       ['expires', isEnded(action) ? null : exactClock(action.expiresAt, now, io.timeZone)],
+      ['confirm within', confirmWindow(action)],
     ]),
     ...findings(action, colors, width),
     ...plan(action),
     ...steps(action, colors),
+    ...confirmReport(action, (iso) => exactClock(iso, now, io.timeZone)),
     ...reloadPaths(action),
     ...afterwards(action),
   );
@@ -110,6 +112,39 @@ function steps(action: AnyAction, colors: Colors): string[] {
   ];
 }
 
+function confirmWindow({ confirmWindow: window, overrides }: AnyAction): string | null {
+  if (window === null) return null;
+  return `${window} s${overrides.length === 0 ? '' : `, override ${overrides.join(', ')}`}`;
+}
+
+const CONFIRM_ENDS = {
+  kept: 'kept: the host asked over a new connection and was answered in time',
+  reverted: 'reverted: no confirm in time',
+  not_asked: 'not asked for: a step failed, and the host put itself back',
+} as const;
+
+/** How the confirm window ended, and what the server had said. */
+function confirmReport({ confirm, result }: AnyAction, when: (iso: string) => string): string[] {
+  const report = result?.confirm;
+  if (report === undefined || report === null) return [];
+  const cause = report.cause === '' ? '' : ` (${clean(report.cause)})`;
+  const from = report.localAddress === '' ? '' : `, from ${clean(report.localAddress)}`;
+  const offered =
+    confirm === null || confirm.offeredAt === null
+      ? 'never asked'
+      : `said yes at ${when(confirm.offeredAt)} to ${clean(confirm.offeredTo ?? '')}`;
+  const list = (head: string, all: readonly string[]): string[] =>
+    all.length === 0 ? [] : [`  ${head}\n`, ...all.map((one) => `    ${clean(one)}\n`)];
+  return [
+    '\nConfirm window:\n',
+    `  ${CONFIRM_ENDS[report.end]}${cause}${from}\n`,
+    `  the server: ${offered}\n`,
+    ...list('put back by the host:', report.restored),
+    ...list('missing:', report.missing),
+    ...(report.rebootedToRecover ? ['  the host rebooted to recover\n'] : []),
+  ];
+}
+
 function reloadPaths(action: AnyAction): string[] {
   const { verdict, result } = action;
   const foreseen = action.canReturn || (action.dryRun && verdict?.allowed) ? verdict?.reloadPaths : undefined;
@@ -157,7 +192,9 @@ function nextCommands(action: AnyAction): [string, string][] {
   const parameters = Object.entries(action.parameters).map(
     ([key, value]) => ` --param ${shellWord(`${key}=${value}`)}`,
   );
-  const again = `modfleet kmods ${action.verb} ${action.kmod} --host ${host}${parameters.join('')}`;
+  const window = action.confirmWindow === null ? '' : ` --confirm-window ${action.confirmWindow}`;
+  const overrides = action.overrides.map((word) => ` --override ${word}`).join('');
+  const again = `modfleet kmods ${action.verb} ${action.kmod} --host ${host}${parameters.join('')}${window}${overrides}`;
   switch (finalOutcome(action)) {
     case 'succeeded':
       return action.dryRun && action.verdict?.allowed && action.verdict.plan.length > 0

@@ -16,6 +16,9 @@ export interface ActOptions {
   readonly reason?: string;
   /** Milliseconds. */
   readonly expiresIn?: number;
+  /** Milliseconds; true: as the server has it. */
+  readonly confirmWindow?: number | true;
+  readonly override?: 'route';
   readonly param?: Readonly<Record<string, string>>;
   readonly json?: JsonOption;
 }
@@ -24,7 +27,9 @@ export interface ActOptions {
 export async function act(context: Context, verb: Verb, kmod: string, options: ActOptions): Promise<ExitCode> {
   const { io } = context;
   const fields = actionFields(options.json);
-  const { host, reason } = options;
+  const { host, reason, confirmWindow, override } = options;
+  if (override !== undefined && confirmWindow === undefined)
+    throw usageError('--override needs --confirm-window: without one the host could not come back by itself');
   if (reason?.trim() === '') throw usageError('--reason is empty');
   const api = context.api();
   const body: CreateActionBody = {
@@ -35,6 +40,10 @@ export async function act(context: Context, verb: Verb, kmod: string, options: A
     ...(options.param === undefined ? {} : { parameters: options.param }),
     ...(options.expiresIn === undefined ? {} : { expiresIn: Math.round(options.expiresIn / 1000) }),
     ...(reason === undefined ? {} : { reason }),
+    ...(confirmWindow === undefined
+      ? {}
+      : { confirmWindow: confirmWindow === true ? true : Math.round(confirmWindow / 1000) }),
+    ...(override === undefined ? {} : { overrides: [override] }),
   };
   const accepted = await api.change<Action>({ method: 'POST', path: '/actions', body, asked: { host, kmod } });
   noteFreeze(freezeOf(accepted), io);

@@ -15,6 +15,7 @@ import type { KmodShowOptions } from './kmod-show.run.ts';
 import { PRESENCES } from './presences.ts';
 
 const EXPIRY = { min: 5_000, max: 86_400_000 };
+const CONFIRM_WINDOW = { min: 30_000, max: 600_000 };
 const QUERY_TIMEOUT = { min: 100, max: 30_000 };
 
 export const registerKmods: Register = (program, run) => {
@@ -92,6 +93,18 @@ export const registerKmods: Register = (program, run) => {
         new Option('--expires-in <time>', 'no step begins later than this (default: 2m)').argParser((text) =>
           duration('--expires-in', text, EXPIRY),
         ),
+      )
+      .addOption(
+        new Option(
+          '--confirm-window [time]',
+          'for steps that could cut the host off: it must confirm within this, or it puts itself back (30s to 10m; without a time: 2m)',
+        ).argParser((text) => duration('--confirm-window', text, CONFIRM_WINDOW)),
+      )
+      .addOption(
+        new Option(
+          '--override <protection>',
+          "route: set aside the protection of what carries the host's own connection; only inside a confirm window",
+        ).choices(['route']),
       )
       .addOption(jsonOption())
       .action((name: string, options: ActOptions) =>

@@ -100,14 +100,29 @@ describe('results', () => {
 });
 
 describe('a host that comes back', () => {
-  it('is sent again what it was sent, byte for byte, until it says how it ended', async () => {
+  it('is not heard over its old session any more: it was sent the action again', async () => {
+    await stack.connect(host);
+    const id = await create();
+    const request = await host.next('actionRequest');
+    const late = host.lateReport(resultOf(request, Outcome.OUTCOME_REFUSED));
+    await host.disconnect(stack.database);
+    await stack.connect(host);
+    await host.next('actionRequest');
+    await late();
+    expect(await show(id)).toMatchObject({ state: 'dispatched', outcome: null });
+    await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED));
+    expect(await show(id)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+    expect(await keptApart()).toEqual([]);
+  });
+
+  it('is sent again what it was sent, until it says how it ended', async () => {
     await stack.connect(host);
     const id = await create();
     const first = await host.next('actionRequest');
     await host.says(ActionPhase.ACTION_PHASE_STARTED, id);
     await host.disconnect(stack.database);
     await stack.connect(host);
-    expect(await host.next('actionRequest')).toEqual(first);
+    expect(await host.next('actionRequest')).toEqual({ ...first, sentBefore: true });
     await host.reports(resultOf(first, Outcome.OUTCOME_SUCCEEDED));
     await host.disconnect(stack.database);
     await stack.connect(host);

@@ -121,7 +121,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   /** False when the session is gone. */
   async #saySentAgain(id: string): Promise<boolean> {
     const action = await this.#actions.find(id);
-    return action === undefined || this.#send(action);
+    return action === undefined || this.#send(action, true);
   }
 
   async #sendNext(hostId: string): Promise<void> {
@@ -136,8 +136,9 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     if (back !== undefined) this.#changes.applied(back);
   }
 
-  #send(action: StoredAction): boolean {
-    return this.#gateway.send(action.hostId, { $case: 'actionRequest', value: toRequest(action) }) === 'sent';
+  #send(action: StoredAction, sentBefore = false): boolean {
+    const request = sentBefore ? { ...toRequest(action), sentBefore } : toRequest(action);
+    return this.#gateway.send(action.hostId, { $case: 'actionRequest', value: request }) === 'sent';
   }
 
   #sendCancel(hostId: string, actionId: string): boolean {

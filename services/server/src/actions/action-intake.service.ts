@@ -1,11 +1,18 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { ActionPhase, ActionResult, type ActionProgress } from '@modfleet/proto';
-import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { ActionResult, type ActionProgress } from '@modfleet/proto';
+import { AgentGateway, type ConnectedHost } from '../agent-session/agent-gateway.ts';
 import { isUnavailable } from '../database/database.errors.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
-import type { ActionEvent } from './action.machine.ts';
-import { isAbout, text, toHostMessage, toReport, toStoredResult, toStoredVerdict } from './action.mapper.ts';
+import {
+  isAbout,
+  text,
+  toHostMessage,
+  toProgressEvent,
+  toReport,
+  toStoredResult,
+  toStoredVerdict,
+} from './action.mapper.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
 import { whyApart } from './dispatch.rules.ts';
@@ -13,6 +20,7 @@ import { whyApart } from './dispatch.rules.ts';
 /*
  * INVARIANTS
  * - A result is acknowledged only after it is committed: as the action's own, or kept apart.
+ * - What comes over a session that a newer one has superseded changes no action: the host may have been sent the action again meanwhile.
  * - A host speaks for its own actions only; what it says of another's is kept apart under its own name.
  * - While Postgres is away results wait here, the newest of each id, in bounded number; beyond it the host is asked to come back later, and
  *   says them again then.
@@ -24,6 +32,9 @@ const RETRY_MS = 500;
 /** A host whose result could not be kept comes back after this long. */
 const COME_BACK_MS = 10_000;
 
+/** Who speaks, and over which of its sessions. */
+type Speaker = Pick<ConnectedHost, 'hostId' | 'sessionNo'>;
+
 /** Takes in what hosts say about actions. */
 @Injectable()
 export class ActionIntake implements OnModuleInit, OnModuleDestroy {
@@ -33,7 +44,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   readonly #dispatcher: ActionDispatcher;
   readonly #gateway: AgentGateway;
   readonly #metrics: ActionMetrics;
-  readonly #waiting = new Map<string, { readonly hostId: string; readonly result: ActionResult }>();
+  readonly #waiting = new Map<string, { readonly session: Speaker; readonly result: ActionResult }>();
   #retry: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -54,7 +65,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   onModuleInit(): void {
     this.#gateway.register({
       onActionProgress: ({ hostId }, progress) => this.progress(hostId, progress),
-      onActionResult: ({ hostId }, result) => this.result(hostId, result),
+      onActionResult: (session, result) => this.result(session, result),
     });
   }
 
@@ -65,7 +76,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
 
   /** Progress that Postgres could not take is lost; the result says as much. */
   async progress(hostId: string, progress: ActionProgress): Promise<void> {
-    const event = eventOf(progress.phase);
+    const event = toProgressEvent(progress.phase, progress.confirmDeadlineMs);
     if (event === undefined || !isActionId(progress.actionId)) return;
     const said: Said = progress.verdict === undefined ? {} : { verdict: toStoredVerdict(progress.verdict) };
     try {
@@ -75,7 +86,8 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  async result(hostId: string, result: ActionResult): Promise<void> {
+  async result(session: Speaker, result: ActionResult): Promise<void> {
+    const { hostId } = session;
     if (!isActionId(result.actionId)) {
       // No id of ours looks so: there is no row to keep it under, and the log is what is left.
       this.#logger.error({
@@ -86,14 +98,15 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
       return this.#acknowledge(hostId, result.actionId);
     }
     try {
-      await this.#store(hostId, result);
+      await this.#store(session, result);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      this.#keepForLater(hostId, result);
+      this.#keepForLater(session, result);
     }
   }
 
-  async #store(hostId: string, result: ActionResult): Promise<void> {
+  async #store(session: Speaker, result: ActionResult): Promise<void> {
+    const { hostId } = session;
     const { actionId } = result;
     const raw = ActionResult.toJSON(result);
     const known = await this.#actions.find(actionId);
@@ -113,7 +126,11 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
         raw,
         ...(result.verdict === undefined ? {} : { verdict: toStoredVerdict(result.verdict) }),
       };
-      this.#announced(await this.#actions.apply(actionId, { kind: 'result', ...toReport(result) }, said, hostId));
+      const event = { kind: 'result', ...toReport(result) } as const;
+      const applied = await this.#actions.applyReport(actionId, event, said, session);
+      // Not acknowledged: if it is still so, the host says it over its present session.
+      if (applied === 'superseded') return;
+      this.#announced(applied);
     }
     this.#acknowledge(hostId, actionId);
   }
@@ -135,13 +152,14 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     this.#gateway.send(hostId, { $case: 'resultAck', value: { actionIds: [actionId] } });
   }
 
-  #keepForLater(hostId: string, result: ActionResult): void {
+  #keepForLater(session: Speaker, result: ActionResult): void {
+    const { hostId } = session;
     const key = `${hostId} ${text(result.actionId)}`;
     if (this.#waiting.size >= WAITING_LIMIT && !this.#waiting.has(key)) {
       this.#gateway.send(hostId, { $case: 'reconnect', value: { afterMs: COME_BACK_MS, reason: 'overload' } });
       return;
     }
-    this.#waiting.set(key, { hostId, result });
+    this.#waiting.set(key, { session, result });
     this.#retryLater();
   }
 
@@ -154,25 +172,19 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   }
 
   async #retryAll(): Promise<void> {
-    for (const [key, { hostId, result }] of this.#waiting) {
+    for (const [key, { session, result }] of this.#waiting) {
       if (this.#stopped) return;
       try {
-        await this.#store(hostId, result);
+        await this.#store(session, result);
       } catch (error) {
         if (isUnavailable(error)) return this.#retryLater();
         this.#logger.error({
           message: 'a result could not be stored; the host says it again at its next connection',
-          hostId,
+          hostId: session.hostId,
           err: error,
         });
       }
       if (this.#waiting.get(key)?.result === result) this.#waiting.delete(key);
     }
   }
-}
-
-function eventOf(phase: ActionPhase): ActionEvent | undefined {
-  if (phase === ActionPhase.ACTION_PHASE_RECEIVED) return { kind: 'received' };
-  if (phase === ActionPhase.ACTION_PHASE_STARTED) return { kind: 'started' };
-  return phase === ActionPhase.ACTION_PHASE_CANCEL_REFUSED ? { kind: 'cancel_refused' } : undefined;
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { isConfirmCause } from '@modfleet/proto';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { isEnded, isInFlight } from './action.states.ts';
 import type { Applied } from './action.repository.ts';
@@ -12,6 +13,8 @@ export class ActionMetrics {
   readonly #resolved;
   readonly #keptApart;
   readonly #seconds;
+  readonly #confirms;
+  readonly #windows;
 
   constructor(@Inject(Metrics) metrics: Metrics) {
     this.#accepted = metrics.counter('modfleet_actions_accepted_total', 'Actions stored and answered with 202.', [
@@ -27,6 +30,12 @@ export class ActionMetrics {
     this.#keptApart = metrics.counter(
       'modfleet_results_kept_apart_total',
       'Reports that belong to no action as it is known here.',
+    );
+    this.#confirms = metrics.counter('modfleet_confirms_total', 'Confirms asked for by hosts, by answer.', ['answer']);
+    this.#windows = metrics.counter(
+      'modfleet_confirm_windows_ended_total',
+      'Confirm windows that ended, by end (kept, reverted, not_asked) and cause.',
+      ['end', 'cause'],
     );
     this.#seconds = metrics.histogram(
       'modfleet_action_seconds',
@@ -44,9 +53,18 @@ export class ActionMetrics {
     this.#keptApart.inc();
   }
 
+  /** A host asked for the confirm. */
+  confirm(answer: 'given' | 'refused' | 'unavailable'): void {
+    this.#confirms.inc({ answer });
+  }
+
   /** Counts what one event changed. */
   applied({ before, after, effects }: Applied): void {
     if (before.state === 'queued' && isInFlight(after.state)) this.#sent.inc();
+    const window = after.result === before.result ? undefined : after.result?.confirm;
+    if (effects.some((effect) => effect.kind === 'store_result') && window) {
+      this.#windows.inc({ end: window.end, cause: isConfirmCause(window.cause) ? window.cause : 'none' });
+    }
     if (!isEnded(before.state) && after.outcome !== null) {
       this.#ended.inc({ outcome: after.outcome });
       if (after.dispatchedAt !== null && after.endedAt !== null) {

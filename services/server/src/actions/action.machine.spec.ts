@@ -26,6 +26,10 @@ const NEW: ActionSnapshot = {
   resolvedAt: null,
   cancelRequestedAt: null,
   cancelledBy: null,
+  confirmWindowSeconds: 0,
+  confirmDeadline: null,
+  confirmOfferedAt: null,
+  confirmPeer: null,
 };
 
 const event: fc.Arbitrary<ActionEvent> = fc.oneof(

@@ -1,5 +1,5 @@
 import { assertNever, type OutcomeWord } from '@modfleet/proto';
-import { RESULT_GRACE_MS, isEnded, isOpenToReport, isReportable, type ActionState } from './action.states.ts';
+import { resultGraceMs, isEnded, isOpenToReport, isReportable, type ActionState } from './action.states.ts';
 
 /*
  * INVARIANTS
@@ -7,6 +7,7 @@ import { RESULT_GRACE_MS, isEnded, isOpenToReport, isReportable, type ActionStat
  * - `cancelled` and `expired` are said by this server only of an action in state `queued`: no byte of it has left.
  * - An outcome never changes. `unconfirmed` and `stuck` may be resolved by one report, once; both are kept.
  * - A result is never dropped: it is the action's own, or it is kept apart with the reason; either way the host may forget it (acknowledge).
+ * - The confirm is given to a host that asks inside an open action with a window, and is no outcome: success is what the host's result says.
  * - A state only moves forward, but for `dispatched -> queued` when the sender knows that nothing was written.
  */
 
@@ -22,6 +23,13 @@ export interface ActionSnapshot {
   readonly resolvedAt: Date | null;
   readonly cancelRequestedAt: Date | null;
   readonly cancelledBy: string | null;
+  /** Seconds; 0: no confirm window. */
+  readonly confirmWindowSeconds: number;
+  /** Until when the host waits for the confirm; null before it has told. */
+  readonly confirmDeadline: Date | null;
+  /** When the confirm was answered with yes, last, and to which address and port. Offered is not kept. */
+  readonly confirmOfferedAt: Date | null;
+  readonly confirmPeer: string | null;
 }
 
 export type ActionEvent =
@@ -33,6 +41,10 @@ export type ActionEvent =
   | { readonly kind: 'received' }
   /** The host has journalled its intent. */
   | { readonly kind: 'started' }
+  /** The host's confirm window is armed, its step comes next. */
+  | { readonly kind: 'window_armed'; readonly deadline: Date | null }
+  /** The host asks for the confirm, over a connection of its own. */
+  | { readonly kind: 'confirm_asked'; readonly peer: string }
   /** Somebody wants it back. */
   | { readonly kind: 'cancel'; readonly by: string }
   /** The host says that it does not take it back: it has started, or the host could not keep the cancel. */
@@ -53,6 +65,8 @@ export type ActionEffect =
   | { readonly kind: 'keep_result_apart'; readonly why: string }
   /** The result is stored: the host may forget it. */
   | { readonly kind: 'acknowledge' }
+  /** The answer is yes: the confirm. Only after the commit. */
+  | { readonly kind: 'confirm' }
   /** Ask the host to take it back. */
   | { readonly kind: 'send_cancel' }
   /** The host has nothing in flight any more: its queue may move. */
@@ -70,13 +84,30 @@ export const TRANSITIONS = {
     not_sent: 'queued',
     received: 'received',
     started: 'started',
+    window_armed: 'started',
+    confirm_asked: 'started',
     cancel: 'same',
     cancel_refused: 'same',
     result: 'ended',
     sweep: 'ended',
   },
-  received: { started: 'started', cancel: 'same', cancel_refused: 'same', result: 'ended', sweep: 'ended' },
-  started: { cancel: 'same', cancel_refused: 'same', result: 'ended', sweep: 'ended' },
+  received: {
+    started: 'started',
+    window_armed: 'started',
+    confirm_asked: 'started',
+    cancel: 'same',
+    cancel_refused: 'same',
+    result: 'ended',
+    sweep: 'ended',
+  },
+  started: {
+    window_armed: 'same',
+    confirm_asked: 'same',
+    cancel: 'same',
+    cancel_refused: 'same',
+    result: 'ended',
+    sweep: 'ended',
+  },
   ended: { result: 'same' },
 } as const satisfies Record<ActionState, Partial<Record<ActionEventKind, ActionState | 'same'>>>;
 
@@ -101,6 +132,14 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
       return move(action, { state: 'received' }, 'the host has it; not started');
     case 'started':
       return move(action, { state: 'started', startedAt: now }, 'started on the host');
+    case 'window_armed':
+      return move(
+        action,
+        { state: 'started', startedAt: action.startedAt ?? now, confirmDeadline: event.deadline },
+        `the host has armed its confirm window: without a confirm it puts itself back${event.deadline === null ? '' : ` at ${event.deadline.toISOString()}`}`,
+      );
+    case 'confirm_asked':
+      return decideConfirm(action, event.peer, now);
     case 'cancel':
       return decideCancel(action, event.by, now);
     case 'cancel_refused':
@@ -121,6 +160,23 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
 
 function move(action: ActionSnapshot, change: Partial<ActionSnapshot>, note: string): Decision {
   return { next: { ...action, ...change }, effects: [{ kind: 'record', note }] };
+}
+
+/**
+ * The host asks because its step is done, so it has started, whatever else was heard. Yes as often as it asks: an answer may be lost, and whether
+ * one was in time only the host knows.
+ */
+function decideConfirm(action: ActionSnapshot, peer: string, now: Date): Decision {
+  if (action.confirmWindowSeconds === 0) return { next: action, effects: [] };
+  const next: ActionSnapshot = {
+    ...action,
+    state: 'started',
+    startedAt: action.startedAt ?? now,
+    confirmOfferedAt: now,
+    confirmPeer: peer,
+  };
+  const note = `the host asked from ${peer} and was given the confirm; not kept before the host says so`;
+  return { next, effects: [{ kind: 'record', note }, { kind: 'confirm' }] };
 }
 
 function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
@@ -194,12 +250,13 @@ function decideSweep(action: ActionSnapshot, now: Date): Decision {
       'expired before it was sent: it did not start',
     );
   }
-  if (now.getTime() < action.expiresAt.getTime() + RESULT_GRACE_MS) return { next: action, effects: [] };
+  const graceMs = resultGraceMs(action.confirmWindowSeconds);
+  if (now.getTime() < action.expiresAt.getTime() + graceMs) return { next: action, effects: [] };
   const seen = action.state === 'started' ? 'it started, and' : 'it may have run:';
   const decision = move(
     action,
     { state: 'ended', outcome: 'unconfirmed', endedAt: now },
-    `${seen} no result came by ${RESULT_GRACE_MS / 1000} s after its expiry`,
+    `${seen} no result came by ${graceMs / 1000} s after its expiry`,
   );
   return { next: decision.next, effects: [...decision.effects, { kind: 'advance_queue' }] };
 }

@@ -1,4 +1,7 @@
 import {
+  ActionPhase,
+  ConfirmEnd,
+  type ConfirmReport,
   FindingLayer,
   Outcome,
   outcomeWord,
@@ -13,6 +16,7 @@ import {
   type StepResult,
   type Verdict,
 } from '@modfleet/proto';
+import type { ActionEvent } from './action.machine.ts';
 import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
 
 /** Bounds on what one host can make this server keep of one action; agents cut stderr at 4 KiB themselves. */
@@ -21,7 +25,10 @@ const LIST_LIMIT = 500;
 
 /** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest. */
 export function toRequest(
-  action: Pick<NewAction, 'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt'>,
+  action: Pick<
+    NewAction,
+    'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt' | 'confirmWindowSeconds' | 'overrides'
+  >,
 ): ActionRequest {
   return {
     actionId: action.id,
@@ -31,8 +38,8 @@ export function toRequest(
     parameters: [...action.parameters],
     dryRun: action.dryRun,
     expiresAtMs: action.expiresAt.getTime(),
-    confirmWindowSeconds: 0,
-    overrides: [],
+    confirmWindowSeconds: action.confirmWindowSeconds,
+    overrides: [...action.overrides],
   };
 }
 
@@ -67,7 +74,28 @@ export function toStoredResult(result: ActionResult): StoredResult {
     taintAfter: result.taintAfter ?? null,
     kernelLog: result.kernelLog.slice(0, LIST_LIMIT).map(text),
     reloadPaths: result.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
+    confirm: result.confirm === undefined ? null : confirmReport(result.confirm),
   };
+}
+
+function confirmReport(report: ConfirmReport): NonNullable<StoredResult['confirm']> {
+  return {
+    end: confirmEndWord(report.end),
+    cause: text(report.cause),
+    windowSeconds: report.windowSeconds,
+    attempts: report.attempts,
+    localAddress: text(report.localAddress),
+    restored: report.restored.slice(0, LIST_LIMIT).map(text),
+    missing: report.missing.slice(0, LIST_LIMIT).map(text),
+    rebootedToRecover: report.rebootedToRecover,
+    endedBy: text(report.endedBy),
+  };
+}
+
+/** An end of a newer contract is said to be a revert: of the three, the one that claims no success. */
+function confirmEndWord(end: ConfirmEnd): 'kept' | 'reverted' | 'not_asked' {
+  if (end === ConfirmEnd.CONFIRM_END_KEPT) return 'kept';
+  return end === ConfirmEnd.CONFIRM_END_NOT_ASKED ? 'not_asked' : 'reverted';
 }
 
 /** What the machine needs of a result; no outcome where the host sent none that this build knows. */
@@ -79,13 +107,29 @@ export function toReport(result: ActionResult): {
   return result.startedAtMs > 0 ? { outcome, startedAt: new Date(result.startedAtMs) } : { outcome };
 }
 
+/** What the machine needs of a host's progress; undefined where it says nothing that this build knows. */
+export function toProgressEvent(phase: ActionPhase, confirmDeadlineMs = 0): ActionEvent | undefined {
+  switch (phase) {
+    case ActionPhase.ACTION_PHASE_CONFIRM_PENDING:
+      return { kind: 'window_armed', deadline: toInstant(confirmDeadlineMs) };
+    case ActionPhase.ACTION_PHASE_RECEIVED:
+      return { kind: 'received' };
+    case ActionPhase.ACTION_PHASE_STARTED:
+      return { kind: 'started' };
+    case ActionPhase.ACTION_PHASE_CANCEL_REFUSED:
+      return { kind: 'cancel_refused' };
+    default:
+      return undefined;
+  }
+}
+
 /** The host's sentence, fit to be stored. */
 export function toHostMessage(result: ActionResult): string {
   return text(result.message);
 }
 
 /** Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest. */
-export function isAbout(report: ActionResult, action: StoredAction): boolean {
+export function isAbout(report: ActionResult, action: Pick<StoredAction, 'requestDigest'>): boolean {
   if (report.requestDigest.length === 0) return report.outcome === Outcome.OUTCOME_CANCELLED;
   return Buffer.from(action.requestDigest).equals(report.requestDigest);
 }
@@ -123,4 +167,10 @@ function layerWord(layer: number): 'kernel' | 'policy' {
 /** Postgres's jsonb holds no NUL and no half of a surrogate pair, and a host may send as much as a frame takes. */
 export function text(value: string): string {
   return value.slice(0, TEXT_LIMIT).toWellFormed().replaceAll('\0', '\uFFFD');
+}
+
+/** A time that a host tells; null for none, and for one that no clock can show. */
+function toInstant(ms: number): Date | null {
+  const time = new Date(ms);
+  return ms > 0 && !Number.isNaN(time.getTime()) && time.getUTCFullYear() < 10_000 ? time : null;
 }

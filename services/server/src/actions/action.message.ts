@@ -18,6 +18,9 @@ export type Described = Pick<
   | 'hostMessage'
   | 'verdict'
   | 'result'
+  | 'confirmWindowSeconds'
+  | 'confirmDeadline'
+  | 'confirmOfferedAt'
 >;
 
 /**
@@ -36,7 +39,7 @@ export function describe(action: Described): string {
     case 'received':
       return `${host} has it; not started yet.${asked(action)}`;
     case 'started':
-      return `Started on ${host}; not finished yet.${asked(action)}`;
+      return `Started on ${host}; not finished yet.${confirmWords(action)}${asked(action)}`;
     case 'ended':
       return ended(action);
     default:
@@ -109,6 +112,13 @@ function wayBack(action: Described): string {
   const paths = action.result?.reloadPaths ?? [];
   const more = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
   return ` It can return: ${paths[0]?.kind} ${paths[0]?.value}${more}.`;
+}
+
+function confirmWords({ confirmDeadline, confirmOfferedAt, hostName }: Described): string {
+  if (confirmDeadline === null) return '';
+  return confirmOfferedAt === null
+    ? ` It puts itself back unless it can confirm by ${clock(confirmDeadline)}.`
+    : ` The confirm was given; not kept before ${hostName} says so.`;
 }
 
 function asked(action: Described): string {

@@ -1,4 +1,4 @@
-import type { OutcomeWord, VerbWord } from '@modfleet/proto';
+import type { OutcomeWord, OverrideWord, VerbWord } from '@modfleet/proto';
 import type { z } from 'zod';
 import type { ActionSnapshot } from './action.machine.ts';
 import type { actionItemSchema, actionResultSchema, verdictSchema } from './actions.schema.ts';
@@ -30,6 +30,7 @@ export interface StoredAction extends ActionSnapshot {
   /** name=value, sorted by name. */
   readonly parameters: readonly string[];
   readonly dryRun: boolean;
+  readonly overrides: readonly OverrideWord[];
   readonly reason: string | null;
   readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
@@ -53,4 +54,7 @@ export interface NewAction {
   readonly reason: string | null;
   readonly requestedBy: string;
   readonly expiresAt: Date;
+  /** Seconds; 0: no confirm window. */
+  readonly confirmWindowSeconds: number;
+  readonly overrides: readonly OverrideWord[];
 }

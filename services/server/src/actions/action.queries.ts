@@ -30,6 +30,11 @@ export interface ActionRow {
   readonly resolved_outcome: number | null;
   readonly resolved_at: Date | null;
   readonly version: number;
+  readonly confirm_window_s: number;
+  readonly overrides: string[];
+  readonly confirm_deadline: Date | null;
+  readonly confirm_offered_at: Date | null;
+  readonly confirm_peer: string | null;
   readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
 }
 
@@ -37,6 +42,7 @@ const COLUMNS = `
   a.id, a.host_id, h.name AS host_name, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
   a.requested_by, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
+  a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
   (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
      FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
 const FROM = `
@@ -110,13 +116,16 @@ export interface InsertedAction {
   readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
   readonly expiresAt: Date;
+  readonly confirmWindowSeconds: number;
+  readonly overrides: readonly string[];
 }
 
 export async function insertAction(sql: Sql, action: InsertedAction): Promise<void> {
   await sql.query(
     `WITH inserted AS (
-       INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10)
+       INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at,
+                           confirm_window_s, overrides)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12)
        RETURNING id, created_at)
      INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
     [
@@ -130,6 +139,8 @@ export async function insertAction(sql: Sql, action: InsertedAction): Promise<vo
       action.requestedBy,
       Buffer.from(action.requestDigest),
       action.expiresAt,
+      action.confirmWindowSeconds,
+      action.overrides,
     ],
   );
 }
@@ -145,6 +156,9 @@ export interface ActionUpdate {
   readonly resolvedAt: Date | null;
   readonly cancelRequestedAt: Date | null;
   readonly cancelledBy: string | null;
+  readonly confirmDeadline: Date | null;
+  readonly confirmOfferedAt: Date | null;
+  readonly confirmPeer: string | null;
   /** When the sweeper has to look next; null when never. */
   readonly nextSweepAt: Date | null;
   /** Null keeps what is there. */
@@ -164,6 +178,7 @@ export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void
                      WHEN result IS NULL THEN $13::jsonb
                      ELSE $13::jsonb || jsonb_build_object('earlier', result) END,
        message = coalesce($14, message),
+       confirm_deadline = $15, confirm_offered_at = $16, confirm_peer = $17,
        received_at = CASE WHEN $2 = 'received' THEN coalesce(received_at, clock_timestamp()) ELSE received_at END,
        version = version + 1
      WHERE id = $1`,
@@ -182,6 +197,9 @@ export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void
       update.verdict === null ? null : JSON.stringify(update.verdict),
       update.result === null ? null : JSON.stringify(update.result),
       update.message,
+      update.confirmDeadline,
+      update.confirmOfferedAt,
+      update.confirmPeer,
     ],
   );
 }

@@ -18,6 +18,7 @@ import {
 import { fromRow } from './action.rows.ts';
 import { outcomeNumber } from './action.states.ts';
 import { nextSweep } from './dispatch.rules.ts';
+import { isSuperseded } from '../presence/session.queries.ts';
 
 /** What a host said along with an event. */
 export interface Said {
@@ -70,6 +71,23 @@ export class ActionRepository {
    */
   apply(id: string, event: ActionEvent, said: Said = {}, hostId?: string): Promise<Applied | undefined> {
     return this.#database.tx('READ COMMITTED', (sql) => this.applyIn(sql, id, event, said, hostId));
+  }
+
+  /**
+   * Applies what a host reports over one of its sessions. `superseded`: the host has a newer session by now, over which it was told what is open
+   * and says its results anew. The report is not applied: the host may have been asked again on the strength of what was known then.
+   */
+  applyReport(
+    id: string,
+    event: ActionEvent,
+    said: Said,
+    session: { readonly hostId: string; readonly sessionNo: number },
+  ): Promise<Applied | 'superseded' | undefined> {
+    return this.#database.tx('READ COMMITTED', async (sql) =>
+      (await isSuperseded(sql, session.hostId, session.sessionNo))
+        ? 'superseded'
+        : this.applyIn(sql, id, event, said, session.hostId),
+    );
   }
 
   /** The same inside a transaction of the caller. Effects other than writes are the caller's, after the commit. */
@@ -136,6 +154,9 @@ function columnsOf(id: string, next: ActionSnapshot) {
     resolvedAt: next.resolvedAt,
     cancelRequestedAt: next.cancelRequestedAt,
     cancelledBy: next.cancelledBy,
+    confirmDeadline: next.confirmDeadline,
+    confirmOfferedAt: next.confirmOfferedAt,
+    confirmPeer: next.confirmPeer,
     nextSweepAt: nextSweep(next),
   };
 }

@@ -1,4 +1,4 @@
-import { isKnownVerb, outcomeWord, VERB_WORDS, type OutcomeWord } from '@modfleet/proto';
+import { isKnownVerb, isOverride, outcomeWord, VERB_WORDS, type OutcomeWord } from '@modfleet/proto';
 import type { StoredAction } from './action.model.ts';
 import type { ActionRow } from './action.queries.ts';
 
@@ -35,6 +35,11 @@ export function fromRow(row: ActionRow): StoredAction {
     resolvedOutcome: wordOf(row.resolved_outcome),
     resolvedAt: row.resolved_at,
     version: row.version,
+    confirmWindowSeconds: row.confirm_window_s,
+    overrides: row.overrides.filter(isOverride),
+    confirmDeadline: row.confirm_deadline,
+    confirmOfferedAt: row.confirm_offered_at,
+    confirmPeer: row.confirm_peer,
     timeline: (row.timeline ?? []).map((line) => ({
       at: new Date(line.at),
       state: line.state,

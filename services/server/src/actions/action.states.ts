@@ -41,5 +41,16 @@ export function isProvenNotStarted(outcome: OutcomeWord | null): boolean {
  */
 export const RESULT_GRACE_MS = 60_000;
 
+/**
+ * What a revert may take after its window's deadline before the action is called unconfirmed: kmods, devices, leases, and a host that reboots to
+ * decide it.
+ */
+const REVERT_ROOM_MS = 120_000;
+
+/** How long after its expiry a result may come: steps, report, and with a confirm window that and the revert. */
+export function resultGraceMs(confirmWindowSeconds: number): number {
+  return confirmWindowSeconds === 0 ? RESULT_GRACE_MS : RESULT_GRACE_MS + confirmWindowSeconds * 1000 + REVERT_ROOM_MS;
+}
+
 /** Agents keep tombstones until expiry + 24 h; asking an hour less than that never meets a host that has already forgotten. */
 export const ASK_AGAIN_MS = 23 * 60 * 60 * 1000;

@@ -15,6 +15,16 @@ export function toItem(action: StoredAction): ActionItem {
     requestedBy: action.requestedBy,
     createdAt: action.createdAt.toISOString(),
     expiresAt: action.expiresAt.toISOString(),
+    confirmWindow: action.confirmWindowSeconds === 0 ? null : action.confirmWindowSeconds,
+    overrides: [...action.overrides],
+    confirm:
+      action.confirmWindowSeconds === 0
+        ? null
+        : {
+            deadline: action.confirmDeadline?.toISOString() ?? null,
+            offeredAt: action.confirmOfferedAt?.toISOString() ?? null,
+            offeredTo: action.confirmPeer,
+          },
     state: action.state,
     outcome: action.outcome,
     resolvedOutcome: action.resolvedOutcome,

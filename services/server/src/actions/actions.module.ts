@@ -9,6 +9,7 @@ import { ActionSweeper } from './action-sweeper.service.ts';
 import { ActionWatch } from './action-watch.service.ts';
 import { ActionsController } from './actions.controller.ts';
 import { ActionsService } from './actions.service.ts';
+import { ConfirmService } from './confirm.service.ts';
 
 /** Actions: accepted, sent, followed, ended. */
 @Module({
@@ -23,6 +24,7 @@ import { ActionsService } from './actions.service.ts';
     ActionSweeper,
     ActionsService,
     ActionWatch,
+    ConfirmService,
   ],
   exports: [ActionsService],
 })

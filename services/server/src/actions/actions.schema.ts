@@ -1,3 +1,4 @@
+import { CONFIRM_WINDOW_DEFAULT_S, CONFIRM_WINDOW_MAX_S, CONFIRM_WINDOW_MIN_S, OVERRIDES } from '@modfleet/proto';
 import { z } from 'zod';
 import {
   cursorQuery,
@@ -46,6 +47,23 @@ export const createActionBody = z
       .optional()
       .describe('Seconds after which no step may begin; 120 when absent.'),
     reason: z.string().max(1000).optional(),
+    confirmWindow: z
+      .union([z.literal(true), z.int().min(CONFIRM_WINDOW_MIN_S).max(CONFIRM_WINDOW_MAX_S)])
+      .optional()
+      .describe(
+        `Seconds within which the host must obtain this server's confirm after the step, or put itself back; true: ${CONFIRM_WINDOW_DEFAULT_S}. Absent: no window, and a step that could cut the host off is refused.`,
+      ),
+    overrides: z
+      .array(z.enum(OVERRIDES))
+      .max(OVERRIDES.length)
+      .optional()
+      .describe(
+        '"route": the protection of what carries the host\'s own connection is set aside. Needs confirmWindow.',
+      ),
+  })
+  .refine((body) => (body.overrides ?? []).length === 0 || body.confirmWindow !== undefined, {
+    message: 'an override needs a confirm window: add confirmWindow',
+    path: ['overrides'],
   })
   .refine((body) => body.verb !== 'unload' || Object.keys(body.parameters ?? {}).length === 0, {
     message: 'an unload takes no parameters',
@@ -88,6 +106,22 @@ export const stepResultSchema = z.strictObject({
   verified: z.boolean().describe('/proc/modules afterwards says what the step wanted.'),
 });
 
+export const confirmReportSchema = z.strictObject({
+  end: z
+    .enum(['kept', 'reverted', 'not_asked'])
+    .describe('kept: confirmed in time. reverted: not, and the host put itself back. not_asked: a step failed first.'),
+  cause: z
+    .string()
+    .describe('Why it was reverted: no_server, refused, agent_died, rebooted, step_failed; empty when kept.'),
+  windowSeconds: z.int(),
+  attempts: z.int().describe('How often the host asked for the confirm.'),
+  localAddress: z.string().describe("The host's end of the connection that the confirm came over; empty without one."),
+  restored: z.array(z.string()).describe('What the host put back by itself.'),
+  missing: z.array(z.string()).describe('What was there before and is missing; empty when all is as before.'),
+  rebootedToRecover: z.boolean(),
+  endedBy: z.string().describe('agent, timer or boot.'),
+});
+
 export const actionResultSchema = z
   .strictObject({
     steps: z.array(stepResultSchema),
@@ -97,6 +131,7 @@ export const actionResultSchema = z
     taintAfter: z.int().nullable(),
     kernelLog: z.array(z.string()),
     reloadPaths: z.array(reloadPathSchema),
+    confirm: confirmReportSchema.nullable().optional().describe('How the confirm window ended; null without one.'),
   })
   .meta({ id: 'ActionResult' });
 
@@ -111,6 +146,18 @@ export const actionFields = {
   requestedBy: z.string(),
   createdAt: instant,
   expiresAt: instant,
+  confirmWindow: z.int().nullable().describe('Seconds; null without a confirm window.'),
+  overrides: z.array(z.enum(OVERRIDES)),
+  confirm: z
+    .strictObject({
+      deadline: instant.nullable().describe('Until when the host waits; null before it has told.'),
+      offeredAt: instant
+        .nullable()
+        .describe('When this server answered yes; null when it was not asked. Not yet success.'),
+      offeredTo: z.string().nullable().describe('Address and port that asked.'),
+    })
+    .nullable()
+    .describe('Null without a confirm window.'),
   state: actionStateWord,
   outcome: outcomeWord.nullable(),
   resolvedOutcome: outcomeWord.nullable().describe('What one late report made of an unconfirmed or stuck action.'),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import { outcomeFromWord } from '@modfleet/proto';
+import { CONFIRM_WINDOW_DEFAULT_S, outcomeFromWord } from '@modfleet/proto';
 import type { z } from 'zod';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -82,6 +82,8 @@ export class ActionsService {
       reason: body.reason ?? null,
       requestedBy,
       expiresAt: new Date(now.getTime() + (body.expiresIn ?? DEFAULT_LIFETIME_S) * 1000),
+      confirmWindowSeconds: windowSeconds(body.confirmWindow),
+      overrides: [...new Set(body.overrides ?? [])],
     });
     const stored = await this.#actions.find(id, sql);
     if (stored === undefined) throw new Error(`action ${id} was stored and is not there`);
@@ -148,6 +150,10 @@ export class ActionsService {
     }
     return { cancelled: (action.resolvedOutcome ?? action.outcome) === 'cancelled', action };
   }
+}
+
+function windowSeconds(asked: true | number | undefined): number {
+  return asked === true ? CONFIRM_WINDOW_DEFAULT_S : (asked ?? 0);
 }
 
 function isCancelAnswered(action: StoredAction): boolean {

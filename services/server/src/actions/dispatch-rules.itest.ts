@@ -74,6 +74,10 @@ it('says of every table what Postgres says of it', async () => {
           startedAt: null,
           endedAt: null,
           resolvedAt: null,
+          confirmWindowSeconds: 0,
+          confirmDeadline: null,
+          confirmOfferedAt: null,
+          confirmPeer: null,
         };
       });
       const replica = ready === 'elsewhere' ? randomUUID() : REPLICA;

@@ -1,4 +1,4 @@
-import { ASK_AGAIN_MS, isEnded, isInFlight, RESULT_GRACE_MS } from './action.states.ts';
+import { ASK_AGAIN_MS, isEnded, isInFlight, resultGraceMs } from './action.states.ts';
 import type { ActionSnapshot } from './action.machine.ts';
 
 /*
@@ -92,9 +92,11 @@ export function whyApart(
 }
 
 /** When the sweep has to look at an action next; null when never. */
-export function nextSweep(action: Pick<ActionSnapshot, 'state' | 'expiresAt'>): Date | null {
+export function nextSweep(action: Pick<ActionSnapshot, 'state' | 'expiresAt' | 'confirmWindowSeconds'>): Date | null {
   if (action.state === 'queued') return action.expiresAt;
-  return isInFlight(action.state) ? new Date(action.expiresAt.getTime() + RESULT_GRACE_MS) : null;
+  return isInFlight(action.state)
+    ? new Date(action.expiresAt.getTime() + resultGraceMs(action.confirmWindowSeconds))
+    : null;
 }
 
 function inOrder(rows: readonly DispatchRow[]): DispatchRow[] {

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { ActionProgress, ActionResult, Hello, QueryAnswer, SessionResponse } from '@modfleet/proto';
+import type { ConfirmDecision, ConfirmGiver } from './confirm-port.ts';
 
 /** What the server may say to a host. */
 export type ServerMessage = NonNullable<SessionResponse['message']>;
@@ -39,6 +40,7 @@ export class AgentGateway {
   readonly #log = new Logger('AgentGateway');
   readonly #connections = new Map<string, GatewayConnection>();
   readonly #handlers = new Set<AgentHandlers>();
+  #confirms: ConfirmGiver | undefined;
 
   isConnectedHere(hostId: string): boolean {
     return this.#connections.has(hostId);
@@ -61,6 +63,16 @@ export class AgentGateway {
   register(handlers: AgentHandlers): () => void {
     this.#handlers.add(handlers);
     return () => void this.#handlers.delete(handlers);
+  }
+
+  /** Names the one feature that gives confirms. */
+  giveConfirmsBy(giver: ConfirmGiver): void {
+    this.#confirms = giver;
+  }
+
+  /** For the confirm service only: a host asks, over a connection of its own. */
+  async confirm(...asked: Parameters<ConfirmGiver['confirm']>): Promise<ConfirmDecision> {
+    return this.#confirms === undefined ? { kind: 'unavailable' } : this.#confirms.confirm(...asked);
   }
 
   /** For the session loop only. */

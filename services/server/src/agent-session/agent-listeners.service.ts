@@ -14,12 +14,13 @@ import {
   Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
-import { IdentityServiceService, SessionServiceService } from '@modfleet/proto';
+import { ConfirmServiceService, IdentityServiceService, SessionServiceService } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { IdentityHandlers } from '../enrollment/identity-handlers.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
+import { ConfirmHandlers } from './confirm-handlers.ts';
 import { GrpcListener } from './grpc-listener.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionHandlers } from './session-handlers.ts';
@@ -34,9 +35,6 @@ const SESSION_MESSAGE_MAX = 1024 * 1024;
 const IDENTITY_MESSAGE_MAX = 64 * 1024;
 /** A call on the identity listener takes milliseconds. */
 const IDENTITY_CONNECTION_MS = 30_000;
-/** A host behind a dead line is noticed within half a minute even between heartbeats. */
-const KEEPALIVE_MS = 20_000;
-const KEEPALIVE_TIMEOUT_MS = 10_000;
 /** Hosts that are told to move come back within so long, spread. */
 const RECONNECT_SPREAD_MS = 2_000;
 const STOP_GRACE_MS = 3_000;
@@ -48,6 +46,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   readonly #ca: CertificateAuthority;
   readonly #tls: ServerTls;
   readonly #sessions: SessionHandlers;
+  readonly #confirms: ConfirmHandlers;
   readonly #identities: IdentityHandlers;
   readonly #registry: SessionRegistry;
   readonly #ingest: IngestService;
@@ -60,6 +59,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(ServerTls) tls: ServerTls,
     @Inject(SessionHandlers) sessions: SessionHandlers,
+    @Inject(ConfirmHandlers) confirms: ConfirmHandlers,
     @Inject(IdentityHandlers) identities: IdentityHandlers,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(IngestService) ingest: IngestService,
@@ -69,6 +69,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     this.#ca = ca;
     this.#tls = tls;
     this.#sessions = sessions;
+    this.#confirms = confirms;
     this.#identities = identities;
     this.#registry = registry;
     this.#ingest = ingest;
@@ -112,8 +113,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     const options = {
       'grpc.max_receive_message_length': SESSION_MESSAGE_MAX,
       'grpc.max_concurrent_streams': 8,
-      'grpc.keepalive_time_ms': KEEPALIVE_MS,
-      'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
+      // No pings of gRPC's: TCP's own (grpc-listener.ts) notice a host behind a dead line within half a minute and cost no byte of TLS.
     };
     const listener = await this.#listener(
       'session',
@@ -125,6 +125,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     listener.server.addService(
       SessionServiceService,
       this.#sessions.service((peer) => listener.peerArrived(peer)),
+    );
+    listener.server.addService(
+      ConfirmServiceService,
+      this.#confirms.service((peer) => listener.peerArrived(peer)),
     );
     return { listener, address: await listener.start() };
   }

@@ -3,6 +3,7 @@ import { EnrollmentModule } from '../enrollment/enrollment.module.ts';
 import { IngestModule } from '../ingest/ingest.module.ts';
 import { AgentGatewayModule } from './agent-gateway.module.ts';
 import { AgentListeners } from './agent-listeners.service.ts';
+import { ConfirmHandlers } from './confirm-handlers.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionAdmission } from './session-admission.service.ts';
 import { SessionHandlers } from './session-handlers.ts';
@@ -12,7 +13,7 @@ import { SessionRegistry } from './session-registry.service.ts';
 @Global()
 @Module({
   imports: [AgentGatewayModule, EnrollmentModule, IngestModule],
-  providers: [SessionRegistry, SessionAdmission, SessionHandlers, ServerTls, AgentListeners],
+  providers: [SessionRegistry, SessionAdmission, SessionHandlers, ConfirmHandlers, ServerTls, AgentListeners],
   exports: [SessionRegistry, AgentListeners],
 })
 export class AgentSessionModule {}

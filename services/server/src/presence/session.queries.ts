@@ -30,6 +30,15 @@ export async function currentSession(sql: Sql, hostId: string): Promise<SessionR
   return row;
 }
 
+/** Whether the host has opened a newer session than this; if not, none opens before the transaction ends. */
+export async function isSuperseded(sql: Sql, hostId: string, sessionNo: number): Promise<boolean> {
+  const [row] = await sql.query<{ newer: boolean }>(
+    'SELECT session_no > $2 AS newer FROM host_session WHERE host_id = $1 FOR SHARE',
+    [hostId, sessionNo],
+  );
+  return row?.newer === true;
+}
+
 export interface NewSession {
   readonly hostId: string;
   readonly replicaId: string;

@@ -108,6 +108,12 @@ export class FakeHost {
     await this.#gateway?.dispatch('onActionResult', this.#connected(), result);
   }
 
+  /** A report that left over the present session, and is heard when the returned function is called. */
+  lateReport(result: ActionResult): () => Promise<void> {
+    const connection = this.#connected();
+    return async () => this.#gateway?.dispatch('onActionResult', connection, result);
+  }
+
   async answers(queryId: string, kmods: KmodAnswer[], error = ''): Promise<void> {
     await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), { queryId, kmods, error });
   }
