@@ -6,6 +6,7 @@ import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { type KillRound, killRounds } from '../tests/e2e/support/kill-rounds.ts';
 import { LabFleet } from '../tests/e2e/support/lab-fleet.ts';
+import { whole } from './whole.ts';
 
 const HOST = 'kills';
 const ROUNDS = 100;
@@ -47,11 +48,6 @@ function settings(args: readonly string[]) {
     minutes: whole('--minutes', values.minutes),
     seed: whole('--seed', values.seed),
   };
-}
-
-function whole(option: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new ScriptError(`${option} is a whole number, not "${text}".`);
-  return Number(text);
 }
 
 function show(one: KillRound): void {

@@ -6,6 +6,15 @@ await runMain(() =>
   runByName(
     'proof',
     {
+      once: {
+        about:
+          'server, journal and recovery in one simulation: frames lost, repeated, reordered, crashes anywhere, clocks set, hosts asleep; 20,000 worlds (--runs N, --seed N, --path P)',
+        run: async (args) => (await import('../bench/proof-once.ts')).proveOnce(args),
+      },
+      journal: {
+        about: 'the last record of the action journal cut, zeroed, flipped; 1,000 mutations (--runs N, --seed N)',
+        run: async (args) => (await import('../bench/proof-journal.ts')).proveJournal(args),
+      },
       kills: {
         about:
           'agent and server killed at random moments of actions; 100 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',

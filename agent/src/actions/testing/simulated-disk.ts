@@ -76,6 +76,11 @@ export class SimulatedDisk implements Disk {
     return this.#syncedNames.get(file)?.synced.toString('utf8') ?? '';
   }
 
+  /** The bytes that a reader gets now. */
+  bytes(file: string): Buffer | undefined {
+    return this.#names.get(file)?.now;
+  }
+
   /** Changes a file behind everybody's back. */
   change(file: string, how: (bytes: Buffer) => Buffer): void {
     const inode = this.#names.get(file);
