@@ -10,32 +10,29 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { bundleAgent } from './lib/agent-bundle.ts';
+import { agentPrograms, agentUnits } from './lib/agent-files.ts';
 import { build } from './lib/make.ts';
 import { repository } from './lib/paths.ts';
 import { ScriptError, runMain, runProgram } from './lib/program.ts';
 import { withProgress } from './lib/progress.mjs';
 
-/** The files of a host, by path without the leading slash. Folders are left to the host: it has them, with modes of its own. */
-const LAYOUT = {
-  'usr/bin/modfleet-agent': { from: 'agent/packaging/modfleet-agent', mode: 0o755 },
-  'usr/lib/modfleet/agent.mjs': { from: undefined, mode: 0o644 },
-  'usr/lib/modfleet/node': { from: `node_modules/node-linux-${process.arch}/bin/node`, mode: 0o755 },
-  'usr/lib/systemd/system/modfleet-agent.service': { from: 'agent/packaging/modfleet-agent.service', mode: 0o644 },
-} as const;
+const NODE = { from: `node_modules/node-linux-${process.arch}/bin/node`, path: 'usr/lib/modfleet/node' } as const;
 
-async function stage(folder: string): Promise<void> {
-  const agent = await bundleAgent();
-  for (const [path, { from, mode }] of Object.entries(LAYOUT)) {
+/** Puts all files of a host below a folder and names them. Folders are left to the host: it has them, with modes of its own. */
+async function stage(folder: string): Promise<string[]> {
+  const files = new Map([...(await agentPrograms()), ...agentUnits()]);
+  for (const [path, { content, mode }] of files) {
     const target = join(folder, path);
     mkdirSync(dirname(target), { recursive: true });
-    if (from === undefined) writeFileSync(target, agent);
-    else copyFileSync(join(repository, from), target);
+    writeFileSync(target, content);
     chmodSync(target, mode);
   }
+  copyFileSync(join(repository, NODE.from), join(folder, NODE.path));
+  chmodSync(join(folder, NODE.path), 0o755);
+  return [...files.keys(), NODE.path];
 }
 
-/** `npm run bundle-agent`: the agent with its Node.js and its systemd unit as one archive, to unpack at the root of a host. */
+/** `npm run bundle-agent`: the agent with its Node.js and its systemd units as one archive, to unpack at the root of a host. */
 async function main(): Promise<number> {
   await build();
   const { version } = JSON.parse(readFileSync(join(repository, 'agent/package.json'), 'utf8')) as { version: string };
@@ -43,10 +40,10 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'modfleet-agent-'));
   try {
     await withProgress('packing the agent', async () => {
-      await stage(folder);
+      const files = await stage(folder);
       mkdirSync(dirname(archive), { recursive: true });
       const owner = ['--owner=0', '--group=0', '--numeric-owner'];
-      const end = await runProgram('tar', ['-C', folder, ...owner, '-czf', archive, ...Object.keys(LAYOUT)]);
+      const end = await runProgram('tar', ['-C', folder, ...owner, '-czf', archive, ...files]);
       if (end.status !== 0) throw new ScriptError(`tar could not write ${archive}: ${end.output.trim()}`);
     });
   } finally {

@@ -66,6 +66,7 @@ export function buildProgram(io: ProgramIo): Command {
       async (options: ConfigOption & { server?: string; token?: string; tokenFile?: string; replace: boolean }) => {
         await joinCommand({
           config: await loadConfig(options.config),
+          configFile: options.config,
           server: options.server,
           token: options.token,
           tokenFile: options.tokenFile,

@@ -16,7 +16,7 @@ async function main(): Promise<void> {
       args: process.argv.slice(process.argv[2] === 'run' ? 3 : 2),
     });
     const config = await loadConfig(values.config);
-    await runAgent(config, createLog(config.log_level), stop.signal);
+    await runAgent({ config, configFile: values.config, log: createLog(config.log_level), signal: stop.signal });
   } catch (error) {
     process.stderr.write(`modfleet-agent: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

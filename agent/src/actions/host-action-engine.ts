@@ -29,6 +29,8 @@ export interface HostActionEngineOptions {
   readonly hostId: string;
   /** Other folders and programs that the agent stands on. */
   readonly ownPaths?: readonly string[];
+  /** Whether whoever would act may, where that is not this process. */
+  readonly mayChange?: boolean | undefined;
   /** In place of the file in `stateDir`: for an engine that only looks. */
   readonly journal?: Journal;
   /** Asks the server for confirms; without it this engine opens no confirm windows. */
@@ -47,7 +49,13 @@ export interface HostActionEngineOptions {
 export function createActionEngine(options: HostActionEngineOptions): KmodActionEngine {
   const { files, exec, clock, serverClock, stateDir, policy, serverRoute, log, hostId } = options;
   const host = new LinuxActionHost(
-    { files, exec, serverRoute, ownPaths: [stateDir, process.execPath, ...(options.ownPaths ?? [])] },
+    {
+      files,
+      exec,
+      serverRoute,
+      ownPaths: [stateDir, process.execPath, ...(options.ownPaths ?? [])],
+      mayChange: options.mayChange,
+    },
     policy,
     hostId,
   );

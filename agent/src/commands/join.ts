@@ -4,6 +4,8 @@ import { text } from 'node:stream/consumers';
 import { parseJoinString } from '@modfleet/proto';
 import { parseServerAddress } from '../config/agent-config.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { keepHostId } from '../helper/host-id.ts';
+import { HELPER_STATE_DIR } from '../helper/state-dir.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
@@ -13,6 +15,8 @@ import { joinHost } from '../identity/join-host.ts';
 
 export interface JoinCommandOptions {
   readonly config: AgentConfig;
+  /** The file that it was read from, when the command line named one. */
+  readonly configFile: string | undefined;
   /** host:port of the identity listener; the settings' one when absent. */
   readonly server: string | undefined;
   /** The join string; visible to other users in the process list, so a file is better. */
@@ -47,6 +51,9 @@ export async function joinCommand(options: JoinCommandOptions): Promise<void> {
   if (options.replace) await store.setAside();
   const facts = await readHostFacts(new FsHostFiles(config.root), config);
   const identity = await joinHost({ server, joinString, facts, store });
+  // The helper that systemd starts believes root alone which host this is.
+  if (options.configFile === undefined && config.root === '/' && process.geteuid?.() === 0)
+    await keepHostId(HELPER_STATE_DIR, identity.hostId);
   if (options.token === undefined && options.tokenFile === undefined) {
     await eraseJoinFile(config.join_file, (words) => options.stderr.write(`${words}\n`));
   }

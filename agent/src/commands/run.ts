@@ -1,9 +1,11 @@
+import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../log.ts';
-import { createActionEngine } from '../actions/host-action-engine.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
 import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { createHelperEngine } from '../courier/create-helper-engine.ts';
+import { TlsConfirmer } from '../confirm/tls-confirmer.ts';
 import { collectInChild } from '../facets/available.ts';
 import { createInventory } from '../facets/host-inventory.ts';
 import { NoExec, NodeExec } from '../exec/node-exec.ts';
@@ -26,12 +28,21 @@ import { AGENT_VERSION } from '../version.ts';
 /** Until the server says otherwise, in ms. */
 const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
 
+export interface RunOptions {
+  readonly config: AgentConfig;
+  /** The file that it was read from, when the command line named one. */
+  readonly configFile: string | undefined;
+  readonly log: Log;
+  /** Aborted: stop. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Runs the agent until `signal` says stop: waits until this machine has joined, then reports and acts.
  *
  * @throws ConfigError, IdentityStoreError
  */
-export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+export async function runAgent({ config, configFile, log, signal }: RunOptions): Promise<void> {
   log.info({ version: AGENT_VERSION, mode: config.mode, pid: process.pid }, 'modfleet-agent starts');
   const lock = await lockState(config.state_dir);
   const files = new FsHostFiles(config.root);
@@ -39,6 +50,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const identity = await identityOrJoin({
     server: config.server,
     joinFile: config.join_file,
+    handedOver: path.join(config.state_dir, 'join'),
     store,
     readFacts: () => readHostFacts(files, config),
     log,
@@ -46,22 +58,19 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
     sleep: (ms) => wait(ms, undefined, { signal }).catch(() => undefined),
     signal,
   });
-  if (identity !== undefined) await live({ config, log, signal, files, store, identity });
+  if (identity !== undefined) await live({ config, configFile, log, signal, files, store, identity });
   await lock.release();
   log.info('modfleet-agent stops');
 }
 
-interface Life {
-  readonly config: AgentConfig;
-  readonly log: Log;
-  readonly signal: AbortSignal;
+interface Life extends RunOptions {
   readonly files: HostFiles;
   readonly store: IdentityStore;
   readonly identity: HostIdentity;
 }
 
 /** A host's life: inventory, actions, and the session that carries both. */
-async function live({ config, log, signal, files, store, identity }: Life): Promise<void> {
+async function live({ config, configFile, log, signal, files, store, identity }: Life): Promise<void> {
   const exec = config.root === '/' ? new NodeExec() : new NoExec();
   const bootClock = new HostBootClock();
   const serverClock = new OffsetServerClock(bootClock);
@@ -72,16 +81,15 @@ async function live({ config, log, signal, files, store, identity }: Life): Prom
 
   // Kept while the server is away: the way back to it stays protected.
   let serverRoute: ServerRoute | undefined;
-  const engine = createActionEngine({
-    files,
-    exec,
+  const engine = createHelperEngine({
+    config,
+    configFile,
+    hostId: identity.hostId,
     clock: bootClock,
     serverClock,
-    stateDir: config.state_dir,
-    policy: { mode: config.mode, ...config.policy },
     serverRoute: () => serverRoute,
+    confirmer: new TlsConfirmer(session, identity, key),
     log,
-    hostId: identity.hostId,
   });
   await engine.start();
   const inventory = createInventory({
@@ -104,9 +112,10 @@ async function live({ config, log, signal, files, store, identity }: Life): Prom
     onConnected: (remoteAddress) => {
       if (remoteAddress === undefined) return;
       serverRoute = { remoteAddress };
-      void localAddressTowards(remoteAddress, session.port).then(
-        (localAddress) => (serverRoute = { remoteAddress, localAddress }),
-      );
+      void localAddressTowards(remoteAddress, session.port).then((localAddress) => {
+        serverRoute = { remoteAddress, localAddress };
+        engine.wayChanged();
+      });
     },
     diagnose: () => diagnose(identity, key, identityListener),
   });

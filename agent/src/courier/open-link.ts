@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
-import { type HelperChild, startHelperChild } from '../exec/helper-child.ts';
+import { startHelperChild } from '../exec/helper-child.ts';
 import { HELPER_SOCKETS, type HelperKind } from '../helper/wire/protocol.ts';
-import { type HelperLink, HelperUnavailableError, linkOver, type OpenLink } from './helper-link.ts';
+import { HelperUnavailableError, linkOver, type OpenLink } from './helper-link.ts';
 
 /** systemd accepts at once, whatever the load; no answer in this time means that nobody listens. */
 const CONNECT_WITHIN_MS = 10_000;
@@ -13,6 +13,7 @@ const CONNECT_WITHIN_MS = 10_000;
 export type HelperWay = 'socket' | 'child';
 
 export interface OpenLinkOptions {
+  readonly way: HelperWay;
   /** Where systemd listens, by kind. */
   readonly sockets?: Readonly<Record<HelperKind, string>>;
   /** The helper's program, for a child. */
@@ -29,14 +30,13 @@ export function helperWay(sockets: Readonly<Record<HelperKind, string>> = HELPER
   return existsSync(path.dirname(sockets.act)) ? 'socket' : 'child';
 }
 
-/** Opens links as this machine offers them; asked anew each time. */
-export function openLinks(options: OpenLinkOptions): OpenLink {
-  const sockets = options.sockets ?? HELPER_SOCKETS;
+/** Opens links one way. */
+export function openLinks({ way, helperEntry, childArgs, sockets = HELPER_SOCKETS }: OpenLinkOptions): OpenLink {
   return async (kind) =>
     linkOver(
-      helperWay(sockets) === 'socket'
+      way === 'socket'
         ? await connected(sockets[kind], kind)
-        : startedChild(options.helperEntry, [kind, ...options.childArgs]),
+        : startHelperChild(helperEntry, [kind, ...childArgs]).stream,
     );
 }
 
@@ -64,10 +64,3 @@ function connected(socketPath: string, kind: HelperKind): Promise<Duplex> {
     });
   });
 }
-
-function startedChild(entry: string, args: readonly string[]): Duplex {
-  const child: HelperChild = startHelperChild(entry, args);
-  return child.stream;
-}
-
-export type { HelperLink };

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { isSea } from 'node:sea';
+import { entryFile } from './program-files.ts';
 import { PROGRAM_ENVIRONMENT } from './programs.ts';
 
 /** A run of the agent by itself that did not end well. */
@@ -18,14 +19,13 @@ export interface SelfExecLimits {
 }
 
 /**
- * Starts this program once more with other arguments and returns what it wrote on stdout. For work that needs much memory or CPU for a short
+ * Starts the agent's program once more with other arguments and returns what it wrote on stdout. For work that needs much memory or CPU for a short
  * time: a Node process does not give back the heap that it once had, a child's goes with it.
  *
  * @throws SelfExecError with the end of the child's stderr when it fails, says too much, or passes its time limit (it is killed then).
  */
 export function runSelf(args: readonly string[], limits: SelfExecLimits): Promise<Uint8Array> {
-  const [entry] = process.argv.slice(1);
-  const own = isSea() || entry === undefined ? [] : [entry];
+  const own = isSea() ? [] : [entryFile('agent')];
   const child = spawn(process.execPath, [...own, ...args], {
     env: PROGRAM_ENVIRONMENT,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -38,11 +38,20 @@ async function isMachineItself(files: HostFiles): Promise<boolean> {
   if (valueOf(await files.readLink('/proc/self/ns/pid')) !== FIRST_PID_NAMESPACE) return false;
   const ours = valueOf(await files.readLink('/proc/self/ns/mnt'));
   const theirs = valueOf(await files.readLink('/proc/1/ns/mnt'));
-  if (theirs !== undefined) return ours === theirs;
-  const rootMount = valueOf(await files.readText('/proc/self/mountinfo'))
+  const rootMount = await rootMountOf(files, 'self');
+  // A service of this machine may have mounts of its own (systemd's ProtectSystem); its root is still the machine's.
+  if (theirs !== undefined) {
+    const whole = (line: string | undefined): string | undefined => line?.split(' ').slice(2, 4).join(' ');
+    return ours === theirs || (rootMount !== undefined && whole(rootMount) === whole(await rootMountOf(files, '1')));
+  }
+  return rootMount !== undefined && !/ - (?:overlay|aufs|fuse\S*) /.test(rootMount);
+}
+
+/** The line of mountinfo (proc_pid_mountinfo(5)) for `/`: fields 3 and 4 are device and root. */
+async function rootMountOf(files: HostFiles, pid: string): Promise<string | undefined> {
+  return valueOf(await files.readText(`/proc/${pid}/mountinfo`))
     ?.split('\n')
     .findLast((line) => line.split(' ')[4] === '/');
-  return rootMount !== undefined && !/ - (?:overlay|aufs|fuse\S*) /.test(rootMount);
 }
 
 /** Why the loaded kmods cannot be told, in words for people. */

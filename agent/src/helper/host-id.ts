@@ -29,12 +29,12 @@ export async function keepHostId(stateDir: string, hostId: string): Promise<void
 
 /**
  * Admits a courier that speaks for the host that this machine is. A machine that was joined by a join file has no copy yet: the first id that is
- * told becomes it, and from then on only root changes it (`modfleet-agent join --replace`).
+ * told becomes it, and from then on only root changes it (`modfleet-agent join --replace`). `told`: what whoever started the helper as itself says.
  *
  * @throws HelperRefusal
  */
-export async function admitHost(stateDir: string, hostId: string): Promise<void> {
-  const kept = await keptHostId(stateDir);
+export async function admitHost(stateDir: string, hostId: string, told: string | undefined): Promise<void> {
+  const kept = told ?? (await keptHostId(stateDir));
   if (kept === undefined) return keepHostId(stateDir, hostId);
   if (kept === hostId) return;
   throw new HelperRefusal(

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { revertByArguments } from '../confirm/revert-command.ts';
 import { createLog } from '../log.ts';
-import { HELPER_STATE_DIR, runHelper } from './run-helper.ts';
+import { runHelper } from './run-helper.ts';
+import { HELPER_STATE_DIR } from './state-dir.ts';
 import type { HelperKind } from './wire/protocol.ts';
 
 /*
@@ -9,7 +10,7 @@ import type { HelperKind } from './wire/protocol.ts';
  * a socket, an agent without systemd two pipes), and its log on stderr. It listens on nothing, and has no network.
  */
 
-const USAGE = `usage: modfleet-helper act|evidence [--config FILE] [--state DIR]
+const USAGE = `usage: modfleet-helper act|evidence [--config FILE] [--state DIR] [--host-id ID] [--apart]
        modfleet-helper revert [--state-dir DIR] [--by timer|boot|agent] [--cause CAUSE] [--wait]
 
 Started by modfleet-helper.socket and modfleet-evidence.socket, or by the agent where there is no systemd. Not for people:
@@ -29,7 +30,13 @@ async function main(): Promise<void> {
   }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { config: { type: 'string' }, state: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      config: { type: 'string' },
+      state: { type: 'string' },
+      'host-id': { type: 'string' },
+      apart: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   const [kind] = positionals;
   if (values.help === true) {
@@ -49,6 +56,8 @@ async function main(): Promise<void> {
     kind,
     config: values.config,
     stateDir: values.state ?? HELPER_STATE_DIR,
+    hostId: values['host-id'],
+    isApart: values.apart,
     input: process.stdin,
     output: process.stdout,
     log: createLog('info'),

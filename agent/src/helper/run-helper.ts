@@ -13,14 +13,12 @@ import { sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
 import { type EngineTies, HelperConnection, type HelperEngine } from './helper-connection.ts';
 import { admitHost, keptHostId } from './host-id.ts';
+import { refuseForeignJournal } from './own-files.ts';
 import { RelayedServerClock } from './relayed-clock.ts';
 import { readSafeSettings } from './safe-settings.ts';
 import { takeTurn } from './state-turn.ts';
 import { UnsignedVerifier } from './verify/verifier.ts';
 import type { HelperKind } from './wire/protocol.ts';
-
-/** Where journal, tombstones and host id are when systemd starts the helper. */
-export const HELPER_STATE_DIR = '/var/lib/modfleet-helper';
 
 /** What has begun is brought to its end although the courier is gone: a load may wait for firmware (65 s), and its plan have more steps. */
 const COURIER_GONE_MS = 180_000;
@@ -33,6 +31,10 @@ export interface RunHelperOptions {
   /** Settings; the default place when undefined. */
   readonly config: string | undefined;
   readonly stateDir: string;
+  /** The host that this machine is, told by whoever started this as itself; the helper's own copy counts when undefined. */
+  readonly hostId: string | undefined;
+  /** The helper that acts is a unit of its own, with the capability that is kept from this one. */
+  readonly isApart: boolean;
   readonly input: Readable;
   readonly output: Writable;
   readonly log: ActionLog;
@@ -62,7 +64,8 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
       // Who only looks writes nothing, and answers for the host that it is told.
       if (kind === 'evidence') return;
       lock = await takeTurn(stateDir, signal);
-      await admitHost(stateDir, hostId);
+      await admitHost(stateDir, hostId, options.hostId);
+      await refuseForeignJournal(stateDir, process.geteuid?.() ?? -1);
     },
     createEngine: async (hostId, ties) => {
       if (settings === undefined) throw new Error('the settings were not read');
@@ -105,6 +108,7 @@ function lookingEngine(input: EngineInput): HelperEngine {
     ...shared(input),
     exec: settings.root === '/' ? new ReadOnlyExec(new NodeExec()) : new NoExec(),
     journal: new MemoryJournal(),
+    mayChange: input.options.isApart ? true : undefined,
     stopWaitMs: () => TOLD_TO_END_MS,
   });
 }

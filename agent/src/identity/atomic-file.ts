@@ -1,16 +1,19 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
  * Writes a file so that after a crash it holds either its old or its new content: a temporary file in the same folder, fsync, rename, fsync of the
- * folder. Mode 0600.
+ * folder. Mode 0600; what root writes belongs to the folder's owner.
  */
 export async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
-    const handle = await open(temporary, 'w', 0o600);
+    // Root writes into the folder of the agent's user, too: never through a link that waits there.
+    await rm(temporary, { force: true });
+    const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.chmod(0o600);
+      await giveToFolderOwner(handle, path.dirname(file));
       await handle.writeFile(content);
       await handle.sync();
     } finally {
@@ -33,6 +36,13 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** `modfleet-agent join` is run by root, and its files are read by the agent's user. */
+async function giveToFolderOwner(handle: FileHandle, folder: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  if (uid !== 0) await handle.chown(uid, gid);
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -16,6 +16,8 @@ const RETRY_CAP_MS = 30_000;
 export interface JoinLoopOptions {
   readonly server: ServerAddress | undefined;
   readonly joinFile: string;
+  /** Where root's part of the installation puts a join string for an agent that cannot read root's files; looked at first. */
+  readonly handedOver: string;
   readonly store: IdentityStore;
   readonly readFacts: () => Promise<HostFacts>;
   readonly log: Log;
@@ -29,14 +31,14 @@ export interface JoinLoopOptions {
  * brings the join string. Undefined when told to stop. @throws IdentityStoreError
  */
 export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIdentity | undefined> {
-  const { store, log, joinFile, server, sleep, signal, random } = options;
+  const { store, log, joinFile, handedOver, server, sleep, signal, random } = options;
   let refused: string | undefined;
   let told = false;
   let failures = 0;
   while (!signal.aborted) {
     const identity = await store.load();
     if (identity !== undefined) return identity;
-    const joinString = await readJoinFile(joinFile, log);
+    const joinString = (await readJoinFile(handedOver, log)) ?? (await readJoinFile(joinFile, log));
     if (joinString === undefined || joinString === refused || server === undefined) {
       if (!told) log.warn(waitingWords(server, joinFile, refused !== undefined));
       told = true;
@@ -46,7 +48,7 @@ export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIden
     try {
       const joined = await joinHost({ server, joinString, facts: await options.readFacts(), store });
       log.info({ hostId: joined.hostId }, 'this machine has joined');
-      await eraseJoinFile(joinFile, (words) => log.warn(words));
+      for (const file of [handedOver, joinFile]) await eraseJoinFile(file, (words) => log.warn(words));
       return joined;
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
@@ -78,7 +80,8 @@ async function readJoinFile(file: string, log: Log): Promise<string | undefined>
     return text === '' ? undefined : text;
   } catch (error) {
     const errno = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (errno !== 'ENOENT') log.error({ errno }, `the join file ${file} cannot be read`);
+    // EACCES: root's own file, which is handed over in a moment.
+    if (errno !== 'ENOENT' && errno !== 'EACCES') log.error({ errno }, `the join file ${file} cannot be read`);
     return undefined;
   }
 }

@@ -144,6 +144,7 @@ describe('a host that has not joined', () => {
     const identity = identityOrJoin({
       server: address(),
       joinFile,
+      handedOver: `${joinFile}.handed-over`,
       store,
       readFacts: () => Promise.resolve(FACTS),
       log,

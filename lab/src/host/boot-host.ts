@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { bundleAgent } from '../agent-bundle.ts';
+import { bundleAgent, type LabAgent } from '../agent-bundle.ts';
 import { labImage } from '../image/prepare.ts';
 import { LabError } from '../lab-error.ts';
 import { accelerator } from '../qemu/acceleration.ts';
@@ -47,10 +47,10 @@ export interface BootOptions {
 /** What killed processes left is removed once, before the first host. */
 let swept: Promise<string[]> | undefined;
 
-let bundle: Promise<Buffer> | undefined;
+let bundle: Promise<LabAgent> | undefined;
 
 /** One bundle for all hosts of this process. */
-async function agentBundle(): Promise<Buffer> {
+async function agentBundle(): Promise<LabAgent> {
   bundle ??= bundleAgent();
   return bundle;
 }

@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FULL_ROOT_PACKAGES } from '../debian/package-groups.ts';
 import { LabError } from '../lab-error.ts';
@@ -100,8 +100,16 @@ export async function installFull(root: string): Promise<void> {
   await writeFile(join(root, 'etc/systemd/journald.conf.d/lab.conf'), JOURNAL_SETTINGS);
   await installUnit(units, 'modfleet-lab-control.service', 'sysinit.target');
   await installUnit(units, 'modfleet-lab-shell.service', 'multi-user.target');
+  await addAgentUser(root);
   await cp(join(labPaths.guestFiles, 'full/80-lab.network'), join(root, 'etc/systemd/network/80-lab.network'));
   await writeFile(join(root, 'etc/fstab'), '# The initramfs mounts the root file system.\n');
+}
+
+/** What systemd-sysusers makes of the agent's modfleet.conf on any other host; here it would cost a program start at each boot. */
+async function addAgentUser(root: string): Promise<void> {
+  await appendFile(join(root, 'etc/group'), 'modfleet:x:990:\n');
+  await appendFile(join(root, 'etc/passwd'), 'modfleet:x:990:990:modfleet agent:/var/lib/modfleet:/usr/sbin/nologin\n');
+  await appendFile(join(root, 'etc/shadow'), 'modfleet:!*:20000::::::\n');
 }
 
 /** As `systemctl mask` does it; a unit that mmdebstrap enabled here already loses its link. */

@@ -2,13 +2,12 @@ import { cp, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { labPaths } from '../lab-paths.ts';
 
-/** Installs what both kinds of host have: Node.js, the agent's command, and the harness's own scripts with a busybox to run them. */
+/** Installs what both kinds of host have: Node.js, and the harness's own scripts with a busybox to run them. */
 export async function installGuestTools(root: string): Promise<void> {
   const tools = join(root, 'usr/lib/modfleet-lab');
   await mkdir(tools, { recursive: true });
   await cp(join(root, 'usr/bin/busybox'), join(tools, 'busybox'));
   for (const name of ['control', 'agent-service', 'power'])
     await cp(join(labPaths.guestFiles, name), join(tools, name));
-  await cp(join(labPaths.guestFiles, 'modfleet-agent'), join(root, 'usr/bin/modfleet-agent'));
   await cp(labPaths.nodeBinary, join(root, 'usr/bin/node'));
 }

@@ -18,6 +18,9 @@ import { type LabKernel, labKernel } from './kernel.ts';
 
 const RECIPE = 'root 1';
 
+/** Changes with what is done to a base before it becomes a disk. */
+const DISK_RECIPE = 'disk 2';
+
 /** Everything that QEMU needs to boot one kind of host on one kernel series; shared read-only between hosts. */
 export interface LabImage {
   kind: HostKind;
@@ -62,7 +65,7 @@ async function rootDisk(
     await ext4Image(tree, join(partial, 'root.ext4'), { journal: kind === 'full' });
     await rm(tree, { recursive: true });
   };
-  const inputs = [RECIPE, base, kernel.modulesRoot, process.version, ...guestFiles];
+  const inputs = [DISK_RECIPE, base, kernel.modulesRoot, process.version, ...guestFiles];
   const folder = await cachedFolder({ name, inputs, build }, progress);
   return join(folder, 'root.ext4');
 }

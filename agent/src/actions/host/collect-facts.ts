@@ -25,6 +25,8 @@ export interface FactSources {
   /** The agent's own state folder and program: what they lie on is protected. */
   readonly ownPaths: readonly string[];
   readonly serverRoute: () => ServerRoute | undefined;
+  /** Whether whoever would act may; this process's own capability when undefined. */
+  readonly mayChange?: boolean | undefined;
 }
 
 /** The facts, and what else was read for them. */

@@ -130,7 +130,7 @@ export class HostView {
       sigEnforce: switches.sigEnforce,
       taint: tainted === undefined ? undefined : Number(tainted.trim()),
       canUnload: modules.length === 0 || modules.some((module) => module.refcount !== undefined),
-      mayChange: (await readCapabilities(files))?.sysModule,
+      mayChange: this.sources.mayChange ?? (await readCapabilities(files))?.sysModule,
       container: await containerKind(files),
     };
   });
