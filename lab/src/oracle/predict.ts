@@ -92,8 +92,10 @@ export function judgeLoad(verdict: VerdictSeen, attempt: Attempt): Judged {
   const predicted = prediction(verdict);
   if (attempt.came.includes(kmod)) {
     const named = new Set([...verdict.plan, ...verdict.tries]);
+    // Where policy refuses there is no plan to compare with.
     const asPlanned =
-      verdict.plan.every((one) => attempt.came.includes(one)) && attempt.came.every((one) => named.has(one));
+      verdict.plan.length === 0 ||
+      (verdict.plan.every((one) => attempt.came.includes(one)) && attempt.came.every((one) => named.has(one)));
     return { kmod, predicted, seen: `loaded ${attempt.came.join('+')}`, agrees: predicted === 'ok' && asPlanned };
   }
   if (attempt.exitCode === 0) {

@@ -61,6 +61,10 @@ export interface FileFacts {
   readonly present: boolean;
   /** Undefined: not asked for, or unreadable. */
   readonly signed: boolean | undefined;
+  /** The kernel release that it says it was built for (the first word of vermagic). Undefined: as above. */
+  readonly builtFor?: string | undefined;
+  /** Kmods whose symbols it uses and that neither are there nor would come with it. */
+  readonly lacking?: readonly string[] | undefined;
   /** Parameter name to its type (`int`, `charp`, …; empty when not said); undefined: not asked for, or unreadable. */
   readonly parameters: ReadonlyMap<string, string> | undefined;
 }

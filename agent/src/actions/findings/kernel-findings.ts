@@ -1,5 +1,7 @@
 import { Verb } from '@modfleet/proto';
 import { type ActionFacts, evidence, type LoadedFacts, type Question, type RawFinding } from './facts.ts';
+import { unfitFiles } from './file-findings.ts';
+import { invalidValues } from './parameter-values.ts';
 import { parameterFindings, splitParameter } from './parameters.ts';
 
 const MODULES = '/proc/modules';
@@ -183,7 +185,12 @@ function fileFindings(question: Question, facts: ActionFacts): RawFinding[] {
           ]),
     );
   }
-  return [...findings, ...unknownParameters(question, tree.file.parameters, tree.file.path)];
+  return [
+    ...findings,
+    ...unfitFiles(files, kernel.release),
+    ...unknownParameters(question, tree.file.parameters, tree.file.path),
+    ...invalidValues(question, tree.file.parameters, tree.file.path),
+  ];
 }
 
 /** Names that every kmod takes (kernel/params.c, kernel/module/main.c: unknown_module_param_cb). */

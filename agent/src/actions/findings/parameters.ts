@@ -55,7 +55,8 @@ function asNumbers(text: string): bigint[] | undefined {
   return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
-function asNumber(text: string): bigint | undefined {
+/** As kstrtol with base 0; undefined when it is no number. */
+export function asNumber(text: string): bigint | undefined {
   const [, sign, digits] = /^([+-]?)(0x[0-9a-f]+|\d+)$/i.exec(text) ?? [];
   if (digits === undefined) return undefined;
   const octal = /^0[0-7]+$/.test(digits) ? `0o${digits.slice(1)}` : digits;

@@ -54,7 +54,7 @@ export async function collectFacts(
   const tree =
     index === undefined
       ? { ...NO_TREE, missing: await view.indexMissing() }
-      : await treeFacts(files, index, config, modules, question, kernel);
+      : await treeFacts(files, index, config, modules, question);
   const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || tree.builtin);
   const stake = removes ? await usageFacts(view, question.kmod) : NOTHING_AT_STAKE;
   const facts: ActionFacts = {

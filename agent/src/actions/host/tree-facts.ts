@@ -4,11 +4,12 @@ import { decompress } from '../../kmod/decompress.ts';
 import { readKmodFile } from '../../kmod/elf-modinfo.ts';
 import { fnmatch } from '../../kmod/glob.ts';
 import { foldAlias, type KmodFile } from '../../kmod/index-parsers.ts';
+import { kernelName } from '../../kmod/kernel-name.ts';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
 import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { kmodsOfAlias } from './alias-lookup.ts';
-import type { FileFacts, KernelFacts, Question, TreeFacts } from '../findings/facts.ts';
+import type { FileFacts, Question, TreeFacts } from '../findings/facts.ts';
 
 /** What is known without a tree: nothing. */
 export const NO_TREE: TreeFacts = {
@@ -20,35 +21,32 @@ export const NO_TREE: TreeFacts = {
   softDependencies: [],
 };
 
-/** What the running release's tree says of a kmod. Files are opened only when a load needs what is inside. */
+/** What the running release's tree says of a kmod. Files are opened only when a load would read them. */
 export async function treeFacts(
   files: HostFiles,
   index: KmodIndex,
   config: ModprobeConfig,
   modules: readonly ProcModule[],
   question: Question,
-  kernel: KernelFacts,
 ): Promise<TreeFacts> {
   const { kmod } = question;
   const file = index.files.get(kmod);
   const builtin = index.builtin.has(kmod);
   const loads = question.verb !== Verb.VERB_UNLOAD;
-  const enforced = kernel.sigEnforce === true || (kernel.lockdown !== undefined && kernel.lockdown !== 'none');
-  const open = loads && (enforced || question.parameters.length > 0);
   const loadedNames = new Set(modules.map((module) => module.name));
   // modules.dep lists what is loaded first last.
   const needed = loads
     ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name))
     : [];
+  const there = new Set([...loadedNames, ...index.builtin.keys(), ...needed, kmod]);
+  const read = (one: KmodFile): Promise<FileFacts> => fileFacts(files, index.folder, one, loads ? there : undefined);
   return {
     missing: undefined,
     builtin,
-    file: file === undefined ? undefined : await fileFacts(files, index.folder, file, open),
+    file: file === undefined ? undefined : await read(file),
     aliasOf: file === undefined && !builtin ? aliasOf(index, config, kmod) : [],
     dependencies: await Promise.all(
-      needed.map((name) =>
-        fileFacts(files, index.folder, index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] }, enforced),
-      ),
+      needed.map((name) => read(index.files.get(name) ?? { name, path: `${name}.ko`, depends: [] })),
     ),
     softDependencies: loads
       ? softDependencies(index, config, [kmod, ...needed]).filter(
@@ -80,20 +78,41 @@ function kmodsOfName(index: KmodIndex, name: string): string[] {
   return kmods.length > 0 ? kmods : [name];
 }
 
-async function fileFacts(files: HostFiles, folder: string, file: KmodFile, open: boolean): Promise<FileFacts> {
+/** `there`: what is loaded, built in, or would be loaded before it; undefined: the file is not opened. */
+async function fileFacts(
+  files: HostFiles,
+  folder: string,
+  file: KmodFile,
+  there: ReadonlySet<string> | undefined,
+): Promise<FileFacts> {
   const path = file.path.startsWith('/') ? file.path : `${folder}/${file.path}`;
   const present = (await files.stat(path)).kind === 'ok';
   const closed: FileFacts = { name: file.name, path, present, signed: undefined, parameters: undefined };
-  if (!present || !open) return closed;
+  if (!present || there === undefined) return closed;
   const bytes = await files.readBytes(path);
   if (bytes.kind !== 'ok') return closed;
   try {
     const info = readKmodFile(await decompress(bytes.value));
-    return { ...closed, signed: info.signer !== undefined, parameters: parameterTypes(info.modinfo) };
+    return {
+      ...closed,
+      signed: info.signer !== undefined,
+      parameters: parameterTypes(info.modinfo),
+      builtFor: info.modinfo.find(([key]) => key === 'vermagic')?.[1].split(' ')[0],
+      lacking: needsOf(info.modinfo).filter((name) => !there.has(name)),
+    };
   } catch {
     // Damaged or packed in an unknown way: the kernel will say so.
     return closed;
   }
+}
+
+/** `depends=a,b-c`: the kmods whose symbols this one uses, as its build knew them (scripts/mod/modpost.c: add_depends). */
+function needsOf(modinfo: readonly (readonly [key: string, value: string])[]): string[] {
+  return modinfo
+    .filter(([key]) => key === 'depends')
+    .flatMap(([, value]) => value.split(','))
+    .map((name) => kernelName(name.trim()))
+    .filter((name) => name !== '');
 }
 
 /** `parm=name:description` and `parmtype=name:type` of .modinfo. */
