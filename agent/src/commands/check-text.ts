@@ -11,6 +11,7 @@ export function checkText(check: HostCheck): string {
     return [facet, seen.kind === 'value' ? 'yes' : `no: ${seen.reason}`];
   });
   const config = report.config.kind === 'value' ? report.config.value : undefined;
+  const notes = [...(config?.unreadable ?? []), ...check.notes];
   const sections = [
     textTable([
       ['host', `${report.hostname ?? 'unknown'}, kernel ${report.kernelRelease ?? 'unknown'}`],
@@ -22,6 +23,7 @@ export function checkText(check: HostCheck): string {
     ['ACTS', ...(check.cannotAct.length === 0 ? ['  yes'] : check.cannotAct.map((reason) => `  no: ${reason}`))].join(
       '\n',
     ),
+    ['PRIVILEGES', textTable(privilegesText(check), '  ')].join('\n'),
     [
       'PROGRAMS',
       textTable(
@@ -29,11 +31,22 @@ export function checkText(check: HostCheck): string {
         '  ',
       ),
     ].join('\n'),
-    config === undefined || config.unreadable.length === 0
-      ? undefined
-      : ['NOTES', ...config.unreadable.map((note) => `  ${printable(note)}`)].join('\n'),
+    notes.length === 0 ? undefined : ['NOTES', ...notes.map((note) => `  ${printable(note)}`)].join('\n'),
   ];
   return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`;
+}
+
+function privilegesText({ processes }: HostCheck): string[][] {
+  if (processes === undefined)
+    return [
+      [
+        'one process',
+        "the helper is a child of the agent, with the agent's own rights: under systemd they are kept apart",
+      ],
+    ];
+  return processes.flatMap(({ kind, problems }) =>
+    problems.length === 0 ? [[kind, 'as listed']] : problems.map((problem) => [kind, problem]),
+  );
 }
 
 function changesText({ report, noUevents }: HostCheck): string {

@@ -3,16 +3,20 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Exec } from '../exec/exec.ts';
 import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { PROGRAM_NAMES, PROGRAM_PURPOSE } from '../exec/programs.ts';
+import { HELPER_STATE_DIR } from '../helper/state-dir.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
-import { readCapabilities } from '../host/capabilities.ts';
+import { type Capabilities, readCapabilities } from '../host/capabilities.ts';
+import { helperWay } from '../courier/open-link.ts';
+import { lookAtProcesses, type ProcessLook } from '../privileges/look-at-processes.ts';
 import { probeUevents } from '../watch/uevent-probe.ts';
 import { actingProblems } from './acting-problems.ts';
 import { checkText } from './check-text.ts';
 import { observeHost, type HostReport } from './host-report.ts';
+import { journalTroubles } from './journal-trouble.ts';
 
 /** `modfleet-agent check [--json]`. */
 export interface CheckOptions {
-  readonly config: Pick<AgentConfig, 'mode' | 'root'>;
+  readonly config: Pick<AgentConfig, 'mode' | 'root' | 'state_dir'>;
   readonly json: boolean;
   readonly stdout: Writable;
 }
@@ -25,6 +29,10 @@ export interface HostCheck {
   readonly noUevents: string | undefined;
   /** Everything that stands in the way of loading and unloading kmods here; empty when nothing does. */
   readonly cannotAct: readonly string[];
+  /** What is wrong with the action journal, and does not stop actions. */
+  readonly notes: readonly string[];
+  /** What the agent's processes may do, where systemd keeps them apart; undefined where the helper is a child with the agent's own rights. */
+  readonly processes: readonly ProcessLook[] | undefined;
   readonly programs: readonly { readonly name: string; readonly path: string | undefined; readonly purpose: string }[];
 }
 
@@ -39,17 +47,29 @@ export async function checkCommand(options: CheckOptions): Promise<number> {
 }
 
 /** Looks, and changes nothing. */
-export async function checkHost({ mode, root }: CheckOptions['config']): Promise<HostCheck> {
+export async function checkHost({ mode, root, state_dir }: CheckOptions['config']): Promise<HostCheck> {
   const files = new FsHostFiles(root);
   const exec: Exec = root === '/' ? new NodeExec() : new NoExec();
   const report = await observeHost(files);
+  const troubles = root === '/' ? await journalTroubles([state_dir, HELPER_STATE_DIR]) : [];
   return {
     report,
     mode,
     noUevents: await probeUevents(exec),
-    cannotAct: actingProblems({ report, mode, exec, capabilities: await readCapabilities(files) }),
+    cannotAct: [
+      ...actingProblems({ report, mode, exec, capabilities: await readCapabilities(files) }),
+      ...troubles.filter((trouble) => trouble.stops).map((trouble) => trouble.message),
+    ],
+    notes: troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),
     programs: PROGRAM_NAMES.map((name) => ({ name, path: exec.find(name), purpose: PROGRAM_PURPOSE[name] })),
   };
+}
+
+/** Where the helper acts, its rights count. */
+function capabilitiesOf(processes: readonly ProcessLook[]): Capabilities | undefined {
+  const names = processes.find((one) => one.kind === 'helper')?.seen?.capabilities;
+  if (names === undefined) return undefined;
+  return { sysModule: names.includes('CAP_SYS_MODULE'), syslog: names.includes('CAP_SYSLOG') };
 }
 
 function checkJson(check: HostCheck): object {
@@ -73,7 +93,14 @@ function checkJson(check: HostCheck): object {
       sigEnforce: config?.sigEnforce ?? null,
       secureBoot: config?.secureBoot ?? null,
     },
-    notes: config?.unreadable ?? [],
+    notes: [...(config?.unreadable ?? []), ...check.notes],
+    processes:
+      check.processes?.map(({ kind, seen, problems }) => ({
+        kind,
+        seen: seen ?? null,
+        asListed: problems.length === 0,
+        problems,
+      })) ?? null,
     programs: check.programs.map(({ name, path, purpose }) => ({ name, path: path ?? null, purpose })),
   };
 }
