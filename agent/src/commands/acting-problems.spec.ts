@@ -18,7 +18,7 @@ describe('actingProblems', () => {
     ['mode is observe', { mode: 'observe' }],
     ['no loadable kmods', { report: { ...ABLE.report, loaded: { kind: 'incapable', reason: 'no loadable kmods' } } }],
     ['CAP_SYS_MODULE', { capabilities: { sysModule: false, syslog: true } }],
-    ['capabilities of this process cannot be read', { capabilities: undefined }],
+    ['capabilities of whoever would act cannot be read', { capabilities: undefined }],
     ['rmmod is missing', { exec: new FakeExec({ modprobe: () => ({}) }) }],
     ['modprobe is missing', { exec: new FakeExec({ rmmod: () => ({}) }) }],
     [

@@ -23,8 +23,10 @@ export function actingProblems({ report, mode, exec, capabilities }: ActingFacts
     config.kind === 'value' && config.value.modulesDisabled === true
       ? 'kernel.modules_disabled is 1: nothing loads or unloads until reboot'
       : undefined,
-    capabilities === undefined ? 'the capabilities of this process cannot be read' : undefined,
-    capabilities?.sysModule === false ? 'this process has no CAP_SYS_MODULE: run the agent as root' : undefined,
+    capabilities === undefined ? 'the capabilities of whoever would act cannot be read: run this as root' : undefined,
+    capabilities?.sysModule === false
+      ? 'whoever would act has no CAP_SYS_MODULE: run the agent as root, or with its helper under systemd'
+      : undefined,
     ...NEEDED.map((name) =>
       exec.find(name) === undefined ? `${name} is missing: install the package kmod` : undefined,
     ),

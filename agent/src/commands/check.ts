@@ -51,16 +51,19 @@ export async function checkHost({ mode, root, state_dir }: CheckOptions['config'
   const files = new FsHostFiles(root);
   const exec: Exec = root === '/' ? new NodeExec() : new NoExec();
   const report = await observeHost(files);
+  const processes = root === '/' && helperWay() === 'socket' ? await lookAtProcesses(files) : undefined;
+  const capabilities = processes === undefined ? await readCapabilities(files) : capabilitiesOf(processes);
   const troubles = root === '/' ? await journalTroubles([state_dir, HELPER_STATE_DIR]) : [];
   return {
     report,
     mode,
     noUevents: await probeUevents(exec),
     cannotAct: [
-      ...actingProblems({ report, mode, exec, capabilities: await readCapabilities(files) }),
+      ...actingProblems({ report, mode, exec, capabilities }),
       ...troubles.filter((trouble) => trouble.stops).map((trouble) => trouble.message),
     ],
     notes: troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),
+    processes,
     programs: PROGRAM_NAMES.map((name) => ({ name, path: exec.find(name), purpose: PROGRAM_PURPOSE[name] })),
   };
 }

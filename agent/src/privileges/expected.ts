@@ -14,8 +14,8 @@ export interface Privileges {
 /** The three kinds of process. */
 export type ProcessKind = 'courier' | 'helper' | 'evidence';
 
-/** Own and empty for each unit (PrivateTmp); nothing of the host. */
-const PRIVATE_TMP = ['/tmp', '/var/tmp'] as const;
+/** Own and empty for each unit (PrivateTmp), and the shared memory that every user has; nothing of the host's files. */
+const SCRATCH = ['/dev/shm', '/tmp', '/var/tmp'] as const;
 
 /** As agent/packaging sets them up. */
 export const EXPECTED: Readonly<Record<ProcessKind, Privileges>> = {
@@ -24,21 +24,21 @@ export const EXPECTED: Readonly<Record<ProcessKind, Privileges>> = {
     capabilities: [],
     noNewPrivileges: true,
     seccomp: true,
-    writable: [...PRIVATE_TMP, '/var/lib/modfleet'].sort(),
+    writable: [...SCRATCH, '/var/lib/modfleet'].sort(),
   },
   helper: {
     isRoot: true,
     capabilities: ['CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_SYSLOG', 'CAP_SYS_MODULE', 'CAP_SYS_PTRACE'],
     noNewPrivileges: true,
     seccomp: true,
-    writable: [...PRIVATE_TMP, '/var/cache/modfleet-helper', '/var/lib/modfleet-helper'].sort(),
+    writable: [...SCRATCH, '/var/cache/modfleet-helper', '/var/lib/modfleet-helper'].sort(),
   },
   evidence: {
     isRoot: true,
     capabilities: ['CAP_DAC_READ_SEARCH', 'CAP_SYS_PTRACE'],
     noNewPrivileges: true,
     seccomp: true,
-    writable: [...PRIVATE_TMP],
+    writable: [...SCRATCH],
   },
 };
 

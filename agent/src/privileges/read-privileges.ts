@@ -69,8 +69,7 @@ function writableMounts(mountinfo: string): string[] {
     const [point, options] = [fields[4], fields[5]];
     const type = fields[fields.indexOf('-') + 1];
     if (point === undefined || options === undefined || type === undefined) continue;
-    const isWritable = options.split(',').includes('rw') && !KERNEL_FILE_SYSTEMS.has(type);
-    top.set(point, isWritable && !(point === '/dev' || point.startsWith('/dev/') || point.startsWith('/run/')));
+    top.set(point, options.split(',').includes('rw') && !KERNEL_FILE_SYSTEMS.has(type));
   }
   return [...top]
     .filter(([, isWritable]) => isWritable)
