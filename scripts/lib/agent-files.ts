@@ -18,6 +18,7 @@ export const ENABLED_UNITS: Readonly<Record<string, string>> = {
   'modfleet-evidence.socket': 'sockets.target',
   'modfleet-join.path': 'multi-user.target',
   'modfleet-journal.service': 'multi-user.target',
+  'modfleet-revert.service': 'multi-user.target',
 };
 
 /** Programs and scripts of a host by path, without the leading slash; Node.js itself (`usr/lib/modfleet/node`) comes besides. */
