@@ -1,6 +1,7 @@
 /** `npm run lab -- …`: see cli/usage.ts. Data goes to stdout, talk to stderr. */
 import { boot } from './cli/boot.ts';
 import { clean } from './cli/clean.ts';
+import { oracle } from './cli/oracle.ts';
 import { type LabCommand, parseArguments } from './cli/parse-arguments.ts';
 import { openShell } from './cli/shell.ts';
 import { USAGE } from './cli/usage.ts';
@@ -59,6 +60,10 @@ async function run(command: LabCommand): Promise<void> {
     case 'boot':
       await needPrerequisites([command.kind]);
       return boot(command, progress);
+    case 'oracle':
+      await needPrerequisites(command.kinds);
+      process.exitCode = await oracle(command, progress);
+      return;
     case 'list':
       return list();
     case 'shell':

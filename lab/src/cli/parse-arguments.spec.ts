@@ -32,6 +32,17 @@ describe('parseArguments', () => {
     });
   });
 
+  it('asks the oracle on every host unless narrowed', () => {
+    expect(parseArguments(['oracle'])).toMatchObject({ kinds: ['fast', 'full'], series: ['6.1', '6.12'], only: [] });
+    expect(parseArguments(['oracle', '--network', 'vlan-bond', '--only', 'load,dummy'])).toEqual({
+      command: 'oracle',
+      kinds: ['full'],
+      series: ['6.1', '6.12'],
+      network: 'vlan-bond',
+      only: ['load', 'dummy'],
+    });
+  });
+
   it('builds everything unless narrowed', () => {
     expect(parseArguments(['build'])).toEqual({
       command: 'build',

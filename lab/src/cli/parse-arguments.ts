@@ -27,6 +27,13 @@ export type LabCommand =
       config: string | undefined;
       joinFile: string | undefined;
     }
+  | {
+      command: 'oracle';
+      kinds: readonly HostKind[];
+      series: readonly KernelSeries[];
+      network: HostNetwork | undefined;
+      only: readonly string[];
+    }
   | { command: 'list' }
   | { command: 'shell'; name: string }
   | { command: 'clean'; all: boolean };
@@ -40,6 +47,7 @@ const OPTIONS = {
   network: { type: 'string' },
   'root-disk': { type: 'string' },
   packages: { type: 'string' },
+  only: { type: 'string' },
   config: { type: 'string' },
   'join-file': { type: 'string' },
   update: { type: 'boolean' },
@@ -65,6 +73,8 @@ function hostCount(value: string | undefined): number {
   return count;
 }
 
+const listOf = (value: string | undefined): string[] => value?.split(',').filter((word) => word !== '') ?? [];
+
 interface TopologyValues {
   network?: string | undefined;
   'root-disk'?: string | undefined;
@@ -79,7 +89,7 @@ function topology(values: TopologyValues) {
   return {
     network: oneOf('network', values.network, HOST_NETWORKS) ?? 'networkd',
     rootDisk: oneOf('root-disk', values['root-disk'], ROOT_DISKS) ?? 'plain',
-    packages: values.packages?.split(',').filter(Boolean) ?? [],
+    packages: listOf(values.packages),
   } as const;
 }
 
@@ -122,6 +132,14 @@ export function parseArguments(argv: readonly string[]): LabCommand {
         ...topology(values),
         config: values.config,
         joinFile: values['join-file'],
+      };
+    case 'oracle':
+      return {
+        command,
+        kinds: kind === undefined ? (values.network === undefined ? HOST_KINDS : ['full']) : [kind],
+        series: allSeries,
+        network: oneOf('network', values.network, HOST_NETWORKS),
+        only: listOf(values.only),
       };
     case 'shell':
       if (rest[0] === undefined) throw usageError('shell needs the name of a host (npm run lab -- list)');

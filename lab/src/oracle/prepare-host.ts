@@ -54,7 +54,7 @@ echo htcp >/proc/sys/net/ipv4/tcp_congestion_control
 /run/hold 38 5 0 hash sha256 >/dev/null 2>&1 &
 /run/hold 38 5 0 skcipher 'cbc(aes)' >/dev/null 2>&1 &
 /run/hold 15 3 2 >/dev/null 2>&1 &
-for node in /dev/net/tun /dev/mf_chardev /dev/watchdog /dev/kvm /dev/vhost-net /dev/fuse /dev/cuse /dev/cpu/0/msr; do
+for node in /dev/net/tun /dev/mf_chardev /dev/kvm /dev/vhost-net /dev/fuse /dev/cuse /dev/cpu/0/msr; do
 	[ -c $node ] && (exec 3<$node; exec sleep 100000) >/dev/null 2>&1 &
 done
 sleep 1

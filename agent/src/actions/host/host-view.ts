@@ -14,7 +14,7 @@ import type { KernelFacts } from '../findings/facts.ts';
 import { supportsOfBlock } from '../protection/device-chain.ts';
 import { readInterfaces } from '../protection/interfaces.ts';
 import { readForeignInterfaces, readForeignMounts } from '../protection/namespaces.ts';
-import { routeInterfaces } from '../protection/routes.ts';
+import { carryingInterfaces } from '../protection/carrying.ts';
 import type { BlockDevice } from '../protection/stakes.ts';
 import { readStorageUses, type ResolveAlias } from '../protection/storage.ts';
 import { readArmedWatchdogs } from '../protection/watchdogs.ts';
@@ -102,7 +102,9 @@ export class HostView {
 
   readonly serverRoute = once(() => Promise.resolve(this.sources.serverRoute()));
 
-  readonly carrying = once(async () => routeInterfaces(this.sources.files, await this.serverRoute()));
+  readonly carrying = once(async () =>
+    carryingInterfaces(this.sources.files, await this.interfaces(), await this.serverRoute()),
+  );
 
   readonly foreignInterfaces = once(async () => readForeignInterfaces(this.sources.files, await this.processes()));
 

@@ -20,8 +20,12 @@ export interface Interface {
   readonly tied: boolean;
   /** Its driver, its buses, the kmod of its kind. Not what the interfaces below it stand on. */
   readonly own: readonly Support[];
-  /** Interfaces below (a VLAN's parent, a bond's members). */
+  /** Interfaces below (a VLAN's parent, a bond's members, what a tunnel is bound to). */
   readonly lower: readonly string[];
+  /** A device stands behind it. */
+  readonly hardware: boolean;
+  /** The other end of a tunnel. */
+  readonly remote: string | undefined;
   /** A virtual interface whose kind could not be told. */
   readonly kindUnknown: boolean;
 }
@@ -37,15 +41,15 @@ const KIND_OF_DEVTYPE: Readonly<Record<string, string>> = {
 
 /** All interfaces of this network namespace but loopback. */
 export async function readInterfaces(files: HostFiles, exec: Exec, resolve: ResolveAlias): Promise<Interface[]> {
-  const kinds = await readKinds(exec);
+  const links = await readLinks(exec);
   const names = (valueOf(await files.list(NET)) ?? []).filter((entry) => entry.kind !== 'file' && entry.name !== 'lo');
-  return Promise.all(names.map(({ name }) => readInterface(files, name, kinds, resolve)));
+  return Promise.all(names.map(({ name }) => readInterface(files, name, links.get(name), resolve)));
 }
 
 async function readInterface(
   files: HostFiles,
   name: string,
-  kinds: ReadonlyMap<string, string>,
+  link: LinkSaid | undefined,
   resolve: ResolveAlias,
 ): Promise<Interface> {
   const folder = `${NET}/${name}`;
@@ -53,7 +57,7 @@ async function readInterface(
   const flags = Number(valueOf(await files.readText(`${folder}/flags`))?.trim() ?? '0');
   const device = valueOf(await files.realPath(`${folder}/device`));
   const hardware = device === undefined ? [] : await supportsOfDevice(files, device);
-  const kind = device === undefined ? (kinds.get(name) ?? (await kindFromSysfs(files, folder, entries))) : undefined;
+  const kind = device === undefined ? (link?.kind ?? (await kindFromSysfs(files, folder, entries))) : undefined;
   const ofKind =
     kind === undefined
       ? []
@@ -63,7 +67,12 @@ async function readInterface(
     up: (flags & IFF_UP) !== 0,
     tied: entries.some((entry) => entry === 'master' || entry.startsWith('upper_')),
     own: [...hardware, ...ofKind],
-    lower: entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
+    lower: [
+      ...entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
+      ...(link?.boundTo === undefined ? [] : [link.boundTo]),
+    ],
+    hardware: device !== undefined,
+    remote: link?.remote,
     kindUnknown: device === undefined && kind === undefined,
   };
 }
@@ -103,23 +112,42 @@ function kmodsOfKind(kind: string, resolve: ResolveAlias): readonly string[] {
   return kind === 'vlan' ? ['8021q'] : kind === 'bond' ? ['bonding'] : [kind.replaceAll('-', '_')];
 }
 
-/** Kinds as `ip -d -j link` says them; empty where iproute2 is missing. */
-async function readKinds(exec: Exec): Promise<ReadonlyMap<string, string>> {
+/** What iproute2 says of an interface beyond sysfs. */
+export interface LinkSaid {
+  readonly kind: string | undefined;
+  /** The interface that a tunnel or a stacked one is bound to. */
+  readonly boundTo: string | undefined;
+  /** A tunnel's other end. */
+  readonly remote: string | undefined;
+}
+
+/** As `ip -d -j link` says it; empty where iproute2 is missing. */
+async function readLinks(exec: Exec): Promise<ReadonlyMap<string, LinkSaid>> {
   if (exec.find('ip') === undefined) return new Map();
   const result = await exec.run('ip', ['-d', '-j', 'link', 'show'], { timeoutMs: IP_TIMEOUT_MS });
   if (result.ended.kind !== 'exited' || result.ended.code !== 0) return new Map();
-  return parseKinds(result.stdout);
+  return parseLinks(result.stdout);
 }
 
-/** Interface to kind, from iproute2's JSON; empty when it is none (busybox's `ip`). */
-export function parseKinds(json: string): Map<string, string> {
-  const kinds = new Map<string, string>();
-  for (const link of asArray(parseJson(json))) {
-    const { ifname, linkinfo } = asRecord(link);
-    const kind = asRecord(linkinfo)['info_kind'];
-    if (typeof ifname === 'string' && typeof kind === 'string') kinds.set(ifname, kind);
+/** By interface, from iproute2's JSON; empty when it is none (busybox's `ip`). */
+export function parseLinks(json: string): Map<string, LinkSaid> {
+  const links = new Map<string, LinkSaid>();
+  for (const one of asArray(parseJson(json))) {
+    const { ifname, linkinfo, link } = asRecord(one);
+    if (typeof ifname !== 'string') continue;
+    const { info_kind: kind, info_data: data } = asRecord(linkinfo);
+    const { remote, remote6, link: underlying } = asRecord(data);
+    links.set(ifname, {
+      kind: asText(kind),
+      boundTo: asText(link) ?? asText(underlying),
+      remote: [remote, remote6].map(asText).find((address) => address !== undefined && address !== 'any'),
+    });
   }
-  return kinds;
+  return links;
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function parseJson(text: string): unknown {

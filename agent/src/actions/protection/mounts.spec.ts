@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseKinds } from './interfaces.ts';
+import { parseLinks } from './interfaces.ts';
 import { mountOf, parseMountinfo } from './mounts.ts';
 import { parseSwaps } from './storage.ts';
 
@@ -48,18 +48,24 @@ describe('swaps', () => {
 
 describe('interface kinds', () => {
   it('reads what iproute2 says', () => {
-    const json =
-      '[{"ifname":"lo"},{"ifname":"br0","linkinfo":{"info_kind":"bridge","info_data":{}}},{"ifname":"eth0.9","linkinfo":{"info_kind":"vlan"}}]';
-    expect([...parseKinds(json)]).toEqual([
-      ['br0', 'bridge'],
-      ['eth0.9', 'vlan'],
+    const json = JSON.stringify([
+      { ifname: 'lo' },
+      { ifname: 'br0', linkinfo: { info_kind: 'bridge', info_data: {} } },
+      { ifname: 'eth0.9', link: 'eth0', linkinfo: { info_kind: 'vlan' } },
+      { ifname: 'gre1', linkinfo: { info_kind: 'gre', info_data: { remote: 'any', link: 'eth1' } } },
+    ]);
+    expect([...parseLinks(json)]).toEqual([
+      ['lo', { kind: undefined, boundTo: undefined, remote: undefined }],
+      ['br0', { kind: 'bridge', boundTo: undefined, remote: undefined }],
+      ['eth0.9', { kind: 'vlan', boundTo: 'eth0', remote: undefined }],
+      ['gre1', { kind: 'gre', boundTo: 'eth1', remote: undefined }],
     ]);
   });
 
   it.each(['', '1: lo: <LOOPBACK>', '{}', '[null,1]', '[{"ifname":1,"linkinfo":{"info_kind":2}}]'])(
     'takes nothing from %j',
     (text) => {
-      expect(parseKinds(text).size).toBe(0);
+      expect(parseLinks(text).size).toBe(0);
     },
   );
 });

@@ -43,7 +43,8 @@ export async function socketUsers(
   processes: Processes,
 ): Promise<Evidence[]> {
   const protocols = await protocolsOf(files, kmod);
-  const isFamily = /^algif_/.test(kmod) || aliases.some((one) => one.kmod === kmod && SOCKET_ALIAS.test(one.pattern));
+  const isFamily =
+    kmod.startsWith('algif_') || aliases.some((one) => one.kmod === kmod && SOCKET_ALIAS.test(one.pattern));
   const lists = await readLists(files);
   const own = lists.get(kmod) ?? new Set<string>();
   const listed = new Set([...lists.values()].flatMap((inodes) => [...inodes]));
