@@ -1,0 +1,154 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type ActionRequest, Outcome, Verb } from '@modfleet/proto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CourierWord, HelperWord } from '../../../agent/src/helper/wire/strict-codec.ts';
+import { type Heard, HostileCourier } from '../support/hostile-courier.ts';
+import { LabFleet, lsmod } from '../support/lab-fleet.ts';
+
+/** A Debian with the agent's units as they are installed, and the agent's user in the hands of somebody else. */
+let lab: LabFleet;
+let courier: HostileCourier;
+let hostId: string;
+const NAME = 'hostile-61';
+
+/** A helper's start and verdict, emulated, on a loaded machine. */
+const PATIENCE_MS = 60_000;
+
+beforeAll(async () => {
+  lab = await LabFleet.start([
+    { name: NAME, kind: 'full', series: '6.1', config: ['policy:', '  deny: [dummy]', '  protected: [mf_base]'] },
+  ]);
+  hostId = String((await lab.fleet.api('GET', `/api/v1/hosts/${NAME}`)).body['id']);
+  courier = await HostileCourier.on(lab.host(NAME), hostId);
+}, 900_000);
+
+afterAll(async () => {
+  await lab?.stop();
+}, 60_000);
+
+const aRequest = (changes: Partial<ActionRequest> = {}): ActionRequest => ({
+  actionId: randomUUID(),
+  hostId,
+  verb: Verb.VERB_LOAD,
+  kmod: 'mf_hello',
+  parameters: [],
+  dryRun: false,
+  expiresAtMs: Date.now() + 600_000,
+  confirmWindowSeconds: 0,
+  overrides: [],
+  ...changes,
+});
+const submit = (request: ActionRequest): CourierWord => ({ $case: 'submit', value: request });
+
+/** What was said of an action: a result's reason, or that it was not taken. */
+function answerTo({ words }: Heard, { actionId }: ActionRequest): string | undefined {
+  for (const word of words) {
+    if (word.$case === 'rejected' && word.value.actionId === actionId) return 'rejected';
+    if (word.$case === 'result' && word.value.actionId === actionId)
+      return word.value.outcome === Outcome.OUTCOME_SUCCEEDED ? 'SUCCEEDED' : word.value.reasonCode;
+  }
+  return undefined;
+}
+const kinds = (words: readonly HelperWord[]): string[] => words.map((word) => word.$case);
+
+describe('processes', () => {
+  it('may do what the checked-in list says, and nothing else', async () => {
+    const check = JSON.parse(await lab.host(NAME).must('modfleet-agent check --json', { timeoutMs: 240_000 })) as {
+      act: { can: boolean };
+      processes: { kind: string; asListed: boolean; problems: string[] }[];
+    };
+    expect(check.processes.map(({ kind, problems }) => ({ kind, problems }))).toEqual([
+      { kind: 'courier', problems: [] },
+      { kind: 'helper', problems: [] },
+      { kind: 'evidence', problems: [] },
+    ]);
+    expect(check.act.can).toBe(true);
+  });
+
+  it('the agent reports from its sandbox what root sees', async () => {
+    await lab.fresh(NAME);
+    const seen = await lab.fleet.modfleet('kmods', 'unload', 'virtio_blk', '--host', NAME, '--dry-run', '--watch');
+    expect(seen.stdout + seen.stderr).toContain('virtio_blk carries /');
+  });
+});
+
+describe('a courier that was taken over', () => {
+  it('gets no kernel change by anything that host, policy or protection forbid', async () => {
+    const before = await lsmod(lab.host(NAME));
+    const done = await lab.act('load', 'mf_base', NAME);
+    expect(done.action.outcome).toBe('succeeded');
+    const replayed = aRequest({ actionId: done.action.id, kmod: 'mf_hello' });
+    const cases: readonly (readonly [ActionRequest, string])[] = [
+      [aRequest({ hostId: randomUUID() }), 'unsupported'],
+      [aRequest({ expiresAtMs: Date.now() - 60_000 }), 'expired'],
+      [aRequest({ expiresAtMs: Date.now() + 48 * 3_600_000 }), 'rejected'],
+      [aRequest({ kmod: 'dummy' }), 'denied_by_host_policy'],
+      [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_blk' }), 'protected'],
+      [
+        aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_pci', confirmWindowSeconds: 30, overrides: ['route'] }),
+        'protected',
+      ],
+      [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'mf_base' }), 'protected'],
+      [aRequest({ confirmWindowSeconds: 5 }), 'rejected'],
+      [aRequest({ overrides: ['storage'] }), 'rejected'],
+      [aRequest({ kmod: '-r' }), 'rejected'],
+      [aRequest({ kmod: '../../tmp/evil' }), 'rejected'],
+      [aRequest({ parameters: ['x=1 ; reboot'] }), 'rejected'],
+      [aRequest({ actionId: 'not-a-uuid' }), 'rejected'],
+      [aRequest({ verb: 77 as Verb }), 'rejected'],
+      [replayed, 'id_conflict'],
+    ];
+    const speech = [await courier.open(), ...cases.map(([request]) => submit(request))];
+    const [heard] = await courier.say('act', [speech], PATIENCE_MS);
+    expect(cases.map(([request]) => heard && answerTo(heard, request))).toEqual(cases.map(([, answer]) => answer));
+    expect(await lsmod(lab.host(NAME))).toEqual([...before, 'mf_base'].sort());
+  });
+
+  it('gets none by frames that are none, by the helper that only looks, or by a hundred connections', async () => {
+    const before = await lsmod(lab.host(NAME));
+    const huge = Buffer.alloc(1024);
+    huge.writeUInt32BE(0x7fffffff, 0);
+    const [garbage, tooLong, before_, otherHost, otherProtocol] = [
+      [randomBytes(4_000)],
+      [huge],
+      [submit(aRequest())],
+      [await courier.open({ hostId: randomUUID() }), submit(aRequest())],
+      [await courier.open({ protocol: 99 }), submit(aRequest())],
+    ];
+    for (const speech of [garbage, tooLong, before_, otherHost, otherProtocol]) {
+      const [heard] = await courier.say('act', [speech], PATIENCE_MS);
+      expect(kinds(heard?.words ?? [])).toEqual(['refused']);
+    }
+    const acting = aRequest();
+    const [looked] = await courier.say('evidence', [[await courier.open(), submit(acting)]], PATIENCE_MS / 4);
+    expect(looked && answerTo(looked, acting)).toBe('rejected');
+    const flood = await courier.say(
+      'act',
+      Array.from({ length: 100 }, () => [randomBytes(64)]),
+      PATIENCE_MS,
+    );
+    expect(flood.filter(({ words }) => words.some((word) => word.$case !== 'refused'))).toEqual([]);
+    expect(await lsmod(lab.host(NAME))).toEqual(before);
+  });
+
+  it('gets none where the mode is observe, or where it could write the settings', async () => {
+    const host = lab.host(NAME);
+    const before = await lsmod(host);
+    const settings = await host.must('cat /etc/modfleet/agent.yaml');
+    await host.writeFile('/etc/modfleet/agent.yaml', `${settings.replace('mode: act', 'mode: observe')}\n`);
+    const observed = aRequest();
+    const [heard] = await courier.say('act', [[await courier.open(), submit(observed)]], PATIENCE_MS / 2);
+    expect(heard && answerTo(heard, observed)).toBe('denied_by_host_policy');
+    await host.writeFile('/etc/modfleet/agent.yaml', `${settings}\n`);
+    await host.must('chown modfleet /etc/modfleet/agent.yaml');
+    const [unsafe] = await courier.say('act', [[await courier.open(), submit(aRequest())]], PATIENCE_MS / 2);
+    expect(unsafe?.words).toMatchObject([{ $case: 'refused', value: { code: 'unsafe_settings' } }]);
+    await host.must('chown root /etc/modfleet/agent.yaml');
+    expect(await lsmod(host)).toEqual(before);
+  });
+
+  it('leaves a helper that works for whoever speaks for the server', async () => {
+    expect((await lab.act('load', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
+    expect((await lab.act('unload', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
+  });
+});
