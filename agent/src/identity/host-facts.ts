@@ -24,13 +24,13 @@ const DEB_FAMILIES: ReadonlySet<string> = new Set(['debian', 'ubuntu']);
 /** What this machine says of itself. What cannot be read is empty: facts never stand in the way of a connection. */
 export async function readHostFacts(
   files: HostFiles,
-  config: Pick<AgentConfig, 'mode' | 'policy'>,
+  config: Pick<AgentConfig, 'mode' | 'policy' | 'root'>,
 ): Promise<HostFacts> {
   const line = async (path: string): Promise<string> => valueOf(await files.readText(path))?.trim() ?? '';
   const release = await osRelease(files);
   const family = [release['ID'] ?? '', ...(release['ID_LIKE'] ?? '').split(/\s+/)];
   return {
-    hostname: await line('/proc/sys/kernel/hostname'),
+    hostname: await hostName(line, config.root),
     machineId: await line('/etc/machine-id'),
     bootId: await line('/proc/sys/kernel/random/boot_id'),
     kernelRelease: await line('/proc/sys/kernel/osrelease'),
@@ -50,6 +50,15 @@ export async function readHostFacts(
     policy: { allow: [...config.policy.allow], deny: [...config.policy.deny], protected: [...config.policy.protected] },
     virtualization: (await containerKind(files)) ?? '',
   };
+}
+
+/**
+ * The kernel answers the name of the one who reads: a container that looks at the machine's files below `root` has a name of its own there, and
+ * another one each time that it is made.
+ */
+async function hostName(line: (path: string) => Promise<string>, root: string): Promise<string> {
+  const [kernel, file] = [await line('/proc/sys/kernel/hostname'), await line('/etc/hostname')];
+  return (root === '/' ? kernel || file : file || kernel).split('\n', 1)[0] ?? '';
 }
 
 /** os-release(5): shell-like assignments; the first file that exists counts. */
