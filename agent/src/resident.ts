@@ -23,4 +23,5 @@ async function main(): Promise<void> {
   }
 }
 
-void main();
+// Ends here, whatever is still under way: a child that collects `available` may take minutes, and dies with this process.
+void main().finally(() => process.exit());
