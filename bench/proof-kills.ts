@@ -4,14 +4,18 @@ import { checkPrerequisites, KERNEL_SERIES } from '../lab/src/lab.ts';
 import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
+import { type PointRound, pointRounds } from '../tests/e2e/support/kill-points.ts';
 import { type KillRound, killRounds } from '../tests/e2e/support/kill-rounds.ts';
 import { LabFleet } from '../tests/e2e/support/lab-fleet.ts';
 import { whole } from './whole.ts';
 
 const HOST = 'kills';
-const ROUNDS = 100;
+const ROUNDS = 200;
 
-/** `npm run proof -- kills`: the full count of what tests/e2e/lab/faults.e2e.ts does a few times. */
+/**
+ * `npm run proof -- kills`: the full count of what tests/e2e/lab/faults.e2e.ts does a few times. Half of the rounds kill the agent at the points
+ * that an action passes, before and after each record and step; the other half kill agent and server at random moments.
+ */
 export async function proveKills(args: readonly string[]): Promise<number> {
   const { rounds, minutes, seed, series } = settings(args);
   const needs = await checkPrerequisites(['fast']);
@@ -21,9 +25,12 @@ export async function proveKills(args: readonly string[]): Promise<number> {
   console.log(`seed ${seed}, ${rounds} rounds on a ${series} kernel, at most ${minutes} minutes`);
   const lab = await LabFleet.start([{ name: HOST, kind: 'fast', series }]);
   const end = Date.now() + minutes * 60_000;
+  const enough = (): boolean => Date.now() > end;
   try {
-    const done = await killRounds({ lab, host: HOST, seed, rounds, onRound: show, enough: () => Date.now() > end });
-    return report(done, { ...where, seed, series, wanted: rounds });
+    const atPoints = Math.ceil(rounds / 2);
+    const points = await pointRounds({ lab, host: HOST, seed, rounds: atPoints, onRound: showPoint, enough });
+    const random = await killRounds({ lab, host: HOST, seed, rounds: rounds - atPoints, onRound: show, enough });
+    return report(points, random, { ...where, seed, series, wanted: rounds });
   } finally {
     await lab.stop();
   }
@@ -59,24 +66,39 @@ function show(one: KillRound): void {
   );
 }
 
+function showPoint(one: PointRound): void {
+  const what = `${String(one.round).padStart(4)}  ${one.victim.padEnd(9)}${one.verb.padEnd(7)}`;
+  const when = `killed ${one.point} (${one.stateAtKill})`;
+  const verdict = one.problems.length === 0 ? 'agrees' : `WRONG: ${one.problems.join('; ')}`;
+  const loaded = one.loaded ? 'loaded' : 'absent';
+  console.log(`${what}${when.padEnd(38)}${(one.outcome ?? '-').padEnd(12)}${loaded}  ${verdict}`);
+}
+
 /** Counts by case and outcome, and every round that does not hold in full. */
-function report(done: readonly KillRound[], where: object): number {
-  const counts: Record<string, Record<string, number>> = {};
+function report(points: readonly PointRound[], random: readonly KillRound[], where: object): number {
+  const wrong = [...points, ...random].filter((one) => one.problems.length > 0);
   const moments: Record<string, number> = {};
-  for (const { victim, verb, outcome, stateAtKill } of done) {
-    const of = (counts[`${victim} killed during ${verb}`] ??= {});
-    of[outcome ?? 'none'] = (of[outcome ?? 'none'] ?? 0) + 1;
-    moments[stateAtKill] = (moments[stateAtKill] ?? 0) + 1;
-  }
-  const wrong = done.filter((one) => one.problems.length > 0);
+  for (const { stateAtKill } of random) moments[stateAtKill] = (moments[stateAtKill] ?? 0) + 1;
+  const rounds = points.length + random.length;
   const file = writeResult('proof-kills', {
     ...where,
-    rounds: done.length,
-    agree: done.length - wrong.length,
-    outcomesByCase: counts,
+    rounds,
+    agree: rounds - wrong.length,
+    atPoints: counted(points, ({ point, verb }) => `killed ${point} of a ${verb}`),
+    atRandom: counted(random, ({ victim, verb }) => `${victim} killed during ${verb}`),
     stateAtKill: moments,
     wrong,
   });
-  console.log(`${done.length} rounds, ${wrong.length} wrong; ${file}`);
-  return wrong.length === 0 && done.length > 0 ? 0 : 1;
+  console.log(`${rounds} rounds, ${wrong.length} wrong; ${file}`);
+  return wrong.length === 0 && rounds > 0 ? 0 : 1;
+}
+
+/** How often each outcome came, by case. */
+function counted<T extends { readonly outcome: string | null }>(rounds: readonly T[], caseOf: (one: T) => string) {
+  const counts: Record<string, Record<string, number>> = {};
+  for (const one of rounds) {
+    const of = (counts[caseOf(one)] ??= {});
+    of[one.outcome ?? 'none'] = (of[one.outcome ?? 'none'] ?? 0) + 1;
+  }
+  return counts;
 }

@@ -17,7 +17,7 @@ await runMain(() =>
       },
       kills: {
         about:
-          'agent and server killed at random moments of actions; 100 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',
+          'agent killed before and after each record and step of an action, agent and server killed at random moments; 200 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',
         run: async (args) => (await import('../bench/proof-kills.ts')).proveKills(args),
       },
     },

@@ -14,7 +14,7 @@ import { eventually } from './wait.ts';
  */
 
 /** Says one thing at each load and one at each unload. */
-const KMOD = 'mf_hello';
+export const KMOD = 'mf_hello';
 
 /** Long enough for restarts under emulation. */
 const EXPIRES_IN_S = 600;
@@ -141,7 +141,7 @@ async function killRound(
 }
 
 /** The host connected, and the kmod loaded or not, as the verb needs it. */
-async function prepare(lab: LabFleet, name: string, verb: KillVerb): Promise<void> {
+export async function prepare(lab: LabFleet, name: string, verb: KillVerb): Promise<void> {
   await lab.connected(name);
   await eventually('the agent has a process id', async () =>
     (await lab.host(name).agentPid()) > 0 ? true : undefined,
@@ -152,7 +152,7 @@ async function prepare(lab: LabFleet, name: string, verb: KillVerb): Promise<voi
 }
 
 /** What the kmod said so far in the kernel's log. */
-async function effects(host: LabHost): Promise<{ inits: number; exits: number }> {
+export async function effects(host: LabHost): Promise<{ inits: number; exits: number }> {
   const log = (await host.must(`dmesg | grep '${KMOD}: ' || true`)).split('\n');
   return {
     inits: log.filter((line) => line.includes(`${KMOD}: hello, `)).length,
@@ -160,7 +160,7 @@ async function effects(host: LabHost): Promise<{ inits: number; exits: number }>
   };
 }
 
-async function openActions(lab: LabFleet, name: string): Promise<number> {
+export async function openActions(lab: LabFleet, name: string): Promise<number> {
   const page = (await lab.fleet.api('GET', `/api/v1/actions?host=${name}&limit=1000`)).body['items'] as {
     state: string;
   }[];
