@@ -1,6 +1,6 @@
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { makePrivateFolder, writeFileAtomically } from '../identity/atomic-file.ts';
 import { type RevertReport, revertReportSchema, type WindowPlan, windowPlanSchema } from './window-plan.ts';
 import type { WindowOnDisk, WindowStore } from './window-store.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CONFIRM_CAUSES } from '@modfleet/proto';
 import { hostSnapshotSchema } from './snapshot/host-snapshot.ts';
 
