@@ -46,6 +46,10 @@ async function bundled(compiled: string): Promise<Buffer> {
     banner: { js: BANNER },
     logLevel: 'warning',
     write: false,
+    // A program's text stays in its memory. Names are kept: they are what a stack trace says.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    legalComments: 'none',
     plugins: [
       {
         name: 'no-grpc-js',

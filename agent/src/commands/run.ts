@@ -19,11 +19,11 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { lockState } from '../identity/state-lock.ts';
 import { connectSession } from '../session/h2-transport.ts';
-import { localAddressTowards } from '../session/local-address.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
 import { AGENT_VERSION } from '../version.ts';
+import { SpareMemory } from './spare-memory.ts';
 
 /** Until the server says otherwise, in ms. */
 const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
@@ -100,6 +100,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     attributionOf: (kmod) => engine.attributionOf(kmod),
     log,
   });
+  const spareMemory = new SpareMemory();
   const supervisor = new SessionSupervisor({
     inventory,
     engine,
@@ -109,13 +110,11 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     random: Math.random,
     readFacts: () => readHostFacts(files, config),
     connect: () => Promise.resolve(connectSession(session, identity, key)),
-    onConnected: (remoteAddress) => {
-      if (remoteAddress === undefined) return;
-      serverRoute = { remoteAddress };
-      void localAddressTowards(remoteAddress, session.port).then((localAddress) => {
-        serverRoute = { remoteAddress, localAddress };
-        engine.wayChanged();
-      });
+    onConnected: (addresses) => {
+      spareMemory.connected();
+      if (addresses === undefined) return;
+      serverRoute = { remoteAddress: addresses.remote, localAddress: addresses.local };
+      engine.wayChanged();
     },
     diagnose: () => diagnose(identity, key, identityListener),
   });
@@ -124,6 +123,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
   if (signal.aborted) stop();
   await inventory.start(FIRST_INTERVALS);
   await supervisor.run();
+  spareMemory.stop();
   await inventory.stop();
   await engine.stop();
 }

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+import { LineSplitter } from './line-splitter.ts';
 import { PROGRAM_ENVIRONMENT, PROGRAM_FOLDERS } from './programs.ts';
 import { shapeOf, undeclaredVector } from './vectors.ts';
 
@@ -110,7 +110,11 @@ export class NoExec implements Exec {
 
 function runningStream(file: string, args: readonly string[]): ExecStream {
   const child = spawn(file, args, { env: PROGRAM_ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] });
-  const lines = createInterface({ input: child.stdout, crlfDelay: Infinity });
+  const lines = new LineSplitter();
+  const lineListeners: ((line: string) => void)[] = [];
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+    for (const line of lines.push(piece)) for (const listener of lineListeners) listener(line);
+  });
   // A stream may not outlive the agent where the agent can still say so.
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
@@ -125,7 +129,7 @@ function runningStream(file: string, args: readonly string[]): ExecStream {
   child.once('error', (error) => end(`${file}: ${error.message}`));
   child.once('close', (code, signal) => end(`${file} ended: ${signal === null ? `exit ${code ?? -1}` : signal}`));
   return {
-    onLine: (listener) => void lines.on('line', listener),
+    onLine: (listener) => void lineListeners.push(listener),
     onEnd: (listener) => {
       if (ended === undefined) endListeners.push(listener);
       else queueMicrotask(() => listener(ended ?? ''));

@@ -1,9 +1,4 @@
 import { promisify } from 'node:util';
-import { gunzip, zstdDecompress } from 'node:zlib';
-import xz from 'xz-decompress';
-
-const gunzipAsync = promisify(gunzip);
-const zstdAsync = promisify(zstdDecompress);
 
 /** How a kmod file is packed. */
 export type Compression = 'none' | 'gzip' | 'xz' | 'zstd';
@@ -17,7 +12,7 @@ export function compressionOf(bytes: Uint8Array): Compression {
 }
 
 /**
- * The unpacked bytes of a kmod file.
+ * The unpacked bytes of a kmod file. The libraries are loaded when needed: the resident program never opens a kmod.
  *
  * @throws Error of the library when the bytes are damaged or cut.
  */
@@ -26,9 +21,9 @@ export async function decompress(bytes: Uint8Array): Promise<Uint8Array> {
     case 'none':
       return bytes;
     case 'gzip':
-      return gunzipAsync(bytes);
+      return promisify((await import('node:zlib')).gunzip)(bytes);
     case 'zstd':
-      return zstdAsync(bytes);
+      return promisify((await import('node:zlib')).zstdDecompress)(bytes);
     case 'xz':
       return unxz(bytes);
   }
@@ -36,6 +31,7 @@ export async function decompress(bytes: Uint8Array): Promise<Uint8Array> {
 
 /** node:zlib has no xz: xz-decompress is the reference decoder (xz-embedded) compiled to WASM. */
 async function unxz(bytes: Uint8Array): Promise<Uint8Array> {
+  const { default: xz } = await import('xz-decompress');
   const packed = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(bytes);

@@ -2,16 +2,14 @@
  * gRPC's framing of messages on a stream (gRPC over HTTP/2, "Length-Prefixed-Message"): one byte that is 1 when the message is packed, four bytes
  * of length, the message.
  */
-import { gzipSync } from 'node:zlib';
-
 const HEADER_BYTES = 5;
 
 /** Shorter messages gain nothing: gzip's own frame has 18 bytes. */
 const PACK_FROM_BYTES = 1024;
 
-/** Frames a message. Long ones are packed with gzip, where that makes them shorter. */
+/** Frames a message. Long ones are packed with gzip, where that makes them shorter; its library (2 MiB) is loaded for the first of them. */
 export function frameOf(message: Uint8Array): Buffer {
-  const packed = message.length < PACK_FROM_BYTES ? undefined : gzipSync(message);
+  const packed = message.length < PACK_FROM_BYTES ? undefined : process.getBuiltinModule('node:zlib').gzipSync(message);
   const isShorter = packed !== undefined && packed.length < message.length;
   const body = isShorter ? packed : message;
   const frame = Buffer.allocUnsafe(HEADER_BYTES + body.length);

@@ -14,7 +14,7 @@ import type { TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME, SessionRequest, SessionResponse, SessionServiceService } from '@modfleet/proto';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { FrameReader, frameOf } from './grpc-frames.ts';
-import type { SessionTransport, ToAgent, ToServer, TransportEnd } from './transport.ts';
+import type { ConnectionAddresses, SessionTransport, ToAgent, ToServer, TransportEnd } from './transport.ts';
 
 /** The server never sends more: the largest message is an action request. */
 const MAX_RECEIVE_BYTES = 1024 * 1024;
@@ -94,8 +94,9 @@ class H2Transport implements SessionTransport {
     this.#finishOnce({ kind: 'closed' });
   }
 
-  remoteAddress(): string | undefined {
-    return this.#socket.remoteAddress?.replace(/^::ffff:(?=\d+\.)/, '');
+  addresses(): ConnectionAddresses | undefined {
+    const { localAddress, remoteAddress } = this.#socket;
+    return remoteAddress === undefined ? undefined : { local: plainV4(localAddress), remote: plainV4(remoteAddress) };
   }
 
   #open(): ClientHttp2Stream {
@@ -159,6 +160,11 @@ class H2Transport implements SessionTransport {
     this.#http2?.destroy();
     this.#socket.destroy();
   }
+}
+
+/** An IPv4 address as such, also where the socket is of IPv6. */
+function plainV4<T extends string | undefined>(address: T): T {
+  return address?.replace(/^::ffff:(?=\d+\.)/, '') as T;
 }
 
 function codeOf(status: string | string[]): number {

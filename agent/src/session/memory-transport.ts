@@ -38,7 +38,7 @@ export function memoryTransport(): { readonly agent: SessionTransport; readonly 
       end,
       onMessage: (given) => (listener = given),
       close: () => finishOnce({ kind: 'closed' }),
-      remoteAddress: () => '192.0.2.1',
+      addresses: () => ({ local: '192.0.2.2', remote: '192.0.2.1' }),
       async send(message) {
         await gate;
         if (ended) return;

@@ -9,7 +9,7 @@ import { wordsFor } from './session-end.ts';
 import type { SessionEnd } from './session-end.ts';
 import { Session } from './session.ts';
 import type { SessionParts } from './session.ts';
-import type { Connect } from './transport.ts';
+import type { Connect, ConnectionAddresses } from './transport.ts';
 
 /** How often the facts are read again while connected, ms: a host is renamed rarely. */
 const FACTS_EVERY_MS = 60_000;
@@ -20,7 +20,7 @@ export interface SupervisorParts extends Omit<SessionParts, 'events'> {
   /** Asks the identity listener how it sees this host. */
   readonly diagnose: () => Promise<Diagnosis>;
   /** The server's address changed: what carries the agent's connection is protected. */
-  readonly onConnected?: (remoteAddress: string | undefined) => void;
+  readonly onConnected?: (addresses: ConnectionAddresses | undefined) => void;
 }
 
 /** Keeps one session open as long as the agent lives. */
@@ -49,7 +49,13 @@ export class SessionSupervisor {
       this.#current?.eventsWaiting();
     });
     engine.onProgress((report) => this.#current?.progress(report));
-    engine.onResult((result) => this.#current?.result(result));
+    engine.onResult((result) => {
+      this.#current?.result(result);
+      // The network may have gone and come back: an old connection can stall for longer than a new one takes. What was said is said again.
+      if (result.confirm === undefined) return;
+      this.#current?.renew();
+      this.#wakeUp();
+    });
   }
 
   /** Connects, and again, until `stop`. */
@@ -97,7 +103,7 @@ export class SessionSupervisor {
         return { kind: 'stopped' };
       }
       const session = new Session(
-        { ...this.#parts, events: this.#events, onWelcome: () => this.#parts.onConnected?.(transport.remoteAddress()) },
+        { ...this.#parts, events: this.#events, onWelcome: () => this.#parts.onConnected?.(transport.addresses()) },
         transport,
       );
       this.#current = session;

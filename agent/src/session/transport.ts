@@ -14,6 +14,12 @@ export type TransportEnd =
   /** gRPC status code and words. */
   | { readonly kind: 'failed'; readonly code: number; readonly details: string };
 
+/** IP addresses of a connection. */
+export interface ConnectionAddresses {
+  readonly local: string | undefined;
+  readonly remote: string;
+}
+
 /** The stream, wrapped once: nothing above it sees gRPC. */
 export interface SessionTransport {
   /** Resolves when the stream takes the next message; also once the transport has ended (what was sent then is lost). One caller at a time. */
@@ -24,8 +30,8 @@ export interface SessionTransport {
   close(): void;
   /** Resolves once, never rejects. */
   readonly end: Promise<TransportEnd>;
-  /** The server's IP address, once connected. */
-  remoteAddress(): string | undefined;
+  /** The two ends of the connection as IP addresses, once it is made. */
+  addresses(): ConnectionAddresses | undefined;
 }
 
 /** Opens a transport; the connection may fail later, through `end`. */
