@@ -1,3 +1,4 @@
+import { evidenceOracle } from '../oracle/evidence-oracle.ts';
 import { LOAD_CONDITIONS, loadOracle } from '../oracle/load-oracle.ts';
 import { oracleHosts } from '../oracle/oracle-hosts.ts';
 import { keepParts, type OraclePart, partText } from '../oracle/report.ts';
@@ -6,7 +7,7 @@ import type { Progress } from '../types.ts';
 import type { LabCommand } from './parse-arguments.ts';
 
 /** Words for --only that name a half instead of kmods. */
-const HALVES = ['unload', 'load'];
+const HALVES = ['unload', 'load', 'evidence'];
 
 /**
  * Holds verdicts against what the kernel really does, prints both, and keeps whole parts in bench/results/oracle.json. Gives the exit code: 0 when
@@ -32,6 +33,10 @@ export async function oracle(command: Extract<LabCommand, { command: 'oracle' }>
       for (const [condition, judged] of await loadOracle(series, LOAD_CONDITIONS, only, progress))
         await done({ name: `load, ${series}, ${condition}`, judged });
     }
+  }
+  if (halves.length === 0 || halves.includes('evidence')) {
+    for (const host of oracleHosts({ kinds: ['full'], series: command.series, network: command.network ?? 'networkd' }))
+      await done({ name: `evidence, ${host.label}`, judged: await evidenceOracle(host, progress) });
   }
   const disagreeing = parts.flatMap((part) => part.judged).filter((one) => !one.agrees).length;
   const total = parts.flatMap((part) => part.judged).length;

@@ -22,7 +22,7 @@ Options
   --root-disk plain|dm-linear
                              dm-linear: the root lies on a device-mapper volume (boot; full hosts)
   --packages A,B             further Debian packages; the first time an image is built for each list (boot; full hosts)
-  --only A,B                 only these kmods, or only the half "unload" or "load" (oracle)
+  --only A,B                 only these kmods, or only the part "unload", "load" or "evidence" (oracle)
   --count N                  how many hosts, 1 to 16 (boot; default 1)
   --config FILE              agent configuration for the hosts (boot)
   --join-file FILE           file with one join string that admits them all (boot)

@@ -1,4 +1,5 @@
 import type { LabHost } from '../host/lab-host.ts';
+import { putFile } from '../host/put-file.ts';
 import { LabError } from '../lab-error.ts';
 import type { Attempt, VerdictSeen } from './predict.ts';
 
@@ -24,6 +25,7 @@ process.stdin.on('data', (chunk) => (text += chunk)).on('end', () => {
     kmod,
     findings: (verdict.findings ?? []).map((one) => ({
       code: one.code, kernel: one.layer === 'FINDING_LAYER_KERNEL', refuses: one.refuses ?? false, message: one.message ?? '',
+      evidence: (one.evidence ?? []).slice(0, 24).map((shown) => shown.kind + ' ' + shown.value),
     })),
     plan: (verdict.plan ?? []).map((step) => step.kmod),
     tries: (verdict.plan ?? []).flatMap((step) => (/soft dependencies: (.*)$/.exec(step.because ?? '')?.[1] ?? '').split(', ').filter(Boolean)),
@@ -39,7 +41,7 @@ export async function takeVerdicts(
   parameters: readonly string[] = [],
 ): Promise<VerdictSeen[]> {
   if (kmods.length === 0) return [];
-  await host.writeFile('/run/oracle-compact.cjs', COMPACT);
+  await putFile(host, '/run/oracle-compact.cjs', Buffer.from(COMPACT));
   const given = parameters.map((one) => `--param '${one}'`).join(' ');
   const command = `modfleet-agent verdict ${verb} ${kmods.join(' ')} ${given} --json 2>/run/oracle.err | node /run/oracle-compact.cjs ${kmods[0] ?? ''} || cat /run/oracle.err >&2`;
   const result = await host.run(command, { timeoutMs: VERDICTS_MS });

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabHost } from '../host/lab-host.ts';
+import { putFile } from '../host/put-file.ts';
 import { folderContents } from '../image/content-key.ts';
 import { labKernel } from '../image/kernel.ts';
 import { labPaths } from '../lab-paths.ts';
@@ -80,16 +81,6 @@ async function spoil(host: LabHost, series: KernelSeries, progress: Progress): P
   await putFile(host, `${folder}/mf_chardev.ko`, foreign);
   await putFile(host, `${folder}/mf_permanent.ko`, orphan);
   await host.must(`rm ${folder}/mf_ownerless.ko`);
-}
-
-/** A command of the harness may have 128 KiB, so a file goes in pieces. */
-async function putFile(host: LabHost, path: string, content: Buffer): Promise<void> {
-  const piece = 60_000;
-  await host.must(`: >${path}`);
-  for (let at = 0; at < content.length; at += piece) {
-    const encoded = content.subarray(at, at + piece).toString('base64');
-    await host.must(`printf %s '${encoded}' | base64 -d >>${path}`);
-  }
 }
 
 /** Every load under one condition, each from the same state: what came is taken away again. */

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { judgeLoad, judgeUnload, prediction, type Attempt, type FindingSeen, type VerdictSeen } from './predict.ts';
 
-const finding = (code: string, kernel = true, refuses = true): FindingSeen => ({ code, kernel, refuses, message: '' });
+const finding = (code: string, kernel = true, refuses = true): FindingSeen => ({
+  code,
+  kernel,
+  refuses,
+  message: '',
+  evidence: [],
+});
 const verdict = (findings: readonly FindingSeen[], plan: readonly string[] = []): VerdictSeen => ({
   kmod: 'x',
   findings,

@@ -4,6 +4,8 @@ export interface FindingSeen {
   readonly kernel: boolean;
   readonly refuses: boolean;
   readonly message: string;
+  /** `kind value` of each. */
+  readonly evidence: readonly string[];
 }
 
 /** What `modfleet-agent verdict --json` said of one kmod. */

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LabHost } from '../host/lab-host.ts';
+import { putFile } from '../host/put-file.ts';
 import { labPaths } from '../lab-paths.ts';
 import { runProgram } from '../run-program.ts';
 
@@ -15,8 +16,7 @@ export async function installHold(host: LabHost): Promise<void> {
     const program = join(folder, 'hold');
     const flags = ['-nostdlib', '-static', '-Os', '-s', '-ffreestanding', '-fno-stack-protector'];
     await runProgram('gcc-12', [...flags, '-o', program, join(labPaths.tools, 'hold.c')]);
-    const encoded = (await readFile(program)).toString('base64');
-    await host.must(`printf %s '${encoded}' | base64 -d >/run/hold && chmod +x /run/hold`);
+    await putFile(host, '/run/hold', await readFile(program), '755');
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -66,17 +66,21 @@ export async function socketUsers(
 
 const count = (sockets: readonly string[]): string => (sockets.length === 1 ? 'a socket' : `${sockets.length} sockets`);
 
+/** Netlink protocols and the kmod that answers (include/uapi/linux/netlink.h); the others are built in everywhere. */
+const NETLINK: Readonly<Record<string, string>> = { '6': 'xfrm_user', '12': 'nfnetlink', '21': 'crypto_user' };
+
 /** Inodes by kmod; those of lists that belong to no kmod under the empty name. */
 async function readLists(files: HostFiles): Promise<Map<string, Set<string>>> {
   const found = new Map<string, Set<string>>();
   for (const { file, column, kmod = '' } of LISTS) {
     const text = valueOf(await files.readText(`/proc/net/${file}`)) ?? '';
-    const inodes = found.get(kmod) ?? new Set<string>();
     for (const line of text.split('\n').slice(1)) {
-      const inode = line.trim().split(/\s+/)[column];
-      if (inode !== undefined && /^\d+$/.test(inode)) inodes.add(inode);
+      const fields = line.trim().split(/\s+/);
+      const inode = fields[column];
+      if (inode === undefined || !/^\d+$/.test(inode)) continue;
+      const owner = file === 'netlink' ? (NETLINK[fields[1] ?? ''] ?? '') : kmod;
+      found.set(owner, (found.get(owner) ?? new Set<string>()).add(inode));
     }
-    found.set(kmod, inodes);
   }
   return found;
 }
