@@ -11,8 +11,16 @@ export interface Figure {
   readonly note: string;
 }
 
-export function figure(name: string, value: number, unit: string, reach: number | null, note: string): Figure {
-  const rounded = Math.round(value * 100) / 100;
+/** `digits` behind the point are kept, and judged. */
+export function figure(
+  name: string,
+  value: number,
+  unit: string,
+  reach: number | null,
+  note: string,
+  digits = 2,
+): Figure {
+  const rounded = Number(value.toFixed(digits));
   return { name, value: rounded, unit, reach, holds: reach === null ? null : rounded <= reach, note };
 }
 

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkPrerequisites } from '../lab/src/lab.ts';
 import { build } from '../scripts/lib/make.ts';
-import { type MeasuredWhere, measuredWhere, resultFile, writeResult } from '../scripts/lib/measured.ts';
+import { keepFigures, measuredWhere, resultFile } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { withProgress } from '../scripts/lib/progress.mjs';
 import { type Figure, figureTable } from './figures.ts';
@@ -32,25 +31,11 @@ export async function benchFirstLight(args: readonly string[]): Promise<number> 
   for (const part of parts) {
     const measured = await withProgress(PARTS[part].title, () => PARTS[part].measure());
     figures.push(...measured);
-    keep(part, where, measured);
+    keepFigures(RESULT, part, where, measured);
   }
   console.log(`\n${where.machine}; load ${where.loadAverage}; commit ${where.commit}\n\n${figureTable(figures)}\n`);
   console.log(resultFile(RESULT));
   return figures.some(({ holds }) => holds === false) ? 1 : 0;
-}
-
-/** A figure in the file says when and on what it was measured: parts may be measured apart. */
-type KeptFigure = Figure & { readonly part: Part } & Omit<MeasuredWhere, 'machine'>;
-
-/** Puts a part's figures in the place of its former ones. What another machine measured goes. */
-function keep(part: Part, { machine, ...where }: MeasuredWhere, measured: readonly Figure[]): void {
-  const file = resultFile(RESULT);
-  const former = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as { machine: string; figures: KeptFigure[] })
-    : { machine, figures: [] };
-  const others = former.machine === machine ? former.figures.filter((one) => one.part !== part) : [];
-  const figures = [...others, ...measured.map((one): KeptFigure => ({ ...one, part, ...where }))];
-  writeResult(RESULT, { machine, date: where.date, commit: where.commit, figures });
 }
 
 function partOf(word: string): Part {

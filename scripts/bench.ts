@@ -10,6 +10,10 @@ await runMain(() =>
         about: 'start, change to answer, freeze, memory, lab boot (--only PART[,PART])',
         run: async (args) => (await import('../bench/first-light.ts')).benchFirstLight(args),
       },
+      agent: {
+        about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
+        run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
+      },
     },
     process.argv.slice(2),
   ),

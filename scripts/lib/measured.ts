@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { repository } from './paths.ts';
@@ -39,6 +39,25 @@ export function writeResult(name: string, result: object): string {
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
   return file;
+}
+
+/**
+ * Puts the figures of a part of a benchmark in the place of its former ones in bench/results/NAME.json; each says when and on which commit it was
+ * measured, because parts may be measured apart. What another machine measured goes.
+ */
+export function keepFigures(
+  name: string,
+  part: string,
+  { machine, ...where }: MeasuredWhere,
+  measured: readonly object[],
+): void {
+  const file = resultFile(name);
+  const former = existsSync(file)
+    ? (JSON.parse(readFileSync(file, 'utf8')) as { machine: string; figures: { part: string }[] })
+    : { machine, figures: [] };
+  const others = former.machine === machine ? former.figures.filter((one) => one.part !== part) : [];
+  const figures = [...others, ...measured.map((one) => ({ ...one, part, ...where }))];
+  writeResult(name, { machine, date: where.date, commit: where.commit, figures });
 }
 
 export function median(values: readonly number[]): number {

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { median } from '../../scripts/lib/measured.ts';
+import { AVAILABLE_LIMIT_MS, LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
+import { eventually } from '../../tests/e2e/support/wait.ts';
+import { type Figure, figure } from '../figures.ts';
+import { type IdleOptions, REACH, idleFigures } from './reach.ts';
+import { ServiceOnHost } from './service-on-host.ts';
+import { between, total } from './weight.ts';
+
+const NAME = 'bench-agent';
+/** A full Debian 12 with the agents that others keep on their hosts; puppet is Ruby, Zabbix's second agent is Go. */
+const OTHERS = { 'puppet-agent': 'puppet.service', 'zabbix-agent2': 'zabbix-agent2.service' } as const;
+const STARTS = 5;
+/** Emulated, the garbage of the start is collected, and the others' starts are over. */
+const SETTLE_MS = 90_000;
+
+/** Our agent and two others on one emulated Debian with systemd, kernel 6.12. */
+export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[]> {
+  const lab = await LabFleet.start([
+    {
+      name: NAME,
+      kind: 'full',
+      series: '6.12',
+      boot: { packages: Object.keys(OTHERS), memMb: 1024 },
+    },
+  ]);
+  try {
+    await lab.host(NAME).settled();
+    await lab.fresh(NAME, 'available', AVAILABLE_LIMIT_MS);
+    const ours = new ServiceOnHost(lab.host(NAME), 'modfleet-agent.service');
+    return [
+      ...(await measureIdle(lab, ours, idleMs)),
+      ...(await measureAvailable(lab, ours)),
+      ...(await measureReconnects(lab, ours)),
+      ...(await measureStarts(lab)),
+    ];
+  } finally {
+    await lab.stop();
+  }
+}
+
+/** At rest, each agent of the same host over the same minutes. */
+async function measureIdle(lab: LabFleet, ours: ServiceOnHost, idleMs: number): Promise<Figure[]> {
+  const host = lab.host(NAME);
+  await delay(SETTLE_MS);
+  const others = Object.values(OTHERS).map((unit) => new ServiceOnHost(host, unit));
+  const all = [ours, ...others];
+  const uptime = async (): Promise<number> => Number((await host.must('cat /proc/uptime')).split(' ')[0]) * 1000;
+  const [beganMs, cpuBefore, wireBefore] = [await uptime(), await each(all, (one) => one.cpuMs()), await ours.wire()];
+  await delay(idleMs);
+  const [endedMs, cpuAfter, wireAfter] = [await uptime(), await each(all, (one) => one.cpuMs()), await ours.wire()];
+  const spanMs = endedMs - beganMs;
+  const figures: Figure[] = [];
+  for (const [index, service] of all.entries()) {
+    const isOurs = service === ours;
+    const weight = await service.weight();
+    const cpuShare = ((cpuAfter[index] ?? 0) - (cpuBefore[index] ?? 0)) / spanMs;
+    const wire = isOurs ? between(wireBefore, wireAfter) : undefined;
+    const note = await service.processes();
+    figures.push(
+      ...idleFigures(isOurs ? 'agent' : service.unit.replace('.service', ''), {
+        weight,
+        cpuShare,
+        wire,
+        spanMs,
+        isOurs,
+        note,
+      }),
+    );
+  }
+  return figures;
+}
+
+/** The index of depmod changes: one collection of `available`, which the server lacks, by a child process. */
+async function measureAvailable(lab: LabFleet, ours: ServiceOnHost): Promise<Figure[]> {
+  const host = lab.host(NAME);
+  const uploads = async (): Promise<number> => {
+    const metrics = await (
+      await fetch(`${lab.fleet.http}/metrics`, { headers: { authorization: `Bearer ${lab.fleet.token}` } })
+    ).text();
+    return Number(/^modfleet_ingest_uploads_total\{[^}]*available[^}]*\} (\d+)/m.exec(metrics)?.[1] ?? 0);
+  };
+  const before = { uploads: await uploads(), wire: await ours.wire() };
+  await ours.startSampling();
+  await host.must(`echo '# measured' >> /lib/modules/$(uname -r)/modules.softdep`);
+  await eventually(
+    'available is stored once more',
+    async () => (await uploads()) > before.uploads || undefined,
+    AVAILABLE_LIMIT_MS,
+  );
+  const bytes = total(between(before.wire, await ours.wire()));
+  const peak = await ours.stopSampling();
+  const note = 'an idle minute or two beside it';
+  return [
+    figure('agent: available of one build', bytes / 1000, 'KB', REACH.availableKb, note),
+    figure(
+      'agent: resident while collecting available: most',
+      peak.rss,
+      'MiB',
+      null,
+      'all its processes, 5 looks a second',
+    ),
+    figure('agent: of which anonymous', peak.anonymous, 'MiB', null, ''),
+  ];
+}
+
+/** The server holds everything; then it lacks three facets, because they changed while the agent was away. */
+async function measureReconnects(lab: LabFleet, ours: ServiceOnHost): Promise<Figure[]> {
+  const host = lab.host(NAME);
+  const reconnected = async (change: string): Promise<number> => {
+    await host.agent('stop');
+    await lab.disconnected(NAME);
+    await host.must(change);
+    await host.agent('start');
+    await lab.connected(NAME);
+    for (const facet of ['loaded', 'parameters', 'devices', 'config']) await lab.fresh(NAME, facet);
+    return total(await ours.wire());
+  };
+  const same = await reconnected('true');
+  const changed = await reconnected(
+    'modprobe mf_hello; echo "blacklist mf_base" > /etc/modprobe.d/bench.conf; d=$(ls -d /sys/bus/pci/drivers/*/0000:* | head -n 1); modprobe netdevsim && echo "1 1" > /sys/bus/netdevsim/new_device',
+  );
+  return [
+    figure('agent: reconnect, nothing new', same / 1000, 'KB', null, 'TLS handshake of both sides included'),
+    figure(
+      'agent: reconnect, loaded, devices, config resent',
+      changed / 1000,
+      'KB',
+      REACH.reconnectKb,
+      'and parameters',
+    ),
+  ];
+}
+
+/** From `systemctl start` to the host's fresh kmods in the API's answer. */
+async function measureStarts(lab: LabFleet): Promise<Figure[]> {
+  const host = lab.host(NAME);
+  const times: number[] = [];
+  for (let start = 0; start < STARTS; start++) {
+    await host.agent('stop');
+    await lab.disconnected(NAME);
+    const began = performance.now();
+    await host.agent('start');
+    await lab.fresh(NAME, 'loaded');
+    await lab.loadedKmods(NAME);
+    times.push((performance.now() - began) / 1000);
+  }
+  const note = `emulated; median of ${STARTS}, longest ${Math.max(...times).toFixed(1)}`;
+  return [figure('agent: start to listed, emulated', median(times), 's', REACH.startS, note)];
+}
+
+function each<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  return Promise.all(all.map(work));
+}
