@@ -47,9 +47,10 @@ function connected(socketPath: string, kind: HelperKind): Promise<Duplex> {
       socket.destroy();
       const unit = kind === 'act' ? 'modfleet-helper.socket' : 'modfleet-evidence.socket';
       reject(
-        new HelperUnavailableError(`${socketPath}: ${why}; "systemctl status ${unit}" says more`, {
-          ...(cause === undefined ? {} : { cause }),
-        }),
+        new HelperUnavailableError(
+          `${socketPath}: ${why}; "systemctl status ${unit}" says more`,
+          cause === undefined ? {} : { cause },
+        ),
       );
     };
     const timer = setTimeout(() => fail('nobody accepts the connection'), CONNECT_WITHIN_MS);
