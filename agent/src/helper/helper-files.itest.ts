@@ -1,0 +1,88 @@
+import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { HelperRefusal } from './helper-refusal.ts';
+import { admitHost, keepHostId } from './host-id.ts';
+import { refuseForeignJournal } from './own-files.ts';
+import { readSafeSettings, whyUnsafe } from './safe-settings.ts';
+import { takeTurn } from './state-turn.ts';
+
+const HOST = '00000000-0000-4000-8000-000000000001';
+const OTHER = '00000000-0000-4000-8000-000000000002';
+const isRoot = process.geteuid?.() === 0;
+const code = (error: unknown): string => (error instanceof HelperRefusal ? error.code : String(error));
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'modfleet-helper-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('the host that this machine is', () => {
+  it('is the first that is told, and from then on no other', async () => {
+    await admitHost(folder, HOST, undefined);
+    await admitHost(folder, HOST, undefined);
+    await expect(admitHost(folder, OTHER, undefined).catch(code)).resolves.toBe('wrong_host');
+    expect((await stat(path.join(folder, 'host-id'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('is another one when root says so, or whoever started the helper as itself', async () => {
+    await keepHostId(folder, HOST);
+    await keepHostId(folder, OTHER);
+    await admitHost(folder, OTHER, undefined);
+    await admitHost(folder, HOST, HOST);
+    await expect(admitHost(folder, OTHER, HOST).catch(code)).resolves.toBe('wrong_host');
+    expect(await readFile(path.join(folder, 'host-id'), 'utf8')).toBe(`${OTHER}\n`);
+  });
+
+  it('is not guessed from a damaged file', async () => {
+    await writeFile(path.join(folder, 'host-id'), 'x');
+    await expect(admitHost(folder, HOST, undefined).catch(code)).resolves.toBe('failed');
+  });
+});
+
+describe('settings', () => {
+  it('are safe where only their owner can write, and that is root or the helper itself', () => {
+    expect(whyUnsafe({ uid: 0, mode: 0o100644 }, 0)).toBeUndefined();
+    expect(whyUnsafe({ uid: 1000, mode: 0o100600 }, 1000)).toBeUndefined();
+    expect(whyUnsafe({ uid: 990, mode: 0o100600 }, 0)).toContain('belongs to user 990');
+    expect(whyUnsafe({ uid: 0, mode: 0o100664 }, 0)).toContain('chmod go-w');
+    expect(whyUnsafe({ uid: 0, mode: 0o100646 }, 0)).toContain('chmod go-w');
+  });
+
+  it.runIf(isRoot)('are refused when the file or its folder can be written by others', async () => {
+    const file = path.join(folder, 'agent.yaml');
+    await writeFile(file, 'mode: act\n', { mode: 0o644 });
+    expect((await readSafeSettings(file, 0)).mode).toBe('act');
+    await chmod(file, 0o666);
+    await expect(readSafeSettings(file, 0).catch(code)).resolves.toBe('unsafe_settings');
+    await chmod(file, 0o644);
+    await chmod(folder, 0o777);
+    await expect(readSafeSettings(file, 0).catch(code)).resolves.toBe('unsafe_settings');
+  });
+
+  it('are refused when they cannot be read or understood', async () => {
+    const file = path.join(folder, 'agent.yaml');
+    await expect(readSafeSettings(file, 1).catch(code)).resolves.toBe('unsafe_settings');
+    await writeFile(file, 'mdoe: act\n');
+    await expect(readSafeSettings(file, 1).catch(String)).resolves.toContain('mdoe');
+  });
+});
+
+it.runIf(isRoot)('a journal that is not of root is not used', async () => {
+  await refuseForeignJournal(folder, 0);
+  const journal = path.join(folder, 'actions.journal');
+  await writeFile(journal, '');
+  await refuseForeignJournal(folder, 0);
+  await chown(journal, 65_534, 65_534);
+  await expect(refuseForeignJournal(folder, 0).catch(code)).resolves.toBe('failed');
+});
+
+it('one helper at a time has the state; the next gets it when the first has gone', async () => {
+  const first = await takeTurn(folder, new AbortController().signal);
+  await expect(takeTurn(folder, AbortSignal.abort()).catch(code)).resolves.toBe('busy');
+  const second = takeTurn(folder, new AbortController().signal);
+  await first.release();
+  await (await second).release();
+});
