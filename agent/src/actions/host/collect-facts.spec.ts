@@ -130,6 +130,7 @@ describe('what a reference count of 0 hides', () => {
       ...virtualInterface('bond0', false, { 'bonding/slaves': '\n', upper_br0: { link: '../br0' } }),
     });
     expect(member.decidedBy).toBe('needs_confirm_window');
+    expect(member.findings[0]?.evidence).toContainEqual({ kind: 'interface', value: 'br0 stands on bond0' });
   });
 
   it('a virtual interface whose kind cannot be seen', async () => {

@@ -22,6 +22,8 @@ export interface Interface {
   readonly own: readonly Support[];
   /** Interfaces below (a VLAN's parent, a bond's members, what a tunnel is bound to). */
   readonly lower: readonly string[];
+  /** Interfaces that stand on it: VLANs go with it, a bridge or bond stays without it. */
+  readonly upper: readonly string[];
   /** A device stands behind it. */
   readonly hardware: boolean;
   /** The other end of a tunnel. */
@@ -71,6 +73,7 @@ async function readInterface(
       ...entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
       ...(link?.boundTo === undefined ? [] : [link.boundTo]),
     ],
+    upper: entries.filter((entry) => entry.startsWith('upper_')).map((entry) => entry.slice('upper_'.length)),
     hardware: device !== undefined,
     remote: link?.remote,
     kindUnknown: device === undefined && kind === undefined,

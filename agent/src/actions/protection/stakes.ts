@@ -159,7 +159,15 @@ function interfaceStakes(
       if (support !== undefined) {
         const message = `${kmod} runs the interface ${one.name}, which is ${state}: it, its addresses and its routes would be lost`;
         return [
-          { kind: 'interface', message, evidence: [evidence('interface', one.name), evidence('path', support.seenAt)] },
+          {
+            kind: 'interface',
+            message,
+            evidence: [
+              evidence('interface', one.name),
+              ...one.upper.map((upper) => evidence('interface', `${upper} stands on ${one.name}`)),
+              evidence('path', support.seenAt),
+            ],
+          },
         ];
       }
       if (!one.kindUnknown || !makesKinds) return [];
