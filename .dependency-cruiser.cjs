@@ -22,6 +22,15 @@ module.exports = {
       { path: '^(services|lab|tests|scripts)/', pathNot: '^scripts/lib/newer-node[.]mjs$' },
     ),
     rule(
+      'resident-never-acts',
+      'The resident program holds nothing that acts or decides about actions: that is the helper (ADR 0015).',
+      { path: '^agent/src/resident[.]ts$' },
+      {
+        path: '^agent/src/(actions/(engine|action-run|host/|steps/|journal/file|findings/verdict)|helper/(?!wire/)|confirm/(?!confirmer|tls-confirmer))',
+        reachable: true,
+      },
+    ),
+    rule(
       'server-never-agent',
       'The server knows the contract, never the agent.',
       { path: '^services/server/src/(?!.*\\.(spec|itest)\\.ts$)' },
