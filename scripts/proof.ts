@@ -15,6 +15,11 @@ await runMain(() =>
         about: 'the last record of the action journal cut, zeroed, flipped; 1,000 mutations (--runs N, --seed N)',
         run: async (args) => (await import('../bench/proof-journal.ts')).proveJournal(args),
       },
+      confirm: {
+        about:
+          'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds (--rounds N, --minutes N, --case C, --network N)',
+        run: async (args) => (await import('../bench/proof-confirm.ts')).proveConfirm(args),
+      },
       kills: {
         about:
           'agent killed before and after each record and step of an action, agent and server killed at random moments; 200 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',

@@ -78,6 +78,8 @@ export const REASON_CODES = [
   'interrupted',
   /** A step did not return in its time. */
   'stuck',
+  /** No confirm inside the confirm window: done, and put back. */
+  'not_confirmed',
   /** The host is quarantined: it reports, and does not act. */
   'quarantined',
 ] as const;

@@ -94,6 +94,11 @@ export class Session {
     this.#end({ kind: 'stopped' });
   }
 
+  /** Ends this session for the next one, at once. */
+  renew(): void {
+    this.#end({ kind: 'reconnect', afterMs: 0, reason: 'the network of this host was changed' });
+  }
+
   /** The inventory changed. */
   changed(snapshots: readonly FacetSnapshot[]): void {
     this.#facets?.changed(snapshots);

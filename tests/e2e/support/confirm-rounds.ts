@@ -1,0 +1,223 @@
+import type { LabHost } from '../../../lab/src/lab.ts';
+import { LabFleet, lsmod } from './lab-fleet.ts';
+import type { LossyProxy } from './lossy-proxy.ts';
+import { eventually } from './wait.ts';
+
+/** What happens inside the window, after the network driver under the agent's own connection is gone. */
+export const CONFIRM_CASES = ['cut', 'agent_killed', 'host_reboots', 'server_dies', 'answer_lost'] as const;
+export type ConfirmCase = (typeof CONFIRM_CASES)[number];
+
+/** The cause that each case must be reported with. */
+const CAUSES: Readonly<Record<ConfirmCase, string>> = {
+  cut: 'no_server',
+  agent_killed: 'agent_died',
+  host_reboots: 'rebooted',
+  server_dies: 'no_server',
+  answer_lost: 'no_server',
+};
+
+/** What a host must be back within, beside its window, ms. */
+export const BACK_WITHIN_MS = 30_000;
+
+/** Past everything that may still be called slow. */
+const LIMIT_MS = 240_000;
+
+const KMOD = 'virtio_net';
+
+/** How one round went on one host. */
+export interface ConfirmRound {
+  readonly host: string;
+  readonly case: ConfirmCase;
+  readonly outcome: string | null;
+  readonly cause: string;
+  /** From the moment the window was armed until the host was connected again with its driver loaded, ms. */
+  readonly backMs: number;
+  readonly problems: readonly string[];
+}
+
+/** An action with its window, as the API gives it. */
+interface WindowAction {
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly confirm: { readonly deadline: string | null; readonly offeredAt: string | null } | null;
+  readonly result: {
+    readonly confirm?: { readonly cause: string; readonly missing: readonly string[]; readonly end: string } | null;
+  } | null;
+}
+
+export interface RoundWorld {
+  readonly lab: LabFleet;
+  readonly proxy: LossyProxy;
+  readonly windowSeconds: number;
+}
+
+/** One case on several hosts at once: the server is theirs together. */
+export async function confirmRound(
+  world: RoundWorld,
+  kind: ConfirmCase,
+  hosts: readonly string[],
+): Promise<ConfirmRound[]> {
+  const { lab, proxy } = world;
+  await Promise.all(hosts.map((name) => lab.fresh(name)));
+  // What a reboot takes along is not put back, so nothing is set by hand before one.
+  const before = await Promise.all(hosts.map((name) => prepared(lab.host(name), kind !== 'host_reboots')));
+  // The driver comes back by itself where only server or answer are to be missing.
+  const verb = kind === 'server_dies' || kind === 'answer_lost' ? 'reload' : 'unload';
+  if (kind === 'answer_lost') proxy.loseAnswers(true);
+  const body = { confirmWindow: world.windowSeconds, overrides: ['route'] };
+  const ids = await Promise.all(hosts.map((name) => lab.post(name, verb, KMOD, body)));
+  const armedAt = await Promise.all(ids.map((id) => armed(lab, id)));
+  await fault(world, kind, hosts, ids);
+  return Promise.all(
+    hosts.map(async (name, index) => {
+      const backMs = await back(lab, name, armedAt[index] ?? 0);
+      return judged(world, kind, name, ids[index] ?? '', backMs, before[index] ?? '');
+    }),
+  );
+}
+
+async function armed(lab: LabFleet, id: string): Promise<number> {
+  await eventually(
+    `the window of ${id} is armed`,
+    async () => {
+      const action = await actionOf(lab, id);
+      if (action.state === 'ended') throw new Error(`${id} ended as ${action.outcome}: ${JSON.stringify(action)}`);
+      return action.confirm?.deadline ?? undefined;
+    },
+    LIMIT_MS,
+  );
+  return Date.now();
+}
+
+async function fault(
+  { lab, proxy, windowSeconds }: RoundWorld,
+  kind: ConfirmCase,
+  hosts: readonly string[],
+  ids: readonly string[],
+): Promise<void> {
+  const each = (work: (host: LabHost) => Promise<unknown>) => Promise.all(hosts.map((name) => work(lab.host(name))));
+  switch (kind) {
+    case 'cut':
+      return;
+    case 'agent_killed':
+      await each(async (host) => {
+        await gone(host);
+        await host.must(`kill -9 ${await host.agentPid()}`);
+      });
+      return;
+    case 'host_reboots':
+      await each(async (host) => {
+        await gone(host);
+        await host.reboot({ hard: true });
+      });
+      return;
+    case 'server_dies':
+      await lab.fleet.stopServer('SIGKILL');
+      // Away until every window is over: the hosts decide alone.
+      await new Promise((resolve) => setTimeout(resolve, windowSeconds * 1000 + 5_000));
+      await lab.fleet.startServer();
+      return;
+    case 'answer_lost':
+      await Promise.all(ids.map((id) => offered(lab, id)));
+      await each((host) =>
+        eventually(`${host.name} reverts`, async () => (await isReverting(host)) || undefined, LIMIT_MS),
+      );
+      proxy.loseAnswers(false);
+      return;
+  }
+}
+
+async function offered(lab: LabFleet, id: string): Promise<void> {
+  await eventually(
+    `the server says yes to ${id}`,
+    async () => (await actionOf(lab, id)).confirm?.offeredAt ?? undefined,
+    LIMIT_MS,
+  );
+}
+
+async function gone(host: LabHost): Promise<void> {
+  const absent = `! grep -q '^${KMOD} ' /proc/modules`;
+  await eventually(
+    `${KMOD} is gone from ${host.name}`,
+    async () => (await host.run(absent)).code === 0 || undefined,
+    LIMIT_MS,
+  );
+}
+
+async function isReverting(host: LabHost): Promise<boolean> {
+  const files = '/var/lib/modfleet-helper/confirm';
+  return (
+    (await host.run(`[ -e ${files}/reverting.json ] || [ -e ${files}/reverted.json ] || [ -z "$(ls ${files})" ]`))
+      .code === 0
+  );
+}
+
+/** Connected, over a session that is newer than the cut, with the driver there. */
+async function back(lab: LabFleet, name: string, armedAt: number): Promise<number> {
+  await eventually(
+    `${name} is back`,
+    async () => {
+      const present = (await lab.host(name).run(`grep -q '^${KMOD} ' /proc/modules`)).code === 0;
+      return (present && (await lab.isConnected(name))) || undefined;
+    },
+    LIMIT_MS,
+  );
+  return Date.now() - armedAt;
+}
+
+async function judged(
+  { lab, windowSeconds }: RoundWorld,
+  kind: ConfirmCase,
+  name: string,
+  id: string,
+  backMs: number,
+  before: string,
+): Promise<ConfirmRound> {
+  const action = await eventually(
+    `${id} is reported`,
+    async () => {
+      const seen = await actionOf(lab, id);
+      return seen.state === 'ended' ? seen : undefined;
+    },
+    LIMIT_MS,
+  );
+  const problems: string[] = [];
+  const report = action.result?.confirm;
+  const cause = report?.cause ?? '';
+  if (action.outcome !== 'reverted') problems.push(`outcome ${action.outcome}`);
+  if (cause !== CAUSES[kind]) problems.push(`cause ${cause}, not ${CAUSES[kind]}`);
+  if (report?.missing.length !== 0) problems.push(`missing: ${report?.missing.join('; ')}`);
+  if ((kind === 'answer_lost') !== (typeof action.confirm?.offeredAt === 'string'))
+    problems.push(`the row says offered at ${action.confirm?.offeredAt}`);
+  if (backMs > windowSeconds * 1000 + BACK_WITHIN_MS) problems.push(`back after ${backMs} ms`);
+  const host = lab.host(name);
+  const after = await networkOf(host);
+  if (after !== before) problems.push(`the network was ${before} and is ${after}`);
+  await lab.fresh(name);
+  const [told, real] = [await lab.loadedKmods(name), await lsmod(host)];
+  if (told.join() !== real.join()) problems.push(`the inventory has ${told.join()}, the host ${real.join()}`);
+  return { host: name, case: kind, outcome: action.outcome, cause, backMs, problems };
+}
+
+/** Sets by hand what no file describes, and gives the network as it is. */
+async function prepared(host: LabHost, byHand: boolean): Promise<string> {
+  await host.settled();
+  if (byHand) {
+    const card = await host.must("ip route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1");
+    await host.must(
+      `ip addr replace 192.0.2.7/24 dev ${card} && ip route replace 198.51.100.0/24 via 192.0.2.1 && echo 2 > /proc/sys/net/ipv4/conf/${card}/rp_filter`,
+    );
+  }
+  return networkOf(host);
+}
+
+/** Addresses, routes, and a setting of every interface; without lifetimes, which go on. */
+async function networkOf(host: LabHost): Promise<string> {
+  return host.must(
+    "ip -o -4 addr show | awk '{print $2, $4}' | sort; ip -4 route show | sed 's/ *$//' | sort; grep . /proc/sys/net/ipv4/conf/*/rp_filter | sort",
+  );
+}
+
+async function actionOf(lab: LabFleet, id: string): Promise<WindowAction> {
+  return (await lab.fleet.api('GET', `/api/v1/actions/${id}`)).body as unknown as WindowAction;
+}
