@@ -42,7 +42,7 @@ export const EVIDENCE_ROWS: readonly EvidenceRow[] = [
   socketOf('PF_KEY', 'af_key', '15 3 2'),
   socketOf('vsock', 'vsock', '40 1 0'),
   socketOf('AF_ALG', 'algif_hash', "38 5 0 hash 'sha256'"),
-  socketOf('netfilter netlink', 'nfnetlink', '16 3 12'),
+  socketOf('netlink for xfrm', 'xfrm_user', '16 3 6'),
   {
     use: 'none: SCTP holds itself',
     kmod: 'sctp',
