@@ -31,7 +31,7 @@ describe('readServerConfig', () => {
       dbPoolSize: 10,
       eventRetentionDays: 90,
       retireAfterDays: 30,
-      heartbeatIntervalMs: 1e4,
+      heartbeatIntervalMs: 3e4,
       hostCertDays: 90,
       httpTls: null,
     });
