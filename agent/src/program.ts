@@ -7,6 +7,7 @@ import { joinCommand } from './commands/join.ts';
 import { runAgent } from './commands/run.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { revertCommand } from './confirm/revert-command.ts';
+import { HELPER_STATE_DIR } from './helper/state-dir.ts';
 import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createLog } from './log.ts';
@@ -136,12 +137,10 @@ export function buildProgram(io: ProgramIo): Command {
   program
     .command('revert')
     .description('end an open confirm window now by putting this machine back; its timer and boot start this, too')
-    .option('--state-dir <dir>', 'folder of the window (default: the one of this machine)')
-    .addOption(configOption())
-    .action(async (options: ConfigOption & { stateDir?: string }) => {
-      const stateDir = options.stateDir ?? (await loadConfig(options.config)).state_dir;
-      await revertCommand({ stateDir, by: 'agent', cause: undefined, wait: false, log: createLog('info') });
-    });
+    .option('--state-dir <dir>', 'folder of the window', HELPER_STATE_DIR)
+    .action(({ stateDir }: { stateDir: string }) =>
+      revertCommand({ stateDir, by: 'agent', cause: undefined, wait: false, log: createLog('info') }),
+    );
 
   program
     .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })

@@ -115,10 +115,8 @@ function wayBack(action: Described): string {
 }
 
 function confirmWords({ confirmDeadline, confirmOfferedAt, hostName }: Described): string {
-  if (confirmDeadline === null) return '';
-  return confirmOfferedAt === null
-    ? ` It puts itself back unless it can confirm by ${clock(confirmDeadline)}.`
-    : ` The confirm was given; not kept before ${hostName} says so.`;
+  if (confirmOfferedAt !== null) return ` The confirm was given; not kept before ${hostName} says so.`;
+  return confirmDeadline === null ? '' : ` It puts itself back unless it can confirm by ${clock(confirmDeadline)}.`;
 }
 
 function asked(action: Described): string {
