@@ -167,6 +167,10 @@ export class SimulatedServer {
     this.#owed = owed;
     for (const { kind, id } of say) {
       await this.process.point();
+      if (kind === 'request' && this.#tables.frozen) {
+        this.#owed = true;
+        return;
+      }
       const row = this.#tables.rows.get(id);
       const frame: ToAgent | undefined =
         kind === 'cancel'

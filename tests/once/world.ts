@@ -25,6 +25,7 @@ const UNTOUCHED: readonly OutcomeWord[] = ['refused', 'expired', 'cancelled', 'u
  * - nothing is open later than expiry + 60 s, while a server runs;
  * - what ended as refused, expired, cancelled or unchanged has no effect, then and later; a dry run never has one;
  * - an outcome is given once, and changes at most once more, from unconfirmed or stuck;
+ * - nothing is sent again while a freeze holds;
  * - a forged request (an id of ours, other content) has no effect.
  */
 export class World {
@@ -285,6 +286,8 @@ export class World {
       send: (frame: ToAgent) => {
         const connection = this.#live();
         if (connection?.server !== server) return false;
+        if (frame.kind === 'request' && frame.request.sentBefore === true && this.tables.frozen)
+          this.faults.push(`${frame.request.actionId} was sent again while a freeze holds`);
         this.#frames.push({ to: 'agent', connection: connection.no, frame });
         return true;
       },

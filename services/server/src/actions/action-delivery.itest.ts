@@ -244,7 +244,7 @@ describe('a server that stops with an action under way', () => {
     try {
       await host.disconnect(stack.database);
       await next.connect(host);
-      expect(await host.next('actionRequest')).toEqual(request);
+      expect(await host.next('actionRequest')).toEqual({ ...request, sentBefore: true });
       await host.reports(resultOf(request, Outcome.OUTCOME_SUCCEEDED));
       expect((await next.call<Action>('GET', `/actions/${id}`)).body).toMatchObject({
         state: 'ended',

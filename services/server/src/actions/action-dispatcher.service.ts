@@ -7,7 +7,14 @@ import { toRequest } from './action.mapper.ts';
 import type { StoredAction } from './action.model.ts';
 import { ActionRepository } from './action.repository.ts';
 import { ASK_AGAIN_MS } from './action.states.ts';
-import { claimNext, lockHostDispatch, selectHolder, selectHostsWithWork, selectPending } from './dispatch.queries.ts';
+import {
+  claimNext,
+  isFrozen,
+  lockHostDispatch,
+  selectHolder,
+  selectHostsWithWork,
+  selectPending,
+} from './dispatch.queries.ts';
 import { sayAgain } from './dispatch.rules.ts';
 import { HostWork } from './host-work.ts';
 
@@ -112,6 +119,11 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     }
     this.#owed.delete(hostId);
     for (const { kind, id } of say) {
+      // A freeze may have come since: what is left is owed.
+      if (kind === 'request' && (await isFrozen(this.#database))) {
+        this.#owed.add(hostId);
+        return;
+      }
       const sent = kind === 'cancel' ? this.#sendCancel(hostId, id) : await this.#saySentAgain(id);
       if (!sent) return;
     }

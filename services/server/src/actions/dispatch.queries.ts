@@ -63,6 +63,10 @@ export async function selectPending(
   );
 }
 
+export async function isFrozen(sql: Sql): Promise<boolean> {
+  return (await sql.query('SELECT 1 FROM fleet_freeze WHERE frozen')).length > 0;
+}
+
 /** Hosts of this replica that have something to be sent: what a lost wake-up would leave lying. Partial index action_open_idx. */
 export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<string[]> {
   const rows = await sql.query<{ host_id: string }>(
