@@ -17,6 +17,7 @@ export async function oracle(command: Extract<LabCommand, { command: 'oracle' }>
   const halves = command.only.filter((word) => HALVES.includes(word));
   const kmods = command.only.filter((word) => !HALVES.includes(word));
   const only = kmods.length === 0 ? undefined : kmods;
+  const ofSample = command.sample === 1 ? '' : `, one kmod in ${command.sample}`;
   const parts: OraclePart[] = [];
   const done = async (part: OraclePart): Promise<void> => {
     parts.push(part);
@@ -26,7 +27,10 @@ export async function oracle(command: Extract<LabCommand, { command: 'oracle' }>
   };
   if (halves.length === 0 || halves.includes('unload')) {
     for (const host of oracleHosts({ kinds: command.kinds, series: command.series, network: command.network }))
-      await done({ name: `unload, ${host.label}`, judged: await unloadOracle(host, only, progress) });
+      await done({
+        name: `unload, ${host.label}${ofSample}`,
+        judged: await unloadOracle(host, only, command.sample, progress),
+      });
   }
   if (halves.length === 0 || halves.includes('load')) {
     for (const series of command.series) {

@@ -40,6 +40,7 @@ describe('parseArguments', () => {
       series: ['6.1', '6.12'],
       network: 'vlan-bond',
       only: ['load', 'dummy'],
+      sample: 1,
     });
   });
 

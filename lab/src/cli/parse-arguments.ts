@@ -33,12 +33,15 @@ export type LabCommand =
       series: readonly KernelSeries[];
       network: HostNetwork | undefined;
       only: readonly string[];
+      sample: number;
     }
   | { command: 'list' }
   | { command: 'shell'; name: string }
   | { command: 'clean'; all: boolean };
 
 const MAX_HOSTS = 16;
+
+const MAX_SAMPLE = 20;
 
 const OPTIONS = {
   kind: { type: 'string' },
@@ -48,6 +51,7 @@ const OPTIONS = {
   'root-disk': { type: 'string' },
   packages: { type: 'string' },
   only: { type: 'string' },
+  sample: { type: 'string' },
   config: { type: 'string' },
   'join-file': { type: 'string' },
   update: { type: 'boolean' },
@@ -64,11 +68,12 @@ function oneOf<T extends string>(option: string, value: string | undefined, allo
   return found;
 }
 
-function hostCount(value: string | undefined): number {
+/** From 1, which is also the default, to `most`. */
+function wholeNumber(option: string, value: string | undefined, most: number): number {
   if (value === undefined) return 1;
   const count = Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > MAX_HOSTS) {
-    throw usageError(`--count ${JSON.stringify(value)}: it is a whole number from 1 to ${MAX_HOSTS}`);
+  if (!Number.isInteger(count) || count < 1 || count > most) {
+    throw usageError(`--${option} ${JSON.stringify(value)}: it is a whole number from 1 to ${most}`);
   }
   return count;
 }
@@ -128,7 +133,7 @@ export function parseArguments(argv: readonly string[]): LabCommand {
         command,
         kind: kind ?? (needsFull(values) ? 'full' : 'fast'),
         series: allSeries,
-        count: hostCount(values.count),
+        count: wholeNumber('count', values.count, MAX_HOSTS),
         ...topology(values),
         config: values.config,
         joinFile: values['join-file'],
@@ -140,6 +145,7 @@ export function parseArguments(argv: readonly string[]): LabCommand {
         series: allSeries,
         network: oneOf('network', values.network, HOST_NETWORKS),
         only: listOf(values.only),
+        sample: wholeNumber('sample', values.sample, MAX_SAMPLE),
       };
     case 'shell':
       if (rest[0] === undefined) throw usageError('shell needs the name of a host (npm run lab -- list)');

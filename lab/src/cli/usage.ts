@@ -23,6 +23,7 @@ Options
                              dm-linear: the root lies on a device-mapper volume (boot; full hosts)
   --packages A,B             further Debian packages; the first time an image is built for each list (boot; full hosts)
   --only A,B                 only these kmods, or only the part "unload", "load" or "evidence" (oracle)
+  --sample N                 load every Nth kmod of the broad list only (oracle; default 1: all of it)
   --count N                  how many hosts, 1 to 16 (boot; default 1)
   --config FILE              agent configuration for the hosts (boot)
   --join-file FILE           file with one join string that admits them all (boot)

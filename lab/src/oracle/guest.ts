@@ -54,16 +54,16 @@ export async function takeVerdicts(
 
 /** Programs by their path: busybox would run its own rmmod for a bare name. */
 const LISTS = `
-now() { cut -d' ' -f1 /proc/modules | sort; }
-joined() { tr '\\n' '+' | sed 's/+$//'; }
 attempt() { # attempt NAME COMMAND…: tries it, and says what changed
 	name=$1; shift
-	now >/run/oracle.before
+	cat /proc/modules >/run/oracle.before
 	said=$(timeout ${ATTEMPT_S} "$@" 2>&1); code=$?
-	now >/run/oracle.after
-	gone=$(grep -vxFf /run/oracle.after /run/oracle.before | joined)
-	came=$(grep -vxFf /run/oracle.before /run/oracle.after | joined)
-	echo "ATTEMPT${SEPARATOR}$name${SEPARATOR}$code${SEPARATOR}$gone${SEPARATOR}$came${SEPARATOR}$(echo "$said" | tr '\\n${SEPARATOR}' '  ')"
+	cat /proc/modules >/run/oracle.after
+	changed=$(awk 'NR == FNR { was[$1]; next }
+		{ is[$1]; if (!($1 in was)) came = came "+" $1 }
+		END { for (x in was) if (!(x in is)) gone = gone "+" x; print substr(gone, 2) "${SEPARATOR}" substr(came, 2) }' /run/oracle.before /run/oracle.after)
+	gone=\${changed%${SEPARATOR}*}
+	echo "ATTEMPT${SEPARATOR}$name${SEPARATOR}$code${SEPARATOR}$changed${SEPARATOR}$(echo "$said" | tr '\\n${SEPARATOR}' '  ')"
 }
 `;
 
