@@ -32,7 +32,8 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const handle = await open(folder, 'r');
   try {
-    await handle.chmod(0o700);
+    // Not where it is so already: a folder on a read-only file system can still be looked into.
+    if (((await handle.stat()).mode & 0o777) !== 0o700) await handle.chmod(0o700);
   } finally {
     await handle.close();
   }
