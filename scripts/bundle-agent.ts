@@ -18,7 +18,10 @@ import { withProgress } from './lib/progress.mjs';
 
 const NODE = { from: `node_modules/node-linux-${process.arch}/bin/node`, path: 'usr/lib/modfleet/node' } as const;
 
-/** Puts all files of a host below a folder and names them. Folders are left to the host: it has them, with modes of its own. */
+/** The agent's own folder on a host: in the archive, as an unpacking root with umask 077 would make one that only root may enter. */
+const OWN_FOLDER = 'usr/lib/modfleet';
+
+/** Puts all files of a host below a folder and names them. All other folders are left to the host: it has them, with modes of its own. */
 async function stage(folder: string): Promise<string[]> {
   const files = new Map([...(await agentPrograms()), ...agentUnits()]);
   for (const [path, { content, mode }] of files) {
@@ -29,7 +32,8 @@ async function stage(folder: string): Promise<string[]> {
   }
   copyFileSync(join(repository, NODE.from), join(folder, NODE.path));
   chmodSync(join(folder, NODE.path), 0o755);
-  return [...files.keys(), NODE.path];
+  chmodSync(join(folder, OWN_FOLDER), 0o755);
+  return [OWN_FOLDER, ...files.keys(), NODE.path];
 }
 
 /** `npm run bundle-agent`: the agent with its Node.js and its systemd units as one archive, to unpack at the root of a host. */
@@ -43,7 +47,7 @@ async function main(): Promise<number> {
       const files = await stage(folder);
       mkdirSync(dirname(archive), { recursive: true });
       const owner = ['--owner=0', '--group=0', '--numeric-owner'];
-      const end = await runProgram('tar', ['-C', folder, ...owner, '-czf', archive, ...files]);
+      const end = await runProgram('tar', ['-C', folder, ...owner, '--no-recursion', '-czf', archive, ...files]);
       if (end.status !== 0) throw new ScriptError(`tar could not write ${archive}: ${end.output.trim()}`);
     });
   } finally {
