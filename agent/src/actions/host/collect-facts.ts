@@ -10,7 +10,7 @@ import type { KernelState } from '../action-host.ts';
 import type { ActionFacts, LoadedFacts, Question } from '../findings/facts.ts';
 import type { ServerRoute } from '../protection/routes.ts';
 import { readStakes } from '../protection/stakes.ts';
-import { readOpenDevices } from '../usage/open-devices.ts';
+import { type OpenDevice, readOpenDevices } from '../usage/open-devices.ts';
 import { ruleBlindness } from '../usage/rule-users.ts';
 import type { ToolLists } from '../usage/tool-lists.ts';
 import { readUsers } from '../usage/users.ts';
@@ -56,7 +56,7 @@ export async function collectFacts(
       ? { ...NO_TREE, missing: await view.indexMissing() }
       : await treeFacts(files, index, config, modules, question);
   const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || tree.builtin);
-  const stake = removes ? await usageFacts(view, question.kmod) : NOTHING_AT_STAKE;
+  const stake = removes ? await usageFacts(view, question.kmod, loaded) : NOTHING_AT_STAKE;
   const facts: ActionFacts = {
     kernel,
     loaded,
@@ -71,7 +71,7 @@ export async function collectFacts(
 
 const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 
-async function usageFacts(view: HostView, kmod: string) {
+async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | undefined) {
   const { files } = view.sources;
   const [aliases, processes, storage, interfaces, tools] = [
     await view.aliases(),
@@ -96,13 +96,25 @@ async function usageFacts(view: HostView, kmod: string) {
     openDevices,
     tools,
   });
-  const tables = await view.dmTables();
+  // Who holds it is asked where somebody does: it is a walk through every open file.
+  return loaded === undefined || loaded.refcount === 0
+    ? { stakes, users: [], unseen: [] }
+    : { stakes, ...(await usersOf(view, kmod, openDevices)) };
+}
+
+async function usersOf(view: HostView, kmod: string, openDevices: readonly OpenDevice[]) {
+  const [processes, storage, tables, tools] = [
+    await view.processes(),
+    await view.storage(),
+    await view.dmTables(),
+    await view.tools(),
+  ];
   const users = await readUsers({
-    files,
+    files: view.sources.files,
     kmod,
-    aliases,
+    aliases: await view.aliases(),
     storage: storage.uses,
-    interfaces,
+    interfaces: await view.interfaces(),
     openDevices,
     processes,
     tables,
@@ -116,7 +128,7 @@ async function usageFacts(view: HostView, kmod: string) {
       : []),
     ...ruleBlindness(kmod, tools),
   ];
-  return { stakes, users, unseen: users.length > 0 ? unseen : [...unseen, ...nobodyFound(tools)] };
+  return { users, unseen: users.length > 0 ? unseen : [...unseen, ...nobodyFound(tools)] };
 }
 
 /** Where nobody was found, what was not asked decides how much that says. */
