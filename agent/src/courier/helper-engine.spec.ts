@@ -1,18 +1,20 @@
+import { duplexPair } from 'node:stream';
 import { ActionPhase, type ActionResult, Outcome } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
 import type { ConfirmAnswer } from '../confirm/confirmer.ts';
 import { HelperWorld, HOST_ID } from '../helper/testing/helper-world.ts';
 import { HelperEngine } from './helper-engine.ts';
+import { linkOver, type OpenLink } from './helper-link.ts';
 
 const engines: HelperEngine[] = [];
 afterEach(async () => {
   for (const engine of engines.splice(0)) await engine.stop();
 });
 
-function aCourier(world: HelperWorld, options: { hostId?: string; confirm?: ConfirmAnswer } = {}) {
+function aCourier(world: HelperWorld, options: { hostId?: string; confirm?: ConfirmAnswer; openLink?: OpenLink } = {}) {
   const engine = new HelperEngine({
-    openLink: world.openLink,
+    openLink: options.openLink ?? world.openLink,
     hostId: options.hostId ?? HOST_ID,
     clock: world.clock.boot,
     serverClock: world.clock.server,
@@ -97,6 +99,25 @@ describe('the courier', () => {
     world.unreachable = undefined;
     engine.submit(world.request({ actionId: '00000000-0000-4000-8000-00000000000b' }));
     expect((await resultNo(3)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+  });
+
+  it('refuses when helpers end before they are ready, and acts when one stays', async () => {
+    const world = new HelperWorld();
+    let starts = 0;
+    const { engine, resultNo } = aCourier(world, {
+      openLink: (kind) => {
+        starts += 1;
+        if (starts > 3) return world.openLink(kind);
+        const [ours, theirs] = duplexPair();
+        theirs.end();
+        return Promise.resolve(linkOver(ours));
+      },
+    });
+    engine.submit(world.request());
+    expect((await resultNo(1)).message).toMatch(/does not start.*nothing was touched/);
+    expect(world.kernel.effects).toEqual([]);
+    engine.submit(world.request({ actionId: '00000000-0000-4000-8000-00000000000b' }));
+    expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
   });
 
   it('refuses what a helper refuses to take, also all of a connection', async () => {

@@ -21,6 +21,9 @@ const READY_WITHIN_MS = 90_000;
 /** How long a helper is kept for the acknowledgement of its result; one that comes later gets a helper of its own, ms. */
 const ACK_WAIT_MS = 5_000;
 
+/** Starts of a helper that may fail in a row before what waits is refused: one may be the memory of the moment. */
+const MAX_FAILED_STARTS = 3;
+
 /** A stuck action is looked at anew this often: each look is a helper's start. */
 const STUCK_LOOK_MS = 15_000;
 
@@ -77,6 +80,7 @@ export class HelperLane {
   #link: HelperLink | undefined;
   #ready = false;
   #failures = 0;
+  #failedStarts = 0;
   #trouble = '';
   #timer: unknown;
   #readyTimer: unknown;
@@ -193,7 +197,8 @@ export class HelperLane {
     link.onWord((word) => this.#heard(word));
     link.onEnd((why) => this.#ended(why));
     if (this.#stopped) return link.close();
-    this.#readyTimer = this.#parts.timers.set(() => link.close(), READY_WITHIN_MS);
+    const late = `it was not ready in ${READY_WITHIN_MS / 1000} s`;
+    this.#readyTimer = this.#parts.timers.set(() => link.drop(late), READY_WITHIN_MS);
     link.send({ $case: 'open', value: this.#parts.open() });
   }
 
@@ -249,6 +254,7 @@ export class HelperLane {
     }
     this.#ready = true;
     this.#failures = 0;
+    this.#failedStarts = 0;
     this.#trouble = '';
     for (const pending of this.#pending.values()) pending.sent = false;
     for (const actionId of this.#cancels) this.#send({ $case: 'cancel', value: { actionId } });
@@ -309,6 +315,7 @@ export class HelperLane {
     this.#ready = false;
     if (this.#stopped || !this.#isWorkWaiting()) return;
     this.#parts.log.warn({ helper: this.#parts.kind }, `the helper went before its work was done: ${why}`);
+    if (!wasReady) this.#startFailed(why);
     for (const [id, pending] of this.#pending) {
       if (wasReady && pending.sent) pending.breaks += 1;
       pending.sent = false;
@@ -317,6 +324,14 @@ export class HelperLane {
       this.#parts.log.error({ actionId: id }, 'helpers break off over this action; what became of it is not known');
     }
     this.#retryLater();
+  }
+
+  /** A helper that was not ready has been sent nothing. */
+  #startFailed(why: string): void {
+    this.#failedStarts += 1;
+    if (this.#failedStarts < MAX_FAILED_STARTS) return;
+    const unit = `modfleet-${this.#parts.kind === 'act' ? 'helper' : 'evidence'}@*`;
+    this.#answerUntaken(`the agent's helper does not start: ${why}; "journalctl -u '${unit}'" says more`);
   }
 
   #retryLater(): void {

@@ -11,6 +11,8 @@ export interface HelperLink {
   onEnd(listener: (why: string) => void): void;
   /** Says that nothing more is asked: the helper brings what it began to its end, and goes. */
   close(): void;
+  /** Ends it here and now, for a helper that does not answer. */
+  drop(why: string): void;
 }
 
 /** Opens a connection. Rejects with HelperUnavailableError. */
@@ -61,5 +63,6 @@ export function linkOver(stream: Duplex): HelperLink {
       else queueMicrotask(() => listener(ended ?? ''));
     },
     close: () => void stream.end(),
+    drop: end,
   };
 }
