@@ -11,8 +11,8 @@ const NAME = 'bench-agent';
 /** A full Debian 12 with the agents that others keep on their hosts; puppet is Ruby, Zabbix's second agent is Go. */
 const OTHERS = { 'puppet-agent': 'puppet.service', 'zabbix-agent2': 'zabbix-agent2.service' } as const;
 const STARTS = 5;
-/** Emulated, the garbage of the start is collected, and the others' starts are over. */
-const SETTLE_MS = 90_000;
+/** After `available` was collected, which takes minutes: what that left behind is over too. */
+const SETTLE_MS = 30_000;
 
 /** Our agent and two others on one emulated Debian with systemd, kernel 6.12. */
 export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[]> {
@@ -24,19 +24,25 @@ export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[
       boot: { packages: Object.keys(OTHERS), memMb: 1024 },
     },
   ]);
+  const figures: Figure[] = [];
   try {
-    await lab.host(NAME).settled();
+    const host = lab.host(NAME);
+    await host.settled();
+    for (const unit of Object.values(OTHERS)) await host.must(`systemctl start ${unit}`);
     await lab.fresh(NAME, 'available', AVAILABLE_LIMIT_MS);
-    const ours = new ServiceOnHost(lab.host(NAME), 'modfleet-agent.service');
-    return [
-      ...(await measureIdle(lab, ours, idleMs)),
-      ...(await measureAvailable(lab, ours)),
-      ...(await measureReconnects(lab, ours)),
-      ...(await measureStarts(lab)),
-    ];
+    const ours = new ServiceOnHost(host, 'modfleet-agent.service');
+    figures.push(...(await measureIdle(lab, ours, idleMs)));
+    figures.push(...(await measureReconnects(lab, ours)));
+    figures.push(...(await measureStarts(lab)));
+    figures.push(...(await measureAvailable(lab, ours)));
+  } catch (error) {
+    // What was measured until then is half an hour's work.
+    const why = error instanceof Error ? error.message : String(error);
+    figures.push(figure('agent: parts that could not be measured', 1, 'or more', 0, why));
   } finally {
     await lab.stop();
   }
+  return figures;
 }
 
 /** At rest, each agent of the same host over the same minutes. */
@@ -117,8 +123,9 @@ async function measureReconnects(lab: LabFleet, ours: ServiceOnHost): Promise<Fi
     return total(await ours.wire());
   };
   const same = await reconnected('true');
+  // A kmod, a line of modprobe.d, and a disk with its bus: three facets that no host of this server ever had.
   const changed = await reconnected(
-    'modprobe mf_hello; echo "blacklist mf_base" > /etc/modprobe.d/bench.conf; d=$(ls -d /sys/bus/pci/drivers/*/0000:* | head -n 1); modprobe netdevsim && echo "1 1" > /sys/bus/netdevsim/new_device',
+    'modprobe mf_hello; modprobe scsi_debug; echo "blacklist mf_base" > /etc/modprobe.d/bench.conf',
   );
   return [
     figure('agent: reconnect, nothing new', same / 1000, 'KB', null, 'TLS handshake of both sides included'),
