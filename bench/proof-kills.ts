@@ -26,14 +26,29 @@ export async function proveKills(args: readonly string[]): Promise<number> {
   const lab = await LabFleet.start([{ name: HOST, kind: 'fast', series }]);
   const end = Date.now() + minutes * 60_000;
   const enough = (): boolean => Date.now() > end;
+  const points: PointRound[] = [];
+  const random: KillRound[] = [];
+  let broke: string | undefined;
   try {
     const atPoints = Math.ceil(rounds / 2);
-    const points = await pointRounds({ lab, host: HOST, seed, rounds: atPoints, onRound: showPoint, enough });
-    const random = await killRounds({ lab, host: HOST, seed, rounds: rounds - atPoints, onRound: show, enough });
-    return report(points, random, { ...where, seed, series, wanted: rounds });
+    const onPoint = (one: PointRound): void => {
+      points.push(one);
+      showPoint(one);
+    };
+    const onRandom = (one: KillRound): void => {
+      random.push(one);
+      show(one);
+    };
+    await pointRounds({ lab, host: HOST, seed, rounds: atPoints, onRound: onPoint, enough });
+    await killRounds({ lab, host: HOST, seed, rounds: rounds - atPoints, onRound: onRandom, enough });
+  } catch (error) {
+    broke = error instanceof Error ? error.message : String(error);
+    console.log(`the harness broke off: ${broke}`);
   } finally {
     await lab.stop();
   }
+  const status = report(points, random, { ...where, seed, series, wanted: rounds, broke: broke ?? null });
+  return broke === undefined ? status : 1;
 }
 
 function settings(args: readonly string[]) {

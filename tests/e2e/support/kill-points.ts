@@ -103,15 +103,18 @@ async function pointRound(
   return { ...one, killed, stateAtKill, outcome, loaded, inits, exits, problems };
 }
 
+/** A machine that several emulated hosts share may take this long over a command. */
+const PATIENT = { timeoutMs: 180_000 };
+
 /** Kills the victims at once, and gives how many there were. The product's processes are the only ones of Node.js on a lab host. */
 async function kill(host: LabHost, victim: Victim): Promise<number> {
   const resident = await host.agentPid();
-  const all = (await host.must('pidof node || true'))
+  const all = (await host.must('pidof node || true', PATIENT))
     .split(' ')
     .filter((pid) => pid !== '')
     .map(Number);
   const helpers = all.filter((pid) => pid !== resident);
   const pids = victim === 'both' ? all : victim === 'helper' && helpers.length > 0 ? helpers : [resident];
-  await host.must(`kill -9 ${pids.join(' ')}`);
+  await host.must(`kill -9 ${pids.join(' ')}`, PATIENT);
   return pids.length;
 }
