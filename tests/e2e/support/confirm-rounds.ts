@@ -98,6 +98,7 @@ async function fault(
   const each = (work: (host: LabHost) => Promise<unknown>) => Promise.all(hosts.map((name) => work(lab.host(name))));
   switch (kind) {
     case 'cut':
+      await each(gone);
       return;
     case 'agent_killed':
       await each(async (host) => {
