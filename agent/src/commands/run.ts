@@ -91,7 +91,6 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     confirmer: new TlsConfirmer(session, identity, key),
     log,
   });
-  await engine.start();
   const inventory = createInventory({
     files,
     exec,
@@ -121,7 +120,8 @@ async function live({ config, configFile, log, signal, files, store, identity }:
   const stop = (): void => supervisor.stop();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
-  await inventory.start(FIRST_INTERVALS);
+  // Both before Hello, which tells of both; side by side, because each waits for other programs.
+  await Promise.all([engine.start(), inventory.start(FIRST_INTERVALS)]);
   await supervisor.run();
   spareMemory.stop();
   await inventory.stop();
