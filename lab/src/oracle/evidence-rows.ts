@@ -16,10 +16,10 @@ export interface EvidenceRow {
 }
 
 /** An interface of a kind, up. Its kmod counts no reference and goes with all of it. */
-const interfaceOf = (kind: string, kmod: string, args = ''): EvidenceRow => ({
+const interfaceOf = (kind: string, kmod: string, args = '', over = ''): EvidenceRow => ({
   use: `an interface of kind ${kind} that is up`,
   kmod,
-  make: `ip link add mf${kmod.slice(0, 8)} type ${kind} ${args}; ip link set mf${kmod.slice(0, 8)} up`,
+  make: `ip link add ${over} name mf${kmod.slice(0, 8)} type ${kind} ${args}; ip link set mf${kmod.slice(0, 8)} up`,
   code: 'needs_confirm_window',
   evidence: new RegExp(`^interface mf${kmod.slice(0, 8)}`),
 });
@@ -125,7 +125,7 @@ export const EVIDENCE_ROWS: readonly EvidenceRow[] = [
   interfaceOf('bridge', 'bridge'),
   interfaceOf('vxlan', 'vxlan', 'id 7 dstport 4789 remote 192.0.2.9'),
   interfaceOf('wireguard', 'wireguard'),
-  interfaceOf('macvlan', 'macvlan', 'link mfdummy'),
+  interfaceOf('macvlan', 'macvlan', '', 'link mfdummy'),
   interfaceOf('ifb', 'ifb'),
   interfaceOf('geneve', 'geneve', 'id 8 remote 192.0.2.9'),
   interfaceOf('ipip', 'ipip', 'remote 192.0.2.9'),
