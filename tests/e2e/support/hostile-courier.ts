@@ -17,7 +17,7 @@ export type Speech = readonly (Uint8Array | CourierWord)[];
 /** What was heard over one connection. */
 export interface Heard {
   readonly words: readonly HelperWord[];
-  /** closed, waited, or why there was no connection. */
+  /** answered, closed, waited, or why there was no connection. */
   readonly how: string;
 }
 
@@ -52,11 +52,13 @@ export class HostileCourier {
     };
   }
 
-  /** Opens these connections at the same moment, and listens for a while on each that stays open. */
+  /** Opens these connections at the same moment, and listens on each until all of it is answered. */
   async say(kind: HelperKind, speeches: readonly Speech[], waitMs: number): Promise<Heard[]> {
-    const connections = speeches.map((speech) =>
-      speech.map((one) => Buffer.from('$case' in one ? encodeCourierWord(one) : one).toString('base64')),
-    );
+    const connections = speeches.map((speech) => ({
+      chunks: speech.map((one) => Buffer.from('$case' in one ? encodeCourierWord(one) : one).toString('base64')),
+      // Every request is answered; so is everything that is none, once.
+      answers: Math.max(1, speech.filter((one) => '$case' in one && one.$case === 'submit').length),
+    }));
     await this.#host.writeFile(
       '/tmp/hostile.json',
       JSON.stringify({ socket: HELPER_SOCKETS[kind], connections, waitMs }),
