@@ -16,9 +16,6 @@ const CAUSES: Readonly<Record<ConfirmCase, string>> = {
   answer_lost: 'no_server',
 };
 
-/** What a host must be back within, beside its window, ms. */
-export const BACK_WITHIN_MS = 30_000;
-
 /** Past everything that may still be called slow. */
 const LIMIT_MS = 240_000;
 
@@ -49,6 +46,8 @@ export interface RoundWorld {
   readonly lab: LabFleet;
   readonly proxy: LossyProxy;
   readonly windowSeconds: number;
+  /** What a host must be back within, beside its window, ms. */
+  readonly backWithinMs: number;
 }
 
 /** One case on several hosts at once: the server is theirs together. */
@@ -167,7 +166,7 @@ async function back(lab: LabFleet, name: string, armedAt: number): Promise<numbe
 }
 
 async function judged(
-  { lab, windowSeconds }: RoundWorld,
+  { lab, windowSeconds, backWithinMs }: RoundWorld,
   kind: ConfirmCase,
   name: string,
   id: string,
@@ -190,7 +189,7 @@ async function judged(
   if (report?.missing.length !== 0) problems.push(`missing: ${report?.missing.join('; ')}`);
   if ((kind === 'answer_lost') !== (typeof action.confirm?.offeredAt === 'string'))
     problems.push(`the row says offered at ${action.confirm?.offeredAt}`);
-  if (backMs > windowSeconds * 1000 + BACK_WITHIN_MS) problems.push(`back after ${backMs} ms`);
+  if (backMs > windowSeconds * 1000 + backWithinMs) problems.push(`back after ${backMs} ms`);
   const host = lab.host(name);
   const after = await networkOf(host);
   if (after !== before) problems.push(`the network was ${before} and is ${after}`);
