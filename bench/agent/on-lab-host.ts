@@ -2,39 +2,44 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../../scripts/lib/measured.ts';
 import { AVAILABLE_LIMIT_MS, LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
 import { eventually } from '../../tests/e2e/support/wait.ts';
-import { type Figure, figure } from '../figures.ts';
+import { type Figure, figure, figureTable } from '../figures.ts';
+import { collectedBefore } from './collected-before.ts';
 import { type IdleOptions, REACH, idleFigures } from './reach.ts';
 import { ServiceOnHost } from './service-on-host.ts';
 import { between, total } from './weight.ts';
 
 const NAME = 'bench-agent';
+const SERIES = '6.12';
 /** A full Debian 12 with the agents that others keep on their hosts; puppet is Ruby, Zabbix's second agent is Go. */
 const OTHERS = { 'puppet-agent': 'puppet.service', 'zabbix-agent2': 'zabbix-agent2.service' } as const;
 const STARTS = 5;
-/** After `available` was collected, which takes minutes: what that left behind is over too. */
-const SETTLE_MS = 30_000;
+/** The garbage of the start is collected, and the others' starts are over. */
+const SETTLE_MS = 60_000;
 
 /** Our agent and two others on one emulated Debian with systemd, kernel 6.12. */
 export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[]> {
-  const lab = await LabFleet.start([
-    {
-      name: NAME,
-      kind: 'full',
-      series: '6.12',
-      boot: { packages: Object.keys(OTHERS), memMb: 1024 },
-    },
-  ]);
+  const lab = await LabFleet.start([]);
   const figures: Figure[] = [];
   try {
+    await collectedBefore(lab.fleet, SERIES);
+    await lab.boot({ name: NAME, kind: 'full', series: SERIES, boot: { packages: Object.keys(OTHERS), memMb: 1024 } });
+    await lab.connected(NAME);
     const host = lab.host(NAME);
     await host.settled();
     for (const unit of Object.values(OTHERS)) await host.must(`systemctl start ${unit}`);
     await lab.fresh(NAME, 'available', AVAILABLE_LIMIT_MS);
+    show('our agent is settled');
     const ours = new ServiceOnHost(host, 'modfleet-agent.service');
-    figures.push(...(await measureIdle(lab, ours, idleMs)));
-    figures.push(...(await measureReconnects(lab, ours)));
-    figures.push(...(await measureStarts(lab)));
-    figures.push(...(await measureAvailable(lab, ours)));
+    for (const measure of [
+      () => measureIdle(lab, ours, idleMs),
+      () => measureReconnects(lab, ours),
+      () => measureStarts(lab),
+      () => measureAvailable(lab, ours),
+    ]) {
+      const measured = await measure();
+      show(figureTable(measured));
+      figures.push(...measured);
+    }
   } catch (error) {
     // What was measured until then is half an hour's work.
     const why = error instanceof Error ? error.message : String(error);
@@ -43,6 +48,11 @@ export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[
     await lab.stop();
   }
   return figures;
+}
+
+/** It takes half an hour on a busy machine: what is known is shown at once. */
+function show(text: string): void {
+  console.log(`\n${text}`);
 }
 
 /** At rest, each agent of the same host over the same minutes. */
