@@ -199,15 +199,16 @@ async function judged(
   return { host: name, case: kind, outcome: action.outcome, cause, backMs, problems };
 }
 
-/** Sets by hand what no file describes, and gives the network as it is. */
+/** Sets by hand what no file describes, or takes it away, and gives the network as it is. */
 async function prepared(host: LabHost, byHand: boolean): Promise<string> {
   await host.settled();
-  if (byHand) {
-    const card = await host.must("ip route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1");
-    await host.must(
-      `ip addr replace 192.0.2.7/24 dev ${card} && ip route replace 198.51.100.0/24 via 192.0.2.1 && echo 2 > /proc/sys/net/ipv4/conf/${card}/rp_filter`,
-    );
-  }
+  const card = await host.must("ip route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1");
+  const setting = `/proc/sys/net/ipv4/conf/${card}/rp_filter`;
+  await host.must(
+    byHand
+      ? `ip addr replace 192.0.2.7/24 dev ${card} && ip route replace 198.51.100.0/24 via 192.0.2.1 && echo 2 > ${setting}`
+      : `ip route del 198.51.100.0/24; ip addr del 192.0.2.7/24 dev ${card}; cat /proc/sys/net/ipv4/conf/default/rp_filter > ${setting}`,
+  );
   return networkOf(host);
 }
 

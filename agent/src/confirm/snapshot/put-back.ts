@@ -17,7 +17,8 @@ const DEVICE_LIMIT_MS = 15_000;
  */
 const OTHERS_LIMIT_MS = 6_000;
 
-const LOOK_EVERY_MS = 400;
+/** A look costs five starts of `ip` and some hundred small reads. */
+const LOOK_EVERY_MS = 700;
 
 /** Each pass repairs what the one before made possible (a route that needs an address that needs a link). */
 const PASSES = 3;
