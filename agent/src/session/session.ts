@@ -96,7 +96,7 @@ export class Session {
 
   /** Ends this session for the next one, at once. */
   renew(): void {
-    this.#end({ kind: 'reconnect', afterMs: 0, reason: 'the network of this host was changed' });
+    this.#end({ kind: 'renewed' });
   }
 
   /** The inventory changed. */

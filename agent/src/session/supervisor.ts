@@ -32,6 +32,7 @@ export class SessionSupervisor {
   #current: Session | undefined;
   #wakeUp: () => void = () => undefined;
   #bootId: string | undefined;
+  #renewedFor: string | undefined;
 
   constructor(parts: SupervisorParts) {
     const { inventory, engine, bootClock, serverClock, log } = parts;
@@ -52,7 +53,9 @@ export class SessionSupervisor {
     engine.onResult((result) => {
       this.#current?.result(result);
       // The network may have gone and come back: an old connection can stall for longer than a new one takes. What was said is said again.
-      if (result.confirm === undefined) return;
+      // Once for each action: its result is said again over the new session.
+      if (result.confirm === undefined || this.#renewedFor === result.actionId) return;
+      this.#renewedFor = result.actionId;
       this.#current?.renew();
       this.#wakeUp();
     });
