@@ -66,7 +66,7 @@ export async function confirmRound(
   const body = { confirmWindow: world.windowSeconds, overrides: ['route'] };
   const ids = await Promise.all(hosts.map((name) => lab.post(name, verb, KMOD, body)));
   const armedAt = await Promise.all(ids.map((id) => armed(lab, id)));
-  await fault(world, kind, hosts, ids);
+  await fault(world, kind, hosts, ids).finally(() => proxy.loseAnswers(false));
   return Promise.all(
     hosts.map(async (name, index) => {
       const backMs = await back(lab, name, armedAt[index] ?? 0);
@@ -89,7 +89,7 @@ async function armed(lab: LabFleet, id: string): Promise<number> {
 }
 
 async function fault(
-  { lab, proxy, windowSeconds }: RoundWorld,
+  { lab, windowSeconds }: RoundWorld,
   kind: ConfirmCase,
   hosts: readonly string[],
   ids: readonly string[],
@@ -122,7 +122,6 @@ async function fault(
       await each((host) =>
         eventually(`${host.name} reverts`, async () => (await isReverting(host)) || undefined, LIMIT_MS),
       );
-      proxy.loseAnswers(false);
       return;
   }
 }
