@@ -74,79 +74,91 @@ describe('processes', () => {
 });
 
 describe('a courier that was taken over', () => {
-  it('gets no kernel change by anything that host, policy or protection forbid', async () => {
-    const before = await lsmod(lab.host(NAME));
-    const done = await lab.act('load', 'mf_base', NAME);
-    expect(done.action.outcome).toBe('succeeded');
-    const replayed = aRequest({ actionId: done.action.id, kmod: 'mf_hello' });
-    const cases: readonly (readonly [ActionRequest, string])[] = [
-      [aRequest({ hostId: randomUUID() }), 'unsupported'],
-      [aRequest({ expiresAtMs: Date.now() - 60_000 }), 'expired'],
-      [aRequest({ expiresAtMs: Date.now() + 48 * 3_600_000 }), 'rejected'],
-      [aRequest({ kmod: 'dummy' }), 'denied_by_host_policy'],
-      [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_blk' }), 'protected'],
-      [
-        aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_pci', confirmWindowSeconds: 30, overrides: ['route'] }),
-        'protected',
-      ],
-      [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'mf_base' }), 'protected'],
-      [aRequest({ confirmWindowSeconds: 5 }), 'rejected'],
-      [aRequest({ overrides: ['storage'] }), 'rejected'],
-      [aRequest({ kmod: '-r' }), 'rejected'],
-      [aRequest({ kmod: '../../tmp/evil' }), 'rejected'],
-      [aRequest({ parameters: ['x=1 ; reboot'] }), 'rejected'],
-      [aRequest({ actionId: 'not-a-uuid' }), 'rejected'],
-      [aRequest({ verb: 77 as Verb }), 'rejected'],
-      [replayed, 'id_conflict'],
-    ];
-    const speech = [await courier.open(), ...cases.map(([request]) => submit(request))];
-    const [heard] = await courier.say('act', [speech], PATIENCE_MS);
-    expect(cases.map(([request]) => heard && answerTo(heard, request))).toEqual(cases.map(([, answer]) => answer));
-    expect(await lsmod(lab.host(NAME))).toEqual([...before, 'mf_base'].sort());
-  }, TEST_LIMIT_MS);
-
-  it('gets none by frames that are none, by the helper that only looks, or by a hundred connections', async () => {
-    const before = await lsmod(lab.host(NAME));
-    const huge = Buffer.alloc(1024);
-    huge.writeUInt32BE(0x7fffffff, 0);
-    const [garbage, tooLong, before_, otherHost, otherProtocol] = [
-      [randomBytes(4_000)],
-      [huge],
-      [submit(aRequest())],
-      [await courier.open({ hostId: randomUUID() }), submit(aRequest())],
-      [await courier.open({ protocol: 99 }), submit(aRequest())],
-    ];
-    for (const speech of [garbage, tooLong, before_, otherHost, otherProtocol]) {
+  it(
+    'gets no kernel change by anything that host, policy or protection forbid',
+    async () => {
+      const before = await lsmod(lab.host(NAME));
+      const done = await lab.act('load', 'mf_base', NAME);
+      expect(done.action.outcome).toBe('succeeded');
+      const replayed = aRequest({ actionId: done.action.id, kmod: 'mf_hello' });
+      const cases: readonly (readonly [ActionRequest, string])[] = [
+        [aRequest({ hostId: randomUUID() }), 'unsupported'],
+        [aRequest({ expiresAtMs: Date.now() - 60_000 }), 'expired'],
+        [aRequest({ expiresAtMs: Date.now() + 48 * 3_600_000 }), 'rejected'],
+        [aRequest({ kmod: 'dummy' }), 'denied_by_host_policy'],
+        [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_blk' }), 'protected'],
+        [
+          aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'virtio_pci', confirmWindowSeconds: 30, overrides: ['route'] }),
+          'protected',
+        ],
+        [aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'mf_base' }), 'protected'],
+        [aRequest({ confirmWindowSeconds: 5 }), 'rejected'],
+        [aRequest({ overrides: ['storage'] }), 'rejected'],
+        [aRequest({ kmod: '-r' }), 'rejected'],
+        [aRequest({ kmod: '../../tmp/evil' }), 'rejected'],
+        [aRequest({ parameters: ['x=1 ; reboot'] }), 'rejected'],
+        [aRequest({ actionId: 'not-a-uuid' }), 'rejected'],
+        [aRequest({ verb: 77 as Verb }), 'rejected'],
+        [replayed, 'id_conflict'],
+      ];
+      const speech = [await courier.open(), ...cases.map(([request]) => submit(request))];
       const [heard] = await courier.say('act', [speech], PATIENCE_MS);
-      expect(kinds(heard?.words ?? [])).toEqual(['refused']);
-    }
-    const acting = aRequest();
-    const [looked] = await courier.say('evidence', [[await courier.open(), submit(acting)]], PATIENCE_MS);
-    expect(looked && answerTo(looked, acting)).toBe('rejected');
-    const flood = await courier.say(
-      'act',
-      Array.from({ length: 100 }, () => [randomBytes(64)]),
-      PATIENCE_MS,
-    );
-    expect(flood.filter(({ words }) => words.some((word) => word.$case !== 'refused'))).toEqual([]);
-    expect(await lsmod(lab.host(NAME))).toEqual(before);
-  }, TEST_LIMIT_MS);
+      expect(cases.map(([request]) => heard && answerTo(heard, request))).toEqual(cases.map(([, answer]) => answer));
+      expect(await lsmod(lab.host(NAME))).toEqual([...before, 'mf_base'].sort());
+    },
+    TEST_LIMIT_MS,
+  );
 
-  it('gets none where the mode is observe, or where it could write the settings', async () => {
-    const host = lab.host(NAME);
-    const before = await lsmod(host);
-    const settings = await host.must('cat /etc/modfleet/agent.yaml');
-    await host.writeFile('/etc/modfleet/agent.yaml', `${settings.replace('mode: act', 'mode: observe')}\n`);
-    const observed = aRequest();
-    const [heard] = await courier.say('act', [[await courier.open(), submit(observed)]], PATIENCE_MS);
-    expect(heard && answerTo(heard, observed)).toBe('denied_by_host_policy');
-    await host.writeFile('/etc/modfleet/agent.yaml', `${settings}\n`);
-    await host.must('chown modfleet /etc/modfleet/agent.yaml');
-    const [unsafe] = await courier.say('act', [[await courier.open(), submit(aRequest())]], PATIENCE_MS);
-    expect(unsafe?.words).toMatchObject([{ $case: 'refused', value: { code: 'unsafe_settings' } }]);
-    await host.must('chown root /etc/modfleet/agent.yaml');
-    expect(await lsmod(host)).toEqual(before);
-  }, TEST_LIMIT_MS);
+  it(
+    'gets none by frames that are none, by the helper that only looks, or by a hundred connections',
+    async () => {
+      const before = await lsmod(lab.host(NAME));
+      const huge = Buffer.alloc(1024);
+      huge.writeUInt32BE(0x7fffffff, 0);
+      const [garbage, tooLong, before_, otherHost, otherProtocol] = [
+        [randomBytes(4_000)],
+        [huge],
+        [submit(aRequest())],
+        [await courier.open({ hostId: randomUUID() }), submit(aRequest())],
+        [await courier.open({ protocol: 99 }), submit(aRequest())],
+      ];
+      for (const speech of [garbage, tooLong, before_, otherHost, otherProtocol]) {
+        const [heard] = await courier.say('act', [speech], PATIENCE_MS);
+        expect(kinds(heard?.words ?? [])).toEqual(['refused']);
+      }
+      const acting = aRequest();
+      const [looked] = await courier.say('evidence', [[await courier.open(), submit(acting)]], PATIENCE_MS);
+      expect(looked && answerTo(looked, acting)).toBe('rejected');
+      const flood = await courier.say(
+        'act',
+        Array.from({ length: 100 }, () => [randomBytes(64)]),
+        PATIENCE_MS,
+      );
+      expect(flood.filter(({ words }) => words.some((word) => word.$case !== 'refused'))).toEqual([]);
+      expect(await lsmod(lab.host(NAME))).toEqual(before);
+    },
+    TEST_LIMIT_MS,
+  );
+
+  it(
+    'gets none where the mode is observe, or where it could write the settings',
+    async () => {
+      const host = lab.host(NAME);
+      const before = await lsmod(host);
+      const settings = await host.must('cat /etc/modfleet/agent.yaml');
+      await host.writeFile('/etc/modfleet/agent.yaml', `${settings.replace('mode: act', 'mode: observe')}\n`);
+      const observed = aRequest();
+      const [heard] = await courier.say('act', [[await courier.open(), submit(observed)]], PATIENCE_MS);
+      expect(heard && answerTo(heard, observed)).toBe('denied_by_host_policy');
+      await host.writeFile('/etc/modfleet/agent.yaml', `${settings}\n`);
+      await host.must('chown modfleet /etc/modfleet/agent.yaml');
+      const [unsafe] = await courier.say('act', [[await courier.open(), submit(aRequest())]], PATIENCE_MS);
+      expect(unsafe?.words).toMatchObject([{ $case: 'refused', value: { code: 'unsafe_settings' } }]);
+      await host.must('chown root /etc/modfleet/agent.yaml');
+      expect(await lsmod(host)).toEqual(before);
+    },
+    TEST_LIMIT_MS,
+  );
 
   it('leaves a helper that works for whoever speaks for the server', async () => {
     expect((await lab.act('load', 'mf_hello', NAME)).action.outcome).toBe('succeeded');
