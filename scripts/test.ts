@@ -6,6 +6,7 @@ import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
 const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
+Only when named: confirm (confirm windows on three emulated hosts at once, up to half an hour).
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;
@@ -27,7 +28,15 @@ const SUITES: readonly Suite[] = [
     missing: dockerMissing,
   },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
-  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
+  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/*.e2e.ts'], missing: labMissing, beside: true },
+  {
+    name: 'confirm',
+    project: 'e2e',
+    files: ['tests/e2e/lab/confirm/*.e2e.ts'],
+    missing: labMissing,
+    beside: true,
+    onlyNamed: true,
+  },
   { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];
 
@@ -77,11 +86,12 @@ async function main(): Promise<number> {
   const names = ['check', ...SUITES.map((suite) => suite.name)];
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new ScriptError(`no suite "${unknown}"; there are: ${names.join(', ')}.`);
-  const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
+  const wanted = (name: string, onlyNamed = false) =>
+    (positionals.length === 0 && !onlyNamed) || positionals.includes(name);
   await build();
   const results: SuiteResult[] = [];
   if (wanted('check')) results.push(await checkSuite());
-  const suites = SUITES.filter((one) => wanted(one.name));
+  const suites = SUITES.filter((one) => wanted(one.name, one.onlyNamed));
   const beside = suites.length > 1 ? suites.filter((suite) => suite.beside === true) : [];
   const lanes = [suites.filter((suite) => !beside.includes(suite)), beside].map((lane) =>
     runLane(lane, beside.length > 0),

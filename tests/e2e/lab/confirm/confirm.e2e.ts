@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { HOST_NETWORKS } from '../../../lab/src/lab.ts';
-import { confirmFleet } from '../support/confirm-fleet.ts';
-import { CONFIRM_CASES, confirmRound } from '../support/confirm-rounds.ts';
+import { HOST_NETWORKS } from '../../../../lab/src/lab.ts';
+import { confirmFleet } from '../../support/confirm-fleet.ts';
+import { CONFIRM_CASES, confirmRound } from '../../support/confirm-rounds.ts';
 
 /** Never lose the host: one round of each case on each kind of network, side by side. `npm run proof -- confirm` does fifty. */
 const WINDOW_S = 30;
