@@ -12,7 +12,7 @@ const WINDOW_S = 30;
 /** What the issue asks for: back within the window and this. */
 const BACK_WITHIN_MS = 30_000;
 
-/** `npm run proof -- confirm`: every case of tests/e2e/lab/confirm/confirm.e2e.ts, many times, on every kind of network. */
+/** `npm run proof -- confirm`: every case of tests/e2e/lab/apart/confirm.e2e.ts, many times, on every kind of network. */
 export async function proveConfirm(args: readonly string[]): Promise<number> {
   const { rounds, minutes, cases, networks } = settings(args);
   const needs = await checkPrerequisites(['full']);
