@@ -63,6 +63,28 @@ describe('the courier', () => {
     expect(world.kernel.effects).toHaveLength(1);
   });
 
+  it('takes the next helper for what is asked while one is being let go', async () => {
+    const world = new HelperWorld();
+    const next = world.request({ actionId: '00000000-0000-4000-8000-00000000000b', kmod: 'tun' });
+    let letGo = (): void => undefined;
+    const { engine, resultNo } = aCourier(world, {
+      openLink: async (kind) => {
+        const link = await world.openLink(kind);
+        return { ...link, close: () => (link.close(), letGo()) };
+      },
+    });
+    engine.submit(world.request());
+    await resultNo(1);
+    letGo = () => {
+      letGo = () => undefined;
+      engine.submit(next);
+    };
+    await engine.acknowledge([world.request().actionId]);
+    expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    expect(world.helpers).toHaveLength(2);
+    expect(world.log.lines).toEqual([]);
+  });
+
   it('asks the helper that only looks for a dry run', async () => {
     const world = new HelperWorld();
     const { engine, resultNo } = aCourier(world);

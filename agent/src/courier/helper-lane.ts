@@ -76,7 +76,8 @@ export class HelperLane {
   #book: Book | undefined;
   #settleWanted = false;
   #stopped = false;
-  #state: 'idle' | 'opening' | 'open' = 'idle';
+  /** `closing`: nothing more is said to it; what is asked now is for the next helper. */
+  #state: 'idle' | 'opening' | 'open' | 'closing' = 'idle';
   #link: HelperLink | undefined;
   #ready = false;
   #failures = 0;
@@ -173,12 +174,15 @@ export class HelperLane {
     this.#parts.timers.clear(this.#timer);
     this.#timer = undefined;
     if (this.#isWorkWaiting()) return;
-    const close = (): void => {
-      this.#timer = undefined;
-      this.#link?.close();
-    };
-    if (this.#results.size === 0 || this.#parts.kind === 'evidence') close();
-    else this.#timer = this.#parts.timers.set(close, ACK_WAIT_MS);
+    if (this.#results.size === 0 || this.#parts.kind === 'evidence') this.#closeLink();
+    else this.#timer = this.#parts.timers.set(() => this.#closeLink(), ACK_WAIT_MS);
+  }
+
+  #closeLink(): void {
+    this.#timer = undefined;
+    this.#state = 'closing';
+    this.#ready = false;
+    this.#link?.close();
   }
 
   async #openLink(): Promise<void> {
@@ -309,11 +313,13 @@ export class HelperLane {
 
   #ended(why: string): void {
     const wasReady = this.#ready;
+    const wasClosing = this.#state === 'closing';
     this.#clear();
     this.#state = 'idle';
     this.#link = undefined;
     this.#ready = false;
     if (this.#stopped || !this.#isWorkWaiting()) return;
+    if (wasClosing) return this.#pump();
     this.#parts.log.warn({ helper: this.#parts.kind }, `the helper went before its work was done: ${why}`);
     if (!wasReady) this.#startFailed(why);
     for (const [id, pending] of this.#pending) {
