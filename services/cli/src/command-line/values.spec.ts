@@ -33,6 +33,15 @@ describe('duration', () => {
   it.each(['', '2 s', '-1s', '1w', 's', '99ms', '25h', '1e3', 'NaN', '0x10'])('refuses %j', (text) => {
     expect(() => duration('--x', text, RANGE)).toThrow('--x takes a time from 100ms to 1d');
   });
+
+  it.each([
+    [{ min: 30_000, max: 600_000 }, 'from 30s to 10m, for example 45s, 2m, 5m; not "5"'],
+    [{ min: 100, max: 3_000 }, 'from 100ms to 3s, for example 500ms, 2s; not "5"'],
+    [{ min: 6_000, max: 366 * 86_400_000 }, 'from 6s to 366d, for example 45s, 1h, 7d; not "5"'],
+    [{ min: 6_000, max: 7_000 }, 'from 6s to 7s; not "5"'],
+  ])('of %j gives examples that it takes', (range, words) => {
+    expect(() => duration('--x', '5', range)).toThrow(words);
+  });
 });
 
 describe('names', () => {

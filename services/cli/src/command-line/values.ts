@@ -72,16 +72,42 @@ export function pageSize(text: string): number {
   return size;
 }
 
-/** A duration in milliseconds from text such as 500ms, 2s, 5m, 24h, 7d; a bare number means seconds. */
-export function duration(option: string, text: string, range: { min: number; max: number }): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?$/.exec(text);
-  const ms = match ? Number(match[1]) * (UNIT_MS[match[2] ?? 's'] ?? NaN) : NaN;
-  if (!(ms >= range.min && ms <= range.max)) {
+/** From short to long; a refusal shows those that its range takes. */
+const DURATION_EXAMPLES = ['500ms', '2s', '45s', '2m', '5m', '1h', '24h', '7d'];
+
+interface DurationRange {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** A duration in milliseconds from text such as 500ms, 2s, 5m, 24h, 7d; a number alone means seconds. */
+export function duration(option: string, text: string, range: DurationRange): number {
+  const ms = milliseconds(text);
+  if (!isWithin(ms, range)) {
     throw usageError(
-      `${option} takes a time from ${spell(range.min)} to ${spell(range.max)}, for example 500ms, 2s, 5m; not ${JSON.stringify(text.slice(0, 32))}`,
+      `${option} takes a time from ${spell(range.min)} to ${spell(range.max)}${examplesIn(range)}; not ${JSON.stringify(text.slice(0, 32))}`,
+      'a number alone means seconds',
     );
   }
   return Math.round(ms);
+}
+
+function milliseconds(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)?$/.exec(text);
+  return match ? Number(match[1]) * (UNIT_MS[match[2] ?? 's'] ?? NaN) : NaN;
+}
+
+function isWithin(ms: number, { min, max }: DurationRange): boolean {
+  return ms >= min && ms <= max;
+}
+
+/** A short, a middle and a long one. */
+function examplesIn(range: DurationRange): string {
+  const fitting = DURATION_EXAMPLES.filter((text) => isWithin(milliseconds(text), range));
+  const shown = new Set(
+    [fitting[0], fitting[fitting.length >> 1], fitting.at(-1)].filter((text) => text !== undefined),
+  );
+  return shown.size === 0 ? '' : `, for example ${[...shown].join(', ')}`;
 }
 
 function spell(ms: number): string {

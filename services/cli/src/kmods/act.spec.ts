@@ -63,6 +63,16 @@ describe('kmods unload', () => {
     expect(request?.headers['idempotency-key']).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it.each([
+    [['--confirm-window', '60'], 60],
+    [['--confirm-window', '2m'], 120],
+    [['--confirm-window'], true],
+  ])('%j asks for a window of %j', async (option, sent) => {
+    cli.server().on('POST /actions', json(action(), 202));
+    await cli.run([...UNLOAD, ...option]);
+    expect(cli.server().requests[0]?.body).toMatchObject({ confirmWindow: sent });
+  });
+
   it('--watch tells each step and the end: unloaded is not gone for good', async () => {
     cli.server().on('POST /actions', json(action(), 202));
     cli.server().on(WATCH, events(event(action()), event(unloaded())));

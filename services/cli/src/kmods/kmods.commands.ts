@@ -97,7 +97,7 @@ export const registerKmods: Register = (program, run) => {
       .addOption(
         new Option(
           '--confirm-window [time]',
-          'for steps that could cut the host off: it must confirm within this, or it puts itself back (30s to 10m; without a time: 2m)',
+          'for steps that could cut the host off: it must confirm within this, or it puts itself back (30s to 10m, a number alone means seconds; without a time: 2m)',
         ).argParser((text) => duration('--confirm-window', text, CONFIRM_WINDOW)),
       )
       .addOption(
