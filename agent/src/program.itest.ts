@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -17,21 +17,22 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-async function run(...args: string[]): Promise<{ out: string; err: string; error: unknown }> {
+async function run(...args: string[]): Promise<{ out: string; err: string; error: unknown; exits: number[] }> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const exits: number[] = [];
   const program = buildProgram({
     stdin: new PassThrough(),
     stdout,
     stderr,
     signal: AbortSignal.abort(),
-    exit: () => undefined,
+    exit: (code) => exits.push(code),
   });
   for (const command of [program, ...program.commands]) command.exitOverride();
   let error: unknown;
   await program.parseAsync(args, { from: 'user' }).catch((thrown: unknown) => (error = thrown));
   stdout.end();
   stderr.end();
-  return { out: await text(stdout), err: await text(stderr), error };
+  return { out: await text(stdout), err: await text(stderr), error, exits };
 }
 
 describe('the command line', () => {
@@ -53,6 +54,19 @@ describe('the command line', () => {
   it('refuses settings that cannot be used', async () => {
     const { error } = await run('run', '--config', path.join(folder, 'none.yaml'));
     expect(String(error)).toContain('there is no such file');
+  });
+});
+
+describe('revert', () => {
+  it('says that there is nothing to do without an open window, and that it cannot know with one that is damaged', async () => {
+    const revert = () => run('revert', '--state-dir', folder);
+    expect(await revert()).toMatchObject({ out: 'no confirm window is open; nothing to do\n', exits: [0] });
+    await mkdir(path.join(folder, 'confirm'));
+    await writeFile(path.join(folder, 'confirm', 'pending.json'), '{');
+    expect(await revert()).toMatchObject({
+      out: 'the confirm window cannot be read; nothing was put back\n',
+      exits: [1],
+    });
   });
 });
 

@@ -4,10 +4,9 @@ import { COLLECT_AVAILABLE_COMMAND, collectAvailableCommand } from './commands/c
 import { checkCommand } from './commands/check.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { joinCommand } from './commands/join.ts';
+import { revertByHand } from './commands/revert.ts';
 import { runAgent } from './commands/run.ts';
 import { verdictCommand } from './commands/verdict.ts';
-import { revertCommand } from './confirm/revert-command.ts';
-import { HELPER_STATE_DIR } from './helper/state-dir.ts';
 import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
 import { loadConfig } from './config/load-config.ts';
 import { createLog } from './log.ts';
@@ -137,10 +136,11 @@ export function buildProgram(io: ProgramIo): Command {
   program
     .command('revert')
     .description('end an open confirm window now by putting this machine back; its timer and boot start this, too')
-    .option('--state-dir <dir>', 'folder of the window', HELPER_STATE_DIR)
-    .action(({ stateDir }: { stateDir: string }) =>
-      revertCommand({ stateDir, by: 'agent', cause: undefined, wait: false, log: createLog('info') }),
-    );
+    .option('--state-dir <dir>', 'folder of the window (default: where the helper of this machine keeps it)')
+    .addOption(configOption())
+    .action(async ({ stateDir, config }: ConfigOption & { stateDir?: string }) => {
+      io.exit(await revertByHand({ stateDir, configFile: config, stdout: io.stdout, log: createLog('info') }));
+    });
 
   program
     .command(COLLECT_AVAILABLE_COMMAND, { hidden: true })

@@ -5,7 +5,7 @@ import { type ConfirmCause, isConfirmCause } from '@modfleet/proto';
 import type { ActionLog } from '../actions/action-host.ts';
 import { FileRevertOwner } from './file-revert-owner.ts';
 import { FileWindowStore } from './file-window-store.ts';
-import { revertWindow } from './revert.ts';
+import { type RevertEnd, revertWindow } from './revert.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { ENDED_BY, type EndedBy, type WindowPlan } from './window-plan.ts';
 import type { WindowStore } from './window-store.ts';
@@ -30,16 +30,16 @@ export interface RevertCommandOptions {
   readonly log: ActionLog;
 }
 
-/** `modfleet-agent revert`: ends an open confirm window by putting the host back. Without one it does nothing. */
-export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCommandOptions): Promise<void> {
+/** Ends an open confirm window by putting the host back. Without one it does nothing. */
+export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCommandOptions): Promise<RevertEnd> {
   const files = new FsHostFiles('/');
   const exec = new NodeExec();
   const clock = new HostBootClock();
   const store = new FileWindowStore(stateDir);
   const sleep = (ms: number): Promise<void> => delay(ms);
-  if (wait && !(await deadlineReached(store, clock))) return;
+  if (wait && !(await deadlineReached(store, clock))) return 'not_open';
   const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep };
-  await revertWindow(
+  return revertWindow(
     {
       ...ports,
       store,

@@ -57,22 +57,27 @@ export interface RevertOrder {
   readonly cause: ConfirmCause | undefined;
 }
 
-/** Ends the open window, if there is one that nobody else ends. True when this one did. */
-export async function revertWindow(ports: RevertPorts, order: RevertOrder): Promise<boolean> {
+/** What a revert found: it put the host back; no window is open; another process ends the window; the window cannot be read. */
+export type RevertEnd = 'reverted' | 'not_open' | 'elsewhere' | 'damaged';
+
+/** Ends the open window, if there is one that nobody else ends. */
+export async function revertWindow(ports: RevertPorts, order: RevertOrder): Promise<RevertEnd> {
   const { store, log, owner } = ports;
   const open = await store.look();
-  if (open.kind === 'damaged')
+  if (open.kind === 'damaged') {
     log.error({ reason: open.reason }, 'the confirm window cannot be read; nothing is reverted');
-  if (open.kind !== 'pending' && open.kind !== 'reverting') return false;
-  if (open.kind === 'pending' && !(await store.claim())) return false;
-  if (!(await owner.take())) return false;
+    return 'damaged';
+  }
+  if (open.kind !== 'pending' && open.kind !== 'reverting') return 'not_open';
+  if (open.kind === 'pending' && !(await store.claim())) return 'elsewhere';
+  if (!(await owner.take())) return 'elsewhere';
   try {
     const { plan } = open;
     const report = await revertPlan(ports, plan, order);
     await store.report(report);
     log.warn({ ...report }, 'the confirm window was reverted');
     if (plan.rebootToRecover && report.cause !== 'rebooted') await recoverByReboot(ports, plan, report);
-    return true;
+    return 'reverted';
   } finally {
     await owner.drop();
   }

@@ -8,7 +8,7 @@ import { FakeExec } from '../exec/fake-exec.ts';
 import { MemoryHostFiles } from '../host/memory-host-files.ts';
 import type { ConfirmAnswer } from './confirmer.ts';
 import { FileWindowStore } from './file-window-store.ts';
-import { type RevertPorts, revertWindow } from './revert.ts';
+import { type RevertEnd, type RevertPorts, revertWindow } from './revert.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import { WindowKeeper } from './window-keeper.ts';
 import type { EndedBy } from './window-plan.ts';
@@ -83,7 +83,7 @@ class World {
     return String(this.files.nodes.get('/proc/sys/kernel/random/boot_id')).trim();
   }
 
-  revert(by: EndedBy, cause: ConfirmCause | undefined): Promise<boolean> {
+  revert(by: EndedBy, cause: ConfirmCause | undefined): Promise<RevertEnd> {
     const ports: RevertPorts = {
       files: this.files,
       exec: new FakeExec(),
@@ -118,7 +118,7 @@ describe('a confirm window on disk', () => {
     world.answer = YES;
     const report = await keeper.ask('a1', signal);
     expect(report).toMatchObject({ end: ConfirmEnd.CONFIRM_END_KEPT, cause: '', localAddress: YES.from, attempts: 1 });
-    expect(await world.revert('timer', undefined)).toBe(false);
+    expect(await world.revert('timer', undefined)).toBe('not_open');
     await keeper.close('a1');
     expect([await world.store.look(), world.timerAt, world.reverts]).toEqual([{ kind: 'none' }, Infinity, 0]);
   });
