@@ -85,7 +85,7 @@ export function buildProgram(io: ProgramIo): Command {
     .addOption(configOption())
     .action(async (options: ConfigOption & { json: boolean }) => {
       const config = await loadConfig(options.config);
-      io.exit(await checkCommand({ config, json: options.json, stdout: io.stdout }));
+      io.exit(await checkCommand({ config, configFile: options.config, json: options.json, stdout: io.stdout }));
     });
 
   program

@@ -1,4 +1,5 @@
 import { assertNever } from '@modfleet/proto';
+import type { ProcessLook } from '../privileges/look-at-processes.ts';
 import type { HostCheck } from './check.ts';
 import { switches } from './inspect-text.ts';
 import { printable, textTable } from './text-table.ts';
@@ -36,17 +37,28 @@ export function checkText(check: HostCheck): string {
   return `${sections.filter((section) => section !== undefined).join('\n\n')}\n`;
 }
 
-function privilegesText({ processes }: HostCheck): string[][] {
-  if (processes === undefined)
-    return [
-      [
-        'one process',
-        "the helper is a child of the agent, with the agent's own rights: under systemd they are kept apart",
-      ],
-    ];
-  return processes.flatMap(({ kind, problems }) =>
-    problems.length === 0 ? [[kind, 'as listed']] : problems.map((problem) => [kind, problem]),
-  );
+function privilegesText({ processes, missingSockets }: HostCheck): string[][] {
+  const missing =
+    missingSockets.length === 0
+      ? []
+      : [
+          ['not kept apart', `systemd runs, but the helper's sockets are not there: ${missingSockets.join(', ')}`],
+          ['run', 'systemctl daemon-reload'],
+          ['', 'systemctl enable --now modfleet-helper.socket modfleet-evidence.socket'],
+          ['', 'systemctl try-restart modfleet-agent'],
+        ];
+  if (processes !== undefined) return [...processes.flatMap(processText), ...missing];
+  if (missing.length > 0) return missing;
+  return [
+    [
+      'one process',
+      "the helper is a child of the agent, with the agent's own rights: under systemd they are kept apart",
+    ],
+  ];
+}
+
+function processText({ kind, problems }: ProcessLook): string[][] {
+  return problems.length === 0 ? [[kind, 'as listed']] : problems.map((problem) => [kind, problem]);
 }
 
 function changesText({ report, noUevents }: HostCheck): string {

@@ -7,6 +7,7 @@ import { HELPER_STATE_DIR } from '../helper/state-dir.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { type Capabilities, readCapabilities } from '../host/capabilities.ts';
 import { helperWay } from '../courier/open-link.ts';
+import { missingSockets } from '../privileges/missing-sockets.ts';
 import { lookAtProcesses, type ProcessLook } from '../privileges/look-at-processes.ts';
 import { probeUevents } from '../watch/uevent-probe.ts';
 import { actingProblems } from './acting-problems.ts';
@@ -17,6 +18,8 @@ import { journalTroubles } from './journal-trouble.ts';
 /** `modfleet-agent check [--json]`. */
 export interface CheckOptions {
   readonly config: Pick<AgentConfig, 'mode' | 'root' | 'state_dir'>;
+  /** As given on the command line: an agent with a file of its own starts its helper as a child. */
+  readonly configFile?: string | undefined;
   readonly json: boolean;
   readonly stdout: Writable;
 }
@@ -33,12 +36,14 @@ export interface HostCheck {
   readonly notes: readonly string[];
   /** What the agent's processes may do, where systemd keeps them apart; undefined where the helper is a child with the agent's own rights. */
   readonly processes: readonly ProcessLook[] | undefined;
+  /** Sockets of the helper that systemd, which runs here, does not listen on. */
+  readonly missingSockets: readonly string[];
   readonly programs: readonly { readonly name: string; readonly path: string | undefined; readonly purpose: string }[];
 }
 
 /** Prints the check. Returns the exit code: 0 when the loaded kmods can be told, else 1. */
 export async function checkCommand(options: CheckOptions): Promise<number> {
-  const check = await checkHost(options.config);
+  const check = await checkHost(options.config, options.configFile);
   const text = options.json ? `${JSON.stringify(checkJson(check), null, 2)}\n` : checkText(check);
   await new Promise<void>((resolve, reject) =>
     options.stdout.write(text, (error) => (error ? reject(error) : resolve())),
@@ -47,11 +52,15 @@ export async function checkCommand(options: CheckOptions): Promise<number> {
 }
 
 /** Looks, and changes nothing. */
-export async function checkHost({ mode, root, state_dir }: CheckOptions['config']): Promise<HostCheck> {
+export async function checkHost(
+  { mode, root, state_dir }: CheckOptions['config'],
+  configFile?: string,
+): Promise<HostCheck> {
   const files = new FsHostFiles(root);
   const exec: Exec = root === '/' ? new NodeExec() : new NoExec();
   const report = await observeHost(files);
-  const processes = root === '/' && helperWay() === 'socket' ? await lookAtProcesses(files) : undefined;
+  const isInstalled = configFile === undefined && root === '/';
+  const processes = isInstalled && helperWay() === 'socket' ? await lookAtProcesses(files) : undefined;
   const capabilities = processes === undefined ? await readCapabilities(files) : capabilitiesOf(processes);
   const troubles = root === '/' ? await journalTroubles([state_dir, HELPER_STATE_DIR]) : [];
   return {
@@ -64,6 +73,7 @@ export async function checkHost({ mode, root, state_dir }: CheckOptions['config'
     ],
     notes: troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),
     processes,
+    missingSockets: isInstalled ? await missingSockets(files) : [],
     programs: PROGRAM_NAMES.map((name) => ({ name, path: exec.find(name), purpose: PROGRAM_PURPOSE[name] })),
   };
 }
@@ -104,6 +114,7 @@ function checkJson(check: HostCheck): object {
         asListed: problems.length === 0,
         problems,
       })) ?? null,
+    missingSockets: check.missingSockets,
     programs: check.programs.map(({ name, path, purpose }) => ({ name, path: path ?? null, purpose })),
   };
 }
