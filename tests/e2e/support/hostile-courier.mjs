@@ -1,23 +1,26 @@
 // Runs on a lab host as the agent's user: says to a helper whatever a courier that was taken over could say, and prints what it heard.
-// stdin: {socket, connections: [{chunks: base64[], answers: number}], waitMs}; stdout: [{how, heard: base64}], one a connection.
+// stdin: {socket, connections: [{chunks: base64[], ids: action ids}], waitMs}; stdout: [{how, heard: base64}], one a connection.
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 const { socket, connections, waitMs } = JSON.parse(await text(process.stdin));
 
-/** First byte of a HelperFrame (proto/modfleet/helper/v1): result, refused, rejected. */
-const ANSWERS = new Set([0x22, 0x3a, 0x42]);
+/** First byte of a HelperFrame (proto/modfleet/helper/v1): what answers a request, and what ends the conversation. */
+const ANSWERS = new Set([0x22, 0x42]);
+const REFUSED = 0x3a;
 
-/** How many whole frames of these bytes are answers to a request. */
-function answersIn(bytes) {
-  let count = 0;
+/** Whether these bytes answer all of these requests. A helper also tells results of earlier connections, which nobody acknowledged. */
+function isAnswered(bytes, ids) {
+  const open = new Set(ids);
   for (let at = 0; at + 4 < bytes.length; at += 4 + bytes.readUInt32BE(at)) {
-    if (at + 4 + bytes.readUInt32BE(at) <= bytes.length && ANSWERS.has(bytes[at + 4])) count += 1;
+    const frame = bytes.subarray(at + 4, at + 4 + bytes.readUInt32BE(at));
+    if (frame[0] === REFUSED) return true;
+    if (ANSWERS.has(frame[0])) for (const id of open) if (frame.includes(id)) open.delete(id);
   }
-  return count;
+  return ids.length > 0 && open.size === 0;
 }
 
-const one = ({ chunks, answers }) =>
+const one = ({ chunks, ids }) =>
   new Promise((resolve) => {
     let heard = Buffer.alloc(0);
     const end = connect(socket);
@@ -29,7 +32,7 @@ const one = ({ chunks, answers }) =>
     const timer = setTimeout(() => done('waited'), waitMs);
     end.on('data', (bytes) => {
       heard = Buffer.concat([heard, bytes]);
-      if (answersIn(heard) >= answers) done('answered');
+      if (isAnswered(heard, ids)) done('answered');
     });
     end.on('error', (error) => done(error.code ?? 'error'));
     end.on('close', () => done('closed'));

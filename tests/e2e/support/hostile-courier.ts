@@ -56,8 +56,8 @@ export class HostileCourier {
   async say(kind: HelperKind, speeches: readonly Speech[], waitMs: number): Promise<Heard[]> {
     const connections = speeches.map((speech) => ({
       chunks: speech.map((one) => Buffer.from('$case' in one ? encodeCourierWord(one) : one).toString('base64')),
-      // Every request is answered; so is everything that is none, once.
-      answers: Math.max(1, speech.filter((one) => '$case' in one && one.$case === 'submit').length),
+      // Every request is answered; what is none is refused.
+      ids: speech.flatMap((one) => ('$case' in one && one.$case === 'submit' ? [one.value.actionId] : [])),
     }));
     await this.#host.writeFile(
       '/tmp/hostile.json',
