@@ -1,4 +1,4 @@
-import { type ActionResult, Outcome } from '@modfleet/proto';
+import { type ActionResult, JournalState, Outcome } from '@modfleet/proto';
 import type { ActionLog } from './action-host.ts';
 import {
   type IntentRecord,
@@ -66,9 +66,13 @@ export class Book {
     return this.#opened;
   }
 
-  /** What is wrong with the journal, for people; undefined when nothing is. */
-  get trouble(): string | undefined {
-    return this.#damage?.message ?? TAIL_WORDS[this.#tail];
+  /** How the journal was found, for the server; unspecified while it cannot be opened. */
+  get journalState(): JournalState {
+    if (this.damaged) return JournalState.JOURNAL_STATE_DAMAGED;
+    if (this.#ledger.hasLost) return JournalState.JOURNAL_STATE_UNREADABLE;
+    if (this.#ledger.hasTorn) return JournalState.JOURNAL_STATE_RECORD_LOST;
+    if (!this.#opened) return JournalState.JOURNAL_STATE_UNSPECIFIED;
+    return this.#tail === 'seal' ? JournalState.JOURNAL_STATE_SEAL_LOST : JournalState.JOURNAL_STATE_WHOLE;
   }
 
   /** Opens the journal unless that is done. True when it was done now: actions may have been found open. */

@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ActionPhase, type ActionRequest, type ActionResult, Outcome, requestDigest } from '@modfleet/proto';
+import {
+  ActionPhase,
+  type ActionRequest,
+  type ActionResult,
+  type JournalState,
+  Outcome,
+  requestDigest,
+} from '@modfleet/proto';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionEngine, ActionProgressReport } from './action-engine.ts';
 import type { ActionHost, ActionLog } from './action-host.ts';
@@ -169,6 +176,10 @@ export class KmodActionEngine implements ActionEngine {
   /** How many actions are stuck and may still end. */
   stuckActions(): number {
     return this.#book.ledger.stuckActions().length;
+  }
+
+  journalState(): JournalState {
+    return this.#book.journalState;
   }
 
   tombstonesDigest(): Uint8Array {

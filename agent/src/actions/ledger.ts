@@ -121,6 +121,11 @@ export class Ledger {
     return this.#torn.has(LOST_ID);
   }
 
+  /** A record of some action was cut short, and that action is not begun again. */
+  get hasTorn(): boolean {
+    return this.#torn.size > 0;
+  }
+
   /** Why nothing may be done in this boot: a step of ours left the kernel half dead. */
   diedIn(bootId: string): string | undefined {
     return this.#died?.bootId === bootId ? this.#died.detail : undefined;

@@ -107,7 +107,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     serverClock,
     log,
     random: Math.random,
-    readFacts: () => readHostFacts(files, config),
+    readFacts: async () => ({ ...(await readHostFacts(files, config)), journal: engine.journalState() }),
     connect: () => Promise.resolve(connectSession(session, identity, key)),
     onConnected: (addresses) => {
       spareMemory.connected();

@@ -1,7 +1,9 @@
 import { duplexPair } from 'node:stream';
-import { ActionPhase, type ActionResult, Outcome } from '@modfleet/proto';
+import { ActionPhase, type ActionResult, JournalState, Outcome } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
+import { encodeJournal } from '../actions/journal/journal-codec.ts';
+import { MemoryJournal } from '../actions/journal/memory-journal.ts';
 import type { ConfirmAnswer } from '../confirm/confirmer.ts';
 import { HelperWorld, HOST_ID } from '../helper/testing/helper-world.ts';
 import { HelperEngine } from './helper-engine.ts';
@@ -83,6 +85,21 @@ describe('the courier', () => {
     expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
     expect(world.helpers).toHaveLength(2);
     expect(world.log.lines).toEqual([]);
+  });
+
+  it('keeps the worst that a helper told of the journal: the next one sees nothing of what was mended', async () => {
+    const world = new HelperWorld();
+    const { engine, resultNo, until } = aCourier(world);
+    expect(engine.journalState()).toBe(JournalState.JOURNAL_STATE_UNSPECIFIED);
+    const sealed = encodeJournal([{ kind: 'step', id: 'a', index: 1 }]);
+    world.journal = new MemoryJournal(sealed.slice(0, -4));
+    await engine.start();
+    await until(() => engine.journalState() === JournalState.JOURNAL_STATE_SEAL_LOST);
+    await world.helpers[0]?.done;
+    engine.submit(world.request());
+    await resultNo(1);
+    expect(world.helpers).toHaveLength(2);
+    expect(engine.journalState()).toBe(JournalState.JOURNAL_STATE_SEAL_LOST);
   });
 
   it('asks the helper that only looks for a dry run', async () => {

@@ -4,6 +4,7 @@ import {
   type ActionResult,
   ConfirmAnswerKind,
   type ConfirmWanted,
+  JournalState,
   Outcome,
   requestDigest,
   type TimeReading,
@@ -18,7 +19,7 @@ import { HELPER_PROTOCOL, type HelperKind } from '../helper/wire/protocol.ts';
 import type { CourierWord } from '../helper/wire/strict-codec.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import { HelperLane, type Timers } from './helper-lane.ts';
-import type { OpenLink } from './helper-link.ts';
+import type { HelperLink, OpenLink } from './helper-link.ts';
 
 /** Before this, a reading of the server's time is told anew to a helper that is still at work: it counts 5 minutes, ms. */
 const TELL_TIME_EVERY_MS = 60_000;
@@ -53,6 +54,7 @@ export class HelperEngine implements ActionEngine {
   readonly #stopped = new AbortController();
   readonly #timers: Timers;
   #timeTimer: unknown;
+  #journal: JournalState = JournalState.JOURNAL_STATE_UNSPECIFIED;
   readonly #progressListeners: ((report: ActionProgressReport) => void)[] = [];
   readonly #resultListeners: ((result: ActionResult) => void)[] = [];
 
@@ -108,6 +110,11 @@ export class HelperEngine implements ActionEngine {
     return this.#act.book?.open ?? [];
   }
 
+  /** The worst that a helper has told since this agent started: the one that finds a damage mends it, and the next one sees nothing of it. */
+  journalState(): JournalState {
+    return this.#journal;
+  }
+
   tombstonesDigest(): Uint8Array {
     return this.#act.book?.tombstonesDigest ?? new Uint8Array(32);
   }
@@ -137,10 +144,10 @@ export class HelperEngine implements ActionEngine {
   }
 
   #lane(kind: HelperKind): HelperLane {
-    const { openLink, log } = this.#parts;
+    const { log } = this.#parts;
     return new HelperLane({
       kind,
-      openLink,
+      openLink: (which) => this.#openLink(which),
       log,
       timers: this.#timers,
       open: () => this.#open(),
@@ -151,6 +158,15 @@ export class HelperEngine implements ActionEngine {
       onNotTaken: (request, message) => this.#notTaken(request, message),
       onCancelRefused: (actionId) => this.#tell({ actionId, phase: ActionPhase.ACTION_PHASE_CANCEL_REFUSED }),
     });
+  }
+
+  async #openLink(kind: HelperKind): Promise<HelperLink> {
+    const link = await this.#parts.openLink(kind);
+    link.onWord((word) => {
+      if (kind === 'act' && word.$case === 'book' && word.value.journal > this.#journal)
+        this.#journal = word.value.journal;
+    });
+    return link;
   }
 
   #open(): Extract<CourierWord, { $case: 'open' }>['value'] {

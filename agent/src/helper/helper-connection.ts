@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ActionRequest, assertNever, type Open } from '@modfleet/proto';
+import { type ActionRequest, assertNever, type JournalState, type Open } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
@@ -30,6 +30,7 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 /** An engine for this connection, and what ends with it. */
 export interface HelperEngine extends ActionEngine {
   stuckActions(): number;
+  journalState(): JournalState;
 }
 
 /** What is said of steps, and the way to the server as far as it is known. */
@@ -213,6 +214,7 @@ export class HelperConnection {
       open: [...engine.openActions()],
       stuck: engine.stuckActions(),
       tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
+      journal: engine.journalState(),
     };
     const text = JSON.stringify(book);
     if (text === this.#lastBook) return;

@@ -1,5 +1,5 @@
 import { machine } from 'node:os';
-import type { HostFacts } from '@modfleet/proto';
+import { type HostFacts, JournalState } from '@modfleet/proto';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { containerKind } from '../facets/host-kind.ts';
 import type { HostFiles } from '../host/host-files.ts';
@@ -49,6 +49,7 @@ export async function readHostFacts(
     mode: config.mode,
     policy: { allow: [...config.policy.allow], deny: [...config.policy.deny], protected: [...config.policy.protected] },
     virtualization: (await containerKind(files)) ?? '',
+    journal: JournalState.JOURNAL_STATE_UNSPECIFIED,
   };
 }
 

@@ -28,6 +28,7 @@ const FIELDS = [
   'sigEnforce',
   'secureBoot',
   'unreadable',
+  'journalDamage',
   'enrolledAt',
   'address',
   'bootId',
@@ -69,6 +70,7 @@ function renderHost(host: Host, io: Io): string {
       ['joined', when(host.enrolledAt)],
       ['retired', when(host.retiredAt)],
       ['quarantined', host.quarantineReason],
+      ['journal', journalText(host, when)],
       ['kmods', counts(host)],
       ['unloading', host.modulesDisabled ? 'impossible until reboot: kernel.modules_disabled=1' : null],
       ['lockdown', host.lockdown],
@@ -104,6 +106,19 @@ function facetColumns(): Column<HostFacet>[] {
     },
     { head: 'OBSERVED', cell: (row) => ago(row.ageMs) },
   ];
+}
+
+const JOURNAL_DAMAGES: Readonly<Record<NonNullable<Host['journalDamage']>['kind'], string>> = {
+  seal: 'its last line was damaged; nothing is lost',
+  record: 'a record was cut short; its action is not begun again',
+  unreadable: 'its end was lost; an action that is sent again, and is not known there, is not begun',
+  damaged: 'damaged in the middle; no action is begun until somebody has looked',
+};
+
+function journalText({ journalDamage }: Host, when: (iso: string) => string | null): string | null {
+  if (journalDamage === null) return null;
+  const { kind, since } = journalDamage;
+  return `${JOURNAL_DAMAGES[kind]} (known since ${when(since)})`;
 }
 
 /** A head and one line each below it; nothing when there is none. */

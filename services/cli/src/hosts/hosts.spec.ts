@@ -53,6 +53,7 @@ const host: Host = {
   sigEnforce: false,
   secureBoot: null,
   unreadable: ['/etc/modprobe.d/secret.conf: permission denied'],
+  journalDamage: null,
   enrolledAt: '2026-11-20T10:00:00.000Z',
   address: '10.0.0.7',
   bootId: 'b',
@@ -98,6 +99,13 @@ describe('hosts list', () => {
 });
 
 describe('hosts show', () => {
+  it('tells of a damaged journal', async () => {
+    const journalDamage = { kind: 'record' as const, since: '2026-11-22T13:00:00.000Z' };
+    cli.server().on('GET /hosts/web-1', json({ ...host, journalDamage }));
+    const { out } = await cli.run(['hosts', 'show', 'web-1'], { columns: 100 });
+    expect(out).toMatch(/^journal +a record was cut short; its action is not begun again \(known since 13:00/m);
+  });
+
   it('shows the page', async () => {
     cli.server().on('GET /hosts/web-1', json(host));
     expect((await cli.run(['hosts', 'show', 'web-1'], { columns: 100 })).out).toMatchInlineSnapshot(`

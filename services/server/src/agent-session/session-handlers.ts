@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionServiceServer } from '@modfleet/proto';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { hostColumns } from '../enrollment/host-facts.ts';
+import { type HostColumns, hostColumns } from '../enrollment/host-facts.ts';
 import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
@@ -24,6 +24,7 @@ export class SessionHandlers {
   readonly #parts: SessionParts;
   readonly #running = new Set<Promise<void>>();
   readonly #opened;
+  readonly #damaged;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -39,6 +40,11 @@ export class SessionHandlers {
     this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', [
       'result',
     ]);
+    this.#damaged = metrics.counter(
+      'modfleet_journals_damaged_total',
+      'Damages of action journals that hosts told of, by kind.',
+      ['kind'],
+    );
     metrics.gauge('modfleet_sessions_open', 'Hosts connected to this replica.', [], (gauge) =>
       gauge.set(gateway.connectedHostIds().length),
     );
@@ -54,7 +60,7 @@ export class SessionHandlers {
         pollIntervalMs: config.pollIntervalMs,
         facetIntervalMs: config.facetIntervalMs,
       },
-      saveFacts: (hostId, columns) => updateFacts(database, hostId, columns),
+      saveFacts: (hostId, columns) => this.#saveFacts(hostId, columns),
     };
   }
 
@@ -71,6 +77,12 @@ export class SessionHandlers {
   /** Resolves when every session has ended. */
   async allEnded(): Promise<void> {
     await Promise.all(this.#running);
+  }
+
+  async #saveFacts(hostId: string, columns: HostColumns): Promise<void> {
+    if (!(await updateFacts(this.#database, hostId, columns))) return;
+    this.#damaged.inc({ kind: columns.journalDamage ?? '' });
+    this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
 
   async #run(call: SessionCall): Promise<void> {

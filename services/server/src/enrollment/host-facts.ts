@@ -1,4 +1,4 @@
-import { HostFacts } from '@modfleet/proto';
+import { HostFacts, JournalState } from '@modfleet/proto';
 import { EnrollmentError } from './enrollment.errors.ts';
 
 /** Longest text of one fact; a kernel version line has about 100 characters. */
@@ -19,7 +19,21 @@ export interface HostColumns {
   readonly packageFamily: string;
   readonly agentVersion: string;
   readonly mode: string;
+  /** Undefined: the host says nothing of its journal, and what it said before stands. */
+  readonly journalDamage: JournalDamage | '' | undefined;
 }
+
+/** What was damaged of a host's action journal. */
+export const JOURNAL_DAMAGES = ['seal', 'record', 'unreadable', 'damaged'] as const;
+export type JournalDamage = (typeof JOURNAL_DAMAGES)[number];
+
+const DAMAGE_WORDS: Readonly<Partial<Record<JournalState, JournalDamage | ''>>> = {
+  [JournalState.JOURNAL_STATE_WHOLE]: '',
+  [JournalState.JOURNAL_STATE_SEAL_LOST]: 'seal',
+  [JournalState.JOURNAL_STATE_RECORD_LOST]: 'record',
+  [JournalState.JOURNAL_STATE_UNREADABLE]: 'unreadable',
+  [JournalState.JOURNAL_STATE_DAMAGED]: 'damaged',
+};
 
 /**
  * The columns for these facts.
@@ -27,7 +41,7 @@ export interface HostColumns {
  * @throws EnrollmentError when a text is too long or holds control characters: facts end up on terminals and in logs.
  */
 export function hostColumns(facts: HostFacts): HostColumns {
-  const { policy, ...texts } = facts;
+  const { policy, journal, ...texts } = facts;
   const patterns = policy === undefined ? [] : [...policy.allow, ...policy.deny, ...policy.protected];
   for (const text of [...Object.values(texts), ...patterns]) {
     if (text.length > TEXT_MAX)
@@ -41,7 +55,8 @@ export function hostColumns(facts: HostFacts): HostColumns {
     // A machine without a name is a host all the same; people find it by its id.
     name: facts.hostname === '' ? 'unnamed' : facts.hostname,
     machineId: facts.machineId,
-    facts: JSON.stringify(HostFacts.toJSON(facts)),
+    // The journal has columns of its own: an agent that has just started does not know yet, and that must not forget what is known.
+    facts: JSON.stringify(HostFacts.toJSON({ ...facts, journal: JournalState.JOURNAL_STATE_UNSPECIFIED })),
     kernelRelease: facts.kernelRelease,
     kernelSeries: /^\d+\.\d+/.exec(facts.kernelRelease)?.[0] ?? '',
     osId: facts.osId,
@@ -50,5 +65,6 @@ export function hostColumns(facts: HostFacts): HostColumns {
     packageFamily: facts.packageFamily,
     agentVersion: facts.agentVersion,
     mode: facts.mode === 'act' ? 'act' : 'observe',
+    journalDamage: DAMAGE_WORDS[journal],
   };
 }

@@ -67,12 +67,14 @@ export async function updateCertificate(sql: Sql, hostId: string, serial: string
   await sql.query('UPDATE host SET certificate_serial = $2 WHERE id = $1', [hostId, serial]);
 }
 
-/** Writes facts when they differ from what is stored. */
-export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns): Promise<void> {
-  await sql.query(
+/** Writes facts when they differ from what is stored. True when they tell of damage to the journal that was not known. */
+export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns): Promise<boolean> {
+  const [row] = await sql.query<{ damaged: boolean }>(
     `UPDATE host SET name = $2, machine_id = $3, facts = $4, kernel_release = $5, kernel_series = $6, os_id = $7, os_version_id = $8, arch = $9,
-                     package_family = $10, agent_version = $11, mode = $12
-      WHERE id = $1 AND facts IS DISTINCT FROM $4::jsonb`,
+                     package_family = $10, agent_version = $11, mode = $12, journal_damage = coalesce($13, journal_damage),
+                     journal_damaged_at = CASE WHEN $13 = '' THEN NULL WHEN $13 <> journal_damage THEN now() ELSE journal_damaged_at END
+      WHERE id = $1 AND (facts IS DISTINCT FROM $4::jsonb OR $13 <> journal_damage)
+  RETURNING coalesce(journal_damaged_at = now(), false) AS damaged`,
     [
       hostId,
       columns.name,
@@ -86,6 +88,8 @@ export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns
       columns.packageFamily,
       columns.agentVersion,
       columns.mode,
+      columns.journalDamage ?? null,
     ],
   );
+  return row?.damaged === true;
 }

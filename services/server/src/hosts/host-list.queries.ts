@@ -1,4 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
+import type { JournalDamage } from '../enrollment/host-facts.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
 import { chosen, selectionSql } from '../selectors/selection.queries.ts';
@@ -23,6 +24,8 @@ export interface HostRow {
   readonly quarantine_reason: string | null;
   readonly retired_at: Date | null;
   readonly enrolled_at: Date;
+  readonly journal_damage: JournalDamage | '';
+  readonly journal_damaged_at: Date | null;
   readonly live: boolean | null;
   readonly seen_at: Date | null;
   readonly address: string | null;
@@ -31,7 +34,7 @@ export interface HostRow {
 
 /** Columns of {@link HostRow} over `host h LEFT JOIN session_presence p`. */
 const HOST_COLUMNS = `h.id, h.name, h.labels, h.mode, h.facts, h.kernel_release, h.arch, h.agent_version, h.quarantined_at, h.quarantine_reason,
-  h.retired_at, h.enrolled_at, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
+  h.retired_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
   coalesce(nullif(p.address, ''), h.last_address) AS address, coalesce(nullif(p.boot_id, ''), h.last_boot_id) AS boot_id`;
 
 async function selected(sql: Sql, filter: HostFilter, params: SqlParams): Promise<string> {

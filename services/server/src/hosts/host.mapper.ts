@@ -87,11 +87,16 @@ export function toHost(
     sigEnforce: config.sigEnforce ?? null,
     secureBoot: config.secureBoot ?? null,
     unreadable: [...(config.unreadable ?? [])],
+    journalDamage: journalDamageOf(row),
     enrolledAt: row.enrolled_at.toISOString(),
     address: orNull(row.address),
     bootId: orNull(row.boot_id),
     asOf: row.asOf.toISOString(),
   };
+}
+
+function journalDamageOf({ journal_damage: kind, journal_damaged_at: since }: HostRow): Host['journalDamage'] {
+  return kind === '' || since === null ? null : { kind, since: since.toISOString() };
 }
 
 function toHostFacet(facet: HostFacet['facet'], facets: readonly FacetCoverageRow[], asOf: Date): HostFacet {

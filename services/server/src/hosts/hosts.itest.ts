@@ -56,6 +56,7 @@ beforeAll(async () => {
   await add({
     name: 'web-2',
     labels: { env: 'dev' },
+    journalDamage: 'record',
     kernel: '6.12.41+deb13-cloud-amd64',
     loaded: ['virtio_net'],
     devices: [],
@@ -177,6 +178,11 @@ describe('GET /hosts/{host}', () => {
       unreadable: ['/etc/modprobe.d/secret.conf: permission denied'],
       policy: { deny: ['kvm*'] },
       address: '192.0.2.7',
+      journalDamage: null,
+    });
+    expect((await server.read('/hosts/web-2', hostSchema)).journalDamage).toEqual({
+      kind: 'record',
+      since: expect.any(String),
     });
     expect((await server.read(`/hosts/${ids['web-1']}`, hostSchema)).name).toBe('web-1');
     expect((await server.read('/hosts/twin'.replace('twin', ids['twin'] ?? ''), hostSchema)).counts).toEqual({

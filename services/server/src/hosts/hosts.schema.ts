@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { JOURNAL_DAMAGES } from '../enrollment/host-facts.ts';
 import {
   blockSchema,
   counted,
@@ -98,6 +99,12 @@ export const hostSchema = z
     sigEnforce: z.boolean().nullable(),
     secureBoot: z.boolean().nullable(),
     unreadable: z.array(z.string()).describe('What the agent could not read of the configuration.'),
+    journalDamage: z
+      .strictObject({ kind: z.enum(JOURNAL_DAMAGES), since: instant })
+      .nullable()
+      .describe(
+        'What was damaged of its action journal, as told by the agent that runs now; since: when the server heard of it.',
+      ),
     enrolledAt: instant,
     address: z.string().nullable(),
     bootId: z.string().nullable(),

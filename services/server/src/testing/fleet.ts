@@ -17,6 +17,7 @@ import { DatabaseService } from '../database/database.service.ts';
 import { readContent } from '../ingest/facet-content.ts';
 import { KmodDictionary } from '../ingest/kmod-dictionary.ts';
 import { SetWriter } from '../ingest/set-writer.ts';
+import type { JournalDamage } from '../enrollment/host-facts.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 
 export interface HostSeed {
@@ -29,6 +30,7 @@ export interface HostSeed {
   /** `connected` (default), `silent`, or `never` connected. */
   readonly presence?: 'connected' | 'silent' | 'never';
   readonly quarantined?: string;
+  readonly journalDamage?: JournalDamage;
   /** A facet that is not named was never reported; a text is the reason why the host cannot. */
   readonly loaded?: readonly (string | Partial<LoadedKmod>)[] | string;
   readonly available?: readonly (string | Partial<AvailableKmod>)[] | string;
@@ -73,8 +75,10 @@ export class Fleet {
       policy: { allow: [], deny: ['kvm*'], protected: [] },
     });
     await this.#database.query(
-      `INSERT INTO host (id, name, facts, kernel_release, os_id, arch, package_family, agent_version, mode, labels, key_fingerprint, quarantined_at, quarantine_reason)
-       VALUES ($1, $2, $3, $4, $5, 'x86_64', $6, '0.1.0', $7, $8, $9, CASE WHEN $10::text IS NULL THEN NULL ELSE now() END, $10)`,
+      `INSERT INTO host (id, name, facts, kernel_release, os_id, arch, package_family, agent_version, mode, labels, key_fingerprint, quarantined_at, quarantine_reason,
+                         journal_damage, journal_damaged_at)
+       VALUES ($1, $2, $3, $4, $5, 'x86_64', $6, '0.1.0', $7, $8, $9, CASE WHEN $10::text IS NULL THEN NULL ELSE now() END, $10,
+               coalesce($11, ''), CASE WHEN $11::text IS NULL THEN NULL ELSE now() END)`,
       [
         id,
         seed.name,
@@ -86,6 +90,7 @@ export class Fleet {
         JSON.stringify(seed.labels ?? {}),
         randomBytes(32),
         seed.quarantined ?? null,
+        seed.journalDamage ?? null,
       ],
     );
     await this.#facets(id, kernel, seed);
