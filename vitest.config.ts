@@ -25,10 +25,20 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['tests/e2e/**/*.e2e.ts'],
+          include: ['tests/e2e/{local,compose}/**/*.e2e.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'lab',
+          include: ['tests/e2e/lab/**/*.e2e.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 600_000,
+          // Each file has hosts and a server of its own; an emulated host keeps one core busy.
+          maxWorkers: 2,
         },
       },
     ],

@@ -6,7 +6,7 @@ import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
 const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
-Only when named: lab-apart (confirm windows on three lab hosts, a hostile courier on one: half an hour, not all of it passes yet).
+Only when named: lab-apart (confirm windows on three lab hosts at once).
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;
@@ -28,10 +28,10 @@ const SUITES: readonly Suite[] = [
     missing: dockerMissing,
   },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
-  { name: 'lab', project: 'e2e', files: ['tests/e2e/lab/*.e2e.ts'], missing: labMissing, beside: true },
+  { name: 'lab', project: 'lab', files: ['tests/e2e/lab/*.e2e.ts'], missing: labMissing, beside: true },
   {
     name: 'lab-apart',
-    project: 'e2e',
+    project: 'lab',
     files: ['tests/e2e/lab/apart/*.e2e.ts'],
     missing: labMissing,
     beside: true,

@@ -18,7 +18,7 @@ export interface SuiteResult {
 export interface Suite {
   readonly name: string;
   /** Vitest project (vitest.config.ts). */
-  readonly project: 'unit' | 'integration' | 'e2e';
+  readonly project: 'unit' | 'integration' | 'e2e' | 'lab';
   /** Files, as globs relative to the repository. */
   readonly files: readonly string[];
   readonly env?: NodeJS.ProcessEnv;

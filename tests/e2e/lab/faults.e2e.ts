@@ -1,11 +1,8 @@
-import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { pointRounds } from '../support/kill-points.ts';
-import { KILL_CASES, killRounds } from '../support/kill-rounds.ts';
 import { LabFleet, lsmod } from '../support/lab-fleet.ts';
 import { eventually } from '../support/wait.ts';
 
-/** What goes wrong: agent, server, database and host end in the middle of things. */
+/** What goes wrong: server, database and host end in the middle of things. */
 let lab: LabFleet;
 const NAME = 'faults-61';
 
@@ -16,25 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await lab?.stop();
 }, 60_000);
-
-it('keeps the truth when agent or server is killed at random moments of a load, unload or reload', async () => {
-  const seed = randomInt(1_000_000);
-  const rounds = await killRounds({ lab, host: NAME, seed, rounds: KILL_CASES.length });
-  // One round a case keeps CI short; `npm run proof -- kills` does the same a hundred times.
-  expect(
-    rounds.filter((round) => round.problems.length > 0),
-    `seed ${seed}`,
-  ).toEqual([]);
-}, 1_200_000);
-
-it('keeps the truth when the agent is killed right before or after a record or a step', async () => {
-  const seed = randomInt(1_000_000);
-  const rounds = await pointRounds({ lab, host: NAME, seed, rounds: 3 });
-  expect(
-    rounds.filter((round) => round.problems.length > 0),
-    `seed ${seed}`,
-  ).toEqual([]);
-}, 600_000);
 
 it('loses no action when the server is killed right after it took it', async () => {
   const host = lab.host(NAME);

@@ -1,7 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Pause between two looks, ms. */
+const PAUSE_MS = { least: 25, most: 3_000 } as const;
+
+/** A look at an emulated host costs it time that the work under test needs: most of the time it is left alone. */
+const PAUSE_PER_LOOK = 4;
+
 /**
- * Asks again every 25 ms until `look` gives something. The time limit is generous: it ends a test that hangs, it measures nothing.
+ * Asks again until `look` gives something, every 25 ms when looking costs nothing. The time limit is generous: it ends a test that hangs, it
+ * measures nothing.
  *
  * @throws when the limit passes, with the last thing that `look` threw.
  */
@@ -13,6 +20,7 @@ export async function eventually<T>(
   const deadline = Date.now() + limitMs;
   let last: unknown;
   for (;;) {
+    const begun = performance.now();
     try {
       const found = await look();
       if (found !== undefined) return found;
@@ -21,6 +29,7 @@ export async function eventually<T>(
     }
     if (Date.now() > deadline)
       throw new Error(`${what}: not within ${limitMs / 1000} s${last === undefined ? '' : `; last: ${String(last)}`}`);
-    await delay(25);
+    const took = performance.now() - begun;
+    await delay(Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, PAUSE_PER_LOOK * took)));
   }
 }

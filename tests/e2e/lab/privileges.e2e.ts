@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type ActionRequest, Outcome, Verb } from '@modfleet/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CourierWord, HelperWord } from '../../../../agent/src/helper/wire/strict-codec.ts';
-import { type Heard, HostileCourier } from '../../support/hostile-courier.ts';
-import { LabFleet, lsmod } from '../../support/lab-fleet.ts';
+import type { CourierWord, HelperWord } from '../../../agent/src/helper/wire/strict-codec.ts';
+import { type Heard, HostileCourier } from '../support/hostile-courier.ts';
+import { LabFleet, lsmod } from '../support/lab-fleet.ts';
 
 /** A Debian with the agent's units as they are installed, and the agent's user in the hands of somebody else. */
 let lab: LabFleet;

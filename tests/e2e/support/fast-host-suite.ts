@@ -1,24 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LabFleet, lsmod } from '../support/lab-fleet.ts';
-import { eventually } from '../support/wait.ts';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KernelSeries } from '../../../lab/src/lab.ts';
+import { LabFleet, lsmod } from './lab-fleet.ts';
+import { eventually } from './wait.ts';
 
-/** Two real kernels, one of each series. The tests of this file build on each other's hosts, not on each other's kmods. */
-let lab: LabFleet;
+/** What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods. */
+export function fastHostSuite(series: KernelSeries): void {
+  const name = `fast-${series.replace('.', '')}`;
+  let lab: LabFleet;
 
-beforeAll(async () => {
-  lab = await LabFleet.start([
-    { name: 'fast-61', kind: 'fast', series: '6.1' },
-    { name: 'fast-612', kind: 'fast', series: '6.12' },
-  ]);
-}, 600_000);
+  beforeAll(async () => {
+    lab = await LabFleet.start([{ name, kind: 'fast', series }]);
+  }, 600_000);
 
-afterAll(async () => {
-  await lab?.stop();
-}, 60_000);
+  afterAll(async () => {
+    await lab?.stop();
+  }, 60_000);
 
-const HOSTS = ['fast-61', 'fast-612'] as const;
-
-describe.each(HOSTS)('%s', (name) => {
   it('answers with what lsmod says on the host', async () => {
     await lab.fresh(name);
     await eventually('the fleet agrees with lsmod', async () => {
@@ -184,4 +181,4 @@ describe.each(HOSTS)('%s', (name) => {
     expect(action.outcome).toBe('refused');
     expect(action.verdict?.decidedBy).toBe('modules_disabled');
   });
-});
+}

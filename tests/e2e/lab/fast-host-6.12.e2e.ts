@@ -1,0 +1,3 @@
+import { fastHostSuite } from '../support/fast-host-suite.ts';
+
+fastHostSuite('6.12');

@@ -1,0 +1,3 @@
+import { fullHostSuite } from '../support/full-host-suite.ts';
+
+fullHostSuite('6.1');

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { KernelSeries } from '../../../lab/src/lab.ts';
+import { LabFleet, lsmod } from './lab-fleet.ts';
+import { eventually } from './wait.ts';
+
+/** A Debian as people run it: systemd, udev, networkd, ext4 root on a virtio disk, the agent as a service. */
+export function fullHostSuite(series: KernelSeries): void {
+  const name = `full-${series.replace('.', '')}`;
+  let lab: LabFleet;
+
+  beforeAll(async () => {
+    lab = await LabFleet.start([{ name, kind: 'full', series }]);
+  }, 900_000);
+
+  afterAll(async () => {
+    await lab?.stop();
+  }, 60_000);
+
+  it('the agent runs as a service and its answer equals lsmod', async () => {
+    expect(await lab.host(name).must('systemctl is-active modfleet-agent')).toBe('active');
+    await lab.fresh(name);
+    await eventually('the fleet agrees with lsmod', async () => {
+      const [seen, real] = [await lab.loadedKmods(name), await lsmod(lab.host(name))];
+      return JSON.stringify(seen) === JSON.stringify(real) || undefined;
+    });
+  });
+
+  it('never takes its own disk, file system or network away', async () => {
+    const host = lab.host(name);
+    for (const kmod of ['virtio_blk', 'virtio_pci', 'virtio_net', 'ext4']) {
+      const { action } = await lab.act('unload', kmod, name);
+      expect(action.outcome, kmod).toBe('refused');
+      const codes = action.verdict?.findings.filter((finding) => finding.refuses).map((finding) => finding.code) ?? [];
+      // What this kernel has built in cannot be unloaded at all; what is loadable and loaded must be called protected.
+      const loaded = (await lsmod(host)).includes(kmod);
+      expect(codes, kmod).toContain(loaded ? 'protected' : 'builtin');
+      if (loaded) {
+        const evidence = action.verdict?.findings.find((finding) => finding.code === 'protected')?.evidence ?? [];
+        expect(evidence.length, kmod).toBeGreaterThan(0);
+      }
+    }
+    expect(await host.must('touch /root/still-here && echo yes')).toBe('yes');
+  });
+
+  it('loads, unloads, and finds the drivers of its devices', async () => {
+    expect((await lab.act('load', 'mf_hello', name, '--param', 'times=3')).action.outcome).toBe('succeeded');
+    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('succeeded');
+    const drivers = await lab.fleet.modfleet('drivers', 'hosts', 'virtio_net');
+    expect(drivers.code, drivers.stderr).toBe(0);
+    expect(drivers.stdout).toContain(name);
+  });
+
+  it('refuses to unload a network driver whose interface is up: that needs a confirm window', async () => {
+    const host = lab.host(name);
+    await host.must(
+      'modprobe dummy && ip link add d0 type dummy && ip link set d0 up && ip addr add 192.0.2.1/32 dev d0',
+    );
+    const { action } = await lab.act('unload', 'dummy', name);
+    expect(action.outcome).toBe('refused');
+    expect(action.verdict?.findings.map((finding) => finding.code)).toContain('needs_confirm_window');
+    expect(await host.must('ip -o link show d0 | wc -l')).toBe('1');
+  });
+
+  it('says a kmod is blocked, with file and line, and that a reboot brings the host back', async () => {
+    const host = lab.host(name);
+    await host.writeFile('/etc/modprobe.d/00-mf.conf', 'softdep mf_hello pre:\ninstall mf_hello /bin/false\n');
+    const blocked = await lab.act('load', 'mf_hello', name);
+    expect(blocked.action.outcome).toBe('refused');
+    expect(['blocked', 'custom_command']).toContain(blocked.action.verdict?.decidedBy);
+    expect(JSON.stringify(blocked.action.verdict?.findings)).toContain('/etc/modprobe.d/00-mf.conf');
+    await host.reboot();
+    await lab.connected(name);
+    await lab.fresh(name);
+  });
+}
