@@ -1,24 +1,16 @@
 import { ActionPhase, ConfirmEnd, Outcome } from '@modfleet/proto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import type { PeerIdentity } from '../agent-session/peer-identity.ts';
 import type { Action } from '../api-types.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 import { ActionStack } from './testing/action-stack.ts';
 import { resultOf, type FakeHost } from './testing/fake-host.ts';
 
-let postgres: TestPostgres;
 let stack: ActionStack;
 let host: FakeHost;
 
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-  stack = await ActionStack.start((await postgres.createDatabase()).url);
-});
-afterAll(async () => {
-  await stack?.stop();
-  await postgres?.close();
-});
+onTestDatabase(async (url) => (stack = await ActionStack.start(url)));
 beforeEach(async () => {
   host = await stack.enroll('web-1');
 });

@@ -2,7 +2,7 @@ import { JournalState } from '@modfleet/proto';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { AgentSide } from '../testing/agent-side.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 import type { TestAgent, TestSession } from '../testing/test-agent.ts';
 
 interface Row {
@@ -10,22 +10,16 @@ interface Row {
   readonly at: Date | null;
 }
 
-let postgres: TestPostgres;
 let side: AgentSide;
 let agent: TestAgent;
 let session: TestSession;
 
+onTestDatabase(async (url) => (side = await AgentSide.start(url)));
 beforeAll(async () => {
-  postgres = await startTestPostgres();
-  side = await AgentSide.start((await postgres.createDatabase()).url);
   agent = await side.host();
   session = (await agent.connect(side.sessionAddress)).session;
 });
-afterAll(async () => {
-  await session?.drop();
-  await side?.stop();
-  await postgres?.close();
-});
+afterAll(() => session?.drop());
 
 const row = async (): Promise<Row | undefined> =>
   (

@@ -1,23 +1,15 @@
 import { createHash, sign, verify, X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { diagnoseRequestBytes, diagnosisBytes, IdentityStatus } from '@modfleet/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 import { TestAgent } from '../testing/test-agent.ts';
 import { JoinTokenService } from './join-token.service.ts';
 
 describe('enrolment', () => {
-  let postgres: TestPostgres;
   let side: AgentSide;
-  beforeAll(async () => {
-    postgres = await startTestPostgres();
-    side = await AgentSide.start((await postgres.createDatabase()).url);
-  });
-  afterAll(async () => {
-    await side.stop();
-    await postgres.close();
-  });
+  onTestDatabase(async (url) => (side = await AgentSide.start(url)));
 
   const codeOf = (error: unknown): unknown => (error as { code?: unknown }).code;
   const hostsNamed = (name: string): Promise<{ id: string; labels: Record<string, string> }[]> =>

@@ -1,23 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ActionStack } from '../actions/testing/action-stack.ts';
 import type { FakeHost } from '../actions/testing/fake-host.ts';
 import type { HostEventList, Problem } from '../api-types.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 
-let postgres: TestPostgres;
 let stack: ActionStack;
 let host: FakeHost;
 const actionId = randomUUID();
 
+onTestDatabase(async (url) => (stack = await ActionStack.start(url)));
 beforeAll(async () => {
-  postgres = await startTestPostgres();
-  stack = await ActionStack.start((await postgres.createDatabase()).url);
   await stack.database.query(`INSERT INTO kmod (id, name) VALUES (1, 'floppy'), (2, 'dm_mod')`);
-});
-afterAll(async () => {
-  await stack?.stop();
-  await postgres?.close();
 });
 beforeEach(async () => {
   host = await stack.enroll('web-1');

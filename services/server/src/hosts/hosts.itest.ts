@@ -1,14 +1,13 @@
 import { BlockRung } from '@modfleet/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { AgentGateway, type ServerMessage } from '../agent-session/agent-gateway.ts';
 import type { LabelResult, Problem, RetiredHost } from '../api-types.ts';
 import { driverHostsSchema } from '../drivers/drivers.schema.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { Fleet } from '../testing/fleet.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 import { hostDevicesSchema, hostKmodsSchema, hostListSchema, hostSchema } from './hosts.schema.ts';
 
-let postgres: TestPostgres;
 let server: ApiServer;
 let fleet: Fleet;
 const ids: Record<string, string> = {};
@@ -23,9 +22,8 @@ const blocks = [
   },
 ];
 
+onTestDatabase(async (url) => (server = await ApiServer.start(url)));
 beforeAll(async () => {
-  postgres = await startTestPostgres();
-  server = await ApiServer.start((await postgres.createDatabase()).url);
   fleet = new Fleet(server.app);
   const add = async (seed: Parameters<Fleet['add']>[0]): Promise<void> => void (ids[seed.name] = await fleet.add(seed));
   await add({
@@ -66,10 +64,6 @@ beforeAll(async () => {
   await add({ name: 'twin', loaded: [] });
   await fleet.add({ name: 'twin', loaded: [] });
   await add({ name: 'clone', quarantined: 'two machines, one key', loaded: ['floppy'] });
-});
-afterAll(async () => {
-  await server?.stop();
-  await postgres?.close();
 });
 
 const list = (query: string) => server.read(`/hosts${query}`, hostListSchema);

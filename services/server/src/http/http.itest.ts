@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { ApiServer } from '../testing/api-server.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 
-let postgres: TestPostgres;
 let server: ApiServer;
 
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-  server = await ApiServer.start((await postgres.createDatabase()).url);
-});
-afterAll(async () => {
-  await server?.stop();
-  await postgres?.close();
-});
+onTestDatabase(async (url) => (server = await ApiServer.start(url)));
 
 const patch = (text: string, headers: Record<string, string> = {}) =>
   server.call('PATCH', '/api/v1/hosts', { text, headers });

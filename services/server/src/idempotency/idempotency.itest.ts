@@ -1,24 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import type { LabelResult, Problem } from '../api-types.ts';
 import { type ApiAnswered, ApiServer } from '../testing/api-server.ts';
 import { Fleet } from '../testing/fleet.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 
-let postgres: TestPostgres;
 let server: ApiServer;
 let ids: string[];
 
+onTestDatabase(async (url) => (server = await ApiServer.start(url)));
 beforeAll(async () => {
-  postgres = await startTestPostgres();
-  server = await ApiServer.start((await postgres.createDatabase()).url);
   const fleet = new Fleet(server.app);
   ids = [await fleet.add({ name: 'one' }), await fleet.add({ name: 'two' })];
-});
-afterAll(async () => {
-  await server?.stop();
-  await postgres?.close();
 });
 
 const label = (value: string) => ({ hosts: [ids[0]], labels: { run: value } });

@@ -1,19 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { ActionStack } from '../actions/testing/action-stack.ts';
 import type { CreatedJoinToken, JoinToken, JoinTokenList, Problem } from '../api-types.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 
-let postgres: TestPostgres;
 let stack: ActionStack;
 
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-  stack = await ActionStack.start((await postgres.createDatabase()).url);
-});
-afterAll(async () => {
-  await stack?.stop();
-  await postgres?.close();
-});
+onTestDatabase(async (url) => (stack = await ActionStack.start(url)));
 afterEach(async () => {
   await stack.database.query('TRUNCATE join_token');
   await stack.reset();

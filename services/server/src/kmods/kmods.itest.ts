@@ -1,12 +1,11 @@
 import { BlockRung } from '@modfleet/proto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Problem } from '../api-types.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { Fleet } from '../testing/fleet.ts';
-import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
 import { kmodHostsSchema, kmodListSchema, kmodSchema } from './kmods.schema.ts';
 
-let postgres: TestPostgres;
 let server: ApiServer;
 const ids: Record<string, string> = {};
 
@@ -24,9 +23,8 @@ const nic = {
   names: ['eth0'],
 };
 
+onTestDatabase(async (url) => (server = await ApiServer.start(url)));
 beforeAll(async () => {
-  postgres = await startTestPostgres();
-  server = await ApiServer.start((await postgres.createDatabase()).url);
   const fleet = new Fleet(server.app);
   const add = async (seed: Parameters<Fleet['add']>[0]): Promise<void> => void (ids[seed.name] = await fleet.add(seed));
   await add({
@@ -111,10 +109,6 @@ beforeAll(async () => {
   });
   await add({ name: 'k-no-tree', loaded: ['floppy'], available: 'no /lib/modules/6.1.0', devices: [] });
   await add({ name: 'l-quarantined', quarantined: 'clone of another', loaded: ['e1000e'], available: tree });
-});
-afterAll(async () => {
-  await server?.stop();
-  await postgres?.close();
 });
 
 const hostsOf = (path: string) => server.read(path, kmodHostsSchema);
