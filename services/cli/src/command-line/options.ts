@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import type { JsonOption } from '../output/json-fields.ts';
-import { pageSize, selector } from './values.ts';
+import { duration, type DurationRange, pageSize, selector } from './values.ts';
 
 /** Options of every command that prints a list. */
 export interface ListOptions {
@@ -24,3 +24,9 @@ export const selectorOption = () =>
   new Option('-l, --selector <selector>', 'only hosts that match (help: modfleet help selectors)').argParser(selector);
 export const includeUnknownOption = () =>
   new Option('--include-unknown', 'also hosts of which a fact in the selector is not known now');
+
+/** An option that takes a time within a range; a refusal calls it by its long name. */
+export function durationOption(flags: string, description: string, range: DurationRange): Option {
+  const option = new Option(flags, description);
+  return option.argParser((text) => duration(option.long ?? flags, text, range));
+}

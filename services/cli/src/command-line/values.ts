@@ -75,7 +75,8 @@ export function pageSize(text: string): number {
 /** From short to long; a refusal shows those that its range takes. */
 const DURATION_EXAMPLES = ['500ms', '2s', '45s', '2m', '5m', '1h', '24h', '7d'];
 
-interface DurationRange {
+/** In milliseconds; both ends are taken. */
+export interface DurationRange {
   readonly min: number;
   readonly max: number;
 }

@@ -1,13 +1,14 @@
 import { Option } from 'commander';
 import {
   allPagesOption,
+  durationOption,
   includeUnknownOption,
   jsonOption,
   limitOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
-import { duration, hostName, kmodName } from '../command-line/values.ts';
+import { hostName, kmodName } from '../command-line/values.ts';
 import type { HostEventsOptions } from './host-events.run.ts';
 import type { HostShowOptions } from './host-show.run.ts';
 import type { LabelOptions } from './hosts-label.run.ts';
@@ -48,11 +49,7 @@ export const registerHosts: Register = (program, run) => {
     .description('kmods that came and went on a host, latest first, and by which action')
     .argument('<host>', 'name or id', hostName)
     .addOption(new Option('--kmod <name>', 'of this kmod only').argParser(kmodName))
-    .addOption(
-      new Option('--since <time>', 'not older than this, for example 1h').argParser((text) =>
-        duration('--since', text, EVENT_AGE),
-      ),
-    )
+    .addOption(durationOption('--since <time>', 'not older than this, for example 1h', EVENT_AGE))
     .addOption(limitOption())
     .addOption(allPagesOption())
     .addOption(jsonOption())

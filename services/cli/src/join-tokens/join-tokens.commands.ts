@@ -1,7 +1,7 @@
 import { Option } from 'commander';
-import { allPagesOption, jsonOption, limitOption } from '../command-line/options.ts';
+import { allPagesOption, durationOption, jsonOption, limitOption } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
-import { duration, keyValue, uuid } from '../command-line/values.ts';
+import { keyValue, uuid } from '../command-line/values.ts';
 import { usageError } from '../errors/cli-error.ts';
 import type { JoinTokenCreateOptions, JoinTokenListOptions, JoinTokenRevokeOptions } from './join-tokens.run.ts';
 
@@ -19,11 +19,7 @@ export const registerJoinTokens: Register = (program, run) => {
     .description('make a join token; it is shown only now')
     .addOption(new Option('--name <name>', 'what it is for'))
     .addOption(new Option('--uses <n>', 'how many hosts may join by it (default: 1)').argParser(uses))
-    .addOption(
-      new Option('--expires-in <time>', 'how long it may be used, at most 24h (default: 30m)').argParser((text) =>
-        duration('--expires-in', text, LIFETIME),
-      ),
-    )
+    .addOption(durationOption('--expires-in <time>', 'how long it may be used, at most 24h (default: 30m)', LIFETIME))
     .addOption(
       new Option('--label <key=value>', 'label of the hosts that join by it; may be given several times').argParser(
         (text: string, previous?: Record<string, string>) => keyValue('--label', text, previous),

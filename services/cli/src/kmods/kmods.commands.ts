@@ -1,13 +1,14 @@
 import { Option } from 'commander';
 import {
   allPagesOption,
+  durationOption,
   includeUnknownOption,
   jsonOption,
   limitOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
-import { duration, hostName, kmodName, kmodOrAlias, parameter, someOf } from '../command-line/values.ts';
+import { hostName, kmodName, kmodOrAlias, parameter, someOf } from '../command-line/values.ts';
 import type { ActOptions } from './act.run.ts';
 import type { KmodHostsOptions } from './kmod-hosts.run.ts';
 import type { KmodsListOptions } from './kmods-list.run.ts';
@@ -38,9 +39,7 @@ export const registerKmods: Register = (program, run) => {
     )
     .option('--live', 'ask every matching host now; shows reference counts and holders')
     .addOption(
-      new Option('--timeout <time>', 'with --live: how long to wait for answers (default: 2s)').argParser((text) =>
-        duration('--timeout', text, QUERY_TIMEOUT),
-      ),
+      durationOption('--timeout <time>', 'with --live: how long to wait for answers (default: 2s)', QUERY_TIMEOUT),
     )
     .addOption(limitOption())
     .addOption(allPagesOption())
@@ -89,16 +88,13 @@ export const registerKmods: Register = (program, run) => {
       .option('--dry-run', 'only say what would happen: findings, verdict and plan')
       .option('--watch', 'wait for the end and tell how it went')
       .option('--reason <text>', 'why; kept with the action')
+      .addOption(durationOption('--expires-in <time>', 'no step begins later than this (default: 2m)', EXPIRY))
       .addOption(
-        new Option('--expires-in <time>', 'no step begins later than this (default: 2m)').argParser((text) =>
-          duration('--expires-in', text, EXPIRY),
-        ),
-      )
-      .addOption(
-        new Option(
+        durationOption(
           '--confirm-window [time]',
           'for steps that could cut the host off: it must confirm within this, or it puts itself back (30s to 10m, a number alone means seconds; without a time: 2m)',
-        ).argParser((text) => duration('--confirm-window', text, CONFIRM_WINDOW)),
+          CONFIRM_WINDOW,
+        ),
       )
       .addOption(
         new Option(
