@@ -13,10 +13,15 @@ export const makeGenericClientConstructor = () => Client;
 `;
 
 /**
- * The agent's programs, each in one file: all commands for people; what is there all day; what acts. Apart, because what a program does not
- * hold it neither loads nor keeps in memory.
+ * The agent's programs, each in one file: all commands for people; what is there all day; what acts; and what the first two load to join.
+ * Apart, because what a program does not hold it neither loads nor keeps in memory.
  */
-const PROGRAMS = { 'agent.mjs': 'main.js', 'resident.mjs': 'resident.js', 'helper.mjs': 'helper/main.js' } as const;
+const PROGRAMS = {
+  'agent.mjs': 'main.js',
+  'resident.mjs': 'resident.js',
+  'helper.mjs': 'helper/main.js',
+  'certificate-request.mjs': 'identity/certificate-request.js',
+} as const;
 
 /** File names of the agent's programs, as they stand beside each other on a host. */
 export type AgentProgram = keyof typeof PROGRAMS;
@@ -51,6 +56,15 @@ async function bundled(compiled: string): Promise<Buffer> {
     minifySyntax: true,
     legalComments: 'none',
     plugins: [
+      {
+        name: 'apart',
+        setup(plugin): void {
+          const name = 'certificate-request';
+          plugin.onResolve({ filter: new RegExp(`/${name}\\.js$`) }, ({ kind }) =>
+            kind === 'entry-point' ? undefined : { path: `./${name}.mjs`, external: true },
+          );
+        },
+      },
       {
         name: 'no-grpc-js',
         setup(plugin): void {

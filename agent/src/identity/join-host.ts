@@ -4,7 +4,6 @@ import type { EnrollResponse, HostFacts } from '@modfleet/proto';
 import * as z from 'zod';
 import type { ServerAddress } from '../config/agent-config.ts';
 import { UnaryChannel } from './grpc-unary.ts';
-import { makeCertificateRequest } from './certificate-request.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
 import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
@@ -34,6 +33,7 @@ export interface JoinOptions {
 export async function joinHost({ server, joinString, facts, store }: JoinOptions): Promise<HostIdentity> {
   const { token, caFingerprint } = parseJoinString(joinString);
   const key = await loadOrMakeKey(store);
+  const { makeCertificateRequest } = await import('./certificate-request.ts');
   const csr = Buffer.from(await makeCertificateRequest(key));
   const { socket, ca } = await connectVerified({
     ...server,
