@@ -1,9 +1,6 @@
 /** Bytes of a nonce from IdentityService.Challenge. */
 export const NONCE_BYTES = 32;
 
-/** Bytes of an ECDSA P-256 signature in IEEE P1363 form. */
-export const P1363_SIGNATURE_BYTES = 64;
-
 const DIAGNOSE_DOMAIN = Buffer.from('modfleet-diagnose-v1\0', 'ascii');
 const DIAGNOSIS_DOMAIN = Buffer.from('modfleet-diagnosis-v1\0', 'ascii');
 

@@ -83,6 +83,3 @@ export const REASON_CODES = [
   /** The host is quarantined: it reports, and does not act. */
   'quarantined',
 ] as const;
-
-/** One of the codes above. */
-export type ReasonCode = (typeof REASON_CODES)[number];

@@ -33,34 +33,3 @@ export interface WindowStore {
   /** Forgets the window. */
   clear(): Promise<void>;
 }
-
-/** A store in memory, for tests. */
-export class MemoryWindowStore implements WindowStore {
-  state: WindowOnDisk = { kind: 'none' };
-
-  async look(): Promise<WindowOnDisk> {
-    return this.state;
-  }
-  async put(plan: WindowPlan): Promise<boolean> {
-    if (this.state.kind !== 'none') return false;
-    this.state = { kind: 'pending', plan };
-    return true;
-  }
-  async keep(): Promise<boolean> {
-    if (this.state.kind !== 'pending') return false;
-    this.state = { kind: 'kept', plan: this.state.plan };
-    return true;
-  }
-  async claim(): Promise<boolean> {
-    if (this.state.kind !== 'pending') return false;
-    this.state = { kind: 'reverting', plan: this.state.plan };
-    return true;
-  }
-  async report(report: RevertReport): Promise<void> {
-    const plan = this.state.kind === 'reverting' ? this.state.plan : undefined;
-    this.state = { kind: 'reverted', plan, report };
-  }
-  async clear(): Promise<void> {
-    this.state = { kind: 'none' };
-  }
-}

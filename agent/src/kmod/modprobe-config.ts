@@ -64,11 +64,6 @@ export function blacklistLines(config: ModprobeConfig, name: string): readonly M
   return linesOf(config, 'blacklist').filter((entry) => entry.subject === name);
 }
 
-/** The `options` lines of a name: all of them add up, in order. */
-export function optionLines(config: ModprobeConfig, name: string): readonly ModprobeEntry[] {
-  return linesOf(config, 'options').filter((entry) => entry.subject === name);
-}
-
 /** Every line of one keyword, in reading order. */
 export function linesOf(config: ModprobeConfig, keyword: ModprobeKeyword): readonly ModprobeEntry[] {
   return config.entries.filter((entry) => entry.keyword === keyword);

@@ -1,7 +1,6 @@
 import type { HostFiles, ReadOutcome } from '../host/host-files.ts';
 import { mapOutcome, valueOf } from '../host/read-outcome.ts';
 import { parseBuildId } from './build-id.ts';
-import { kernelName } from './kernel-name.ts';
 
 /** One folder for each loaded kmod, and for some code that is built in. */
 export const SYS_MODULE = '/sys/module';
@@ -33,18 +32,6 @@ export async function readSysModuleIdentity(files: HostFiles, name: string): Pro
     srcversion: valueOf(srcversion),
     version: valueOf(version),
   };
-}
-
-/** live, coming or going. `not_found` means: no loaded kmod, even where /sys/module has a folder of that name (code built in). */
-export function readInitState(files: HostFiles, name: string): Promise<ReadOutcome<string>> {
-  return readLine(files, `${SYS_MODULE}/${name}/initstate`);
-}
-
-/** Kmods that hold it by symbol or by request, sorted. */
-export async function readHolders(files: HostFiles, name: string): Promise<ReadOutcome<readonly string[]>> {
-  return mapOutcome(await files.list(`${SYS_MODULE}/${name}/holders`), (entries) =>
-    entries.map((entry) => kernelName(entry.name)),
-  );
 }
 
 /** The present values of a kmod's visible parameters, sorted by name; none for a kmod without any. */

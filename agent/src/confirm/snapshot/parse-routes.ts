@@ -72,8 +72,3 @@ export function parseRules(family: Family, list: readonly Fields[]): LineState[]
 function withPrefix(address: string, length: unknown): string {
   return textOf(length) === '' ? address : `${address}/${textOf(length)}`;
 }
-
-/** Whether a route needs no other one to be there first. */
-export function isDirect({ words }: LineState): boolean {
-  return !words.includes('via');
-}

@@ -30,11 +30,6 @@ export function isReportable(outcome: OutcomeWord): boolean {
   return outcome !== 'unconfirmed';
 }
 
-/** Nothing began on the host: proven, not assumed. */
-export function isProvenNotStarted(outcome: OutcomeWord | null): boolean {
-  return outcome === 'refused' || outcome === 'expired' || outcome === 'cancelled';
-}
-
 /**
  * A result may be this late after the expiry before the action is called unconfirmed: a step that began at the last moment may need its whole
  * time limit, and the report a reconnect.

@@ -77,9 +77,3 @@ export function isUnavailable(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
   return error.cause !== undefined && isUnavailable(error.cause);
 }
-
-/** SQLSTATE of a serialization failure or a deadlock: the transaction may be tried again as a whole. */
-export function isRetryable(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return code === '40001' || code === '40P01';
-}
