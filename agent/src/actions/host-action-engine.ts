@@ -8,7 +8,7 @@ import type { ActionPolicy } from './findings/facts.ts';
 import { LinuxActionHost } from './host/linux-action-host.ts';
 import type { Confirmer } from '../confirm/confirmer.ts';
 import { createWindows, lookingWindows } from '../confirm/host-windows.ts';
-import type { ProcessMark, ServerAddress } from '../confirm/window-plan.ts';
+import type { ServerAddress } from '../confirm/window-plan.ts';
 import { FileJournal } from './journal/file-journal.ts';
 import type { Journal } from './journal/journal.ts';
 import type { ServerRoute } from './protection/routes.ts';
@@ -35,8 +35,6 @@ export interface HostActionEngineOptions {
   readonly journal?: Journal;
   /** Asks the server for confirms; without it this engine opens no confirm windows. */
   readonly confirmer?: Confirmer | undefined;
-  /** The process without which nobody asks for a confirm; this one unless told otherwise. */
-  readonly confirmingProcess?: (() => Promise<ProcessMark | undefined>) | undefined;
   /** Where the session listener is; without it this host never reboots to recover. */
   readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
   /** Policy `reboot_to_recover`. */

@@ -12,7 +12,7 @@ import { HostRevertTimer } from './revert-timer.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { readSnapshot } from './snapshot/read-snapshot.ts';
 import { WindowKeeper, windowObstacle } from './window-keeper.ts';
-import type { ProcessMark, ServerAddress } from './window-plan.ts';
+import type { ServerAddress } from './window-plan.ts';
 
 /** What an engine gives to have windows. */
 export interface HostWindowsOptions {
@@ -22,7 +22,6 @@ export interface HostWindowsOptions {
   readonly serverClock: ServerClock;
   readonly stateDir: string;
   readonly log: ActionLog;
-  readonly confirmingProcess?: (() => Promise<ProcessMark | undefined>) | undefined;
   /** Where the session listener is; without it this host never reboots to recover. */
   readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
   readonly rebootToRecover?: boolean | undefined;
@@ -64,7 +63,7 @@ export function createWindows(
     serverClock,
     log,
     bootId,
-    agent: options.confirmingProcess ?? (() => markOf(files, process.pid)),
+    agent: () => markOf(files, process.pid),
     snapshot: (kmods) => readSnapshot(files, exec, kmods),
     // What the kmods are to be, the plan of the action says; here only what hangs on them is brought back.
     putBack: (before) => putBack(ports, before, { kmods: 'none', network: true }),

@@ -79,7 +79,7 @@ function reachesServer({ server: { host, port } }: WindowPlan): Promise<boolean>
 /** `revert [--state-dir DIR] [--by WHO] [--cause CAUSE] [--wait]`, for every program that has it. */
 export async function revertByArguments(
   args: readonly string[],
-  defaults: { readonly stateDir: () => Promise<string>; readonly log: ActionLog },
+  defaults: Pick<RevertCommandOptions, 'stateDir' | 'log'>,
 ): Promise<void> {
   const { values } = parseArgs({
     args: [...args],
@@ -92,7 +92,7 @@ export async function revertByArguments(
   });
   const { by = 'agent', cause = '', wait = false } = values;
   await revertCommand({
-    stateDir: values['state-dir'] ?? (await defaults.stateDir()),
+    stateDir: values['state-dir'] ?? defaults.stateDir,
     by: ENDED_BY.find((one) => one === by) ?? 'agent',
     cause: isConfirmCause(cause) ? cause : undefined,
     wait,

@@ -4,18 +4,13 @@ import { UnaryChannel } from '../identity/grpc-unary.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { IdentityCallError } from '../identity/identity-errors.ts';
 import type { ConfirmAnswer, Confirmer } from './confirmer.ts';
+import type { ServerAddress } from './window-plan.ts';
 
 /**
  * Statuses with which the server says no (grpc.io, "Status codes and their use"): INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED,
  * FAILED_PRECONDITION, UNAUTHENTICATED. Every other one may be a yes at the next attempt.
  */
 const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 9, 16]);
-
-/** Where the session listener is. */
-export interface ConfirmAddress {
-  readonly host: string;
-  readonly port: number;
-}
 
 /**
  * Asks the server's session listener with mutual TLS; the pinned CA is the only root.
@@ -24,11 +19,11 @@ export interface ConfirmAddress {
  * while over what is left of a network, and proves nothing.
  */
 export class TlsConfirmer implements Confirmer {
-  readonly #address: ConfirmAddress;
+  readonly #address: ServerAddress;
   readonly #identity: HostIdentity;
   readonly #keyPem: string;
 
-  constructor(address: ConfirmAddress, identity: HostIdentity, keyPem: string) {
+  constructor(address: ServerAddress, identity: HostIdentity, keyPem: string) {
     this.#address = address;
     this.#identity = identity;
     this.#keyPem = keyPem;

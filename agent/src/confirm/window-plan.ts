@@ -14,6 +14,7 @@ const processMark = z.object({
 export type ProcessMark = z.output<typeof processMark>;
 
 const serverAddress = z.object({ host: z.string(), port: z.number().int() });
+/** Of the session listener. */
 export type ServerAddress = z.output<typeof serverAddress>;
 
 /** Everything a revert needs to know, on disk and synced before the first step. */

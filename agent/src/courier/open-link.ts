@@ -34,9 +34,7 @@ export function helperWay(sockets: Readonly<Record<HelperKind, string>> = HELPER
 export function openLinks({ way, helperEntry, childArgs, sockets = HELPER_SOCKETS }: OpenLinkOptions): OpenLink {
   return async (kind) =>
     linkOver(
-      way === 'socket'
-        ? await connected(sockets[kind], kind)
-        : startHelperChild(helperEntry, [kind, ...childArgs]).stream,
+      way === 'socket' ? await connected(sockets[kind], kind) : startHelperChild(helperEntry, [kind, ...childArgs]),
     );
 }
 

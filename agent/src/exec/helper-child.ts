@@ -2,17 +2,12 @@ import { spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
 import { PROGRAM_ENVIRONMENT } from './programs.ts';
 
-/** A helper that this agent started itself. */
-export interface HelperChild {
-  /** The helper's stdout to read, its stdin to write; an error when it cannot be started. */
-  readonly stream: Duplex;
-}
-
 /**
  * Starts the helper's program as a child, for machines without systemd. It is a process group of its own and outlives the agent until what it
- * began has ended: a signal to the agent does not cut a kmod's load in half. Its log goes where the agent's goes.
+ * began has ended: a signal to the agent does not cut a kmod's load in half. Its log goes where the agent's goes. What is returned reads its stdout
+ * and writes its stdin, and fails when it cannot be started.
  */
-export function startHelperChild(entry: string, args: readonly string[]): HelperChild {
+export function startHelperChild(entry: string, args: readonly string[]): Duplex {
   const child = spawn(process.execPath, [entry, ...args], {
     env: PROGRAM_ENVIRONMENT,
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -22,5 +17,5 @@ export function startHelperChild(entry: string, args: readonly string[]): Helper
   child.once('error', (error) => stream.destroy(error));
   // The agent ends when it is told to, whatever the helper still does.
   child.unref();
-  return { stream };
+  return stream;
 }

@@ -25,7 +25,7 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'revert') {
-    await revertByArguments(rest, { stateDir: async () => HELPER_STATE_DIR, log: createLog('info') });
+    await revertByArguments(rest, { stateDir: HELPER_STATE_DIR, log: createLog('info') });
     return;
   }
   const { values, positionals } = parseArgs({
