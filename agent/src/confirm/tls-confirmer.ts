@@ -3,8 +3,8 @@ import { ConfirmServiceService, SERVER_TLS_NAME } from '@modfleet/proto';
 import { UnaryChannel } from '../identity/grpc-unary.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { IdentityCallError } from '../identity/identity-errors.ts';
+import type { SessionAddress } from '../session/h2-transport.ts';
 import type { ConfirmAnswer, Confirmer } from './confirmer.ts';
-import type { ServerAddress } from './window-plan.ts';
 
 /**
  * Statuses with which the server says no (grpc.io, "Status codes and their use"): INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED,
@@ -19,11 +19,11 @@ const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 9, 16]);
  * while over what is left of a network, and proves nothing.
  */
 export class TlsConfirmer implements Confirmer {
-  readonly #address: ServerAddress;
+  readonly #address: SessionAddress;
   readonly #identity: HostIdentity;
   readonly #keyPem: string;
 
-  constructor(address: ServerAddress, identity: HostIdentity, keyPem: string) {
+  constructor(address: SessionAddress, identity: HostIdentity, keyPem: string) {
     this.#address = address;
     this.#identity = identity;
     this.#keyPem = keyPem;
