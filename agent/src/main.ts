@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { messageOf } from './error-words.ts';
 import { buildProgram } from './program.ts';
 
 // A function, not top-level await: the single-file bundle may be CommonJS, which a single executable needs.
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
     } else {
-      process.stderr.write(`modfleet-agent: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`modfleet-agent: ${messageOf(error)}\n`);
       process.exitCode = 1;
     }
   }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { runAgent } from './commands/run.ts';
 import { loadConfig } from './config/load-config.ts';
+import { messageOf } from './error-words.ts';
 import { createLog } from './log.ts';
 
 /**
@@ -18,7 +19,7 @@ async function main(): Promise<void> {
     const config = await loadConfig(values.config);
     await runAgent({ config, configFile: values.config, log: createLog(config.log_level), signal: stop.signal });
   } catch (error) {
-    process.stderr.write(`modfleet-agent: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(`modfleet-agent: ${messageOf(error)}\n`);
     process.exitCode = 1;
   }
 }

@@ -11,6 +11,7 @@ import {
   Verb,
   type Verdict,
 } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionProgressReport } from './action-engine.ts';
 import type { ActionHost, ActionLog } from './action-host.ts';
@@ -163,7 +164,7 @@ export class ActionRun {
       log.error({ actionId: this.request.actionId, err: error }, 'the host could not be assessed');
       return {
         kind: 'assess_failed',
-        message: `the host could not be assessed: ${error instanceof Error ? error.message : String(error)}`,
+        message: `the host could not be assessed: ${messageOf(error)}`,
       };
     }
   }

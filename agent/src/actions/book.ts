@@ -1,4 +1,5 @@
 import { type ActionResult, JournalState, Outcome } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { ActionLog } from './action-host.ts';
 import {
   type IntentRecord,
@@ -91,7 +92,7 @@ export class Book {
       if (words !== undefined) this.#log.warn({ journal: this.#journal.place }, words);
       return true;
     } catch (error) {
-      this.#log.error({ journal: this.#journal.place, err: error }, errorText(error));
+      this.#log.error({ journal: this.#journal.place, err: error }, messageOf(error));
       if (error instanceof JournalDamagedError) {
         this.#damage = error;
         this.#ledger = new Ledger([...error.salvaged, ...this.#ledger.records()]);
@@ -173,7 +174,7 @@ export class Book {
       await this.#append(record);
     } catch (error) {
       this.#behind = true;
-      this.#log.error({ actionId: record.id, record: record.kind, err: error }, errorText(error));
+      this.#log.error({ actionId: record.id, record: record.kind, err: error }, messageOf(error));
     }
   }
 
@@ -187,7 +188,7 @@ export class Book {
     try {
       await this.#rewrite();
     } catch (error) {
-      this.#log.error({ err: error }, errorText(error));
+      this.#log.error({ err: error }, messageOf(error));
     }
   }
 
@@ -196,8 +197,4 @@ export class Book {
     this.#appended = 0;
     this.#behind = false;
   }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -7,6 +7,7 @@ import {
   Outcome,
   requestDigest,
 } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionEngine, ActionProgressReport } from './action-engine.ts';
 import type { ActionHost, ActionLog } from './action-host.ts';
@@ -244,7 +245,7 @@ export class KmodActionEngine implements ActionEngine {
             run.digest,
             Outcome.OUTCOME_REFUSED,
             'unsupported',
-            `${text(error)}; nothing was touched`,
+            `${messageOf(error)}; nothing was touched`,
           ),
         );
     } finally {
@@ -358,8 +359,4 @@ const TORN =
 function ledgerAnswer(known: Known): ActionResult {
   if (known.kind !== 'answered') throw new Error('a tombstone that was just written is not there');
   return known.result;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { parseJoinString } from '@modfleet/proto';
 import { parseServerAddress } from '../config/agent-config.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { messageOf } from '../error-words.ts';
 import { keepHostId } from '../helper/host-id.ts';
 import { HELPER_STATE_DIR } from '../helper/state-dir.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
@@ -67,9 +68,6 @@ async function joinStringOf({ token, tokenFile, config, stdin }: JoinCommandOpti
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {
-    throw new JoinRefusedError(
-      `no join string: ${cause instanceof Error ? cause.message : String(cause)}; give --token-file FILE`,
-      { cause },
-    );
+    throw new JoinRefusedError(`no join string: ${messageOf(cause)}; give --token-file FILE`, { cause });
   }
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { decodeJournal } from '../actions/journal/journal-codec.ts';
 import { type Disk, hostDisk } from '../actions/journal/disk.ts';
 import { JournalDamagedError, type JournalTail } from '../actions/journal/journal.ts';
+import { codeOf, messageOf } from '../error-words.ts';
 
 /** What is wrong with the action journal of a host. */
 export interface JournalTrouble {
@@ -24,7 +25,7 @@ async function troubleIn(folder: string, disk: Disk): Promise<JournalTrouble | u
   } catch (error) {
     // The agent's own user may not look into the helper's folder; nothing is wrong with the journal for that.
     if (isForbidden(error)) return undefined;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { stops: true, message: `the action journal ${place} cannot be read: ${why}` };
   }
   if (bytes === undefined) return undefined;
@@ -53,5 +54,6 @@ function wordsFor(tail: JournalTail, place: string): JournalTrouble | undefined 
 }
 
 function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
+  const code = codeOf(error);
+  return code === 'EACCES' || code === 'EPERM';
 }

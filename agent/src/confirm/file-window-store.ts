@@ -1,6 +1,7 @@
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type * as z from 'zod';
+import { codeOf, messageOf } from '../error-words.ts';
 import { makePrivateFolder, writeFileAtomically } from '../identity/atomic-file.ts';
 import { type RevertReport, revertReportSchema, type WindowPlan, windowPlanSchema } from './window-plan.ts';
 import type { WindowOnDisk, WindowStore } from './window-store.ts';
@@ -33,7 +34,7 @@ export class FileWindowStore implements WindowStore {
       if (kept !== undefined) return { kind: 'kept', plan: kept };
       return pending === undefined ? { kind: 'none' } : { kind: 'pending', plan: pending };
     } catch (error) {
-      return { kind: 'damaged', reason: error instanceof Error ? error.message : String(error) };
+      return { kind: 'damaged', reason: messageOf(error) };
     }
   }
 
@@ -113,8 +114,4 @@ export class FileWindowStore implements WindowStore {
   #path(name: string): string {
     return path.join(this.#folder, name);
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

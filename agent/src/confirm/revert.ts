@@ -1,4 +1,5 @@
 import type { ConfirmCause } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { valueOf } from '../host/read-outcome.ts';
@@ -102,7 +103,7 @@ async function revertPlan(ports: RevertPorts, plan: WindowPlan, order: RevertOrd
     const { restored, missing } = await ports.putBack(plan.snapshot, rights);
     return { ...frame, restored: [...restored], missing: [...missing] };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { ...frame, restored: [], missing: [`not known: ${why}`] };
   }
 }

@@ -1,5 +1,6 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { ConfirmServiceService, SERVER_TLS_NAME } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import { UnaryChannel } from '../identity/grpc-unary.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { IdentityCallError } from '../identity/identity-errors.ts';
@@ -88,7 +89,7 @@ function secure(socket: TLSSocket, timeoutMs: number): Promise<void> {
 }
 
 function answerOf(error: unknown): ConfirmAnswer {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return {
     kind: error instanceof IdentityCallError && REFUSALS.has(error.status) ? 'refused' : 'unreachable',
     message,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { assertNever, type ConfirmCause, ConfirmEnd, type ConfirmReport, type FindingCode } from '@modfleet/proto';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ConfirmWindows, WindowOpening, WindowOrder } from '../actions/confirm-windows.ts';
+import { messageOf } from '../error-words.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import { type WindowEnd, type WindowEvent, WINDOW_START, type WindowState, windowStep } from './confirm.machine.ts';
 import type { Confirmer } from './confirmer.ts';
@@ -96,7 +97,7 @@ export class WindowKeeper implements ConfirmWindows {
       log.error({ actionId, err: error }, 'the confirm window could not be opened');
       // A plan that is on disk with nothing done is a revert with nothing to do; better none.
       await store.clear().catch(() => undefined);
-      return failed('unjournalled', `the confirm window could not be written down: ${textOf(error)}`);
+      return failed('unjournalled', `the confirm window could not be written down: ${messageOf(error)}`);
     }
   }
 
@@ -260,7 +261,7 @@ export async function windowObstacle(
     await snapshot();
     return undefined;
   } catch (error) {
-    return { code: 'unsupported', message: `this host cannot give a confirm window: ${textOf(error)}` };
+    return { code: 'unsupported', message: `this host cannot give a confirm window: ${messageOf(error)}` };
   }
 }
 
@@ -317,8 +318,4 @@ function lostReport(reason: string): ConfirmReport {
 function overdueReport(plan: WindowPlan): ConfirmReport {
   const missing = [`not known: the revert did not end within ${REVERT_LIMIT_MS / 1000} s`];
   return { ...frameOf(plan, 0, ''), cause: 'no_server', missing };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

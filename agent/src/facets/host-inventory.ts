@@ -1,4 +1,5 @@
 import { Facet, FACET_WORDS, type KmodAnswer, type KmodEvents, type KnownFacet } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { BootClock } from '../time/clock.ts';
@@ -189,7 +190,7 @@ class HostInventory implements Inventory {
       try {
         changed = await observe(atMs);
       } catch (error) {
-        const reason = `${FACET_WORDS[facet]} could not be observed: ${error instanceof Error ? error.message : String(error)}`;
+        const reason = `${FACET_WORDS[facet]} could not be observed: ${messageOf(error)}`;
         this.#parts.log?.warn({ facet: FACET_WORDS[facet], error }, 'an observer failed');
         changed = this.#snapshots.set(facet, { kind: 'incapable', reason }, atMs);
       }

@@ -3,6 +3,7 @@ import { type ActionRequest, assertNever, type JournalState, type Open } from '@
 import type { ActionEngine } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
+import { messageOf } from '../error-words.ts';
 import type { BootClock } from '../time/clock.ts';
 import type { ConfirmRelay } from './confirm-relay.ts';
 import { HelperRefusal } from './helper-refusal.ts';
@@ -228,7 +229,7 @@ export class HelperConnection {
         ? error
         : error instanceof FrameError
           ? new HelperRefusal(error.code, error.message)
-          : new HelperRefusal('failed', error instanceof Error ? error.message : String(error));
+          : new HelperRefusal('failed', messageOf(error));
     this.#parts.log.warn({ code: refusal.code }, `the connection is refused: ${refusal.message}`);
     this.#say({ $case: 'refused', value: { code: refusal.code, message: refusal.message.slice(0, 1_000) } });
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '../error-words.ts';
 import { makePrivateFolder, writeFileAtomically } from '../identity/atomic-file.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 import { isUuid } from './verify/request-grammar.ts';
@@ -14,7 +15,7 @@ export async function keptHostId(stateDir: string): Promise<string | undefined> 
   try {
     text = (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw new HelperRefusal('failed', `${file} cannot be read: ${String(error)}`);
   }
   if (!isUuid(text)) throw new HelperRefusal('failed', `${file} holds no host id; "modfleet-agent join" writes it`);

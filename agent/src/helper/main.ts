@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { revertByArguments } from '../confirm/revert-command.ts';
+import { messageOf } from '../error-words.ts';
 import { createLog } from '../log.ts';
 import { runHelper } from './run-helper.ts';
 import { HELPER_STATE_DIR } from './state-dir.ts';
@@ -73,6 +74,6 @@ function isKind(word: string | undefined): word is HelperKind {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`modfleet-helper: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(`modfleet-helper: ${messageOf(error)}\n`);
   process.exit(1);
 });

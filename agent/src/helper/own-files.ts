@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from '../error-words.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 
 /** What decides about steps: who could write it could have steps run. */
@@ -15,7 +16,7 @@ export async function refuseForeignJournal(stateDir: string, euid: number): Prom
   for (const name of euid === 0 ? FILES : []) {
     const file = path.join(stateDir, name);
     const stat = await lstat(file).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (codeOf(error) === 'ENOENT') return undefined;
       throw new HelperRefusal('failed', `${file} cannot be looked at: ${String(error)}`);
     });
     if (stat === undefined || (stat.uid === 0 && !stat.isSymbolicLink())) continue;

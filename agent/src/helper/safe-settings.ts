@@ -2,6 +2,7 @@ import { lstat, open } from 'node:fs/promises';
 import path from 'node:path';
 import { type AgentConfig, DEFAULT_CONFIG_PATH } from '../config/agent-config.ts';
 import { ConfigError, parseConfig } from '../config/load-config.ts';
+import { codeOf, messageOf } from '../error-words.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 
 /** Owner and mode of a file or folder. */
@@ -39,8 +40,8 @@ export async function readSafeSettings(given: string | undefined, euid: number):
     }
   } catch (error) {
     if (error instanceof HelperRefusal) throw error;
-    if (given === undefined && isErrno(error, 'ENOENT')) return parseConfig('', file);
-    throw unsafe(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    if (given === undefined && codeOf(error) === 'ENOENT') return parseConfig('', file);
+    throw unsafe(`${file} cannot be read: ${messageOf(error)}`);
   }
   try {
     return parseConfig(text, file);
@@ -65,8 +66,4 @@ function refuseUnsafe(file: string, ownership: Ownership, euid: number): void {
 
 function unsafe(message: string): HelperRefusal {
   return new HelperRefusal('unsafe_settings', `the helper does nothing: ${message}`);
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

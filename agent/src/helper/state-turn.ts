@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { codeOf } from '../error-words.ts';
 import { IdentityStoreError } from '../identity/host-identity.ts';
 import { lockState, type StateLock } from '../identity/state-lock.ts';
 import { HelperRefusal } from './helper-refusal.ts';
@@ -30,5 +31,5 @@ export async function takeTurn(stateDir: string, signal: AbortSignal): Promise<S
 }
 
 function isTaken({ cause }: Error): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
+  return codeOf(cause) === 'EADDRINUSE';
 }

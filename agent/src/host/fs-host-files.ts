@@ -1,6 +1,7 @@
 import { lstat, open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import type { Dirent, Stats } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../error-words.ts';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
 
 const MIB = 1024 * 1024;
@@ -133,7 +134,7 @@ async function outcome<T>(read: () => Promise<T>): Promise<ReadOutcome<T>> {
   try {
     return { kind: 'ok', value: await read() };
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    const code = codeOf(error);
     if (code === undefined) throw error;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'not_found' };
     if (code === 'EACCES' || code === 'EPERM') return { kind: 'denied', errno: code };

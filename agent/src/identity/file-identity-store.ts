@@ -1,6 +1,7 @@
 import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
+import { codeOf, messageOf } from '../error-words.ts';
 import { makePrivateFolder, writeFileAtomically } from './atomic-file.ts';
 import { IdentityStoreError } from './host-identity.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
@@ -58,7 +59,7 @@ export class FileIdentityStore implements IdentityStore {
       try {
         await rename(file, `${file}.old`);
       } catch (cause) {
-        if (!isErrno(cause, 'ENOENT'))
+        if (codeOf(cause) !== 'ENOENT')
           throw new IdentityStoreError(`${file} cannot be put aside: ${messageOf(cause)}`, { cause });
       }
     }
@@ -69,7 +70,7 @@ export class FileIdentityStore implements IdentityStore {
     try {
       return await readFile(file, 'utf8');
     } catch (cause) {
-      if (isErrno(cause, 'ENOENT')) return undefined;
+      if (codeOf(cause) === 'ENOENT') return undefined;
       throw new IdentityStoreError(`${file} cannot be read: ${messageOf(cause)}`, { cause });
     }
   }
@@ -94,12 +95,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,5 @@
 import { readFile, rm } from 'node:fs/promises';
+import { codeOf, messageOf } from '../error-words.ts';
 import type { Log } from '../log.ts';
 import { JoinStringError } from '@modfleet/proto';
 import type { HostFacts } from '@modfleet/proto';
@@ -51,7 +52,7 @@ export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIden
       for (const file of [handedOver, joinFile]) await eraseJoinFile(file, (words) => log.warn(words));
       return joined;
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
+      const words = messageOf(error);
       if (error instanceof JoinRefusedError || error instanceof JoinStringError) {
         log.error(`cannot join: ${words}`);
         refused = joinString;
@@ -79,7 +80,7 @@ async function readJoinFile(file: string, log: Log): Promise<string | undefined>
     const text = (await readFile(file, 'utf8')).trim();
     return text === '' ? undefined : text;
   } catch (error) {
-    const errno = error instanceof Error && 'code' in error ? error.code : undefined;
+    const errno = codeOf(error);
     // EACCES: root's own file, which is handed over in a moment.
     if (errno !== 'ENOENT' && errno !== 'EACCES') log.error({ errno }, `the join file ${file} cannot be read`);
     return undefined;
@@ -91,8 +92,6 @@ export async function eraseJoinFile(file: string, warn: (words: string) => void)
   try {
     await rm(file, { force: true });
   } catch (error) {
-    warn(
-      `the join file ${file} cannot be erased (${error instanceof Error ? error.message : String(error)}); erase it by hand`,
-    );
+    warn(`the join file ${file} cannot be erased (${messageOf(error)}); erase it by hand`);
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { messageOf } from '../error-words.ts';
 import { makePrivateFolder } from './atomic-file.ts';
 import { IdentityStoreError } from './host-identity.ts';
 
@@ -38,7 +39,7 @@ async function realFolder(stateDir: string): Promise<string> {
     await makePrivateFolder(stateDir);
     return await realpath(stateDir);
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new IdentityStoreError(
       `state_dir ${stateDir} cannot be used: ${reason}; the agent needs a writable folder of its own`,
       { cause },

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../error-words.ts';
 import { HELPER_SOCKETS } from '../helper/wire/protocol.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { valueOf } from '../host/read-outcome.ts';
@@ -44,7 +45,7 @@ async function withHelper(files: HostFiles, kind: ProcessKind, path: string): Pr
       await delay(LOOK_EVERY_MS);
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return { kind, seen: undefined, problems: [`it cannot be called: ${why}`] };
   } finally {
     socket.destroy();

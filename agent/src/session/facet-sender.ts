@@ -17,6 +17,7 @@ import {
   sha256,
 } from '@modfleet/proto';
 import type { FacetUpdate, KnownFacet } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { FacetSnapshot } from '../facets/inventory.ts';
 import type { BootClock } from '../time/clock.ts';
 
@@ -158,7 +159,7 @@ export class FacetSender {
           slot.ready = { snapshot: current, next: first.value, rest: contents };
         },
         (error: unknown) => {
-          this.#options.onTrouble(facet, error instanceof Error ? error.message : String(error));
+          this.#options.onTrouble(facet, messageOf(error));
           // Not tried again by itself: the server asks again, or the value changes.
           slot.told = current;
         },

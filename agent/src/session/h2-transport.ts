@@ -12,6 +12,7 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME, SessionRequest, SessionResponse, SessionServiceService } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { FrameReader, frameOf } from './grpc-frames.ts';
 import type { ConnectionAddresses, SessionTransport, ToAgent, ToServer, TransportEnd } from './transport.ts';
@@ -141,10 +142,7 @@ class H2Transport implements SessionTransport {
     try {
       return this.#reader.push(bytes).map((message) => SessionResponse.decode(message).message);
     } catch (error) {
-      this.#fail(
-        `what the server sends cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-        STATUS.internal,
-      );
+      this.#fail(`what the server sends cannot be read: ${messageOf(error)}`, STATUS.internal);
       return [];
     }
   }

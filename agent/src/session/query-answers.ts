@@ -1,5 +1,6 @@
 import { KmodNameError, canonicalKmodName } from '@modfleet/proto';
 import type { Query, QueryAnswer } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { Inventory } from '../facets/inventory.ts';
 
 /** Kmods in one query; the server asks for a handful. */
@@ -15,6 +16,6 @@ export async function answerQuery(inventory: Inventory, query: Query, tooMany: b
     return { queryId: query.queryId, kmods, error: '' };
   } catch (error) {
     if (error instanceof KmodNameError) return failed(error.message);
-    return failed(`this host cannot answer: ${error instanceof Error ? error.message : String(error)}`);
+    return failed(`this host cannot answer: ${messageOf(error)}`);
   }
 }

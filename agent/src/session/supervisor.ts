@@ -1,4 +1,5 @@
 import type { HostFacts } from '@modfleet/proto';
+import { messageOf } from '../error-words.ts';
 import type { Diagnosis } from '../identity/diagnose.ts';
 import { adviceFor } from '../identity/diagnosis-words.ts';
 import { SuspendWatch } from '../time/suspend-watch.ts';
@@ -117,7 +118,7 @@ export class SessionSupervisor {
         kind: 'failed',
         welcomed: false,
         code: 2,
-        details: error instanceof Error ? error.message : String(error),
+        details: messageOf(error),
       };
     } finally {
       clearInterval(factsTimer);
@@ -145,7 +146,7 @@ export class SessionSupervisor {
       log[advice.level]({ identityStatus: diagnosis.status }, advice.words);
       return !advice.retrySoon;
     } catch (error) {
-      log.warn(`no diagnosis: ${error instanceof Error ? error.message : String(error)}`);
+      log.warn(`no diagnosis: ${messageOf(error)}`);
       return false;
     }
   }

@@ -11,6 +11,7 @@ import {
   type Verdict,
   Verb,
 } from '@modfleet/proto';
+import { messageOf } from '../../error-words.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
@@ -139,7 +140,7 @@ export function checkRequest(request: ActionRequest, hostId: string | undefined)
   try {
     if (canonicalKmodName(kmod) !== kmod) return `${JSON.stringify(kmod)} is not in canonical form`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
   const bad = parameters.find((parameter) => !PARAMETER.test(parameter));
   if (bad !== undefined) return `${JSON.stringify(bad)} is no parameter: name=value without white space and quotes`;

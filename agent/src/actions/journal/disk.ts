@@ -1,4 +1,5 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { codeOf } from '../../error-words.ts';
 
 /** An open file of the journal. Every method ends when the kernel has answered; only the syncs promise more. */
 export interface DiskFile {
@@ -58,7 +59,7 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
   try {
     return await readFile(file);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { messageOf } from '../../error-words.ts';
 import { type Disk, type DiskFile, hostDisk } from './disk.ts';
 import { decodeJournal, encodeAppend, encodeJournal } from './journal-codec.ts';
 import {
@@ -137,12 +138,7 @@ export class FileJournal implements Journal {
   #unavailable(error: unknown, known?: JournalContents): Error {
     if (error instanceof JournalDamagedError) return error;
     const cause = error instanceof JournalUnavailableError ? error.cause : error;
-    return new JournalUnavailableError(
-      this.place,
-      cause instanceof Error ? cause.message : String(cause),
-      cause,
-      known,
-    );
+    return new JournalUnavailableError(this.place, messageOf(cause), cause, known);
   }
 }
 

@@ -1,4 +1,5 @@
 import { CourierFrame, HelperFrame } from '@modfleet/proto';
+import { messageOf } from '../../error-words.ts';
 import { FrameError, frameOf } from './frames.ts';
 
 interface Codec<T> {
@@ -19,7 +20,7 @@ export function decodeStrictly<T>(codec: Codec<T>, bytes: Uint8Array): T {
     message = codec.decode(bytes);
     again = codec.encode(message).finish();
   } catch (cause) {
-    throw new FrameError(`no message: ${cause instanceof Error ? cause.message : String(cause)}`);
+    throw new FrameError(`no message: ${messageOf(cause)}`);
   }
   if (Buffer.compare(again, bytes) !== 0) throw new FrameError('a message with fields that this program does not know');
   return message;
