@@ -1,10 +1,10 @@
-import { connect, type TLSSocket } from 'node:tls';
-import { ConfirmServiceService, SERVER_TLS_NAME } from '@modfleet/proto';
+import type { TLSSocket } from 'node:tls';
+import { ConfirmServiceService } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import { UnaryChannel } from '../identity/grpc-unary.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { IdentityCallError } from '../identity/identity-errors.ts';
-import type { SessionAddress } from '../session/h2-transport.ts';
+import { connectToSessionListener, type SessionAddress } from '../session/session-tls.ts';
 import type { ConfirmAnswer, Confirmer } from './confirmer.ts';
 
 /**
@@ -37,7 +37,7 @@ export class TlsConfirmer implements Confirmer {
     signal.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
-      socket = this.#connect();
+      socket = connectToSessionListener(this.#address, this.#identity, this.#keyPem);
       await secure(socket, timeoutMs);
       const from = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
       const channel = new UnaryChannel(socket);
@@ -54,19 +54,6 @@ export class TlsConfirmer implements Confirmer {
       signal.removeEventListener('abort', stop);
       socket?.destroy();
     }
-  }
-
-  #connect(): TLSSocket {
-    return connect({
-      host: this.#address.host,
-      port: this.#address.port,
-      servername: SERVER_TLS_NAME,
-      ca: this.#identity.caPem,
-      cert: this.#identity.certificatePem,
-      key: this.#keyPem,
-      ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.2',
-    });
   }
 }
 

@@ -9,12 +9,12 @@
  */
 import { connect as connectHttp2, constants } from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 'node:http2';
-import { connect as connectTls } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME, SessionRequest, SessionResponse, SessionServiceService } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { FrameReader, frameOf } from './grpc-frames.ts';
+import { connectToSessionListener, type SessionAddress } from './session-tls.ts';
 import type { ConnectionAddresses, SessionTransport, ToAgent, ToServer, TransportEnd } from './transport.ts';
 
 /** The server never sends more: the largest message is an action request. */
@@ -26,26 +26,9 @@ const TCP_KEEPALIVE_MS = 15_000;
 /** gRPC status codes that are made or read here (grpc.io, "Status codes and their use"). */
 const STATUS = { ok: 0, unknown: 2, internal: 13, unavailable: 14 } as const;
 
-/** Where the session listener is. */
-export interface SessionAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Opens the session stream with mutual TLS: the pinned CA is the only root. */
+/** Opens the session stream over a connection of its own. */
 export function connectSession(address: SessionAddress, identity: HostIdentity, keyPem: string): SessionTransport {
-  return new H2Transport(
-    connectTls({
-      host: address.host,
-      port: address.port,
-      servername: SERVER_TLS_NAME,
-      ca: identity.caPem,
-      cert: identity.certificatePem,
-      key: keyPem,
-      ALPNProtocols: ['h2'],
-      minVersion: 'TLSv1.2',
-    }),
-  );
+  return new H2Transport(connectToSessionListener(address, identity, keyPem));
 }
 
 class H2Transport implements SessionTransport {
