@@ -9,13 +9,8 @@ import type { Confirmer } from './confirmer.ts';
 import type { RevertTimer } from './revert-timer.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import type { PutBackReport } from './snapshot/put-back.ts';
-import {
-  type ProcessMark,
-  type RevertReport,
-  type ServerAddress,
-  WINDOW_FORMAT,
-  type WindowPlan,
-} from './window-plan.ts';
+import { type ProcessMark, type ServerAddress, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
+import { keptReport, lostReport, overdueReport, revertedReport } from './window-report.ts';
 import type { WindowStore } from './window-store.ts';
 
 /** Between two looks at the disk while a revert is expected. */
@@ -200,7 +195,7 @@ export class WindowKeeper implements ConfirmWindows {
       state = next;
       if (effect?.kind === 'end') end = effect.end;
       event = effect === undefined ? undefined : await this.#apply(plan, effect, signal);
-      if (clock.nowMs() > giveUpAtMs) return overdueReport(plan);
+      if (clock.nowMs() > giveUpAtMs) return overdueReport(plan, REVERT_LIMIT_MS);
     }
     if (end === undefined) return lostReport('the window came to no end');
     return end.kind === 'kept'
@@ -270,52 +265,4 @@ const PENDING =
 
 function failed(code: 'unsupported' | 'busy' | 'unjournalled', message: string): WindowOpening {
   return { kind: 'failed', code, message: `${message}; nothing was touched` };
-}
-
-const EMPTY_REPORT: ConfirmReport = {
-  end: ConfirmEnd.CONFIRM_END_REVERTED,
-  cause: '',
-  windowSeconds: 0,
-  deadlineMs: 0,
-  attempts: 0,
-  localAddress: '',
-  restored: [],
-  missing: [],
-  rebootedToRecover: false,
-  endedBy: '',
-};
-
-function frameOf(plan: WindowPlan | undefined, attempts: number, localAddress: string): ConfirmReport {
-  return {
-    ...EMPTY_REPORT,
-    windowSeconds: plan?.windowSeconds ?? 0,
-    deadlineMs: plan?.deadlineServerMs ?? 0,
-    attempts,
-    localAddress,
-  };
-}
-
-function keptReport(plan: WindowPlan, attempts: number, from: string, restored: readonly string[]): ConfirmReport {
-  const end = ConfirmEnd.CONFIRM_END_KEPT;
-  return { ...frameOf(plan, attempts, from), end, endedBy: 'agent', restored: [...restored] };
-}
-
-function revertedReport(
-  plan: WindowPlan | undefined,
-  report: RevertReport,
-  attempts: number,
-  from: string,
-): ConfirmReport {
-  const { cause, by, restored, missing, rebootedToRecover } = report;
-  return { ...frameOf(plan, attempts, from), cause, restored, missing, rebootedToRecover, endedBy: by };
-}
-
-/** What became of it cannot be told; the host is looked at by a person. */
-function lostReport(reason: string): ConfirmReport {
-  return { ...EMPTY_REPORT, cause: 'agent_died', missing: [`not known: ${reason}`] };
-}
-
-function overdueReport(plan: WindowPlan): ConfirmReport {
-  const missing = [`not known: the revert did not end within ${REVERT_LIMIT_MS / 1000} s`];
-  return { ...frameOf(plan, 0, ''), cause: 'no_server', missing };
 }
