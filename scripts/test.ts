@@ -89,14 +89,15 @@ async function main(): Promise<number> {
   const wanted = (name: string, onlyNamed = false) =>
     (positionals.length === 0 && !onlyNamed) || positionals.includes(name);
   await build();
-  const results: SuiteResult[] = [];
-  if (wanted('check')) results.push(await checkSuite());
   const suites = SUITES.filter((one) => wanted(one.name, one.onlyNamed));
   const beside = suites.length > 1 ? suites.filter((suite) => suite.beside === true) : [];
-  const lanes = [suites.filter((suite) => !beside.includes(suite)), beside].map((lane) =>
-    runLane(lane, beside.length > 0),
-  );
-  results.push(...(await Promise.all(lanes)).flat());
+  const others = suites.filter((suite) => !beside.includes(suite));
+  const checked = async () => (wanted('check') ? [await checkSuite()] : []);
+  const lanes = await Promise.all([
+    checked().then(async (results) => [...results, ...(await runLane(others, beside.length > 0))]),
+    runLane(beside, beside.length > 0),
+  ]);
+  const results = lanes.flat();
   return summary(results, values['require-all'] === true);
 }
 

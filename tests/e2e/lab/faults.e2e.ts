@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { diskFaultSuite } from '../support/disk-fault-suite.ts';
 import { LabFleet, lsmod } from '../support/lab-fleet.ts';
 import { eventually } from '../support/wait.ts';
 
@@ -90,3 +91,5 @@ it('takes an action for a host that is off, and runs it when the host returns wi
   expect((await lab.ended(id)).outcome).toBe('succeeded');
   expect(await lsmod(host)).toContain('dummy');
 });
+
+diskFaultSuite(() => lab, NAME);

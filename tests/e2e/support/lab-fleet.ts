@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { type BootOptions, type HostKind, type KernelSeries, type LabHost, bootHost } from '../../../lab/src/lab.ts';
 import { TestFleet } from './fleet.ts';
 import type { CommandEnd } from './processes.ts';
@@ -178,8 +179,13 @@ export class LabFleet {
     );
   }
 
+  /** Asks for an action as automation does: a server that says 503 is asked again with the same idempotency key. */
   async post(host: string, verb: string, kmod: string, more: Record<string, unknown> = {}): Promise<string> {
-    const answer = await this.fleet.api('POST', '/api/v1/actions', { host, verb, kmod, ...more });
+    const key = { 'idempotency-key': randomUUID() };
+    const answer = await eventually('the server takes the action', async () => {
+      const said = await this.fleet.api('POST', '/api/v1/actions', { host, verb, kmod, ...more }, key);
+      return said.status === 503 ? undefined : said;
+    });
     if (answer.status !== 202) throw new Error(`POST /actions: ${answer.status} ${JSON.stringify(answer.body)}`);
     return String(answer.body['id']);
   }
