@@ -41,6 +41,7 @@ export async function startAgent(
     process.env,
     join(folder, 'agent.log'),
   );
+  fleet.agents.push(process_);
   const hostId = await eventually(`agent ${name} is connected`, async () => {
     const hosts = (await fleet.api('GET', '/api/v1/hosts')).body['items'] as { id: string; connected: boolean }[];
     return hosts.find((host) => host.connected && !before.has(host.id))?.id;

@@ -10,11 +10,11 @@ const FAULTS = [
   {
     what: 'is full',
     reason: /ENOSPC|no space left/i,
-    begin: `cat /dev/zero > ${STATE}/fill 2>/dev/null; true`,
+    // A journal that is there may still grow to the end of its last page.
+    begin: `rm -f ${STATE}/actions.journal; cat /dev/zero > ${STATE}/fill 2>/dev/null; true`,
     end: `rm -f ${STATE}/fill`,
   },
   {
-    // A journal that is there can still grow.
     what: 'has no inodes left for a journal',
     reason: /ENOSPC|no space left/i,
     begin: `rm -f ${STATE}/actions.journal; i=0; while true 2>/dev/null > ${STATE}/i$i; do i=$((i+1)); done 2>/dev/null; true`,

@@ -20,6 +20,8 @@ export interface ApiAnswer {
 
 /** A server with a database of its own, used as a black box: command line and HTTP only. */
 export class TestFleet {
+  /** Agents on this machine; they end with the fleet. */
+  readonly agents: TestProcess[] = [];
   readonly folder: string;
   #databasePort = 0;
   #postgres: EmbeddedPostgres | undefined;
@@ -158,6 +160,7 @@ export class TestFleet {
   }
 
   async stop(): Promise<void> {
+    await Promise.all(this.agents.map((agent) => agent.end()));
     await this.stopServer();
     await this.stopDatabase();
     rmSync(this.folder, { recursive: true, force: true });
