@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { median } from '../../scripts/lib/measured.ts';
+import { collectedBefore } from '../../tests/e2e/support/collected-before.ts';
 import { AVAILABLE_LIMIT_MS, LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
 import { eventually } from '../../tests/e2e/support/wait.ts';
 import { type Figure, figure, figureTable } from '../figures.ts';
-import { collectedBefore } from './collected-before.ts';
 import { type IdleOptions, REACH, idleFigures } from './reach.ts';
 import { ServiceOnHost } from './service-on-host.ts';
 import { between, total } from './weight.ts';

@@ -4,6 +4,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Confirmer } from '../confirm/confirmer.ts';
 import { entryFile } from '../exec/program-files.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
+import { HELPER_COMPILE_CACHE } from '../helper/state-dir.ts';
 import { HelperEngine } from './helper-engine.ts';
 import { helperWay, openLinks } from './open-link.ts';
 
@@ -30,5 +31,7 @@ export function createHelperEngine(options: CreateHelperEngineOptions): HelperEn
   );
   const settings = configFile === undefined ? [] : ['--config', configFile];
   const childArgs = ['--state', config.state_dir, '--host-id', options.hostId, ...settings];
-  return new HelperEngine({ ...parts, log, openLink: openLinks({ way, helperEntry: entryFile('helper'), childArgs }) });
+  const childCache = isInstalled ? HELPER_COMPILE_CACHE : undefined;
+  const openLink = openLinks({ way, helperEntry: entryFile('helper'), childArgs, childCache });
+  return new HelperEngine({ ...parts, log, openLink });
 }

@@ -20,6 +20,8 @@ export interface OpenLinkOptions {
   readonly helperEntry: string;
   /** What a child is told besides its kind. */
   readonly childArgs: readonly string[];
+  /** Where a child keeps what was compiled of it; nowhere when undefined. */
+  readonly childCache?: string | undefined;
 }
 
 /**
@@ -31,10 +33,13 @@ export function helperWay(sockets: Readonly<Record<HelperKind, string>> = HELPER
 }
 
 /** Opens links one way. */
-export function openLinks({ way, helperEntry, childArgs, sockets = HELPER_SOCKETS }: OpenLinkOptions): OpenLink {
+export function openLinks(options: OpenLinkOptions): OpenLink {
+  const { way, helperEntry, childArgs, childCache, sockets = HELPER_SOCKETS } = options;
   return async (kind) =>
     linkOver(
-      way === 'socket' ? await connected(sockets[kind], kind) : startHelperChild(helperEntry, [kind, ...childArgs]),
+      way === 'socket'
+        ? await connected(sockets[kind], kind)
+        : startHelperChild(helperEntry, [kind, ...childArgs], childCache),
     );
 }
 

@@ -6,10 +6,12 @@ import { PROGRAM_ENVIRONMENT } from './programs.ts';
  * Starts the helper's program as a child, for machines without systemd. It is a process group of its own and outlives the agent until what it
  * began has ended: a signal to the agent does not cut a kmod's load in half. Its log goes where the agent's goes. What is returned reads its stdout
  * and writes its stdin, and fails when it cannot be started.
+ *
+ * @param compileCache Where Node.js keeps what it compiled of the program; a folder that cannot be written is passed over.
  */
-export function startHelperChild(entry: string, args: readonly string[]): Duplex {
+export function startHelperChild(entry: string, args: readonly string[], compileCache?: string): Duplex {
   const child = spawn(process.execPath, [entry, ...args], {
-    env: PROGRAM_ENVIRONMENT,
+    env: { ...PROGRAM_ENVIRONMENT, ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }) },
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,
   });

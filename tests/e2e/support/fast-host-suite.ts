@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KernelSeries } from '../../../lab/src/lab.ts';
-import { LabFleet, lsmod } from './lab-fleet.ts';
+import { AVAILABLE_LIMIT_MS, LabFleet, lsmod } from './lab-fleet.ts';
 import { eventually } from './wait.ts';
 
-/** What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods. */
-export function fastHostSuite(series: KernelSeries): void {
+/**
+ * What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods.
+ *
+ * @param collects It opens every kmod file of its kernel by itself, as the first host of a build does.
+ */
+export function fastHostSuite(series: KernelSeries, { collects = false }: { collects?: boolean } = {}): void {
   const name = `fast-${series.replace('.', '')}`;
   let lab: LabFleet;
 
   beforeAll(async () => {
-    lab = await LabFleet.start([{ name, kind: 'fast', series }]);
+    lab = await LabFleet.start([{ name, kind: 'fast', series, collects }]);
   }, 600_000);
 
   afterAll(async () => {
@@ -166,6 +170,23 @@ export function fastHostSuite(series: KernelSeries): void {
     expect(action.verdict?.findings.some((finding) => finding.code === 'protected' && finding.refuses)).toBe(true);
     expect(await lsmod(lab.host(name))).toContain('virtio_net');
   });
+
+  it(
+    'knows what lies on its disk, packed or not',
+    async () => {
+      await lab.fresh(name, 'available', AVAILABLE_LIMIT_MS);
+      // One is .xz in the tree, the other .zst: what it says of itself was unpacked.
+      for (const [kmod, words] of [
+        ['mf_base', 'exports a symbol'],
+        ['mf_dependent', 'uses a symbol of mf_base'],
+      ] as const) {
+        const shown = await lab.fleet.modfleet('kmods', 'show', kmod);
+        expect(shown.code, shown.stderr).toBe(0);
+        expect(shown.stdout).toContain(words);
+      }
+    },
+    AVAILABLE_LIMIT_MS,
+  );
 
   it('calls an exit routine that never returns stuck, and goes on with other kmods', async () => {
     await lab.host(name).must('modprobe mf_stuck_exit');

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LabHost } from '../../../lab/src/lab.ts';
 import { judge, type KillVerb } from './kill-judge.ts';
-import { AVAILABLE_LIMIT_MS, type LabFleet, lsmod } from './lab-fleet.ts';
+import { type LabFleet, lsmod } from './lab-fleet.ts';
 import { seededRandom } from './seeded-random.ts';
 import { eventually } from './wait.ts';
 
@@ -61,8 +61,6 @@ interface Life {
 /** Kills agent and server in turn at random moments of actions, every case as often as the next. */
 export async function killRounds(options: KillRoundsOptions): Promise<KillRound[]> {
   const random = seededRandom(options.seed);
-  // The one long work of a new fleet would be begun anew after each kill.
-  await options.lab.fresh(options.host, 'available', AVAILABLE_LIMIT_MS);
   const lives = await calibrate(options.lab, options.host);
   const done: KillRound[] = [];
   for (let round = 0; round < options.rounds && options.enough?.() !== true; round++) {
@@ -77,11 +75,11 @@ export async function killRounds(options: KillRoundsOptions): Promise<KillRound[
   return done;
 }
 
-/** The second of two actions of each verb: the first still warms up. */
+/** The first action of a host still warms up: it counts for nobody. */
 async function calibrate(lab: LabFleet, name: string): Promise<Record<KillVerb, Life>> {
   const life = { whole: 0, begun: 0 };
   const lives = { load: life, unload: life, reload: life };
-  for (const verb of ['load', 'reload', 'unload', 'load', 'reload', 'unload'] as const) {
+  for (const verb of ['unload', 'load', 'reload', 'unload'] as const) {
     await prepare(lab, name, verb);
     const ended = await lab.ended(await lab.post(name, verb, KMOD, { expiresIn: EXPIRES_IN_S }));
     if (ended.outcome !== 'succeeded') throw new Error(`an unharmed ${verb} of ${KMOD} ended ${ended.outcome}`);

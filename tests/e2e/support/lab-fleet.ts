@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type BootOptions, type HostKind, type KernelSeries, type LabHost, bootHost } from '../../../lab/src/lab.ts';
+import { collectedBefore } from './collected-before.ts';
 import { TestFleet } from './fleet.ts';
 import type { CommandEnd } from './processes.ts';
 import { eventually } from './wait.ts';
@@ -15,6 +16,8 @@ export interface LabHostWanted {
   readonly name: string;
   readonly kind: HostKind;
   readonly series: KernelSeries;
+  /** It collects `available` itself, as the first host of its build does; else another host has brought it before. */
+  readonly collects?: boolean;
   /** More lines of agent.yaml. */
   readonly config?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
@@ -61,6 +64,8 @@ export class LabFleet {
   static async start(wanted: readonly LabHostWanted[], settings: NodeJS.ProcessEnv = {}): Promise<LabFleet> {
     const lab = new LabFleet(await TestFleet.start(settings));
     try {
+      const series = new Set(wanted.filter((one) => one.collects !== true).map((one) => one.series));
+      for (const one of series) await collectedBefore(lab.fleet, one);
       await Promise.all(wanted.map((one) => lab.boot(one)));
       for (const one of wanted) await lab.connected(one.name);
     } catch (error) {
