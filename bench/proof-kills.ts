@@ -13,7 +13,7 @@ const HOST = 'kills';
 const ROUNDS = 200;
 
 /**
- * `npm run proof -- kills`: the full count of what tests/e2e/lab/kills.e2e.ts does a few times. Half of the rounds kill the agent at the points
+ * `npm run proof -- kills`: the full count of what tests/e2e/lab/faults.e2e.ts does a few times. Half of the rounds kill the agent at the points
  * that an action passes, before and after each record and step; the other half kill agent and server at random moments.
  */
 export async function proveKills(args: readonly string[]): Promise<number> {

@@ -4,7 +4,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { Confirmer } from '../confirm/confirmer.ts';
 import { entryFile } from '../exec/program-files.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
-import { HELPER_COMPILE_CACHE } from '../helper/state-dir.ts';
+import { HELPER_COMPILE_CACHE } from '../helper/wire/protocol.ts';
 import { HelperEngine } from './helper-engine.ts';
 import { helperWay, openLinks } from './open-link.ts';
 

@@ -10,7 +10,8 @@ import { PROGRAM_ENVIRONMENT } from './programs.ts';
  * @param compileCache Where Node.js keeps what it compiled of the program; a folder that cannot be written is passed over.
  */
 export function startHelperChild(entry: string, args: readonly string[], compileCache?: string): Duplex {
-  const child = spawn(process.execPath, [entry, ...args], {
+  // As in packaging/modfleet-helper: threads for the garbage of a few seconds cost more than they give.
+  const child = spawn(process.execPath, ['--v8-pool-size=0', entry, ...args], {
     env: { ...PROGRAM_ENVIRONMENT, ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }) },
     stdio: ['pipe', 'pipe', 'inherit'],
     detached: true,

@@ -8,7 +8,7 @@ function pair() {
   const [ours, hosts] = duplexPair();
   const sent: string[] = [];
   hosts.on('data', (chunk: Buffer) => sent.push(chunk.toString()));
-  return { channel: new ControlChannel(ours, 'h1'), host: hosts, sent };
+  return { channel: new ControlChannel(ours, 'h1', 1), host: hosts, sent };
 }
 
 describe('ControlChannel', () => {
@@ -28,6 +28,20 @@ describe('ControlChannel', () => {
     const failure = channel.run('rmmod mf_stuck_exit', 5000).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(5000);
     expect(await failure).toMatchObject({ message: 'h1 did not answer within 5000 ms: rmmod mf_stuck_exit' });
+    vi.useRealTimers();
+  });
+
+  it('sends again what the host did not get, and nothing that it got', async () => {
+    vi.useFakeTimers();
+    const { channel, host, sent } = pair();
+    const answer = channel.run('true', 60_000);
+    await vi.advanceTimersByTimeAsync(25_000);
+    host.write('GOT 1\n');
+    await vi.advanceTimersByTimeAsync(25_000);
+    expect(sent).toEqual(Array(3).fill('RUN 1 8 dHJ1ZQ==\n'));
+    host.write('DONE 1 0 - -\n');
+    await vi.advanceTimersByTimeAsync(0);
+    expect((await answer).code).toBe(0);
     vi.useRealTimers();
   });
 

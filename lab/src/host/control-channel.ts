@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
@@ -11,11 +12,16 @@ export interface CommandResult {
   code: number;
 }
 
+/** A command that the host did not get by then is sent again. An emulated host under load takes seconds to read a line. */
+const SEND_AGAIN_MS = 10_000;
+
 interface Waiting {
   command: string;
   resolve: (result: CommandResult) => void;
   reject: (error: LabError) => void;
   timer: NodeJS.Timeout;
+  /** Sends it again; undefined once the host has got it. */
+  again: NodeJS.Timeout | undefined;
 }
 
 /**
@@ -27,10 +33,12 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
   readonly #stream: Duplex;
   readonly #hostName: string;
   readonly #waiting = new Map<number, Waiting>();
-  #nextId = 1;
+  #nextId: number;
 
-  constructor(stream: Duplex, hostName: string) {
+  /** @param firstId another one for each channel to the same host: it runs a command of one id once */
+  constructor(stream: Duplex, hostName: string, firstId: number = randomInt(1_000_000) * 1_000_000) {
     super();
+    this.#nextId = firstId;
     this.#stream = stream;
     this.#hostName = hostName;
     createInterface({ input: stream }).on('line', (line) => this.#receive(line));
@@ -48,11 +56,12 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#waiting.delete(id);
-        reject(new LabError(`${this.#hostName} did not answer within ${timeoutMs} ms: ${command}`));
+        const got = this.#take(id)?.again === undefined ? 'got it, and ' : '';
+        reject(new LabError(`${this.#hostName} ${got}did not answer within ${timeoutMs} ms: ${command}`));
       }, timeoutMs);
-      this.#waiting.set(id, { command, resolve, reject, timer });
-      this.#stream.write(runLine(id, command));
+      const send = (): boolean => this.#stream.write(runLine(id, command));
+      this.#waiting.set(id, { command, resolve, reject, timer, again: setInterval(send, SEND_AGAIN_MS) });
+      send();
     });
   }
 
@@ -63,6 +72,12 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
         this.#rejectAll(`${this.#hostName} started anew`);
         this.emit('ready', message.bootId);
         return;
+      case 'got': {
+        const waiting = this.#waiting.get(message.id);
+        clearInterval(waiting?.again);
+        if (waiting !== undefined) waiting.again = undefined;
+        return;
+      }
       case 'done': {
         const { id, ...result } = message;
         const waiting = this.#take(id);
@@ -78,6 +93,7 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     clearTimeout(waiting?.timer);
+    clearInterval(waiting?.again);
     return waiting;
   }
 

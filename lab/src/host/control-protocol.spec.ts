@@ -19,18 +19,29 @@ describe('parseControlLine', () => {
     expect(parseControlLine(`READY ${bootId}\r`)).toEqual({ type: 'ready', bootId });
   });
 
-  it.each(['', 'READY', 'READY maybe', 'DONE 7 3 -', 'DONE x 0 - -', 'DONE 7 -1 - -', 'SeaBIOS (version 1.16)'])(
-    'takes %j for noise',
-    (line) => {
-      expect(parseControlLine(line).type).toBe('noise');
-    },
-  );
+  it('reads that a command was got', () => {
+    expect(parseControlLine('GOT 12')).toEqual({ type: 'got', id: 12 });
+  });
+
+  it.each([
+    '',
+    'READY',
+    'GOT',
+    'GOT x',
+    'READY maybe',
+    'DONE 7 3 -',
+    'DONE x 0 - -',
+    'DONE 7 -1 - -',
+    'SeaBIOS (version 1.16)',
+  ])('takes %j for noise', (line) => {
+    expect(parseControlLine(line).type).toBe('noise');
+  });
 });
 
 describe('runLine', () => {
   it('is one line whatever the command holds', () => {
     const line = runLine(1, 'echo "a\nb"\n');
-    expect(line).toMatch(/^RUN 1 [A-Za-z0-9+/=]+\n$/);
-    expect(Buffer.from(line.split(' ')[2] ?? '', 'base64').toString()).toBe('echo "a\nb"\n');
+    expect(line).toMatch(/^RUN 1 \d+ [A-Za-z0-9+/=]+\n$/);
+    expect(Buffer.from(line.split(' ')[3] ?? '', 'base64').toString()).toBe('echo "a\nb"\n');
   });
 });

@@ -1,6 +1,7 @@
 /** What a lab host says on its control port (lab/guest/control). */
 export type ControlMessage =
   | { type: 'ready'; bootId: string }
+  | { type: 'got'; id: number }
   | { type: 'done'; id: number; code: number; stdout: string; stderr: string }
   | { type: 'noise'; line: string };
 
@@ -13,6 +14,7 @@ export function parseControlLine(line: string): ControlMessage {
     return { type: 'ready', bootId: words[0] ?? '' };
   }
   const [id, code, stdout, stderr] = words;
+  if (verb === 'GOT' && words.length === 1 && /^\d+$/.test(id ?? '')) return { type: 'got', id: Number(id) };
   if (verb === 'DONE' && words.length === 4 && /^\d+$/.test(id ?? '') && /^\d+$/.test(code ?? '')) {
     return {
       type: 'done',
@@ -25,6 +27,8 @@ export function parseControlLine(line: string): ControlMessage {
   return { type: 'noise', line };
 }
 
-/** The line that makes a host run a shell command. */
-export const runLine = (id: number, command: string): string =>
-  `RUN ${id} ${Buffer.from(command).toString('base64')}\n`;
+/** The line that makes a host run a shell command; the same line again changes nothing. */
+export function runLine(id: number, command: string): string {
+  const encoded = Buffer.from(command).toString('base64');
+  return `RUN ${id} ${encoded.length} ${encoded}\n`;
+}

@@ -1,5 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { diskFaultSuite } from '../support/disk-fault-suite.ts';
+import { pointRounds } from '../support/kill-points.ts';
+import { KILL_CASES, killRounds } from '../support/kill-rounds.ts';
+import { removePausePoints } from '../support/pause-points.ts';
 import { LabFleet, lsmod } from '../support/lab-fleet.ts';
 import { eventually } from '../support/wait.ts';
 
@@ -92,4 +96,26 @@ it('takes an action for a host that is off, and runs it when the host returns wi
   expect(await lsmod(host)).toContain('dummy');
 });
 
+/** Few rounds of what `npm run proof -- kills` does two hundred times. */
+it('keeps the truth when agent or server is killed at random moments of a load, unload or reload', async () => {
+  const seed = randomInt(1_000_000);
+  const rounds = await killRounds({ lab, host: NAME, seed, rounds: KILL_CASES.length });
+  // One round a case keeps CI short; `npm run proof -- kills` does the same a hundred times.
+  expect(
+    rounds.filter((round) => round.problems.length > 0),
+    `seed ${seed}`,
+  ).toEqual([]);
+}, 1_200_000);
+
+it('keeps the truth when the agent is killed right before or after a record or a step', async () => {
+  const seed = randomInt(1_000_000);
+  const rounds = await pointRounds({ lab, host: NAME, seed, rounds: 3 });
+  await removePausePoints(lab.host(NAME));
+  expect(
+    rounds.filter((round) => round.problems.length > 0),
+    `seed ${seed}`,
+  ).toEqual([]);
+}, 600_000);
+
+// Last: it leaves the host with its state on a file system of its own, and with a stuck kmod.
 diskFaultSuite(() => lab, NAME);

@@ -2,7 +2,6 @@ import { it } from 'vitest';
 import { fullHostSuite } from '../support/full-host-suite.ts';
 
 fullHostSuite('6.12', {
-  config: [],
   tests: (lab, name) =>
     it('comes back after a reboot', async () => {
       await lab().host(name).reboot();

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KernelSeries } from '../../../lab/src/lab.ts';
-import { LabFleet, lsmod } from './lab-fleet.ts';
+import { LabFleet, type LabHostWanted, lsmod } from './lab-fleet.ts';
 import { eventually } from './wait.ts';
 
 /** More tests of the same host, after those of every full host. */
 export interface MoreTests {
-  /** Lines of agent.yaml that they need. */
-  readonly config: readonly string[];
+  /** What they need of it: lines of agent.yaml, network, root disk. */
+  readonly wanted?: Pick<LabHostWanted, 'config' | 'boot'>;
   readonly tests: (lab: () => LabFleet, name: string) => void;
 }
 
@@ -16,9 +16,7 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
   let lab: LabFleet;
 
   beforeAll(async () => {
-    lab = await LabFleet.start([
-      { name, kind: 'full', series, ...(more === undefined ? {} : { config: more.config }) },
-    ]);
+    lab = await LabFleet.start([{ name, kind: 'full', series, ...more?.wanted }]);
   }, 900_000);
 
   afterAll(async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LabHost } from '../../../lab/src/lab.ts';
+import { putFile } from '../../../lab/src/host/put-file.ts';
 import { repository } from './fleet.ts';
 import { eventually } from './wait.ts';
 
@@ -29,15 +30,16 @@ export async function installPausePoints(host: LabHost): Promise<void> {
     const library = join(folder, 'pause-points.so');
     const source = join(repository, 'lab/tools/pause-points.c');
     execFileSync('gcc', ['-O1', '-fPIC', '-shared', '-nostdlib', '-fno-stack-protector', '-o', library, source]);
-    const encoded = readFileSync(library).toString('base64');
-    await host.must('rm -f /tmp/pause-points.b64');
-    for (let at = 0; at < encoded.length; at += 4_000)
-      await host.must(`printf %s '${encoded.slice(at, at + 4_000)}' >> /tmp/pause-points.b64`);
-    await host.must('base64 -d /tmp/pause-points.b64 > /usr/lib/pause-points.so && chmod 755 /usr/lib/pause-points.so');
+    await putFile(host, '/usr/lib/pause-points.so', readFileSync(library), '755');
     await host.must('echo /usr/lib/pause-points.so > /etc/ld.so.preload');
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What starts afterwards runs without it. */
+export async function removePausePoints(host: LabHost): Promise<void> {
+  await host.must('rm /etc/ld.so.preload');
 }
 
 /** The next who comes to this point stops there. */

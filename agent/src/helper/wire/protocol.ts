@@ -9,3 +9,6 @@ export const HELPER_SOCKETS = {
 
 /** `act` changes kmods and owns the journal; `evidence` only looks. */
 export type HelperKind = keyof typeof HELPER_SOCKETS;
+
+/** What Node.js compiled of the helper once need not be compiled again. Root's alone: the code in it is run. */
+export const HELPER_COMPILE_CACHE = '/var/cache/modfleet-helper';
