@@ -12,7 +12,7 @@ Only when named: lab-apart (confirm windows on three lab hosts at once).
   --help          this text`;
 
 const SUITES: readonly Suite[] = [
-  { name: 'unit', project: 'unit', files: ['{proto,agent,lab,scripts,bench}/**/*.spec.ts', 'services/**/*.spec.ts'] },
+  { name: 'unit', project: 'unit*', files: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'] },
   {
     name: 'integration',
     project: 'integration',

@@ -17,8 +17,8 @@ export interface SuiteResult {
 /** A set of test files with what it needs of the machine. */
 export interface Suite {
   readonly name: string;
-  /** Vitest project (vitest.config.ts). */
-  readonly project: 'unit' | 'integration' | 'e2e' | 'lab';
+  /** Vitest project or projects (vitest.config.ts). */
+  readonly project: 'unit*' | 'integration' | 'e2e' | 'lab';
   /** Files, as globs relative to the repository. */
   readonly files: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
