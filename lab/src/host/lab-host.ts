@@ -7,9 +7,9 @@ import type { CommandResult } from './control-channel.ts';
 import { type HostRecord, writeRecord } from './run-folder.ts';
 
 /** Limits in ms. Generous: an emulated CPU shared by six hosts is slow, and a hang is told apart by the console log anyway. */
-const BOOT_MS = 180_000;
-const SHUTDOWN_MS = 120_000;
-const COMMAND_MS = 60_000;
+const BOOT_MS = 400_000;
+const SHUTDOWN_MS = 240_000;
+const COMMAND_MS = 150_000;
 
 /** How long `run` waits, in ms. */
 export interface RunOptions {

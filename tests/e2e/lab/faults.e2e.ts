@@ -13,11 +13,11 @@ const NAME = 'faults-61';
 
 beforeAll(async () => {
   lab = await LabFleet.start([{ name: NAME, kind: 'fast', series: '6.1' }]);
-}, 600_000);
+});
 
 afterAll(async () => {
   await lab?.stop();
-}, 60_000);
+});
 
 it('loses no action when the server is killed right after it took it', async () => {
   const host = lab.host(NAME);
@@ -115,7 +115,7 @@ it('keeps the truth when the agent is killed right before or after a record or a
     rounds.filter((round) => round.problems.length > 0),
     `seed ${seed}`,
   ).toEqual([]);
-}, 600_000);
+});
 
 // Last: it leaves the host with its state on a file system of its own, and with a stuck kmod.
 diskFaultSuite(() => lab, NAME);

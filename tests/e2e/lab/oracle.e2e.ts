@@ -22,4 +22,4 @@ it('says before an unload what the kernel then does', async () => {
   const judged = await unloadOracle(host, FEW, 1, () => undefined);
   expect(judged.filter((one) => !one.agrees)).toEqual([]);
   expect(judged.map((one) => one.kmod).sort()).toEqual([...FEW].sort());
-}, 600_000);
+});

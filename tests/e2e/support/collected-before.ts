@@ -8,7 +8,7 @@ import { startAgent } from './agents.ts';
 import type { TestFleet } from './fleet.ts';
 import { eventually } from './wait.ts';
 
-const LIMIT_MS = 180_000;
+const LIMIT_MS = 400_000;
 
 /**
  * Has another host of the fleet bring `available` of a lab kernel first, as in any fleet of more than one: an agent on this machine that looks at a

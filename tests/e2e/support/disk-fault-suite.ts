@@ -44,7 +44,7 @@ export function diskFaultSuite(lab: () => LabFleet, name: string): void {
       );
       await host().agent('start');
       await lab().connected(name);
-    }, 600_000);
+    });
 
     async function acted(verb: string, kmod: string): Promise<ActionSeen> {
       return lab().ended(await lab().post(name, verb, kmod, EXPIRES));
@@ -76,7 +76,7 @@ export function diskFaultSuite(lab: () => LabFleet, name: string): void {
         }
         expect((await acted('unload', 'mf_hello')).outcome).toBe('succeeded');
         expect(await life()).toBe(before);
-      }, 300_000);
+      });
     });
 
     it('calls a hung exit stuck within 30 s, misses no heartbeat, and acts on another kmod', async () => {
@@ -108,6 +108,6 @@ export function diskFaultSuite(lab: () => LabFleet, name: string): void {
         verdict: { decidedBy: 'busy' },
       });
       expect(await life()).toBe(before);
-    }, 300_000);
+    });
   });
 }

@@ -14,11 +14,11 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
 
   beforeAll(async () => {
     lab = await LabFleet.start([{ name, kind: 'fast', series, collects }]);
-  }, 600_000);
+  });
 
   afterAll(async () => {
     await lab?.stop();
-  }, 60_000);
+  });
 
   it('answers with what lsmod says on the host', async () => {
     await lab.fresh(name);

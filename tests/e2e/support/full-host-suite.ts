@@ -17,11 +17,11 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
 
   beforeAll(async () => {
     lab = await LabFleet.start([{ name, kind: 'full', series, ...more?.wanted }]);
-  }, 900_000);
+  });
 
   afterAll(async () => {
     await lab?.stop();
-  }, 60_000);
+  });
 
   it('the agent runs as a service and its answer equals lsmod', async () => {
     expect(await lab.host(name).must('systemctl is-active modfleet-agent')).toBe('active');

@@ -5,8 +5,8 @@ import { TestFleet } from './fleet.ts';
 import type { CommandEnd } from './processes.ts';
 import { eventually } from './wait.ts';
 
-/** Emulated hosts, several at once on two cores. */
-const CONNECT_LIMIT_MS = 180_000;
+/** Emulated hosts, several at once on two cores that others may use too. */
+const CONNECT_LIMIT_MS = 400_000;
 
 /** Opening every kmod file of a kernel, emulated: a minute and a half alone on the machine. */
 export const AVAILABLE_LIMIT_MS = 600_000;

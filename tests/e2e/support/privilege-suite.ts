@@ -68,7 +68,7 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
     beforeAll(async () => {
       hostId = String((await lab().fleet.api('GET', `/api/v1/hosts/${name}`)).body['id']);
       courier = await HostileCourier.on(lab().host(name), hostId);
-    }, 300_000);
+    });
 
     it(
       'gets no kernel change by anything that host, policy or protection forbid',

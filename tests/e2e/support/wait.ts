@@ -15,7 +15,7 @@ const PAUSE_PER_LOOK = 4;
 export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
-  limitMs = 60_000,
+  limitMs = 150_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   let last: unknown;

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { connect as tlsConnect } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { type IdentityServiceServer, IdentityServiceService } from '@modfleet/proto';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { TestAgent } from '../testing/test-agent.ts';
 import { GrpcListener, type GrpcListenerOptions, ListenError } from './grpc-listener.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 const LIMITS = { connections: 10, unfinished: 2, perSecond: 1_000, burst: 1_000 };
 
@@ -74,12 +75,12 @@ describe('GrpcListener', () => {
     const refused: string[] = [];
     const { listener, port } = await listen({ handshakeTimeoutMs: 300, onRefused: (why) => refused.push(why) });
     const first = [mute(port), mute(port)];
-    await vi.waitFor(() => expect(listener.openConnections).toBe(2));
+    await comesTrue(() => expect(listener.openConnections).toBe(2));
     await mute(port).closed;
     expect(refused).toEqual(['unfinished']);
     await Promise.all(first.map((connection) => connection.closed));
     expect(await challenge(port)).toBe(32);
-    await vi.waitFor(() => expect(listener.openConnections).toBe(0));
+    await comesTrue(() => expect(listener.openConnections).toBe(0));
   });
 
   it('refuses messages that are too long', async () => {
@@ -131,7 +132,7 @@ describe('GrpcListener', () => {
   it('stops although somebody holds a connection open', async () => {
     const { listener, port } = await listen();
     const held = mute(port);
-    await vi.waitFor(() => expect(listener.openConnections).toBe(1));
+    await comesTrue(() => expect(listener.openConnections).toBe(1));
     await listener.stop(50);
     await held.closed;
   });

@@ -1,9 +1,10 @@
 import { JournalState } from '@modfleet/proto';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { AgentSide } from '../testing/agent-side.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import type { TestAgent, TestSession } from '../testing/test-agent.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 interface Row {
   readonly damage: string;
@@ -33,7 +34,7 @@ const row = async (): Promise<Row | undefined> =>
 async function says(journal: JournalState, osVersionId: string): Promise<Row | undefined> {
   session.send({ $case: 'facts', value: { ...agent.facts, journal, osVersionId } });
   const select = 'SELECT os_version_id AS version FROM host WHERE id = $1';
-  await vi.waitFor(async () =>
+  await comesTrue(async () =>
     expect(await side.database.query(select, [agent.hostId])).toEqual([{ version: osVersionId }]),
   );
   return row();

@@ -1,11 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import { Facet } from '@modfleet/proto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { loadedFacet, statusOf, TestAgent, type TestSession } from '../testing/test-agent.ts';
 import { AgentGateway } from './agent-gateway.ts';
 import { SessionRegistry } from './session-registry.service.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 interface Row {
   readonly sessionNo: number;
@@ -64,10 +65,10 @@ describe('sessions', () => {
     });
     expect(Math.abs(welcome.serverTimeMs - Date.now())).toBeLessThan(5_000);
     expect(await row(agent)).toMatchObject({ sessionNo: welcome.sessionNo, live: true, bootId: agent.bootId });
-    await vi.waitFor(() => expect(gateway.isConnectedHere(agent.hostId)).toBe(true));
+    await comesTrue(() => expect(gateway.isConnectedHere(agent.hostId)).toBe(true));
     await session.drop();
     await ended;
-    await vi.waitFor(async () => expect(await row(agent)).toMatchObject({ live: false }));
+    await comesTrue(async () => expect(await row(agent)).toMatchObject({ live: false }));
     expect(gateway.send(agent.hostId, { $case: 'ping', value: { token: 1 } })).toBe('not_here');
   });
 
@@ -144,7 +145,7 @@ describe('sessions', () => {
       /two machines use this identity: 127\.0\.0\.1:\d+ .* and 127\.0\.0\.1:\d+ /,
     );
     const gateway = side.app.get(AgentGateway);
-    await vi.waitFor(() => expect(gateway.connectedHost(agent.hostId)?.quarantined).toBe(true));
+    await comesTrue(() => expect(gateway.connectedHost(agent.hostId)?.quarantined).toBe(true));
     const request = {
       actionId: agent.hostId,
       hostId: agent.hostId,
@@ -187,7 +188,7 @@ describe('sessions', () => {
       $case: 'actionProgress',
       value: { actionId: 'b', phase: 2, verdict: undefined, confirmDeadlineMs: 0 },
     });
-    await vi.waitFor(() => expect(heard).toEqual(['connected', 'progress a', 'answer', 'progress b']));
+    await comesTrue(() => expect(heard).toEqual(['connected', 'progress a', 'answer', 'progress b']));
   });
 
   it('tells hosts to move when the server stops, and leaves no session open', async () => {
@@ -217,7 +218,7 @@ describe('sessions', () => {
       const second = await connect(agent, other);
       expect(second.welcome.sessionNo).toBeGreaterThan(first.welcome.sessionNo);
       expect(await first.session.expect('reconnect')).toMatchObject({ reason: 'superseded' });
-      await vi.waitFor(() => expect(side.app.get(AgentGateway).isConnectedHere(agent.hostId)).toBe(false));
+      await comesTrue(() => expect(side.app.get(AgentGateway).isConnectedHere(agent.hostId)).toBe(false));
       expect(await row(agent)).toMatchObject({ sessionNo: second.welcome.sessionNo, live: true });
     });
 
@@ -228,7 +229,7 @@ describe('sessions', () => {
       second.hello([]);
       expect(await second.expect('reconnect')).toMatchObject({ reason: 'quarantined' });
       await second.ended;
-      await vi.waitFor(() => expect(side.app.get(AgentGateway).connectedHost(agent.hostId)?.quarantined).toBe(true));
+      await comesTrue(() => expect(side.app.get(AgentGateway).connectedHost(agent.hostId)?.quarantined).toBe(true));
     });
 
     it('an older replica’s late word of a host does not overwrite the newer one’s', async () => {
@@ -248,7 +249,7 @@ describe('sessions', () => {
             [agent.hostId],
           )
         )[0]?.digest;
-      await vi.waitFor(async () => expect(await digest()).toEqual(young.digest));
+      await comesTrue(async () => expect(await digest()).toEqual(young.digest));
       await first.session.ended;
       expect(await digest()).toEqual(young.digest);
     });

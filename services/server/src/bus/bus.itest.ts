@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { TcpProxy } from '../testing/tcp-proxy.ts';
 import { replicaChannel } from './bus.ts';
 import { PostgresBus } from './postgres-bus.service.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 describe('PostgresBus', () => {
   let postgres: TestPostgres;
@@ -46,8 +47,8 @@ describe('PostgresBus', () => {
     const [a, b] = [await bus(), await bus()];
     await a.bus.publish('freeze', '1');
     await a.bus.publish(replicaChannel(b.id), 'hello');
-    await vi.waitFor(() => expect(b.heard).toEqual(['freeze 1', 'mine hello']));
-    await vi.waitFor(() => expect(a.heard).toEqual(['freeze 1']));
+    await comesTrue(() => expect(b.heard).toEqual(['freeze 1', 'mine hello']));
+    await comesTrue(() => expect(a.heard).toEqual(['freeze 1']));
   });
 
   it('refuses what is too long for a notification', async () => {
@@ -65,6 +66,6 @@ describe('PostgresBus', () => {
     await proxy.mend();
     await resumed;
     await one.publish('freeze', 'again');
-    await vi.waitFor(() => expect(heard).toContain('freeze again'));
+    await comesTrue(() => expect(heard).toContain('freeze again'));
   });
 });

@@ -31,7 +31,7 @@ describe('when Postgres goes away and comes back', () => {
             expect(
               await direct.query(`SELECT encode(digest, 'hex') AS hex, coverage FROM facet_coverage WHERE facet = 1`),
             ).toEqual([{ hex: facet.digest.toString('hex'), coverage: 'fresh' }]),
-          { timeout: 15_000, interval: 100 },
+          { timeout: 30_000, interval: 100 },
         );
       await stored(before);
 
@@ -69,7 +69,7 @@ describe('when Postgres goes away and comes back', () => {
           await bus.publish('test', 'hello');
           expect(heard).toContain('hello');
         },
-        { timeout: 15_000, interval: 200 },
+        { timeout: 30_000, interval: 200 },
       );
       await session.drop();
     } finally {

@@ -11,6 +11,7 @@ import {
   type TestFacet,
   type TestSession,
 } from '../testing/test-agent.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 interface CoverageRow {
   readonly coverage: string;
@@ -63,7 +64,7 @@ describe('ingest', () => {
           hex: facet.digest.toString('hex'),
           reason: null,
         }),
-      { timeout: 5_000 },
+      { timeout: 30_000 },
     );
   const events = (agent: TestAgent): Promise<object[]> =>
     side.database.query(
@@ -230,7 +231,7 @@ describe('ingest', () => {
         );
         expect(rows.map((row) => (row as { facet: number }).facet)).toEqual([2, 3, 4, 5]);
       },
-      { timeout: 10_000, interval: 200 },
+      { timeout: 30_000, interval: 200 },
     );
     expect(await count('available_kmod')).toBe(3_000);
     expect(await count('kmod_alias')).toBe(6_000);
@@ -331,7 +332,7 @@ describe('ingest', () => {
     before.session.whole(loadedFacet('a'));
     await becomes(agent, loadedFacet('a'));
     await before.session.drop();
-    await vi.waitFor(async () =>
+    await comesTrue(async () =>
       expect(await coverage(agent)).toMatchObject({ coverage: 'silent', hex: loadedFacet('a').digest.toString('hex') }),
     );
     const after = await connect(agent, loadedFacet('a', 'evil'));
@@ -352,7 +353,7 @@ describe('ingest', () => {
         session.heartbeat([statusOf(facet, 60_000)]);
         expect(await coverage(agent)).toMatchObject({ coverage: 'stale', reason: 'not observed lately' });
       },
-      { timeout: 15_000, interval: 300 },
+      { timeout: 30_000, interval: 300 },
     );
     await hang;
     session.heartbeat([statusOf(facet)]);
@@ -370,7 +371,7 @@ describe('ingest', () => {
         incapableReason: 'this kernel has no loadable modules',
       },
     ]);
-    await vi.waitFor(async () =>
+    await comesTrue(async () =>
       expect(await coverage(agent)).toEqual({
         coverage: 'incapable',
         hex: null,

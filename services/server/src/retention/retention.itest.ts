@@ -1,5 +1,5 @@
 import { Facet } from '@modfleet/proto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { EventPartitions } from '../events/event-partitions.service.ts';
 import { insertEvents } from '../events/event.queries.ts';
 import { createPartition } from '../events/partition.queries.ts';
@@ -8,6 +8,7 @@ import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { loadedFacet, statusOf, TestAgent } from '../testing/test-agent.ts';
 import { RetentionService } from './retention.service.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 
 describe('retention', () => {
   let postgres: TestPostgres;
@@ -34,14 +35,14 @@ describe('retention', () => {
     const facet = loadedFacet(...kmods);
     const { session } = await agent.connect(side.sessionAddress, [statusOf(facet)]);
     session.whole(facet);
-    await vi.waitFor(async () =>
+    await comesTrue(async () =>
       expect(await one('SELECT coverage FROM facet_coverage WHERE host_id = $1 AND facet = 1', [agent.hostId])).toEqual(
         { coverage: 'fresh' },
       ),
     );
     const end = async (): Promise<void> => {
       await session.drop();
-      await vi.waitFor(async () =>
+      await comesTrue(async () =>
         expect(await one('SELECT live FROM session_presence WHERE host_id = $1', [agent.hostId])).toEqual({
           live: false,
         }),
@@ -112,7 +113,7 @@ describe('retention', () => {
       await lockKnownSets(sql, 'shared');
       expect(await sql.query('SELECT 1 FROM loaded_set WHERE digest = $1', [row?.digest])).toHaveLength(1);
       collecting = retention().collect(Facet.FACET_LOADED);
-      await vi.waitFor(async () =>
+      await comesTrue(async () =>
         expect(
           await one(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
         ).toEqual({ n: 1 }),
