@@ -6,10 +6,13 @@ import type { HostKind, HostNetwork, KernelSeries } from '../types.ts';
 import type { CommandResult } from './control-channel.ts';
 import { type HostRecord, writeRecord } from './run-folder.ts';
 
-/** Limits in ms. Generous: an emulated CPU shared by six hosts is slow, and a hang is told apart by the console log anyway. */
-const BOOT_MS = 400_000;
-const SHUTDOWN_MS = 240_000;
-const COMMAND_MS = 150_000;
+/**
+ * Limits in ms. Generous: an emulated CPU, shared by six hosts on a machine of which others take half, was seen to take seven minutes for a boot; a hang
+ * is told apart by the console log anyway.
+ */
+const BOOT_MS = 900_000;
+const SHUTDOWN_MS = 300_000;
+const COMMAND_MS = 240_000;
 
 /** How long `run` waits, in ms. */
 export interface RunOptions {

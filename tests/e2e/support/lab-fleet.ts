@@ -6,7 +6,7 @@ import type { CommandEnd } from './processes.ts';
 import { eventually } from './wait.ts';
 
 /** Emulated hosts, several at once on two cores that others may use too. */
-const CONNECT_LIMIT_MS = 400_000;
+const CONNECT_LIMIT_MS = 900_000;
 
 /** Opening every kmod file of a kernel, emulated: a minute and a half alone on the machine. */
 export const AVAILABLE_LIMIT_MS = 600_000;
