@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { binFolder } from './paths.ts';
+import { binFolder, typescriptCompiler } from './paths.ts';
 import { runProgram } from './program.ts';
 
 /** One of the checks that need no database and no host. */
 interface Check {
   readonly name: string;
-  readonly command: string;
+  /** Path of the program. */
+  readonly program: string;
   readonly args: readonly string[];
   readonly cwd?: string;
   /** What mends it. */
@@ -13,17 +14,22 @@ interface Check {
 }
 
 const CHECKS: readonly Check[] = [
-  { name: 'types', command: 'tsc', args: ['-b', '--pretty', 'false'], fix: 'mend the types named above' },
+  { name: 'types', program: typescriptCompiler, args: ['-b', '--pretty', 'false'], fix: 'mend the types named above' },
   {
     name: 'lint',
-    command: 'oxlint',
+    program: join(binFolder, 'oxlint'),
     args: ['--type-aware', '--deny-warnings'],
     fix: 'npx oxlint --type-aware --fix mends some of it',
   },
-  { name: 'format', command: 'prettier', args: ['--check', '--log-level', 'warn', '.'], fix: 'npm run format' },
+  {
+    name: 'format',
+    program: join(binFolder, 'prettier'),
+    args: ['--check', '--log-level', 'warn', '.'],
+    fix: 'npm run format',
+  },
   {
     name: 'import rules',
-    command: 'depcruise',
+    program: join(binFolder, 'depcruise'),
     args: [
       '--config',
       '.dependency-cruiser.cjs',
@@ -38,7 +44,13 @@ const CHECKS: readonly Check[] = [
     ],
     fix: 'docs/layout.md says who may import whom',
   },
-  { name: 'proto lint', command: 'buf', args: ['lint'], cwd: 'proto', fix: 'npx buf lint in proto/ names the line' },
+  {
+    name: 'proto lint',
+    program: join(binFolder, 'buf'),
+    args: ['lint'],
+    cwd: 'proto',
+    fix: 'npx buf lint in proto/ names the line',
+  },
 ];
 
 export interface CheckResult {
@@ -51,11 +63,7 @@ export async function runChecks(): Promise<readonly CheckResult[]> {
   const results: CheckResult[] = [];
   for (const check of CHECKS) {
     const began = Date.now();
-    const end = await runProgram(
-      join(binFolder, check.command),
-      check.args,
-      check.cwd === undefined ? {} : { cwd: check.cwd },
-    );
+    const end = await runProgram(check.program, check.args, check.cwd === undefined ? {} : { cwd: check.cwd });
     const passed = end.status === 0;
     console.log(`${passed ? '✓' : '✗'} check: ${check.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     if (!passed) console.log(`${end.output.trim()}\n  → ${check.fix}`);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { binFolder } from './paths.ts';
+import { binFolder, typescriptCompiler } from './paths.ts';
 import { ScriptError, runProgram } from './program.ts';
 import { withProgress } from './progress.mjs';
 import { whenStale } from './stale.ts';
@@ -52,6 +52,6 @@ const OUTPUTS = [
 export async function build(): Promise<void> {
   await generate();
   await whenStale('build', SOURCES, OUTPUTS, () =>
-    step('compiling', join(binFolder, 'tsc'), ['-b', 'proto', 'agent', 'services/server', 'services/cli']),
+    step('compiling', typescriptCompiler, ['-b', 'proto', 'agent', 'services/server', 'services/cli']),
   );
 }
