@@ -49,7 +49,8 @@ export function createInventory(parts: InventoryParts): Inventory {
  * Keeps the five facets up to date.
  *
  * INVARIANTS
- * - Each facet is observed by a loop of its own (`Repeated`): one that hangs grows old and is stale for the server; the others go on.
+ * - Each facet is observed by a loop of its own (`Repeated`): one that hangs grows old and is stale for the server; the others go on. (The sizes of
+ *   kmod files are asked for at once, after the index beside them was read: HostFiles.statMany.)
  * - The time of an observation is taken before its first read.
  * - Kmod events are told before the change of `loaded` that they caused.
  * - An observer that throws makes its facet incapable, with the error as reason; it never ends the agent.

@@ -53,6 +53,18 @@ describe('FsHostFiles below a root', () => {
     expect(await files.readText('/etc')).toMatchObject({ kind: 'error', errno: 'EISDIR' });
   });
 
+  it('says of many files what it says of each, inside the root', async () => {
+    const paths = ['/lib/modules/x', '/etc/climbing', '/etc/loop', '/etc', ...Array<string>(200).fill('/etc/long')];
+    const each = await Promise.all(paths.map((one) => files.stat(one)));
+    expect(await files.statMany(paths)).toEqual(each);
+    expect(each[0]).toMatchObject({ kind: 'ok', value: { size: 6, kind: 'file' } });
+    expect(each[1]).toEqual({ kind: 'not_found' });
+    expect(await new FsHostFiles().statMany(['/proc/none', '/proc/version'])).toMatchObject([
+      { kind: 'not_found' },
+      { kind: 'ok', value: { kind: 'file' } },
+    ]);
+  });
+
   it('lists entries sorted, with their kinds', async () => {
     expect(await files.list('/')).toEqual({
       kind: 'ok',

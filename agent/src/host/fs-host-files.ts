@@ -1,6 +1,7 @@
+import { type Dirent, type Stats, statSync } from 'node:fs';
 import { lstat, open, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import type { Dirent, Stats } from 'node:fs';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf } from '../error-words.ts';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
 
@@ -17,6 +18,9 @@ const MAX_LINKS = 40;
 
 /** Read size for files of proc and sys, whose stat says 0 or 4096. */
 const CHUNK_BYTES = 64 * 1024;
+
+/** Files whose stat is asked in one turn of the event loop: about 0.1 ms. A turn through libuv's threads costs ten times the call. */
+const STATS_A_TURN = 64;
 
 /**
  * Host files on a real file system. With a root other than `/`, every link is resolved by hand, so that neither an absolute link nor `..`
@@ -59,13 +63,19 @@ export class FsHostFiles implements HostFiles {
   }
 
   stat(hostPath: string): Promise<ReadOutcome<HostStat>> {
-    return this.#at(hostPath, async (real) => {
-      const found = await stat(real);
-      return { size: found.size, mtimeMs: found.mtimeMs, kind: kindOf(found) };
-    });
+    return this.#at(hostPath, async (real) => hostStat(await stat(real)));
   }
 
-  async #at<T>(hostPath: string, use: (real: string) => Promise<T>): Promise<ReadOutcome<T>> {
+  async statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
+    const found: ReadOutcome<HostStat>[] = [];
+    for (const [index, hostPath] of hostPaths.entries()) {
+      if (index % STATS_A_TURN === STATS_A_TURN - 1) await nextTurn();
+      found.push(await this.#at(hostPath, (real) => hostStat(statSync(real))));
+    }
+    return found;
+  }
+
+  async #at<T>(hostPath: string, use: (real: string) => Promise<T> | T): Promise<ReadOutcome<T>> {
     return outcome(async () => use(this.root === '/' ? hostPath : path.join(this.root, await this.#resolve(hostPath))));
   }
 
@@ -118,6 +128,10 @@ async function readAll(real: string, maxBytes: number): Promise<Buffer> {
   } finally {
     await handle.close();
   }
+}
+
+function hostStat(stats: Stats): HostStat {
+  return { size: stats.size, mtimeMs: stats.mtimeMs, kind: kindOf(stats) };
 }
 
 function kindOf(entry: Dirent | Stats): HostEntry['kind'] {

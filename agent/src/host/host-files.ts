@@ -35,4 +35,9 @@ export interface HostFiles {
   /** The path with all links resolved, as the host sees it. */
   realPath(path: string): Promise<ReadOutcome<string>>;
   stat(path: string): Promise<ReadOutcome<HostStat>>;
+  /**
+   * What `stat` says of many files of a disk, in the same order. It asks in short turns on the agent's own thread: a file system that hangs holds
+   * the agent meanwhile. For folders of which something was read just before.
+   */
+  statMany(paths: readonly string[]): Promise<ReadOutcome<HostStat>[]>;
 }

@@ -71,6 +71,10 @@ export class MemoryHostFiles implements HostFiles {
     return Promise.resolve({ kind: 'ok', value: { size, mtimeMs, kind: this.#kindOf(found.value) } });
   }
 
+  statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
+    return Promise.all(hostPaths.map((hostPath) => this.stat(hostPath)));
+  }
+
   /** The path without links. An `errno` node on the way fails with it. */
   #find(hostPath: string): ReadOutcome<string> {
     const pending = hostPath.split('/');

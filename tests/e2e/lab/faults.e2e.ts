@@ -72,28 +72,21 @@ it('shows a paused host as silent or stale, never as fresh, and takes it back', 
   await lab.fresh(NAME);
 });
 
-it('expires an action while the host is off, and never runs it', async () => {
+it('takes actions for a host that is off: one expires and never runs, one runs when the host returns', async () => {
   const host = lab.host(NAME);
+  const { bootId } = host;
   await host.powerOff();
   await lab.disconnected(NAME);
-  const id = await lab.post(NAME, 'load', 'dummy', { expiresIn: 5 });
-  const action = await lab.ended(id);
-  expect(action.outcome).toBe('expired');
+  const late = await lab.post(NAME, 'load', 'tun', { expiresIn: 5 });
+  const patient = await lab.post(NAME, 'load', 'dummy', { expiresIn: 600 });
+  expect((await lab.ended(late)).outcome).toBe('expired');
   await host.powerOn();
-  await lab.connected(NAME);
-  await lab.fresh(NAME);
-  expect(await lsmod(host)).not.toContain('dummy');
-  expect((await lab.action(id)).outcome).toBe('expired');
-});
-
-it('takes an action for a host that is off, and runs it when the host returns with a new boot id', async () => {
-  const host = lab.host(NAME);
-  await host.powerOff();
-  await lab.disconnected(NAME);
-  const id = await lab.post(NAME, 'load', 'dummy', { expiresIn: 600 });
-  await host.powerOn();
-  expect((await lab.ended(id)).outcome).toBe('succeeded');
-  expect(await lsmod(host)).toContain('dummy');
+  expect(host.bootId).not.toBe(bootId);
+  expect((await lab.ended(patient)).outcome).toBe('succeeded');
+  const loaded = await lsmod(host);
+  expect(loaded).toContain('dummy');
+  expect(loaded).not.toContain('tun');
+  expect((await lab.action(late)).outcome).toBe('expired');
 });
 
 /** Few rounds of what `npm run proof -- kills` does two hundred times. */

@@ -87,10 +87,10 @@ export function diskFaultSuite(lab: () => LabFleet, name: string): void {
       const action = await eventually(
         'the action ended',
         async () => {
-          const seen = (await lab().fleet.api('GET', `/api/v1/hosts/${name}`)).body as {
-            connected: boolean;
-            coverage: Record<string, string>;
-          };
+          const answer = await lab().fleet.api('GET', `/api/v1/hosts/${name}`);
+          // A busy server that says 503 says nothing of the host.
+          if (answer.status !== 200) return undefined;
+          const seen = answer.body as { connected: boolean; coverage: Record<string, string> };
           fresh &&= seen.connected && seen.coverage['loaded'] === 'fresh';
           const now = await lab().action(id);
           return now.state === 'ended' ? now : undefined;

@@ -1,19 +1,26 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelSeries } from '../../../lab/src/lab.ts';
-import { AVAILABLE_LIMIT_MS, LabFleet, lsmod } from './lab-fleet.ts';
+import { type ActionSeen, AVAILABLE_LIMIT_MS, LabFleet, lsmod } from './lab-fleet.ts';
 import { eventually } from './wait.ts';
+
+/** Makes the host's kmods a build of its own: no tests use these. */
+const OWN_BUILD = [
+  'cd /lib/modules/$(uname -r)/kernel',
+  'rm -rf net/netfilter net/sched net/ipv4 net/ipv6 net/bridge drivers/hid drivers/comedi drivers/md drivers/scsi drivers/thermal fs/nls',
+  'depmod',
+].join(' && ');
 
 /**
  * What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods.
  *
- * @param collects It opens every kmod file of its kernel by itself, as the first host of a build does.
+ * @param collects Its kmods are no other host's, so it opens every file of them by itself, as the first host of a build does.
  */
 export function fastHostSuite(series: KernelSeries, { collects = false }: { collects?: boolean } = {}): void {
   const name = `fast-${series.replace('.', '')}`;
   let lab: LabFleet;
 
   beforeAll(async () => {
-    lab = await LabFleet.start([{ name, kind: 'fast', series, collects }]);
+    lab = await LabFleet.start([{ name, kind: 'fast', series, ...(collects ? { before: OWN_BUILD } : {}) }]);
   });
 
   afterAll(async () => {
@@ -84,10 +91,13 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
   });
 
   it('says unchanged when it is already so, and refuses other parameters', async () => {
-    expect((await lab.act('load', 'mf_hello', name)).action.outcome).toBe('unchanged');
-    const other = await lab.act('load', 'mf_hello', name, '--param', 'times=8');
-    expect(other.action.outcome).toBe('refused');
-    expect(other.action.verdict?.decidedBy).toBe('parameters_differ');
+    const [same, other] = await lab.actInTurn(name, [
+      { verb: 'load', kmod: 'mf_hello' },
+      { verb: 'load', kmod: 'mf_hello', parameters: { times: '8' } },
+    ]);
+    expect(same?.outcome).toBe('unchanged');
+    expect(other?.outcome).toBe('refused');
+    expect(other?.verdict?.decidedBy).toBe('parameters_differ');
     expect(await lab.host(name).must('cat /sys/module/mf_hello/parameters/times')).toBe('7');
   });
 
@@ -107,8 +117,12 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
   });
 
   it('unloads, and the event carries the action', async () => {
-    const { action, end } = await lab.act('unload', 'mf_hello', name, '--reason', 'end of the test');
-    expect(action.outcome, end.stderr).toBe('succeeded');
+    const [action, again] = await lab.actInTurn(name, [
+      { verb: 'unload', kmod: 'mf_hello', reason: 'end of the test' },
+      { verb: 'unload', kmod: 'mf_hello' },
+    ]);
+    expect(action?.outcome, action?.message ?? '').toBe('succeeded');
+    expect(again?.outcome).toBe('unchanged');
     expect(await lsmod(lab.host(name))).not.toContain('mf_hello');
     await eventually('the event names the action', async () => {
       const listed = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/events?limit=1000`)).body as {
@@ -116,32 +130,34 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
       };
       return (
         listed.items.some(
-          (event) => event.kmod === 'mf_hello' && event.kind === 'unloaded' && event.actionId === action.id,
+          (event) => event.kmod === 'mf_hello' && event.kind === 'unloaded' && event.actionId === action?.id,
         ) || undefined
       );
     });
-    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('unchanged');
   });
 
   it('brings dependencies along on load, and refuses to pull one away', async () => {
     const loaded = await lab.act('load', 'mf_dependent', name);
     expect(loaded.action.outcome, loaded.end.stderr).toBe('succeeded');
     expect(await lsmod(lab.host(name))).toEqual(expect.arrayContaining(['mf_base', 'mf_dependent']));
-    const held = await lab.act('unload', 'mf_base', name);
-    expect(held.action.outcome).toBe('refused');
-    expect(held.end.code).toBe(1);
-    expect(held.action.verdict?.decidedBy).toBe('held_by');
-    expect(JSON.stringify(held.action.verdict?.findings)).toContain('mf_dependent');
-    expect((await lab.act('unload', 'mf_dependent', name)).action.outcome).toBe('succeeded');
-    expect((await lab.act('unload', 'mf_base', name)).action.outcome).toBe('succeeded');
+    const [held, dependent, base] = await lab.actInTurn(name, [
+      { verb: 'unload', kmod: 'mf_base' },
+      { verb: 'unload', kmod: 'mf_dependent' },
+      { verb: 'unload', kmod: 'mf_base' },
+    ]);
+    expect(held?.outcome).toBe('refused');
+    expect(held?.verdict?.decidedBy).toBe('held_by');
+    expect(JSON.stringify(held?.verdict?.findings)).toContain('mf_dependent');
+    expect([dependent?.outcome, base?.outcome]).toEqual(['succeeded', 'succeeded']);
   });
 
   it('refuses what a process holds open, with the process as evidence', async () => {
     const host = lab.host(name);
-    expect((await lab.act('load', 'mf_chardev', name)).action.outcome).toBe('succeeded');
+    await host.must('modprobe mf_chardev');
     const pid = await host.must('sleep 600 </dev/mf_chardev >/dev/null 2>&1 & echo $!');
     const refused = await lab.act('unload', 'mf_chardev', name);
     expect(refused.action.outcome).toBe('refused');
+    expect(refused.end.code).toBe(1);
     expect(refused.action.verdict?.decidedBy).toBe('in_use');
     expect(JSON.stringify(refused.action.verdict?.findings)).toContain(pid);
     await host.must(
@@ -150,25 +166,39 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
     expect((await lab.act('unload', 'mf_chardev', name)).action.outcome).toBe('succeeded');
   });
 
-  it.each([
-    ['unload', 'mf_permanent', 'permanent'],
-    ['unload', 'nvme', 'builtin'],
-    ['unload', 'ext4', 'protected'],
-    ['unload', 'no_such_kmod', 'not_found'],
-    ['load', 'no_such_kmod', 'not_found'],
-  ] as const)('refuses to %s %s: %s', async (verb, kmod, code) => {
-    if (kmod === 'mf_permanent') await lab.host(name).must('modprobe mf_permanent');
-    const { action } = await lab.act(verb, kmod, name);
-    expect(action.outcome).toBe('refused');
-    expect(action.verdict?.decidedBy).toBe(code);
-    expect(action.result?.steps ?? []).toEqual([]);
-  });
+  describe('what cannot be done', () => {
+    const cases = [
+      ['unload', 'mf_permanent', 'permanent'],
+      ['unload', 'nvme', 'builtin'],
+      ['unload', 'ext4', 'protected'],
+      ['unload', 'no_such_kmod', 'not_found'],
+      ['load', 'no_such_kmod', 'not_found'],
+      // It carries the connection over which it is asked.
+      ['unload', 'virtio_net', 'protected'],
+    ] as const;
+    let before: string[];
+    let answers: ActionSeen[];
 
-  it('refuses to take away the network driver that carries its own connection', async () => {
-    const { action } = await lab.act('unload', 'virtio_net', name);
-    expect(action.outcome).toBe('refused');
-    expect(action.verdict?.findings.some((finding) => finding.code === 'protected' && finding.refuses)).toBe(true);
-    expect(await lsmod(lab.host(name))).toContain('virtio_net');
+    beforeAll(async () => {
+      await lab.host(name).must('modprobe mf_permanent');
+      before = await lsmod(lab.host(name));
+      answers = await lab.actInTurn(
+        name,
+        cases.map(([verb, kmod]) => ({ verb, kmod })),
+      );
+    });
+
+    it.each(cases)('refuses to %s %s: %s', (verb, kmod, code) => {
+      const action = answers[cases.findIndex((one) => one[0] === verb && one[1] === kmod)];
+      expect(action?.outcome).toBe('refused');
+      expect(action?.verdict?.findings).toContainEqual(expect.objectContaining({ code, refuses: true }));
+      if (kmod !== 'virtio_net') expect(action?.verdict?.decidedBy).toBe(code);
+      expect(action?.result?.steps ?? []).toEqual([]);
+    });
+
+    it('touches nothing', async () => {
+      expect(await lsmod(lab.host(name))).toEqual(before);
+    });
   });
 
   it(
@@ -192,8 +222,11 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
     await lab.host(name).must('modprobe mf_stuck_exit');
     const { action } = await lab.act('unload', 'mf_stuck_exit', name);
     expect(action.outcome).toBe('stuck');
-    expect((await lab.act('load', 'mf_hello', name)).action.outcome).toBe('succeeded');
-    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('succeeded');
+    const after = await lab.actInTurn(name, [
+      { verb: 'load', kmod: 'mf_hello' },
+      { verb: 'unload', kmod: 'mf_hello' },
+    ]);
+    expect(after.map((one) => one.outcome)).toEqual(['succeeded', 'succeeded']);
   });
 
   it('refuses everything once the kernel takes no more changes', async () => {

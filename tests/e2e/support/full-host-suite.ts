@@ -34,8 +34,10 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
 
   it('never takes its own disk, file system or network away', async () => {
     const host = lab.host(name);
-    for (const kmod of ['virtio_blk', 'virtio_pci', 'virtio_net', 'ext4']) {
-      const { action } = await lab.act('unload', kmod, name);
+    const kmods = ['virtio_blk', 'virtio_pci', 'virtio_net', 'ext4'];
+    const asked = kmods.map((kmod) => ({ verb: 'unload' as const, kmod }));
+    for (const [index, action] of (await lab.actInTurn(name, asked)).entries()) {
+      const kmod = kmods[index] ?? '';
       expect(action.outcome, kmod).toBe('refused');
       const codes = action.verdict?.findings.filter((finding) => finding.refuses).map((finding) => finding.code) ?? [];
       // What this kernel has built in cannot be unloaded at all; what is loadable and loaded must be called protected.
@@ -50,8 +52,11 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
   });
 
   it('loads, unloads, and finds the drivers of its devices', async () => {
-    expect((await lab.act('load', 'mf_hello', name, '--param', 'times=3')).action.outcome).toBe('succeeded');
-    expect((await lab.act('unload', 'mf_hello', name)).action.outcome).toBe('succeeded');
+    const done = await lab.actInTurn(name, [
+      { verb: 'load', kmod: 'mf_hello', parameters: { times: '3' } },
+      { verb: 'unload', kmod: 'mf_hello' },
+    ]);
+    expect(done.map((one) => one.outcome)).toEqual(['succeeded', 'succeeded']);
     const drivers = await lab.fleet.modfleet('drivers', 'hosts', 'virtio_net');
     expect(drivers.code, drivers.stderr).toBe(0);
     expect(drivers.stdout).toContain(name);

@@ -16,13 +16,21 @@ export interface LabHostWanted {
   readonly name: string;
   readonly kind: HostKind;
   readonly series: KernelSeries;
-  /** It collects `available` itself, as the first host of its build does; else another host has brought it before. */
-  readonly collects?: boolean;
+  /** Run on the host before it joins. */
+  readonly before?: string;
   /** More lines of agent.yaml. */
   readonly config?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
   /** What else the lab can vary: network, root disk, packages, kernel command line. */
   readonly boot?: Pick<BootOptions, 'network' | 'rootDisk' | 'packages' | 'cmdlineExtra' | 'memMb'>;
+}
+
+/** What POST /actions is asked for. */
+export interface ActionAsked {
+  readonly verb: 'load' | 'unload' | 'reload';
+  readonly kmod: string;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly reason?: string;
 }
 
 /** An action as `modfleet actions show ID --json` and the API give it. */
@@ -64,8 +72,7 @@ export class LabFleet {
   static async start(wanted: readonly LabHostWanted[], settings: NodeJS.ProcessEnv = {}): Promise<LabFleet> {
     const lab = new LabFleet(await TestFleet.start(settings));
     try {
-      const series = new Set(wanted.filter((one) => one.collects !== true).map((one) => one.series));
-      for (const one of series) await collectedBefore(lab.fleet, one);
+      for (const one of new Set(wanted.map((host) => host.series))) await collectedBefore(lab.fleet, one);
       await Promise.all(wanted.map((one) => lab.boot(one)));
       for (const one of wanted) await lab.connected(one.name);
     } catch (error) {
@@ -87,11 +94,14 @@ export class LabFleet {
       kind: wanted.kind,
       series: wanted.series,
       agentConfig: `${[...lines, ...(wanted.config ?? [])].join('\n')}\n`,
-      joinString: await this.fleet.joinString(),
+      ...(wanted.before === undefined ? { joinString: await this.fleet.joinString() } : {}),
       ...(wanted.files === undefined ? {} : { files: wanted.files }),
       ...wanted.boot,
     });
     this.hosts.set(wanted.name, host);
+    if (wanted.before === undefined) return;
+    await host.must(wanted.before);
+    await host.writeFile('/etc/modfleet/join', `${await this.fleet.joinString()}\n`);
   }
 
   host(name: string): LabHost {
@@ -182,6 +192,16 @@ export class LabFleet {
       },
       CONNECT_LIMIT_MS,
     );
+  }
+
+  /** Asks for several actions at once, as automation does, and gives them ended: the host does one after the other, in this order. */
+  async actInTurn(host: string, asked: readonly ActionAsked[]): Promise<ActionSeen[]> {
+    const ids: string[] = [];
+    for (const { verb, kmod, ...more } of asked)
+      ids.push(await this.post(host, verb, kmod, { expiresIn: 600, ...more }));
+    const ended: ActionSeen[] = [];
+    for (const id of ids) ended.push(await this.ended(id));
+    return ended;
   }
 
   /** Asks for an action as automation does: a server that says 503 is asked again with the same idempotency key. */

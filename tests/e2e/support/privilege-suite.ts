@@ -157,8 +157,11 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
     );
 
     it('leaves a helper that works for whoever speaks for the server', async () => {
-      expect((await lab().act('load', 'mf_hello', name)).action.outcome).toBe('succeeded');
-      expect((await lab().act('unload', 'mf_hello', name)).action.outcome).toBe('succeeded');
+      const done = await lab().actInTurn(name, [
+        { verb: 'load', kmod: 'mf_hello' },
+        { verb: 'unload', kmod: 'mf_hello' },
+      ]);
+      expect(done.map((one) => one.outcome)).toEqual(['succeeded', 'succeeded']);
     });
   });
 }
