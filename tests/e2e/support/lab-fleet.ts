@@ -16,7 +16,7 @@ export interface LabHostWanted {
   readonly name: string;
   readonly kind: HostKind;
   readonly series: KernelSeries;
-  /** Run on the host before it joins. */
+  /** Run on the host before it joins, so that its kmods are no other host's. */
   readonly before?: string;
   /** More lines of agent.yaml. */
   readonly config?: readonly string[];
@@ -72,8 +72,12 @@ export class LabFleet {
   static async start(wanted: readonly LabHostWanted[], settings: NodeJS.ProcessEnv = {}): Promise<LabFleet> {
     const lab = new LabFleet(await TestFleet.start(settings));
     try {
-      for (const one of new Set(wanted.map((host) => host.series))) await collectedBefore(lab.fleet, one);
-      await Promise.all(wanted.map((one) => lab.boot(one)));
+      // Done long before the first host asks: a boot takes several times as long.
+      const series = new Set(wanted.filter((one) => one.before === undefined).map((one) => one.series));
+      await Promise.all([
+        ...[...series].map((one) => collectedBefore(lab.fleet, one)),
+        ...wanted.map((one) => lab.boot(one)),
+      ]);
       for (const one of wanted) await lab.connected(one.name);
     } catch (error) {
       await lab.stop();
