@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { LabOrder } from './tests/e2e/support/lab-order.ts';
 
 /** They put a clock of their own in the place of the world's: what another file left running must not come upon it. */
 const OWN_CLOCK = [
@@ -13,6 +14,7 @@ const OWN_CLOCK = [
 /** Three tiers (docs/layout.md): unit beside the source without I/O, integration on real Postgres, e2e as a black box. */
 export default defineConfig({
   test: {
+    sequence: { sequencer: LabOrder },
     projects: [
       {
         test: {
