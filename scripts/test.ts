@@ -6,7 +6,7 @@ import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
 const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
-Only when named: lab-apart (confirm windows on three lab hosts at once; the reboot of a full host).
+Only when named: lab-apart (confirm windows on three lab hosts at once).
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;

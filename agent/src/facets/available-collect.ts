@@ -4,6 +4,7 @@ import { decompress } from '../kmod/decompress.ts';
 import { readKmodFile, type KmodFileInfo } from '../kmod/elf-modinfo.ts';
 import { foldAlias } from '../kmod/index-parsers.ts';
 import { readKmodIndex, type KmodIndex } from '../kmod/kmod-index.ts';
+import { kmodFilePath } from '../kmod/modules-dir.ts';
 
 type Modinfo = readonly (readonly [key: string, value: string])[];
 
@@ -24,7 +25,7 @@ export async function collectAvailable(
   const kmods = new Map<string, AvailableKmod>();
   for (const file of index.value.files.values()) {
     if (!isWanted()) throw new Error('nobody waits for the facet available any more');
-    const info = await fileInfo(files, pathOf(index.value.folder, file.path));
+    const info = await fileInfo(files, kmodFilePath(index.value.folder, file.path));
     kmods.set(file.name, {
       ...common(index.value, file.name, info?.modinfo ?? []),
       path: file.path,
@@ -38,11 +39,6 @@ export async function collectAvailable(
   // Code that is built in is what runs, even where a file of the same name is left over.
   for (const name of index.value.builtin.keys()) kmods.set(name, builtinKmod(index.value, name));
   return { kind: 'ok', value: { kernelRelease: release, kmods: [...kmods.values()] } };
-}
-
-/** A path of modules.dep: below the folder, or absolute for a file elsewhere. */
-export function pathOf(folder: string, path: string): string {
-  return path.startsWith('/') ? path : `${folder}/${path}`;
 }
 
 /** What a kmod file says of itself; undefined when it cannot be read, unpacked or understood. */

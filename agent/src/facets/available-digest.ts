@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { HostFiles, ReadOutcome } from '../host/host-files.ts';
 import { parseModulesDep } from '../kmod/index-parsers.ts';
+import { kmodFilePath } from '../kmod/modules-dir.ts';
 
 /** depmod's index files that say what a kmod is; missing ones count as missing. The first two must be there. */
 const INDEX_FILES = [
@@ -43,7 +44,7 @@ export async function availableDigest(
     hash.update(`${name} ${Buffer.byteLength(content)}\n`).update(content);
   }
   const paths = [...parseModulesDep(dep).values()].map((file) => file.path).sort();
-  const stats = await files.statMany(paths.map((path) => (path.startsWith('/') ? path : `${folder}/${path}`)));
+  const stats = await files.statMany(paths.map((path) => kmodFilePath(folder, path)));
   const sizes = stats.map((stat, index) => `${paths[index]} ${stat.kind === 'ok' ? stat.value.size : stat.kind}\n`);
   return { kind: 'ok', value: hash.update(sizes.join('')).digest() };
 }

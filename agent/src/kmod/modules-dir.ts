@@ -9,6 +9,11 @@ export async function readKernelRelease(files: HostFiles): Promise<ReadOutcome<s
   return mapOutcome(await files.readText('/proc/sys/kernel/osrelease'), (text) => text.trim());
 }
 
+/** The host's path of a kmod file, from what modules.dep says of it: a path below the folder, or an absolute one of a file elsewhere. */
+export function kmodFilePath(folder: string, path: string): string {
+  return path.startsWith('/') ? path : `${folder}/${path}`;
+}
+
 /** The folder of a release's kmods, for example /lib/modules/6.1.0-56-amd64. */
 export async function findModulesFolder(files: HostFiles, release: string): Promise<ReadOutcome<string>> {
   let worst: ReadOutcome<string> = { kind: 'not_found' };

@@ -153,7 +153,8 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
 
   it('refuses what a process holds open, with the process as evidence', async () => {
     const host = lab.host(name);
-    await host.must('modprobe mf_chardev');
+    const [loaded] = await lab.actInTurn(name, [{ verb: 'load', kmod: 'mf_chardev' }]);
+    expect(loaded?.outcome).toBe('succeeded');
     const pid = await host.must('sleep 600 </dev/mf_chardev >/dev/null 2>&1 & echo $!');
     const refused = await lab.act('unload', 'mf_chardev', name);
     expect(refused.action.outcome).toBe('refused');

@@ -6,6 +6,7 @@ import { fnmatch } from '../../kmod/glob.ts';
 import { foldAlias, type KmodFile } from '../../kmod/index-parsers.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
 import type { KmodIndex } from '../../kmod/kmod-index.ts';
+import { kmodFilePath } from '../../kmod/modules-dir.ts';
 import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { kmodsOfAlias } from './alias-lookup.ts';
@@ -85,7 +86,7 @@ async function fileFacts(
   file: KmodFile,
   there: ReadonlySet<string> | undefined,
 ): Promise<FileFacts> {
-  const path = file.path.startsWith('/') ? file.path : `${folder}/${file.path}`;
+  const path = kmodFilePath(folder, file.path);
   const present = (await files.stat(path)).kind === 'ok';
   const closed: FileFacts = { name: file.name, path, present, signed: undefined, parameters: undefined };
   if (!present || there === undefined) return closed;

@@ -57,14 +57,12 @@ describe('ingest', () => {
       )
     )[0];
   const becomes = (agent: TestAgent, facet: TestFacet): Promise<void> =>
-    vi.waitFor(
-      async () =>
-        expect(await coverage(agent, facet.facet)).toEqual({
-          coverage: 'fresh',
-          hex: facet.digest.toString('hex'),
-          reason: null,
-        }),
-      { timeout: 30_000 },
+    comesTrue(async () =>
+      expect(await coverage(agent, facet.facet)).toEqual({
+        coverage: 'fresh',
+        hex: facet.digest.toString('hex'),
+        reason: null,
+      }),
     );
   const events = (agent: TestAgent): Promise<object[]> =>
     side.database.query(
