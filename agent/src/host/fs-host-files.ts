@@ -1,9 +1,20 @@
-import { type Dirent, type Stats, statSync } from 'node:fs';
+import {
+  closeSync,
+  type Dirent,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import { lstat, open, readdir, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { codeOf } from '../error-words.ts';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
+import { answersAtOnce } from './kernel-memory.ts';
 
 const MIB = 1024 * 1024;
 
@@ -19,8 +30,8 @@ const MAX_LINKS = 40;
 /** Read size for files of proc and sys, whose stat says 0 or 4096. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** Files whose stat is asked in one turn of the event loop: about 0.1 ms. A turn through libuv's threads costs ten times the call. */
-const STATS_A_TURN = 64;
+/** Calls on this thread in one turn of the event loop: about 0.1 to 1 ms. A turn through libuv's threads costs ten times the call. */
+const CALLS_A_TURN = 64;
 
 /**
  * Host files on a real file system. With a root other than `/`, every link is resolved by hand, so that neither an absolute link nor `..`
@@ -28,29 +39,45 @@ const STATS_A_TURN = 64;
  */
 export class FsHostFiles implements HostFiles {
   readonly root: string;
+  #calls = 0;
 
   constructor(root = '/') {
     this.root = path.resolve(root);
   }
 
   readText(hostPath: string): Promise<ReadOutcome<string>> {
-    return this.#at(hostPath, async (real) => (await readAll(real, MAX_TEXT_BYTES)).toString('utf8'));
+    const text = (bytes: Buffer): string => bytes.toString('utf8');
+    return this.#at(
+      hostPath,
+      async (real) => text(await readAll(real, MAX_TEXT_BYTES)),
+      (real) => text(readAllNow(real, MAX_TEXT_BYTES)),
+    );
   }
 
   readBytes(hostPath: string, maxBytes = MAX_FILE_BYTES): Promise<ReadOutcome<Uint8Array>> {
-    return this.#at(hostPath, (real) => readAll(real, maxBytes));
+    return this.#at(
+      hostPath,
+      (real) => readAll(real, maxBytes),
+      (real) => readAllNow(real, maxBytes),
+    );
   }
 
   list(hostPath: string): Promise<ReadOutcome<readonly HostEntry[]>> {
-    return this.#at(hostPath, async (real) =>
-      (await readdir(real, { withFileTypes: true }))
-        .map((entry) => ({ name: entry.name, kind: kindOf(entry) }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    return this.#at(
+      hostPath,
+      async (real) => hostEntries(await readdir(real, { withFileTypes: true })),
+      (real) => hostEntries(readdirSync(real, { withFileTypes: true })),
     );
   }
 
   async readLink(hostPath: string): Promise<ReadOutcome<string>> {
-    if (this.root === '/') return outcome(() => readlink(hostPath));
+    if (this.root === '/') {
+      return this.#at(
+        hostPath,
+        (real) => readlink(real),
+        (real) => readlinkSync(real),
+      );
+    }
     const normal = path.posix.normalize(hostPath);
     return outcome(async () => {
       const parent = await this.#resolve(path.posix.dirname(normal));
@@ -59,24 +86,42 @@ export class FsHostFiles implements HostFiles {
   }
 
   realPath(hostPath: string): Promise<ReadOutcome<string>> {
-    return outcome(() => (this.root === '/' ? realpath(hostPath) : this.#resolve(hostPath)));
+    if (this.root !== '/') return outcome(() => this.#resolve(hostPath));
+    return this.#at(
+      hostPath,
+      (real) => realpath(real),
+      (real) => realpathSync.native(real),
+    );
   }
 
   stat(hostPath: string): Promise<ReadOutcome<HostStat>> {
-    return this.#at(hostPath, async (real) => hostStat(await stat(real)));
+    return this.#at(hostPath, async (real) => hostStat(await stat(real)), statNow);
   }
 
   async statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
     const found: ReadOutcome<HostStat>[] = [];
-    for (const [index, hostPath] of hostPaths.entries()) {
-      if (index % STATS_A_TURN === STATS_A_TURN - 1) await nextTurn();
-      found.push(await this.#at(hostPath, (real) => hostStat(statSync(real))));
+    for (const hostPath of hostPaths) {
+      if (this.root === '/') await this.#maybeNextTurn();
+      found.push(await this.#at(hostPath, async (real) => statNow(real)));
     }
     return found;
   }
 
-  async #at<T>(hostPath: string, use: (real: string) => Promise<T> | T): Promise<ReadOutcome<T>> {
-    return outcome(async () => use(this.root === '/' ? hostPath : path.join(this.root, await this.#resolve(hostPath))));
+  /** `now` is the same on this thread, for what the kernel answers at once. */
+  async #at<T>(
+    hostPath: string,
+    use: (real: string) => Promise<T>,
+    now?: (real: string) => T,
+  ): Promise<ReadOutcome<T>> {
+    if (this.root !== '/') return outcome(async () => use(path.join(this.root, await this.#resolve(hostPath))));
+    if (now === undefined || !answersAtOnce(hostPath)) return outcome(() => use(hostPath));
+    await this.#maybeNextTurn();
+    return outcome(async () => now(hostPath));
+  }
+
+  /** What else waits for this thread has its turn every some calls. */
+  async #maybeNextTurn(): Promise<void> {
+    if (++this.#calls % CALLS_A_TURN === 0) await nextTurn();
   }
 
   /** The path without links, `.` and `..`, as the host sees it. The last part must exist. */
@@ -110,24 +155,74 @@ const ATTRIBUTE_BYTES = 4096;
 
 /** Reads to the end by itself: files of proc and sys do not say their size. */
 async function readAll(real: string, maxBytes: number): Promise<Buffer> {
-  const isAttribute = real.startsWith('/sys/');
   const handle = await open(real, 'r');
   try {
-    const chunks: Buffer[] = [];
-    let total = 0;
-    for (;;) {
-      const wanted = Math.min(isAttribute ? ATTRIBUTE_BYTES : CHUNK_BYTES, maxBytes + 1 - total);
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(wanted), 0, wanted, null);
-      if (bytesRead === 0) break;
-      total += bytesRead;
-      if (total > maxBytes) throw errnoError('EFBIG', `${real} is longer than ${maxBytes} bytes`);
-      chunks.push(buffer.subarray(0, bytesRead));
-      if (isAttribute && bytesRead < wanted) break;
+    const read = new Reading(real, maxBytes);
+    while (!read.atEnd) {
+      const chunk = Buffer.allocUnsafe(read.wanted);
+      const { bytesRead } = await handle.read(chunk, 0, chunk.length, null);
+      read.add(chunk.subarray(0, bytesRead));
     }
-    return Buffer.concat(chunks, total);
+    return read.bytes;
   } finally {
     await handle.close();
   }
+}
+
+/** Where every read on this thread lands first: most files of proc and sys are a few bytes. */
+const SCRATCH = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+
+function readAllNow(real: string, maxBytes: number): Buffer {
+  const handle = openSync(real, 'r');
+  try {
+    const read = new Reading(real, maxBytes);
+    while (!read.atEnd) {
+      const length = readSync(handle, SCRATCH, 0, read.wanted, null);
+      read.add(Buffer.from(SCRATCH.subarray(0, length)));
+    }
+    return read.bytes;
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** The pieces of one file, up to a limit. */
+class Reading {
+  readonly #real: string;
+  readonly #isAttribute: boolean;
+  readonly #maxBytes: number;
+  readonly #chunks: Buffer[] = [];
+  #total = 0;
+  atEnd = false;
+
+  constructor(real: string, maxBytes: number) {
+    this.#real = real;
+    this.#isAttribute = real.startsWith('/sys/');
+    this.#maxBytes = maxBytes;
+  }
+
+  /** How much to ask for next, bytes. */
+  get wanted(): number {
+    return Math.min(this.#isAttribute ? ATTRIBUTE_BYTES : CHUNK_BYTES, this.#maxBytes + 1 - this.#total);
+  }
+
+  /** @throws EFBIG past the limit. */
+  add(chunk: Buffer): void {
+    this.atEnd = chunk.length === 0 || (this.#isAttribute && chunk.length < this.wanted);
+    this.#total += chunk.length;
+    if (this.#total > this.#maxBytes) throw errnoError('EFBIG', `${this.#real} is longer than ${this.#maxBytes} bytes`);
+    this.#chunks.push(chunk);
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks, this.#total);
+  }
+}
+
+const statNow = (real: string): HostStat => hostStat(statSync(real));
+
+function hostEntries(entries: readonly Dirent[]): HostEntry[] {
+  return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) })).sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function hostStat(stats: Stats): HostStat {
