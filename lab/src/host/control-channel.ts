@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
 import { LabError } from '../lab-error.ts';
-import { parseControlLine, runLine } from './control-protocol.ts';
+import { type ControlRequest, parseControlLine, requestLine } from './control-protocol.ts';
 
 /** What a command on a lab host gave. */
 export interface CommandResult {
@@ -16,7 +16,7 @@ export interface CommandResult {
 const SEND_AGAIN_MS = 10_000;
 
 interface Waiting {
-  command: string;
+  request: ControlRequest;
   resolve: (result: CommandResult) => void;
   reject: (error: LabError) => void;
   timer: NodeJS.Timeout;
@@ -52,15 +52,24 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
 
   /** Runs a shell command as root on the host. Rejects after `timeoutMs`; the command itself is not ended by that. */
   run(command: string, timeoutMs: number): Promise<CommandResult> {
-    if (this.#stream.destroyed) return Promise.reject(new LabError(`${this.#hostName} is off: ${command}`));
+    return this.#ask({ verb: 'RUN', what: command }, timeoutMs);
+  }
+
+  /** As `cat path` there, without a program: exit code 1 when the file cannot be read. */
+  read(path: string, timeoutMs: number): Promise<CommandResult> {
+    return this.#ask({ verb: 'READ', what: path }, timeoutMs);
+  }
+
+  #ask(request: ControlRequest, timeoutMs: number): Promise<CommandResult> {
+    if (this.#stream.destroyed) return Promise.reject(new LabError(`${this.#hostName} is off: ${request.what}`));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const got = this.#take(id)?.again === undefined ? 'got it, and ' : '';
-        reject(new LabError(`${this.#hostName} ${got}did not answer within ${timeoutMs} ms: ${command}`));
+        reject(new LabError(`${this.#hostName} ${got}did not answer within ${timeoutMs} ms: ${request.what}`));
       }, timeoutMs);
-      const send = (): boolean => this.#stream.write(runLine(id, command));
-      this.#waiting.set(id, { command, resolve, reject, timer, again: setInterval(send, SEND_AGAIN_MS) });
+      const send = (): boolean => this.#stream.write(requestLine(id, request));
+      this.#waiting.set(id, { request, resolve, reject, timer, again: setInterval(send, SEND_AGAIN_MS) });
       send();
     });
   }
@@ -100,7 +109,7 @@ export class ControlChannel extends EventEmitter<{ ready: [bootId: string]; clos
   #rejectAll(why: string): void {
     for (const id of this.#waiting.keys()) {
       const waiting = this.#take(id);
-      waiting?.reject(new LabError(`${why} before it answered: ${waiting.command}`));
+      waiting?.reject(new LabError(`${why} before it answered: ${waiting.request.what}`));
     }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseControlLine, runLine } from './control-protocol.ts';
+import { parseControlLine, requestLine } from './control-protocol.ts';
 
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
 
@@ -38,9 +38,9 @@ describe('parseControlLine', () => {
   });
 });
 
-describe('runLine', () => {
+describe('requestLine', () => {
   it('is one line whatever the command holds', () => {
-    const line = runLine(1, 'echo "a\nb"\n');
+    const line = requestLine(1, { verb: 'RUN', what: 'echo "a\nb"\n' });
     expect(line).toMatch(/^RUN 1 \d+ [A-Za-z0-9+/=]+\n$/);
     expect(Buffer.from(line.split(' ')[3] ?? '', 'base64').toString()).toBe('echo "a\nb"\n');
   });

@@ -1,4 +1,4 @@
-/** What a lab host says on its control port (lab/guest/control). */
+/** What a lab host says on its control port (lab/guest/control.c). */
 export type ControlMessage =
   | { type: 'ready'; bootId: string }
   | { type: 'got'; id: number }
@@ -27,8 +27,15 @@ export function parseControlLine(line: string): ControlMessage {
   return { type: 'noise', line };
 }
 
-/** The line that makes a host run a shell command; the same line again changes nothing. */
-export function runLine(id: number, command: string): string {
-  const encoded = Buffer.from(command).toString('base64');
-  return `RUN ${id} ${encoded.length} ${encoded}\n`;
+/** What a host is asked for: a shell command run, or a file read without any program. */
+export interface ControlRequest {
+  readonly verb: 'RUN' | 'READ';
+  /** The command, or the path. */
+  readonly what: string;
+}
+
+/** The line that asks; the same line again changes nothing. */
+export function requestLine(id: number, { verb, what }: ControlRequest): string {
+  const encoded = Buffer.from(what).toString('base64');
+  return `${verb} ${id} ${encoded.length} ${encoded}\n`;
 }

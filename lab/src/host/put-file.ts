@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import type { LabHost } from './lab-host.ts';
 
-/** Bytes of one command: the host reads its line byte by byte, and its serial port has no flow control. */
+/** Bytes of one command: the serial port has no flow control, and a long line takes a slow host by surprise. */
 const PIECE = 2_000;
 
 /** Puts any file on the host, packed and in pieces; `mode` as chmod takes it. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LabHost } from '../host/lab-host.ts';
 import { putFile } from '../host/put-file.ts';
+import { buildTool } from '../image/build-tool.ts';
 import { labPaths } from '../lab-paths.ts';
-import { runProgram } from '../run-program.ts';
 
 /** Hundreds of kmods, each checked against its signature by an emulated CPU. */
 const LOAD_MS = 900_000;
@@ -14,8 +14,7 @@ export async function installHold(host: LabHost): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'modfleet-hold-'));
   try {
     const program = join(folder, 'hold');
-    const flags = ['-nostdlib', '-static', '-Os', '-s', '-ffreestanding', '-fno-stack-protector'];
-    await runProgram('gcc-12', [...flags, '-o', program, join(labPaths.tools, 'hold.c')]);
+    await buildTool(join(labPaths.tools, 'hold.c'), program);
     await putFile(host, '/run/hold', await readFile(program), '755');
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -227,8 +227,9 @@ export class LabFleet {
 
 /** Names in /proc/modules on the host itself, sorted. */
 export async function lsmod(host: LabHost): Promise<string[]> {
-  return (await host.must("cut -d' ' -f1 /proc/modules"))
+  return (await host.read('/proc/modules'))
     .split('\n')
+    .map((line) => line.split(' ', 1)[0] ?? '')
     .filter((name) => name !== '')
     .sort();
 }

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Pause between two looks, ms. */
-const PAUSE_MS = { least: 25, most: 3_000 } as const;
+const PAUSE_MS = { least: 100, most: 3_000 } as const;
 
 /** A look at an emulated host costs it time that the work under test needs: most of the time it is left alone. */
-const PAUSE_PER_LOOK = 4;
+const PAUSE_PER_LOOK = 8;
 
 /**
- * Asks again until `look` gives something, every 25 ms when looking costs nothing. The time limit is generous: it ends a test that hangs, it
+ * Asks again until `look` gives something, every 100 ms when looking costs nothing. The time limit is generous: it ends a test that hangs, it
  * measures nothing.
  *
  * @throws when the limit passes, with the last thing that `look` threw.
