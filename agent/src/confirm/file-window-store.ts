@@ -1,3 +1,4 @@
+import { type Stats, statSync } from 'node:fs';
 import { link, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type * as z from 'zod';
@@ -14,9 +15,21 @@ const FILES = {
   reverted: 'reverted.json',
 } as const;
 
-/** The window below the engine's state folder, in `confirm/`. */
+/** What was read of a file, and the file that it was read of. */
+interface Seen {
+  readonly stats: Stats;
+  readonly value: unknown;
+}
+
+/**
+ * The window below the engine's state folder, in `confirm/`.
+ *
+ * It is looked at four times a second until it ends, and a plan is long. So a file is read when it is there, and again when it is another one: each
+ * is written once, aside, and put in its place whole.
+ */
 export class FileWindowStore implements WindowStore {
   readonly #folder: string;
+  readonly #seen = new Map<string, Seen>();
 
   constructor(stateDir: string) {
     this.#folder = path.join(stateDir, 'confirm');
@@ -70,6 +83,7 @@ export class FileWindowStore implements WindowStore {
 
   /** The report goes last: while it is there, nothing else is asked. */
   async clear(): Promise<void> {
+    this.#seen.clear();
     for (const name of [FILES.pending, FILES.kept, FILES.reverting, FILES.reverted]) {
       await rm(this.#path(name), { force: true });
     }
@@ -88,17 +102,25 @@ export class FileWindowStore implements WindowStore {
   }
 
   async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+    const file = this.#path(name);
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats === undefined) return undefined;
+    const seen = this.#seen.get(name);
+    // What a file's schema gave is kept under its name only.
+    if (seen !== undefined && isSameFile(seen.stats, stats)) return seen.value as T;
     let text;
     try {
-      text = await readFile(this.#path(name), 'utf8');
+      text = await readFile(file, 'utf8');
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
       throw error;
     }
     try {
-      return schema.parse(JSON.parse(text));
+      const value = schema.parse(JSON.parse(text));
+      this.#seen.set(name, { stats, value });
+      return value;
     } catch (cause) {
-      throw new Error(`${this.#path(name)} is damaged, or from a newer agent`, { cause });
+      throw new Error(`${file} is damaged, or from a newer agent`, { cause });
     }
   }
 
@@ -114,4 +136,9 @@ export class FileWindowStore implements WindowStore {
   #path(name: string): string {
     return path.join(this.#folder, name);
   }
+}
+
+/** Another file, or written again: the time of its last change goes with whatever is done to a file, a rename too (inode(7)). */
+function isSameFile(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.ctimeMs === other.ctimeMs && one.size === other.size;
 }

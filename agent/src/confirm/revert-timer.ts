@@ -1,5 +1,6 @@
 import type { Exec } from '../exec/exec.ts';
 import { ownProgram, startDetached } from '../exec/own-program.ts';
+import { asProperties, REVERT_RIGHTS } from '../exec/unit-rights.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { ConfirmCause } from '@modfleet/proto';
 
@@ -57,6 +58,7 @@ export class HostRevertTimer implements RevertTimer {
         '--description=modfleet: end of a confirm window',
         `--on-active=${seconds}s`,
         '--timer-property=AccuracySec=100ms',
+        ...asProperties(REVERT_RIGHTS),
         '--',
         ...ownProgram(),
         ...this.#revertArguments('--by', 'timer'),
@@ -85,6 +87,7 @@ export class HostRevertTimer implements RevertTimer {
           `--unit=${unitOf(actionId)}-now`,
           COMPILE_CACHE,
           '--description=modfleet: a confirm window is given up',
+          ...asProperties(REVERT_RIGHTS),
           '--',
           ...ownProgram(),
           ...args,

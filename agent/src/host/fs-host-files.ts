@@ -150,8 +150,12 @@ export class FsHostFiles implements HostFiles {
   }
 }
 
-/** An attribute of sysfs comes whole in one read of a page (Documentation/filesystems/sysfs.rst): a shorter read is its end. */
+/**
+ * An attribute of sysfs comes whole in one read of a page (Documentation/filesystems/sysfs.rst), and so does a setting of /proc/sys, which gives
+ * nothing past its beginning (kernel/sysctl.c): a shorter read is its end.
+ */
 const ATTRIBUTE_BYTES = 4096;
+const ATTRIBUTES = /^\/(sys|proc\/sys)\//;
 
 /** Reads to the end by itself: files of proc and sys do not say their size. */
 async function readAll(real: string, maxBytes: number): Promise<Buffer> {
@@ -197,7 +201,7 @@ class Reading {
 
   constructor(real: string, maxBytes: number) {
     this.#real = real;
-    this.#isAttribute = real.startsWith('/sys/');
+    this.#isAttribute = ATTRIBUTES.test(real);
     this.#maxBytes = maxBytes;
   }
 

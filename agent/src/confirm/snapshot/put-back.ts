@@ -5,7 +5,7 @@ import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { isWaitedFor, type Lack, lacksOf, lackWords } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
-import { readSnapshot } from './read-snapshot.ts';
+import { readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
 import { repairsOf } from './repairs.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
@@ -17,7 +17,7 @@ const DEVICE_LIMIT_MS = 15_000;
  */
 const OTHERS_LIMIT_MS = 6_000;
 
-/** A look costs five starts of `ip` and some hundred small reads. */
+/** Between two looks while others may still bring something back. */
 const LOOK_EVERY_MS = 700;
 
 /** Each pass repairs what the one before made possible (a route that needs an address that needs a link). */
@@ -62,20 +62,17 @@ export async function putBack(
   rights: PutBackRights,
 ): Promise<PutBackReport> {
   const restored = new Set<string>();
-  const look = async (): Promise<Lack[]> =>
-    lacksOf(
-      before,
-      await readSnapshot(
-        ports.files,
-        ports.exec,
-        before.kmods.map((kmod) => kmod.name),
-      ),
-    );
+  const kmods = before.kmods.map((kmod) => kmod.name);
+  const look = async (): Promise<Lack[]> => lacksOf(before, await readSnapshot(ports.files, ports.exec, kmods));
+  // What nobody brings back by itself need not be read while others are waited for: some hundred small files.
+  const glance = async (): Promise<Lack[]> =>
+    lacksOf({ ...before, settings: [], rules: [] }, await readLinksAndRoutes(ports.files, ports.exec, kmods));
   if (rights.kmods !== 'none') {
     const wanted = (await look()).filter((lack) => rights.kmods === 'all' || lack.kind === 'kmod');
     for (const words of await putKmodsBack(ports, wanted)) restored.add(words);
   }
-  let lacks = await settled(ports, look);
+  await settled(ports, glance);
+  let lacks = await look();
   for (let pass = 0; rights.network && pass < PASSES && lacks.length > 0; pass++) {
     for (const lack of lacks) {
       if (await repair(ports, lack)) restored.add(lackWords(lack));
@@ -87,7 +84,7 @@ export async function putBack(
 }
 
 /** Waits until nothing is missing, or nobody can be expected to bring more. */
-async function settled({ clock, sleep }: PutBackPorts, look: () => Promise<Lack[]>): Promise<Lack[]> {
+async function settled({ clock, sleep }: PutBackPorts, look: () => Promise<Lack[]>): Promise<void> {
   const devicesUntil = clock.nowMs() + DEVICE_LIMIT_MS;
   let lacks = await look();
   while (lacks.some(isWaitedFor) && clock.nowMs() < devicesUntil) {
@@ -99,7 +96,6 @@ async function settled({ clock, sleep }: PutBackPorts, look: () => Promise<Lack[
     await sleep(LOOK_EVERY_MS);
     lacks = await look();
   }
-  return lacks;
 }
 
 /** True when everything was accepted; whether it helped, the next look says. */

@@ -29,20 +29,37 @@ export class SnapshotError extends Error {
  * @throws SnapshotError when iproute2 is missing or does not answer as JSON.
  */
 export async function readSnapshot(files: HostFiles, exec: Exec, kmods: readonly string[]): Promise<HostSnapshot> {
-  const addresses = await ask(exec, ['-d', '-j', 'addr', 'show']);
-  const links = parseLinks(addresses);
+  const first = await readLinksAndRoutes(files, exec, kmods);
   return {
-    links,
+    ...first,
+    rules: [
+      ...parseRules('inet', await ask(exec, ['-j', 'rule', 'show'])),
+      ...parseRules('inet6', await ask(exec, ['-6', '-j', 'rule', 'show'])),
+    ],
+    settings: (await Promise.all(first.links.map((link) => readSettings(files, link.name)))).flat(),
+  };
+}
+
+/**
+ * The part of it that whatever runs the network brings back by itself; no rules and no settings.
+ *
+ * @throws SnapshotError as `readSnapshot`
+ */
+export async function readLinksAndRoutes(
+  files: HostFiles,
+  exec: Exec,
+  kmods: readonly string[],
+): Promise<HostSnapshot> {
+  const addresses = await ask(exec, ['-d', '-j', 'addr', 'show']);
+  return {
+    links: parseLinks(addresses),
     addresses: parseAddresses(addresses),
     routes: [
       ...parseRoutes('inet', await ask(exec, ['-j', 'route', 'show', 'table', 'all'])),
       ...parseRoutes('inet6', await ask(exec, ['-6', '-j', 'route', 'show', 'table', 'all'])),
     ],
-    rules: [
-      ...parseRules('inet', await ask(exec, ['-j', 'rule', 'show'])),
-      ...parseRules('inet6', await ask(exec, ['-6', '-j', 'rule', 'show'])),
-    ],
-    settings: (await Promise.all(links.map((link) => readSettings(files, link.name)))).flat(),
+    rules: [],
+    settings: [],
     kmods: await readKmods(files, kmods),
   };
 }
