@@ -1,4 +1,5 @@
 import type { ProgramName } from './exec.ts';
+import { asProperties, UNLOAD_RIGHTS } from './unit-rights.ts';
 import { IP_VECTORS, REVERT_UNIT_VECTORS, SYSTEMCTL_VECTORS } from './window-vectors.ts';
 
 /*
@@ -58,10 +59,9 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
       '--pipe',
       UNLOAD_UNIT,
       /^--description=unload [A-Za-z0-9_]{1,55}$/,
-      '-p',
-      /^TimeoutStopSec=\d{1,3}s$/,
-      '-p',
-      'Type=exec',
+      /^--property=TimeoutStopSec=\d{1,3}s$/,
+      '--property=Type=exec',
+      ...asProperties(UNLOAD_RIGHTS),
       '--',
       RMMOD_FILE,
       KMOD,

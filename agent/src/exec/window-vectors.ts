@@ -1,3 +1,4 @@
+import { asProperties, REVERT_RIGHTS } from './unit-rights.ts';
 import type { Argument, VectorShape } from './vectors.ts';
 
 /** A name, an address or a number as `ip` takes it; longer than any of these. No leading dash: nothing of a snapshot becomes a flag. */
@@ -44,6 +45,7 @@ export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((pro
       '--description=modfleet: end of a confirm window',
       /^--on-active=\d{1,3}s$/,
       '--timer-property=AccuracySec=100ms',
+      ...asProperties(REVERT_RIGHTS),
       '--',
       ...program,
       'revert',
@@ -61,6 +63,7 @@ export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((pro
       REVERT_UNIT,
       '--setenv=NODE_COMPILE_CACHE=/var/cache/modfleet-helper',
       '--description=modfleet: a confirm window is given up',
+      ...asProperties(REVERT_RIGHTS),
       '--',
       ...program,
       'revert',

@@ -72,7 +72,8 @@ describe('a step', () => {
       expect.arrayContaining([
         'systemd-run',
         '--unit=modfleet-01234567-dummy',
-        'TimeoutStopSec=3s',
+        '--property=TimeoutStopSec=3s',
+        '--property=CapabilityBoundingSet=CAP_SYS_MODULE',
         '--',
         '/usr/sbin/rmmod',
         'dummy',

@@ -1,5 +1,6 @@
 import type { PlanStep, StepResult } from '@modfleet/proto';
 import type { Exec, ExecResult } from '../../exec/exec.ts';
+import { asProperties, UNLOAD_RIGHTS } from '../../exec/unit-rights.ts';
 import type { KernelState } from '../action-host.ts';
 import type { StepEnd, StepReport } from '../action.machine.ts';
 import { errnoOf } from './errno-words.ts';
@@ -136,7 +137,7 @@ async function runRmmod(host: StepHost, step: PlanStep, actionId: string): Promi
   const rmmod = host.exec.find('rmmod');
   if (host.systemd && rmmod !== undefined && host.exec.find('systemd-run') !== undefined) {
     const unit = `modfleet-${actionId.slice(0, 8)}-${step.kmod}`;
-    const properties = ['-p', `TimeoutStopSec=${STOP_TIMEOUT}`, '-p', 'Type=exec'];
+    const properties = asProperties([`TimeoutStopSec=${STOP_TIMEOUT}`, 'Type=exec', ...UNLOAD_RIGHTS]);
     const ran = await host.exec.run(
       'systemd-run',
       [
@@ -155,7 +156,7 @@ async function runRmmod(host: StepHost, step: PlanStep, actionId: string): Promi
     );
     // At the time limit systemd-run was killed, and what it had systemd start was not.
     if (ran.ended.kind === 'timed_out') return { ...ran, ended: { kind: 'timed_out', reaped: false } };
-    if (!/^(Failed to|System has not been booted)/m.test(ran.stderr)) return ran;
+    if (!/^(Failed to|System has not been booted|Unknown assignment)/m.test(ran.stderr)) return ran;
   }
   return host.exec.run('rmmod', [step.kmod], { timeoutMs: UNLOAD_DEADLINE_MS });
 }
