@@ -10,7 +10,7 @@ import { FileWindowStore } from './file-window-store.ts';
 import { markOf } from './process-mark.ts';
 import { HostRevertTimer } from './revert-timer.ts';
 import { putBack } from './snapshot/put-back.ts';
-import { readSnapshot } from './snapshot/read-snapshot.ts';
+import { checkSnapshot, readSnapshot } from './snapshot/read-snapshot.ts';
 import { WindowKeeper, windowObstacle } from './window-keeper.ts';
 import type { ServerAddress } from './window-plan.ts';
 
@@ -36,7 +36,7 @@ export function lookingWindows({
   const timer = new HostRevertTimer(files, exec, stateDir);
   const no = new Error('an engine that only looks has no confirm windows');
   return {
-    obstacle: () => windowObstacle(timer, () => readSnapshot(files, exec, [])),
+    obstacle: () => windowObstacle(timer, () => checkSnapshot(exec)),
     open: async () => ({ kind: 'failed', code: 'unsupported', message: no.message }),
     putBack: () => Promise.reject(no),
     ask: () => Promise.reject(no),
@@ -64,6 +64,7 @@ export function createWindows(
     log,
     bootId,
     agent: () => markOf(files, process.pid),
+    checkSnapshot: () => checkSnapshot(exec),
     snapshot: (kmods) => readSnapshot(files, exec, kmods),
     // What the kmods are to be, the plan of the action says; here only what hangs on them is brought back.
     putBack: (before) => putBack(ports, before, { kmods: 'none', network: true }),

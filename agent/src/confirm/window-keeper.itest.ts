@@ -68,6 +68,7 @@ class World {
       log: new QuietLog(),
       bootId: async () => this.bootId,
       agent: async () => mark,
+      checkSnapshot: async () => undefined,
       snapshot: async () => SNAPSHOT,
       putBack: async () => ({ restored: ['address x'], missing: [] }),
       rebootToRecover: false,

@@ -30,6 +30,8 @@ export interface WindowParts {
   readonly bootId: () => Promise<string>;
   /** The process that asks for the confirm: when it is gone, nobody will. */
   readonly agent: () => Promise<ProcessMark | undefined>;
+  /** @throws SnapshotError when none could be taken */
+  readonly checkSnapshot: () => Promise<void>;
   /** @throws SnapshotError */
   readonly snapshot: (kmods: readonly string[]) => Promise<HostSnapshot>;
   readonly putBack: (before: HostSnapshot) => Promise<PutBackReport>;
@@ -52,11 +54,11 @@ export class WindowKeeper implements ConfirmWindows {
   }
 
   async obstacle(): Promise<{ code: FindingCode; message: string } | undefined> {
-    const { store, timer, snapshot } = this.#parts;
+    const { store, timer, checkSnapshot } = this.#parts;
     const open = await store.look();
     if (open.kind === 'damaged') return { code: 'busy', message: `a confirm window cannot be read: ${open.reason}` };
     if (open.kind !== 'none') return { code: 'busy', message: PENDING };
-    return windowObstacle(timer, () => snapshot([]));
+    return windowObstacle(timer, checkSnapshot);
   }
 
   async open({ actionId, kmod, kmods, windowSeconds }: WindowOrder): Promise<WindowOpening> {
@@ -248,12 +250,12 @@ export class WindowKeeper implements ConfirmWindows {
 /** Why this host cannot give any window; undefined when it can. */
 export async function windowObstacle(
   timer: RevertTimer,
-  snapshot: () => Promise<unknown>,
+  checkSnapshot: () => Promise<void>,
 ): Promise<{ code: FindingCode; message: string } | undefined> {
   const why = await timer.obstacle();
   if (why !== undefined) return { code: 'unsupported', message: `this host cannot give a confirm window: ${why}` };
   try {
-    await snapshot();
+    await checkSnapshot();
     return undefined;
   } catch (error) {
     return { code: 'unsupported', message: `this host cannot give a confirm window: ${messageOf(error)}` };

@@ -73,12 +73,11 @@ const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 
 async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | undefined) {
   const { files } = view.sources;
-  const [aliases, processes, storage, interfaces, tools] = [
+  const [aliases, processes, storage, interfaces] = [
     await view.aliases(),
     await view.processes(),
     await view.storage(),
     await view.interfaces(),
-    await view.tools(),
   ];
   const openDevices = await readOpenDevices(files, kmod, aliases, await view.nodesByDriver(), processes);
   const stakes = await readStakes({
@@ -94,7 +93,7 @@ async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | un
     foreignInterfaces: await view.foreignInterfaces(),
     watchdogs: await view.watchdogs(),
     openDevices,
-    tools,
+    tools: view.tools,
   });
   // Who holds it is asked where somebody does: it is a walk through every open file.
   return loaded === undefined || loaded.refcount === 0

@@ -79,7 +79,7 @@ export class HostView {
 
   readonly nodesByDriver = once(() => readNodesByDriver(this.sources.files));
 
-  readonly dmTables = once(() => readDmTables(this.sources.exec));
+  readonly dmTables = once(() => readDmTables(this.sources.files, this.sources.exec));
 
   readonly tools = once(() => readToolLists(this.sources.exec));
 

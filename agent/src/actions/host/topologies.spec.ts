@@ -77,6 +77,7 @@ describe('what is protected, exactly', () => {
       '/proc/1/mountinfo': rootOn('253:0', '/dev/mapper/rootlin'),
       '/proc/modules': loaded('dm_mod', 'dm_crypt', 'dm_mirror'),
       '/sys/dev/block/253:0': { link: `${VIRTUAL}/dm-0` },
+      '/sys/block/dm-0': { link: `${VIRTUAL}/dm-0` },
       [`${VIRTUAL}/dm-0/dm/uuid`]: '\n',
       [`${VIRTUAL}/dm-0/dm/name`]: 'rootlin\n',
       [`${VIRTUAL}/dm-0/slaves/vda`]: { link: VDA },

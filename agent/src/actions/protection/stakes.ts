@@ -34,7 +34,7 @@ export interface StakeContext {
   readonly foreignInterfaces: readonly ForeignInterfaces[];
   readonly watchdogs: readonly ArmedWatchdog[];
   readonly openDevices: readonly OpenDevice[];
-  readonly tools: ToolLists;
+  readonly tools: () => Promise<ToolLists>;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Exec } from '../../exec/exec.ts';
+import type { HostFiles } from '../../host/host-files.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
 
 /** Answers in milliseconds; a second is a machine in trouble. */
@@ -7,8 +8,10 @@ const TIMEOUT_MS = 5_000;
 /** Target kinds of each device-mapper volume, by its name; undefined: not visible without dmsetup, or without root. */
 export type DmTables = ReadonlyMap<string, readonly string[]> | undefined;
 
-/** Reads `dmsetup table`, which hides the keys of encrypted volumes. */
-export async function readDmTables(exec: Exec): Promise<DmTables> {
+/** Reads `dmsetup table`, which hides the keys of encrypted volumes. Each volume is a block device `dm-N`; without one there is nothing to ask. */
+export async function readDmTables(files: HostFiles, exec: Exec): Promise<DmTables> {
+  const devices = await files.list('/sys/block');
+  if (devices.kind === 'ok' && !devices.value.some((one) => one.name.startsWith('dm-'))) return new Map();
   if (exec.find('dmsetup') === undefined) return undefined;
   const result = await exec.run('dmsetup', ['table'], { timeoutMs: TIMEOUT_MS });
   return result.ended.kind === 'exited' && result.ended.code === 0 ? parseDmTables(result.stdout) : undefined;

@@ -9,7 +9,8 @@ export interface SilentLossContext {
   readonly files: HostFiles;
   readonly kmod: string;
   readonly openDevices: readonly OpenDevice[];
-  readonly tools: ToolLists;
+  /** Asked only where they can say something. */
+  readonly tools: () => Promise<ToolLists>;
 }
 
 /** What a reference count of 0 hides, and no load brings back (kernel-facts: "refcount and what breaks"). */
@@ -26,7 +27,7 @@ export async function dataStakes(context: SilentLossContext): Promise<Stake[]> {
     case 'brd':
       return [...open, ...(await memoryDisks(files, 'ram', 'size'))];
     case 'nf_tables':
-      return [...open, ...tableStakes(context)];
+      return [...open, ...tableStakes(await context.tools())];
     default:
       return open;
   }
@@ -50,13 +51,13 @@ async function memoryDisks(files: HostFiles, prefix: string, attribute: string):
 }
 
 /** A table without chains counts no reference. */
-function tableStakes({ tools }: SilentLossContext): Stake[] {
-  if (tools.nftTables === undefined) {
+function tableStakes({ nftTables }: ToolLists): Stake[] {
+  if (nftTables === undefined) {
     const message =
       'nf_tables may hold tables that count no reference; they would be lost, and they are not visible without nft';
     return [{ kind: 'interface', message, evidence: [evidence('unseen', 'tables: not visible without nft')] }];
   }
-  const names = tools.nftTables.map((text) => /^table (\S+ \S+)/.exec(text)?.[1] ?? '').filter((name) => name !== '');
+  const names = nftTables.map((text) => /^table (\S+ \S+)/.exec(text)?.[1] ?? '').filter((name) => name !== '');
   if (names.length === 0) return [];
   return [
     {

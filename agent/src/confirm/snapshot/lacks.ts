@@ -28,12 +28,13 @@ export type Lack =
 
 /** What was there before and is not there now, in the order in which it has to be put back. Pure. */
 export function lacksOf(before: HostSnapshot, now: HostSnapshot): Lack[] {
-  return [...kmodLacks(before, now), ...networkLacks(before, now)];
+  return [...kmodLacks(before.kmods, now.kmods), ...networkLacks(before, now)];
 }
 
-function kmodLacks(before: HostSnapshot, now: HostSnapshot): Lack[] {
-  const present = new Map(now.kmods.map((one) => [one.name, one]));
-  return before.kmods.flatMap((was): Lack[] => {
+/** Kmods alone. Pure. */
+export function kmodLacks(before: readonly KmodRecord[], now: readonly KmodRecord[]): Lack[] {
+  const present = new Map(now.map((one) => [one.name, one]));
+  return before.flatMap((was): Lack[] => {
     const is = present.get(was.name);
     if (!was.loaded) return is?.loaded === true ? [{ kind: 'extra_kmod', name: was.name }] : [];
     if (is?.loaded !== true) return [{ kind: 'kmod', kmod: was }];

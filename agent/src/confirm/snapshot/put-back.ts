@@ -3,9 +3,9 @@ import type { HostFiles } from '../../host/host-files.ts';
 import type { HostSettings } from '../../host/host-settings.ts';
 import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
-import { isWaitedFor, type Lack, lacksOf, lackWords } from './lacks.ts';
+import { isWaitedFor, kmodLacks, type Lack, lacksOf, lackWords } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
-import { readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
+import { readKmods, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
 import { repairsOf } from './repairs.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
@@ -68,7 +68,9 @@ export async function putBack(
   const glance = async (): Promise<Lack[]> =>
     lacksOf({ ...before, settings: [], rules: [] }, await readLinksAndRoutes(ports.files, ports.exec, kmods));
   if (rights.kmods !== 'none') {
-    const wanted = (await look()).filter((lack) => rights.kmods === 'all' || lack.kind === 'kmod');
+    const wanted = kmodLacks(before.kmods, await readKmods(ports.files, kmods)).filter(
+      (lack) => rights.kmods === 'all' || lack.kind === 'kmod',
+    );
     for (const words of await putKmodsBack(ports, wanted)) restored.add(words);
   }
   await settled(ports, glance);

@@ -64,6 +64,15 @@ export async function readLinksAndRoutes(
   };
 }
 
+/**
+ * Whether a snapshot could be taken.
+ *
+ * @throws SnapshotError as `readSnapshot`
+ */
+export async function checkSnapshot(exec: Exec): Promise<void> {
+  await ask(exec, ['-j', 'rule', 'show']);
+}
+
 async function ask(exec: Exec, args: readonly string[]): Promise<Fields[]> {
   const result = await exec.run('ip', args, { timeoutMs: IP_TIMEOUT_MS });
   const list = result.ended.kind === 'exited' && result.ended.code === 0 ? parseList(result.stdout) : undefined;
@@ -91,7 +100,7 @@ async function readSettings(files: HostFiles, link: string): Promise<SettingStat
 }
 
 /** In the order in which they were loaded: /proc/modules has the newest first. */
-async function readKmods(files: HostFiles, wanted: readonly string[]): Promise<KmodRecord[]> {
+export async function readKmods(files: HostFiles, wanted: readonly string[]): Promise<KmodRecord[]> {
   const listed = (valueOf(await readProcModules(files)) ?? []).map((one) => one.name).reverse();
   const loaded = listed.filter((name) => wanted.includes(name));
   const absent = wanted.filter((name) => !listed.includes(name));
