@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util';
-import { checkPrerequisites, HOST_NETWORKS } from '../lab/src/lab.ts';
+import { checkPrerequisites, HOST_NETWORKS, KERNEL_SERIES } from '../lab/src/lab.ts';
 import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
-import { confirmFleet } from '../tests/e2e/support/confirm-fleet.ts';
 import { CONFIRM_CASES, type ConfirmRound, confirmRound } from '../tests/e2e/support/confirm-rounds.ts';
+import { proxiedFleet } from '../tests/e2e/support/proxied-fleet.ts';
 import { whole } from './whole.ts';
 
 const ROUNDS = 50;
@@ -12,14 +12,17 @@ const WINDOW_S = 30;
 /** What the issue asks for: back within the window and this. */
 const BACK_WITHIN_MS = 30_000;
 
-/** `npm run proof -- confirm`: every case of tests/e2e/lab/apart/confirm.e2e.ts, many times, on every kind of network. */
+/** `npm run proof -- confirm`: every case of tests/e2e/lab/full-hosts.e2e.ts, many times, on every kind of network. */
 export async function proveConfirm(args: readonly string[]): Promise<number> {
-  const { rounds, minutes, cases, networks } = settings(args);
+  const { rounds, minutes, cases, networks, series } = settings(args);
   const needs = await checkPrerequisites(['full']);
   if (!needs.ok) throw new ScriptError(needs.hint);
   await build();
   const where = await measuredWhere();
-  const fleet = await confirmFleet(networks);
+  const hosts = networks.map((network) => `confirm-${network}`);
+  const fleet = await proxiedFleet(
+    networks.map((network, at) => ({ name: hosts[at] ?? '', kind: 'full', series, boot: { network } })),
+  );
   const end = Date.now() + minutes * 60_000;
   const done: ConfirmRound[] = [];
   try {
@@ -29,7 +32,7 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
         const results = await confirmRound(
           { ...fleet, windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS },
           kind,
-          fleet.hosts,
+          hosts,
         );
         for (const one of results) show(round, one);
         done.push(...results);
@@ -38,7 +41,7 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
   } finally {
     await fleet.stop();
   }
-  return report(done, { ...where, windowSeconds: WINDOW_S, wanted: rounds, cases, networks });
+  return report(done, { ...where, windowSeconds: WINDOW_S, series, wanted: rounds, cases, networks });
 }
 
 function settings(args: readonly string[]) {
@@ -48,6 +51,7 @@ function settings(args: readonly string[]) {
       rounds: { type: 'string', default: String(ROUNDS) },
       minutes: { type: 'string', default: '600' },
       case: { type: 'string', multiple: true, default: [...CONFIRM_CASES] },
+      series: { type: 'string', default: '6.1' },
       network: { type: 'string', multiple: true, default: [...HOST_NETWORKS] },
     },
   });
@@ -55,6 +59,7 @@ function settings(args: readonly string[]) {
     rounds: whole('--rounds', values.rounds),
     minutes: whole('--minutes', values.minutes),
     cases: values.case.map((word) => known('case', CONFIRM_CASES, word)),
+    series: known('kernel series', KERNEL_SERIES, values.series),
     networks: values.network.map((word) => known('network', HOST_NETWORKS, word)),
   };
 }

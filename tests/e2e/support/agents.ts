@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestFleet, repository } from './fleet.ts';
 import { type TestProcess, startProcess } from './processes.ts';
@@ -34,22 +34,25 @@ export async function startAgent(
   ];
   if (options.root !== undefined) lines.push(`root: ${options.root}`);
   writeFileSync(config, `${lines.join('\n')}\n`);
-  const before = await hostIds(fleet);
-  const process_ = startProcess(
-    process.execPath,
-    [agentEntry, 'run', '--config', config],
-    process.env,
-    join(folder, 'agent.log'),
-  );
+  const log = join(folder, 'agent.log');
+  const process_ = startProcess(process.execPath, [agentEntry, 'run', '--config', config], process.env, log);
   fleet.agents.push(process_);
-  const hostId = await eventually(`agent ${name} is connected`, async () => {
-    const hosts = (await fleet.api('GET', '/api/v1/hosts')).body['items'] as { id: string; connected: boolean }[];
-    return hosts.find((host) => host.connected && !before.has(host.id))?.id;
-  });
+  const hostId = await eventually(`agent ${name} joins`, () => joinedAs(log));
+  await eventually(
+    `agent ${name} is connected`,
+    async () => (await fleet.api('GET', `/api/v1/hosts/${hostId}`)).body['connected'] === true || undefined,
+  );
   return { hostId, process: process_ };
 }
 
-async function hostIds(fleet: TestFleet): Promise<Set<string>> {
-  const hosts = (await fleet.api('GET', '/api/v1/hosts')).body['items'] as { id: string }[];
-  return new Set(hosts.map((host) => host.id));
+/** The id that an agent got, as its log says. */
+function joinedAs(log: string): string | undefined {
+  for (const line of readFileSync(log, 'utf8')
+    .split('\n')
+    .slice(0, -1)
+    .filter((one) => one.startsWith('{'))) {
+    const { msg, hostId } = JSON.parse(line) as { msg?: string; hostId?: string };
+    if (msg === 'this machine has joined') return hostId;
+  }
+  return undefined;
 }

@@ -17,7 +17,10 @@ const CAUSES: Readonly<Record<ConfirmCase, string>> = {
 };
 
 /** Past everything that may still be called slow. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 400_000;
+
+/** Between two looks at a host that has a minute to get by: how late a way back may be seen. */
+const LOOK_EVERY_MS = 500;
 
 const KMOD = 'virtio_net';
 
@@ -58,6 +61,7 @@ export async function confirmRound(
 ): Promise<ConfirmRound[]> {
   const { lab, proxy } = world;
   await Promise.all(hosts.map((name) => lab.fresh(name)));
+  await Promise.all(hosts.map((name) => lab.host(name).settled()));
   // What a reboot takes along is not put back, so nothing is set by hand before one.
   const before = await Promise.all(hosts.map((name) => prepared(lab.host(name), kind !== 'host_reboots')));
   // The driver comes back by itself where only server or answer are to be missing.
@@ -135,11 +139,11 @@ async function offered(lab: LabFleet, id: string): Promise<void> {
 }
 
 async function gone(host: LabHost): Promise<void> {
-  const absent = `! grep -q '^${KMOD} ' /proc/modules`;
   await eventually(
     `${KMOD} is gone from ${host.name}`,
-    async () => (await host.run(absent)).code === 0 || undefined,
+    async () => !(await lsmod(host)).includes(KMOD) || undefined,
     LIMIT_MS,
+    LOOK_EVERY_MS,
   );
 }
 
@@ -156,10 +160,11 @@ async function back(lab: LabFleet, name: string, armedAt: number): Promise<numbe
   await eventually(
     `${name} is back`,
     async () => {
-      const present = (await lab.host(name).run(`grep -q '^${KMOD} ' /proc/modules`)).code === 0;
+      const present = (await lsmod(lab.host(name))).includes(KMOD);
       return (present && (await lab.isConnected(name))) || undefined;
     },
     LIMIT_MS,
+    LOOK_EVERY_MS,
   );
   return Date.now() - armedAt;
 }
@@ -190,7 +195,7 @@ async function judged(
     problems.push(`the row says offered at ${action.confirm?.offeredAt}`);
   if (backMs > windowSeconds * 1000 + backWithinMs) problems.push(`back after ${backMs} ms`);
   const host = lab.host(name);
-  const after = await networkOf(host);
+  const after = await host.must(NETWORK);
   if (after !== before) problems.push(`the network was ${before} and is ${after}`);
   await lab.fresh(name);
   const [told, real] = [await lab.loadedKmods(name), await lsmod(host)];
@@ -198,24 +203,18 @@ async function judged(
   return { host: name, case: kind, outcome: action.outcome, cause, backMs, problems };
 }
 
+/** Addresses, routes, and a setting of every interface; without lifetimes, which go on. */
+const NETWORK =
+  "ip -o -4 addr show | awk '{print $2, $4}' | sort; ip -4 route show | sed 's/ *$//' | sort; grep . /proc/sys/net/ipv4/conf/*/rp_filter | sort";
+
 /** Sets by hand what no file describes, or takes it away, and gives the network as it is. */
 async function prepared(host: LabHost, byHand: boolean): Promise<string> {
-  await host.settled();
-  const card = await host.must("ip route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1");
-  const setting = `/proc/sys/net/ipv4/conf/${card}/rp_filter`;
-  await host.must(
-    byHand
-      ? `ip addr replace 192.0.2.7/24 dev ${card} && ip route replace 198.51.100.0/24 via 192.0.2.1 && echo 2 > ${setting}`
-      : `ip route del 198.51.100.0/24; ip addr del 192.0.2.7/24 dev ${card}; cat /proc/sys/net/ipv4/conf/default/rp_filter > ${setting}`,
-  );
-  return networkOf(host);
-}
-
-/** Addresses, routes, and a setting of every interface; without lifetimes, which go on. */
-async function networkOf(host: LabHost): Promise<string> {
-  return host.must(
-    "ip -o -4 addr show | awk '{print $2, $4}' | sort; ip -4 route show | sed 's/ *$//' | sort; grep . /proc/sys/net/ipv4/conf/*/rp_filter | sort",
-  );
+  const card = "card=$(ip route show default | sed -n 's/.* dev \\([^ ]*\\).*/\\1/p' | head -1)";
+  const setting = '/proc/sys/net/ipv4/conf/$card/rp_filter';
+  const set = byHand
+    ? `ip addr replace 192.0.2.7/24 dev $card && ip route replace 198.51.100.0/24 via 192.0.2.1 && echo 2 >${setting} || exit 1`
+    : `ip route del 198.51.100.0/24; ip addr del 192.0.2.7/24 dev $card; cat /proc/sys/net/ipv4/conf/default/rp_filter >${setting}`;
+  return host.must(`${card}; { ${set}; } >/dev/null 2>&1; ${NETWORK}`);
 }
 
 async function actionOf(lab: LabFleet, id: string): Promise<WindowAction> {

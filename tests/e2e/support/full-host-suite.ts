@@ -1,26 +1,13 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { KernelSeries } from '../../../lab/src/lab.ts';
-import { LabFleet, type LabHostWanted, lsmod } from './lab-fleet.ts';
+import { beforeAll, expect, it } from 'vitest';
+import { type LabFleet, lsmod } from './lab-fleet.ts';
 import { eventually } from './wait.ts';
 
-/** More tests of the same host, after those of every full host. */
-export interface MoreTests {
-  /** What they need of it: lines of agent.yaml, network, root disk. */
-  readonly wanted?: Pick<LabHostWanted, 'config' | 'boot'>;
-  readonly tests: (lab: () => LabFleet, name: string) => void;
-}
-
-/** A Debian as people run it: systemd, udev, networkd, ext4 root on a virtio disk, the agent as a service. */
-export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
-  const name = `full-${series.replace('.', '')}`;
+/** A Debian as people run it: systemd, udev, ext4 root on a virtio disk, the agent as a service. */
+export function fullHostSuite(fleet: () => LabFleet, name: string): void {
   let lab: LabFleet;
 
-  beforeAll(async () => {
-    lab = await LabFleet.start([{ name, kind: 'full', series, ...more?.wanted }]);
-  });
-
-  afterAll(async () => {
-    await lab?.stop();
+  beforeAll(() => {
+    lab = fleet();
   });
 
   it('the agent runs as a service and its answer equals lsmod', async () => {
@@ -71,6 +58,7 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
     expect(action.outcome).toBe('refused');
     expect(action.verdict?.findings.map((finding) => finding.code)).toContain('needs_confirm_window');
     expect(await host.must('ip -o link show d0 | wc -l')).toBe('1');
+    await host.must('ip link del d0 && rmmod dummy');
   });
 
   it('says a kmod is blocked, with file and line', async () => {
@@ -82,6 +70,4 @@ export function fullHostSuite(series: KernelSeries, more?: MoreTests): void {
     expect(JSON.stringify(blocked.action.verdict?.findings)).toContain('/etc/modprobe.d/00-mf.conf');
     await host.must('rm /etc/modprobe.d/00-mf.conf');
   });
-
-  more?.tests(() => lab, name);
 }

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Pause between two looks, ms. */
+/** Longest pause between two looks, ms, and the shortest where none is asked for. */
 const PAUSE_MS = { least: 100, most: 3_000 } as const;
 
 /** A look at an emulated host costs it time that the work under test needs: most of the time it is left alone. */
 const PAUSE_PER_LOOK = 8;
 
 /**
- * Asks again until `look` gives something, every 100 ms when looking costs nothing. The time limit is generous: it ends a test that hangs, it
+ * Asks again until `look` gives something, every `pauseMs` when looking costs nothing. The time limit is generous: it ends a test that hangs, it
  * measures nothing.
  *
  * @throws when the limit passes, with the last thing that `look` threw.
@@ -16,6 +16,7 @@ export async function eventually<T>(
   what: string,
   look: () => Promise<T | undefined> | T | undefined,
   limitMs = 150_000,
+  pauseMs: number = PAUSE_MS.least,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   let last: unknown;
@@ -30,6 +31,6 @@ export async function eventually<T>(
     if (Date.now() > deadline)
       throw new Error(`${what}: not within ${limitMs / 1000} s${last === undefined ? '' : `; last: ${String(last)}`}`);
     const took = performance.now() - begun;
-    await delay(Math.min(PAUSE_MS.most, Math.max(PAUSE_MS.least, PAUSE_PER_LOOK * took)));
+    await delay(Math.min(PAUSE_MS.most, Math.max(pauseMs, PAUSE_PER_LOOK * took)));
   }
 }
