@@ -69,5 +69,5 @@ describe('a full host of 6.12 with systemd-networkd', () => {
 });
 
 describe('confirm windows on every kind of network', () => {
-  confirmSuite(() => fleet, [NETWORKD, IFUPDOWN, BONDED]);
+  confirmSuite(() => fleet, { networkd: NETWORKD, ifupdown: IFUPDOWN, vlanBond: BONDED });
 });
