@@ -50,7 +50,7 @@ export default defineConfig({
       {
         test: {
           name: 'lab',
-          include: ['tests/e2e/lab/*.e2e.ts'],
+          include: ['tests/e2e/lab/**/*.e2e.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
           // Each file has hosts and a server of its own; an emulated host keeps one core busy.

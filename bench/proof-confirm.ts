@@ -12,7 +12,7 @@ const WINDOW_S = 30;
 /** What the issue asks for: back within the window and this. */
 const BACK_WITHIN_MS = 30_000;
 
-/** `npm run proof -- confirm`: every case of a confirm window, many times, on every kind of network. Tests do each once (tests/e2e/support/confirm-suite.ts). */
+/** `npm run proof -- confirm`: every case of tests/e2e/lab/apart/confirm.e2e.ts, many times, on every kind of network. */
 export async function proveConfirm(args: readonly string[]): Promise<number> {
   const { rounds, minutes, cases, networks, series } = settings(args);
   const needs = await checkPrerequisites(['full']);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadedNow, takeVerdicts } from '../../../lab/src/oracle/guest.ts';
-import { confirmSuite } from '../support/confirm-suite.ts';
+import { keptSuite, lostSuite } from '../support/confirm-suite.ts';
 import { fullHostSuite } from '../support/full-host-suite.ts';
 import { PRIVILEGE_POLICY, privilegeSuite } from '../support/privilege-suite.ts';
 import { type ProxiedFleet, proxiedFleet } from '../support/proxied-fleet.ts';
@@ -17,10 +17,9 @@ const STORAGE = [
 ];
 const ROUTE = ['8021q', 'bonding', 'failover', 'garp', 'llc', 'mrp', 'net_failover', 'stp', 'tls', 'virtio_net'];
 
-/** One host for each way to run a network; both kernel series. */
+/** Both kernel series, two ways to run a network. */
 const BONDED = 'full-vlan-bond';
 const NETWORKD = 'full-networkd';
-const IFUPDOWN = 'full-ifupdown';
 let fleet: ProxiedFleet;
 const lab = () => fleet.lab;
 
@@ -34,7 +33,6 @@ beforeAll(async () => {
       boot: { network: 'vlan-bond', rootDisk: 'dm-linear' },
     },
     { name: NETWORKD, kind: 'full', series: '6.12', boot: { network: 'networkd' } },
-    { name: IFUPDOWN, kind: 'full', series: '6.1', boot: { network: 'ifupdown' } },
   ]);
 });
 
@@ -68,6 +66,8 @@ describe('a full host of 6.12 with systemd-networkd', () => {
   });
 });
 
-describe('confirm windows on every kind of network', () => {
-  confirmSuite(() => fleet, { networkd: NETWORKD, ifupdown: IFUPDOWN, vlanBond: BONDED });
+/** What else can happen inside a window, and ifupdown: apart/confirm.e2e.ts. */
+describe('a confirm window', () => {
+  keptSuite(() => fleet, NETWORKD);
+  lostSuite(() => fleet, [BONDED], ['cut']);
 });
