@@ -1,7 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkPrerequisites, HOST_NETWORKS, KERNEL_SERIES } from '../lab/src/lab.ts';
 import { build } from '../scripts/lib/make.ts';
-import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
+import { median, type MeasuredWhere, measuredWhere, resultFile, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { CONFIRM_CASES, type ConfirmRound, confirmRound } from '../tests/e2e/support/confirm-rounds.ts';
 import { proxiedFleet } from '../tests/e2e/support/proxied-fleet.ts';
@@ -12,9 +13,21 @@ const WINDOW_S = 30;
 /** What the issue asks for: back within the window and this. */
 const BACK_WITHIN_MS = 30_000;
 
-/** `npm run proof -- confirm`: every case of tests/e2e/lab/apart/confirm.e2e.ts, many times, on every kind of network. */
+/** Rounds that one start of the proof has done. Hours of them are gathered in several starts, side by side too. */
+interface ConfirmRun extends MeasuredWhere {
+  readonly series: string;
+  readonly windowSeconds: number;
+  /** What broke it off, if anything did. */
+  readonly broke: string | null;
+  readonly rounds: readonly ConfirmRound[];
+}
+
+/**
+ * `npm run proof -- confirm`: every case of tests/e2e/lab/confirm.e2e.ts, many times, on every kind of network. Rounds are kept as they end, beside
+ * those of earlier runs unless --fresh is given.
+ */
 export async function proveConfirm(args: readonly string[]): Promise<number> {
-  const { rounds, minutes, cases, networks, series } = settings(args);
+  const { rounds, minutes, cases, networks, series, fresh } = settings(args);
   const needs = await checkPrerequisites(['full']);
   if (!needs.ok) throw new ScriptError(needs.hint);
   await build();
@@ -25,23 +38,29 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
   );
   const end = Date.now() + minutes * 60_000;
   const done: ConfirmRound[] = [];
+  let broke: string | null = null;
+  const keep = (): string => keepRun({ ...where, series, windowSeconds: WINDOW_S, broke, rounds: done }, fresh);
   try {
     for (let round = 1; round <= rounds && Date.now() < end; round++) {
       for (const kind of cases) {
         if (Date.now() > end) break;
-        const results = await confirmRound(
-          { ...fleet, windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS },
-          kind,
-          hosts,
-        );
+        const world = { ...fleet, windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS };
+        const results = await confirmRound(world, kind, hosts);
         for (const one of results) show(round, one);
         done.push(...results);
+        keep();
       }
     }
+  } catch (error) {
+    broke = error instanceof Error ? error.message : String(error);
+    console.log(`the harness broke off: ${broke}`);
   } finally {
     await fleet.stop();
   }
-  return report(done, { ...where, windowSeconds: WINDOW_S, series, wanted: rounds, cases, networks });
+  console.table(tableOf(done));
+  const wrong = done.filter((one) => one.problems.length > 0);
+  console.log(`${done.length} rounds, ${wrong.length} wrong; ${keep()}`);
+  return broke === null && wrong.length === 0 && done.length > 0 ? 0 : 1;
 }
 
 function settings(args: readonly string[]) {
@@ -53,9 +72,11 @@ function settings(args: readonly string[]) {
       case: { type: 'string', multiple: true, default: [...CONFIRM_CASES] },
       series: { type: 'string', default: '6.1' },
       network: { type: 'string', multiple: true, default: [...HOST_NETWORKS] },
+      fresh: { type: 'boolean', default: false },
     },
   });
   return {
+    fresh: values.fresh,
     rounds: whole('--rounds', values.rounds),
     minutes: whole('--minutes', values.minutes),
     cases: values.case.map((word) => known('case', CONFIRM_CASES, word)),
@@ -76,20 +97,35 @@ function show(round: number, one: ConfirmRound): void {
   console.log(`${String(round).padStart(4)}  ${one.case.padEnd(14)}${one.host.padEnd(20)}${back.padEnd(20)}${verdict}`);
 }
 
-/** Counts by case and host, the longest way back, and every round that does not hold in full. */
-function report(done: readonly ConfirmRound[], frame: object): number {
-  const wrong = done.filter((one) => one.problems.length > 0);
-  const table = [...new Set(done.map((one) => `${one.case} ${one.host}`))].map((key) => {
-    const of = done.filter((one) => `${one.case} ${one.host}` === key);
+/** Puts a run's rounds into bench/results/proof-confirm.json, and the table of all that are there. Gives the file's path. */
+function keepRun(run: ConfirmRun, fresh: boolean): string {
+  const file = resultFile('proof-confirm');
+  const former = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { runs: ConfirmRun[] }).runs : [];
+  const others = former.filter((one) => one.date !== run.date && !(fresh && one.date < run.date));
+  const runs = [...others, run];
+  const all = runs.flatMap(({ rounds }) => rounds);
+  const wrong = all.filter((one) => one.problems.length > 0);
+  return writeResult('proof-confirm', {
+    asked: `${ROUNDS} rounds of each case, back within ${WINDOW_S + BACK_WITHIN_MS / 1000} s`,
+    rounds: all.length,
+    wrong: wrong.length,
+    table: tableOf(all),
+    runs,
+  });
+}
+
+/** Counts by case and by case and host, and how long the way back took. */
+function tableOf(rounds: readonly ConfirmRound[]): object[] {
+  const keys = (one: ConfirmRound): string[] => [one.case, `${one.case} ${one.host}`];
+  return [...new Set(rounds.flatMap(keys))].sort().map((key) => {
+    const of = rounds.filter((one) => keys(one).includes(key));
+    const backMs = of.map((one) => one.backMs);
     return {
       what: key,
       rounds: of.length,
       wrong: of.filter((one) => one.problems.length > 0).length,
-      longestBackMs: Math.max(...of.map((one) => one.backMs)),
+      medianBackMs: median(backMs),
+      longestBackMs: Math.max(...backMs),
     };
   });
-  console.table(table);
-  const file = writeResult('proof-confirm', { ...frame, rounds: done.length, table, wrong });
-  console.log(`${done.length} rounds, ${wrong.length} wrong; ${file}`);
-  return wrong.length === 0 && done.length > 0 ? 0 : 1;
 }

@@ -17,7 +17,7 @@ await runMain(() =>
       },
       confirm: {
         about:
-          'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds (--rounds N, --minutes N, --case C, --network N)',
+          'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds, added to those that bench/results/proof-confirm.json has (--rounds N, --minutes N, --case C, --network N, --series 6.1|6.12, --fresh)',
         run: async (args) => (await import('../bench/proof-confirm.ts')).proveConfirm(args),
       },
       kills: {

@@ -20,7 +20,7 @@ const COMPACT = `
 let text = '';
 process.stdin.on('data', (chunk) => (text += chunk)).on('end', () => {
   const answer = JSON.parse(text);
-  const list = Array.isArray(answer) ? answer : [{ kmod: process.argv[1], verdict: answer }];
+  const list = Array.isArray(answer) ? answer : [{ kmod: process.argv[2], verdict: answer }];
   process.stdout.write(JSON.stringify(list.map(({ kmod, verdict }) => ({
     kmod,
     findings: (verdict.findings ?? []).map((one) => ({
