@@ -23,7 +23,7 @@ interface ConfirmRun extends MeasuredWhere {
 }
 
 /**
- * `npm run proof -- confirm`: every case of tests/e2e/lab/confirm.e2e.ts, many times, on every kind of network. Rounds are kept as they end, beside
+ * `npm run proof -- confirm`: every case of tests/e2e/lab/full-hosts.e2e.ts, many times, on every kind of network. Rounds are kept as they end, beside
  * those of earlier runs unless --fresh is given.
  */
 export async function proveConfirm(args: readonly string[]): Promise<number> {

@@ -6,7 +6,6 @@ import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
 const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
-Only when named: lab-apart (every case of a confirm window on every kind of network).
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;
@@ -28,15 +27,7 @@ const SUITES: readonly Suite[] = [
     missing: dockerMissing,
   },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
-  { name: 'lab', project: 'lab', files: ['tests/e2e/lab/*.e2e.ts'], missing: labMissing, beside: true },
-  {
-    name: 'lab-apart',
-    project: 'lab',
-    files: ['tests/e2e/lab/apart/*.e2e.ts'],
-    missing: labMissing,
-    beside: true,
-    onlyNamed: true,
-  },
+  { name: 'lab', project: 'lab', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
   { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];
 
@@ -86,10 +77,9 @@ async function main(): Promise<number> {
   const names = ['check', ...SUITES.map((suite) => suite.name)];
   const unknown = positionals.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new ScriptError(`no suite "${unknown}"; there are: ${names.join(', ')}.`);
-  const wanted = (name: string, onlyNamed = false) =>
-    (positionals.length === 0 && !onlyNamed) || positionals.includes(name);
+  const wanted = (name: string) => positionals.length === 0 || positionals.includes(name);
   await build();
-  const suites = SUITES.filter((one) => wanted(one.name, one.onlyNamed));
+  const suites = SUITES.filter((one) => wanted(one.name));
   const beside = suites.length > 1 ? suites.filter((suite) => suite.beside === true) : [];
   const others = suites.filter((suite) => !beside.includes(suite));
   const checked = async () => (wanted('check') ? [await checkSuite()] : []);

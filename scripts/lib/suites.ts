@@ -26,8 +26,6 @@ export interface Suite {
   readonly missing?: () => Promise<string | undefined>;
   /** Runs beside the others: it mostly waits, for hosts that boot and for time to pass. */
   readonly beside?: boolean;
-  /** Runs only when it is named: too long for every run. */
-  readonly onlyNamed?: boolean;
 }
 
 interface VitestReport {

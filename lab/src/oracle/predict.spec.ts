@@ -31,6 +31,11 @@ describe('prediction', () => {
     expect(prediction(verdict([finding('already', true, false)]))).toBe('already');
     expect(prediction(verdict([finding('busy', false)]))).toBe('busy');
   });
+
+  it('is what comes first of several: the file is looked for before the kernel is asked', () => {
+    expect(prediction(verdict([finding('modules_disabled'), finding('not_found')]))).toBe('not_found');
+    expect(prediction(verdict([finding('modules_disabled'), finding('signature_required')]))).toBe('modules_disabled');
+  });
 });
 
 describe('judgeUnload', () => {
@@ -67,5 +72,13 @@ describe('judgeLoad', () => {
     const said = "modprobe: ERROR: could not insert 'x': Key was rejected by service";
     expect(judgeLoad(verdict([finding('signature_required')]), attempt({ exitCode: 1, said })).agrees).toBe(true);
     expect(judgeLoad(verdict([finding('lockdown')]), attempt({ exitCode: 1, said })).agrees).toBe(false);
+  });
+
+  it('tells a file that is gone from a symbol that is', () => {
+    const said = "modprobe: ERROR: could not insert 'x': Unknown symbol in module, or unknown parameter (see dmesg)";
+    const gone = verdict([finding('release_files_missing')]);
+    expect(judgeLoad(gone, attempt({ exitCode: 1, said })).agrees).toBe(false);
+    expect(judgeLoad(gone, attempt({ exitCode: 1, said: `no file: ${said}` })).agrees).toBe(true);
+    expect(judgeLoad(verdict([finding('symbol_missing')]), attempt({ exitCode: 1, said })).agrees).toBe(true);
   });
 });

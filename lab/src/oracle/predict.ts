@@ -34,13 +34,17 @@ function isKernels(finding: FindingSeen): boolean {
   return finding.kernel || finding.code === 'busy' || (finding.code === 'blocked' && finding.message.includes('EPERM'));
 }
 
-/** What the kernel layer of a verdict says of the attempt: `ok`, `already`, or the first code that refuses. */
+/** Found in depmod's index and on the disk, before the kernel is asked. */
+const BEFORE_THE_KERNEL: readonly string[] = ['not_found', 'release_files_missing'];
+
+/** What the kernel layer of a verdict says of the attempt: `ok`, `already`, or the first code that refuses, in the order in which kmod(8) meets them. */
 export function prediction({ findings }: VerdictSeen): string {
   const kernels = findings.filter(isKernels);
-  if (kernels.some(({ code }) => code === 'modules_disabled') && !kernels.some(({ code }) => code === 'already'))
-    return 'modules_disabled';
   if (kernels.some(({ code, refuses }) => code === 'already' && !refuses)) return 'already';
-  return kernels.find(({ refuses }) => refuses)?.code ?? 'ok';
+  const refusals = kernels.filter(({ refuses }) => refuses).map(({ code }) => code);
+  const early = refusals.find((code) => BEFORE_THE_KERNEL.includes(code));
+  const disabled = refusals.find((code) => code === 'modules_disabled');
+  return early ?? disabled ?? refusals[0] ?? 'ok';
 }
 
 /** What rmmod says (kmod 30, libkmod errno texts), and which findings say the same. */
@@ -59,6 +63,7 @@ const LOAD_WORDS: readonly (readonly [words: RegExp, codes: readonly string[]])[
   [/Key was rejected/, ['signature_required']],
   [/Operation not permitted/, ['modules_disabled', 'lockdown', 'blocked']],
   [/Exec format error|Invalid module format/, ['wrong_release', 'not_a_kmod']],
+  [/no file: .*Unknown symbol/, ['release_files_missing']],
   [/Unknown symbol/, ['symbol_missing']],
   [/not found in directory/, ['not_found']],
   [/No such file or directory|could not open/, ['release_files_missing']],

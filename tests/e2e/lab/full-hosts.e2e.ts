@@ -17,9 +17,11 @@ const STORAGE = [
 ];
 const ROUTE = ['8021q', 'bonding', 'failover', 'garp', 'llc', 'mrp', 'net_failover', 'stp', 'tls', 'virtio_net'];
 
-/** Both kernel series, two ways to run a network. */
+/** Both kernel series, every way to run a network. */
 const BONDED = 'full-vlan-bond';
 const NETWORKD = 'full-networkd';
+/** Here for its network alone. */
+const IFUPDOWN = 'full-ifupdown';
 let fleet: ProxiedFleet;
 const lab = () => fleet.lab;
 
@@ -33,6 +35,7 @@ beforeAll(async () => {
       boot: { network: 'vlan-bond', rootDisk: 'dm-linear' },
     },
     { name: NETWORKD, kind: 'full', series: '6.12', boot: { network: 'networkd' } },
+    { name: IFUPDOWN, kind: 'full', series: '6.1', boot: { network: 'ifupdown' } },
   ]);
 });
 
@@ -66,8 +69,7 @@ describe('a full host of 6.12 with systemd-networkd', () => {
   });
 });
 
-/** What else can happen inside a window, and ifupdown: apart/confirm.e2e.ts. */
 describe('a confirm window', () => {
   keptSuite(() => fleet, NETWORKD);
-  lostSuite(() => fleet, [BONDED], ['cut']);
+  lostSuite(() => fleet, [BONDED, NETWORKD, IFUPDOWN]);
 });

@@ -7,6 +7,10 @@ import { eventually } from './wait.ts';
 export const CONFIRM_CASES = ['cut', 'agent_killed', 'host_reboots', 'server_dies', 'answer_lost'] as const;
 export type ConfirmCase = (typeof CONFIRM_CASES)[number];
 
+/** Cases that one host has alone: others go on. The rest happens to the server, so to all hosts. */
+export const LONE_CASES: readonly ConfirmCase[] = ['cut', 'agent_killed', 'host_reboots'];
+export const COMMON_CASES = CONFIRM_CASES.filter((kind) => !LONE_CASES.includes(kind));
+
 /** The cause that each case must be reported with. */
 const CAUSES: Readonly<Record<ConfirmCase, string>> = {
   cut: 'no_server',
@@ -53,7 +57,7 @@ export interface RoundWorld {
   readonly backWithinMs: number;
 }
 
-/** One case on several hosts at once: the server is theirs together. */
+/** One case on several hosts at once; for the common cases they must be all that the server has. */
 export async function confirmRound(
   world: RoundWorld,
   kind: ConfirmCase,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { CONFIRM_CASES, type ConfirmCase, confirmRound } from './confirm-rounds.ts';
+import { COMMON_CASES, type ConfirmCase, type ConfirmRound, confirmRound, LONE_CASES } from './confirm-rounds.ts';
 import type { ProxiedFleet } from './proxied-fleet.ts';
 
 const WINDOW_S = 30;
@@ -24,15 +24,19 @@ export function keptSuite(fleet: () => ProxiedFleet, name: string): void {
   });
 }
 
-/** Never lose the host: a round of each of these cases on every host, side by side. `npm run proof -- confirm` does fifty. */
-export function lostSuite(
-  fleet: () => ProxiedFleet,
-  hosts: readonly string[],
-  cases: readonly ConfirmCase[] = CONFIRM_CASES,
-): void {
-  it.each(cases)('gets every host back: %s', async (kind) => {
+/** Never lose the host: a round of every case on each of these hosts, which are all of the fleet. `npm run proof -- confirm` does fifty. */
+export function lostSuite(fleet: () => ProxiedFleet, hosts: readonly string[]): void {
+  const wrongOf = async (kind: ConfirmCase, names: readonly string[]): Promise<ConfirmRound[]> => {
     const world = { ...fleet(), windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS };
-    const rounds = await confirmRound(world, kind, hosts);
-    expect(rounds.filter((round) => round.problems.length > 0)).toEqual([]);
+    return (await confirmRound(world, kind, names)).filter((round) => round.problems.length > 0);
+  };
+
+  // Each goes on when it is back: they wait most of the time, at different moments.
+  it.concurrent.each(hosts)('gets %s back every time: cut, its agent killed, rebooted', async (name) => {
+    for (const kind of LONE_CASES) expect(await wrongOf(kind, [name])).toEqual([]);
+  });
+
+  it.each(COMMON_CASES)('gets every host back: %s', async (kind) => {
+    expect(await wrongOf(kind, hosts)).toEqual([]);
   });
 }

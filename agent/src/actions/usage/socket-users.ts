@@ -47,6 +47,7 @@ export async function socketUsers(
     kmod.startsWith('algif_') || aliases.some((one) => one.kmod === kmod && SOCKET_ALIAS.test(one.pattern));
   const lists = await readLists(files);
   const own = lists.get(kmod) ?? new Set<string>();
+  const isListed = LISTS.some((list) => list.kmod === kmod);
   const listed = new Set([...lists.values()].flatMap((inodes) => [...inodes]));
   const here = valueOf(await files.readLink('/proc/self/ns/net'));
   const found: Evidence[] = [];
@@ -58,7 +59,7 @@ export async function socketUsers(
     if (certain.length + unlisted.length === 0) continue;
     const command = await commandOf(files, pid);
     if (certain.length > 0) found.push(evidence('process', `${pid} (${command}) has ${count(certain)} of ${kmod}`));
-    else if (own.size === 0)
+    else if (!isListed)
       found.push(evidence('process', `${pid} (${command}) has ${count(unlisted)} that no list in /proc/net names`));
   }
   return [...protocols, ...found];
@@ -66,7 +67,10 @@ export async function socketUsers(
 
 const count = (sockets: readonly string[]): string => (sockets.length === 1 ? 'a socket' : `${sockets.length} sockets`);
 
-/** Netlink protocols and the kmod that answers (include/uapi/linux/netlink.h); the others are built in everywhere. */
+/**
+ * Netlink protocols and the kmod that answers (include/uapi/linux/netlink.h); the others are built in everywhere. /proc/net/netlink has sockets that are
+ * bound, the kernel's own among them; one that was only opened holds the kmod too, and is in no list (net/netlink/af_netlink.c: netlink_insert).
+ */
 const NETLINK: Readonly<Record<string, string>> = { '6': 'xfrm_user', '12': 'nfnetlink', '21': 'crypto_user' };
 
 /** Inodes by kmod; those of lists that belong to no kmod under the empty name. */
