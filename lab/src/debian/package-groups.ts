@@ -19,6 +19,14 @@ export const FAST_ROOT_PACKAGES: readonly string[] = [
   'libcap2',
   'libselinux1',
   'libpcre2-8-0',
+  // ip, as an agent without it gives no confirm window.
+  'iproute2',
+  'libbpf1',
+  'libbsd0',
+  'libelf1',
+  'libmd0',
+  'libmnl0',
+  'zlib1g',
 ];
 
 /** What the full kind's root has besides Debian's minimal set. libstdc++6: for Node.js. ifupdown: off unless a host is booted with it. */

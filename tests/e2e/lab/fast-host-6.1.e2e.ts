@@ -1,3 +1,3 @@
 import { fastHostSuite } from '../support/fast-host-suite.ts';
 
-fastHostSuite('6.1');
+fastHostSuite('6.1', { watchdog: true });

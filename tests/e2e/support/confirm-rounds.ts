@@ -51,7 +51,8 @@ interface WindowAction {
 
 export interface RoundWorld {
   readonly lab: LabFleet;
-  readonly proxy: LossyProxy;
+  /** Before the session listener; needed for `answer_lost`. */
+  readonly proxy?: Pick<LossyProxy, 'loseAnswers'>;
   readonly windowSeconds: number;
   /** What a host must be back within, beside its window, ms. */
   readonly backWithinMs: number;
@@ -70,11 +71,11 @@ export async function confirmRound(
   const before = await Promise.all(hosts.map((name) => prepared(lab.host(name), kind !== 'host_reboots')));
   // The driver comes back by itself where only server or answer are to be missing.
   const verb = kind === 'server_dies' || kind === 'answer_lost' ? 'reload' : 'unload';
-  if (kind === 'answer_lost') proxy.loseAnswers(true);
+  if (kind === 'answer_lost') proxy?.loseAnswers(true);
   const body = { confirmWindow: world.windowSeconds, overrides: ['route'] };
   const ids = await Promise.all(hosts.map((name) => lab.post(name, verb, KMOD, body)));
   const armedAt = await Promise.all(ids.map((id) => armed(lab, id)));
-  await fault(world, kind, hosts, ids).finally(() => proxy.loseAnswers(false));
+  await fault(world, kind, hosts, ids).finally(() => proxy?.loseAnswers(false));
   return Promise.all(
     hosts.map(async (name, index) => {
       const backMs = await back(lab, name, armedAt[index] ?? 0);

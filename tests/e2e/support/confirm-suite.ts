@@ -4,7 +4,7 @@ import type { ProxiedFleet } from './proxied-fleet.ts';
 
 const WINDOW_S = 30;
 /** Emulated hosts, several on two cores that other tests use too: this ends what hangs. The proof asks for 30 s. */
-const BACK_WITHIN_MS = 300_000;
+export const CONFIRM_TIMES = { windowSeconds: WINDOW_S, backWithinMs: 300_000 };
 
 /** The confirm comes in time. */
 export function keptSuite(fleet: () => ProxiedFleet, name: string): void {
@@ -27,7 +27,7 @@ export function keptSuite(fleet: () => ProxiedFleet, name: string): void {
 /** Never lose the host: a round of every case on each of these hosts, which are all of the fleet. `npm run proof -- confirm` does fifty. */
 export function lostSuite(fleet: () => ProxiedFleet, hosts: readonly string[]): void {
   const wrongOf = async (kind: ConfirmCase, names: readonly string[]): Promise<ConfirmRound[]> => {
-    const world = { ...fleet(), windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS };
+    const world = { ...fleet(), ...CONFIRM_TIMES };
     return (await confirmRound(world, kind, names)).filter((round) => round.problems.length > 0);
   };
 

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelSeries } from '../../../lab/src/lab.ts';
 import { type ActionSeen, AVAILABLE_LIMIT_MS, LabFleet, lsmod } from './lab-fleet.ts';
+import { type ConfirmCase, confirmRound } from './confirm-rounds.ts';
+import { CONFIRM_TIMES } from './confirm-suite.ts';
 import { eventually } from './wait.ts';
 
 /** Makes the host's kmods a build of its own, of a hundred files: those that the tests use, and what these need. */
@@ -13,9 +15,14 @@ const OWN_BUILD = [
 /**
  * What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods.
  *
+ * @param watchdog It also loses its network driver: without systemd, a watchdog of the agent's ends a confirm window, and nothing else brings
+ *   a network back.
  * @param collects Its kmods are no other host's, so it opens every file of them by itself, as the first host of a build does.
  */
-export function fastHostSuite(series: KernelSeries, { collects = false }: { collects?: boolean } = {}): void {
+export function fastHostSuite(
+  series: KernelSeries,
+  { collects = false, watchdog = false }: { collects?: boolean; watchdog?: boolean } = {},
+): void {
   const name = `fast-${series.replace('.', '')}`;
   let lab: LabFleet;
 
@@ -217,6 +224,14 @@ export function fastHostSuite(series: KernelSeries, { collects = false }: { coll
       }
     },
     AVAILABLE_LIMIT_MS,
+  );
+
+  it.each<ConfirmCase>(watchdog ? ['cut', 'agent_killed'] : [])(
+    'is put back by the watchdog at the end of a confirm window: %s',
+    async (kind) => {
+      const [round] = await confirmRound({ lab, ...CONFIRM_TIMES }, kind, [name]);
+      expect(round?.problems).toEqual([]);
+    },
   );
 
   it('calls an exit routine that never returns stuck, and goes on with other kmods', async () => {

@@ -5,7 +5,7 @@ import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { isWaitedFor, kmodLacks, type Lack, lacksOf, lackWords } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
-import { readKmods, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
+import { readKmods, readLinks, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
 import { repairsOf } from './repairs.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
@@ -64,9 +64,12 @@ export async function putBack(
   const restored = new Set<string>();
   const kmods = before.kmods.map((kmod) => kmod.name);
   const look = async (): Promise<Lack[]> => lacksOf(before, await readSnapshot(ports.files, ports.exec, kmods));
-  // What nobody brings back by itself need not be read while others are waited for: some hundred small files.
-  const glance = async (): Promise<Lack[]> =>
-    lacksOf({ ...before, settings: [], rules: [] }, await readLinksAndRoutes(ports.files, ports.exec, kmods));
+  // What nobody brings back by itself need not be read while others are waited for (some hundred small files), and routes come after their links.
+  const glance = async (): Promise<Lack[]> => {
+    const awaited = { ...before, settings: [], rules: [] };
+    const first = lacksOf({ ...awaited, routes: [] }, await readLinks(ports.files, ports.exec, kmods));
+    return first.length > 0 ? first : lacksOf(awaited, await readLinksAndRoutes(ports.files, ports.exec, kmods));
+  };
   if (rights.kmods !== 'none') {
     const wanted = kmodLacks(before.kmods, await readKmods(ports.files, kmods)).filter(
       (lack) => rights.kmods === 'all' || lack.kind === 'kmod',

@@ -50,14 +50,26 @@ export async function readLinksAndRoutes(
   exec: Exec,
   kmods: readonly string[],
 ): Promise<HostSnapshot> {
-  const addresses = await ask(exec, ['-d', '-j', 'addr', 'show']);
   return {
-    links: parseLinks(addresses),
-    addresses: parseAddresses(addresses),
+    ...(await readLinks(files, exec, kmods)),
     routes: [
       ...parseRoutes('inet', await ask(exec, ['-j', 'route', 'show', 'table', 'all'])),
       ...parseRoutes('inet6', await ask(exec, ['-6', '-j', 'route', 'show', 'table', 'all'])),
     ],
+  };
+}
+
+/**
+ * Links, addresses and kmods, by one program.
+ *
+ * @throws SnapshotError as `readSnapshot`
+ */
+export async function readLinks(files: HostFiles, exec: Exec, kmods: readonly string[]): Promise<HostSnapshot> {
+  const addresses = await ask(exec, ['-d', '-j', 'addr', 'show']);
+  return {
+    links: parseLinks(addresses),
+    addresses: parseAddresses(addresses),
+    routes: [],
     rules: [],
     settings: [],
     kmods: await readKmods(files, kmods),
