@@ -21,6 +21,7 @@ const reportOf = (cause: RevertReport['cause']): RevertReport => ({
   restored: [],
   missing: [],
   rebootedToRecover: false,
+  waitsForServer: false,
 });
 
 /** The one file, and whoever may rename it. */

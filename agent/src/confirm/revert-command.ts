@@ -9,14 +9,19 @@ import { type RevertEnd, revertWindow } from './revert.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { ENDED_BY, type EndedBy, type WindowPlan } from './window-plan.ts';
 import type { WindowStore } from './window-store.ts';
+import type { Exec } from '../exec/exec.ts';
 import { NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
+import type { HostFiles } from '../host/host-files.ts';
 import { ProcSysSettings } from '../host/host-settings.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import type { BootClock } from '../time/clock.ts';
 
 /** How often the watchdog looks whether there is still a window: also how late it may begin. */
 const WATCH_MS = 500;
+
+/** How long a reboot may take to end this process. */
+const REBOOT_LIMIT_MS = 60_000;
 
 /** A server that answers at all does so in milliseconds. */
 const REACH_LIMIT_MS = 5_000;
@@ -46,6 +51,7 @@ export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCo
       log,
       owner: new FileRevertOwner(stateDir, files),
       putBack: (before, rights) => putBack(ports, before, rights),
+      reboot: () => reboot(files, exec),
       reachesServer,
     },
     { by, cause },
@@ -74,6 +80,18 @@ function reachesServer({ server: { host, port } }: WindowPlan): Promise<boolean>
     socket.once('timeout', () => finish(false));
     socket.once('error', (error: NodeJS.ErrnoException) => finish(error.code === 'ECONNREFUSED'));
   });
+}
+
+/**
+ * In order, services first. Not by `reboot` where systemd runs: that asks logind, which refuses who lacks CAP_SYS_BOOT; the service manager takes a
+ * job of root (systemctl(1), bus_verify_manage_units of systemd).
+ */
+async function reboot(files: HostFiles, exec: Exec): Promise<void> {
+  const job = ['start', '--no-block', '--job-mode=replace-irreversibly', 'reboot.target'];
+  const hasSystemd = (await files.stat('/run/systemd/system')).kind === 'ok';
+  await (hasSystemd
+    ? exec.run('systemctl', job, { timeoutMs: REBOOT_LIMIT_MS })
+    : exec.run('reboot', [], { timeoutMs: REBOOT_LIMIT_MS }));
 }
 
 /** `revert [--state-dir DIR] [--by WHO] [--cause CAUSE] [--wait]`, for every program that has it. */

@@ -26,9 +26,6 @@ const TAINT_DIE = 128;
 /** Between two questions whether the server answers. */
 const REACH_EVERY_MS = 2_000;
 
-/** How long a reboot may take to end this process. */
-const REBOOT_LIMIT_MS = 60_000;
-
 /** What a revert needs. */
 export interface RevertPorts {
   readonly files: HostFiles;
@@ -40,6 +37,7 @@ export interface RevertPorts {
   /** Who reverts, on disk: taken when nobody alive has it. */
   readonly owner: RevertOwner;
   readonly putBack: (before: HostSnapshot, rights: PutBackRights) => Promise<PutBackReport>;
+  readonly reboot: () => Promise<void>;
   /** Whether the server's address answers at all, be it to refuse. */
   readonly reachesServer: (plan: WindowPlan) => Promise<boolean>;
 }
@@ -75,9 +73,10 @@ export async function revertWindow(ports: RevertPorts, order: RevertOrder): Prom
   try {
     const { plan } = open;
     const report = await revertPlan(ports, plan, order);
-    await store.report(report);
+    const waitsForServer = plan.rebootToRecover && report.cause !== 'rebooted';
+    await store.report({ ...report, waitsForServer });
     log.warn({ ...report }, 'the confirm window was reverted');
-    if (plan.rebootToRecover && report.cause !== 'rebooted') await recoverByReboot(ports, plan, report);
+    if (waitsForServer) await recoverByReboot(ports, plan, report);
     return 'reverted';
   } finally {
     await owner.drop();
@@ -97,6 +96,7 @@ async function revertPlan(ports: RevertPorts, plan: WindowPlan, order: RevertOrd
     cause,
     by: order.by,
     rebootedToRecover: false,
+    waitsForServer: false,
   } as const;
   log.warn({ actionId: plan.actionId, cause, rights }, 'reverting');
   try {
@@ -121,13 +121,17 @@ export function rightsOf(sameBoot: boolean, died: boolean): PutBackRights {
 
 /** The last rung, where the host's policy allows it: a second window without an answer of the server. */
 async function recoverByReboot(ports: RevertPorts, plan: WindowPlan, report: RevertReport): Promise<void> {
-  const { clock, sleep, reachesServer, exec, store, log } = ports;
+  const { clock, sleep, reachesServer, reboot, store, log } = ports;
   const untilMs = clock.nowMs() + plan.windowSeconds * 1000;
+  // Whoever took the report has closed the window; one that is written now would stand in the way of the next.
+  const conclude = async (last: RevertReport): Promise<void> => {
+    if ((await store.look()).kind === 'reverted') await store.report(last);
+  };
   while (clock.nowMs() < untilMs) {
-    if (await reachesServer(plan)) return;
+    if (await reachesServer(plan)) return conclude(report);
     await sleep(REACH_EVERY_MS);
   }
   log.error({ actionId: plan.actionId }, 'the server does not answer after the revert; rebooting (reboot_to_recover)');
-  if ((await store.look()).kind === 'reverted') await store.report({ ...report, rebootedToRecover: true });
-  await exec.run('reboot', [], { timeoutMs: REBOOT_LIMIT_MS });
+  await conclude({ ...report, rebootedToRecover: true });
+  await reboot();
 }

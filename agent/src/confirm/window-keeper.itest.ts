@@ -11,7 +11,7 @@ import { FileWindowStore } from './file-window-store.ts';
 import { type RevertEnd, type RevertPorts, revertWindow } from './revert.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import { WindowKeeper } from './window-keeper.ts';
-import type { EndedBy } from './window-plan.ts';
+import { type EndedBy, type RevertReport, type ServerAddress, WINDOW_FORMAT } from './window-plan.ts';
 
 const SNAPSHOT: HostSnapshot = { links: [], addresses: [], routes: [], rules: [], settings: [], kmods: [] };
 const STAT = '/proc/42/stat';
@@ -71,14 +71,19 @@ class World {
       checkSnapshot: async () => undefined,
       snapshot: async () => SNAPSHOT,
       putBack: async () => ({ restored: ['address x'], missing: [] }),
-      rebootToRecover: false,
-      server: async () => undefined,
+      rebootToRecover: true,
+      server: async () => this.server,
       sleep: async (ms) => {
         this.now += ms;
         if (this.now >= this.timerAt) await this.revert('timer', undefined);
       },
     });
   }
+
+  /** Without it the host never reboots, whatever its policy. */
+  server: ServerAddress | undefined;
+  reachedAt = 0;
+  reboots = 0;
 
   get bootId(): string {
     return String(this.files.nodes.get('/proc/sys/kernel/random/boot_id')).trim();
@@ -97,11 +102,23 @@ class World {
         this.reverts += 1;
         return { restored: ['kmod virtio_net'], missing: ['route y'] };
       },
-      reachesServer: async () => true,
+      reboot: async () => void (this.reboots += 1),
+      reachesServer: async () => this.now >= this.reachedAt,
     };
     return revertWindow(ports, { by, cause });
   }
 }
+
+const REPORT: RevertReport = {
+  format: WINDOW_FORMAT,
+  actionId: ORDER.actionId,
+  cause: 'no_server',
+  by: 'timer',
+  restored: [],
+  missing: [],
+  rebootedToRecover: false,
+  waitsForServer: false,
+};
 
 let world: World;
 let keeper: WindowKeeper;
@@ -202,6 +219,40 @@ describe('a confirm window on disk', () => {
       expect(won.filter(Boolean)).toHaveLength(1);
       await keeper.close('a1');
     }
+  });
+
+  it('has its last word when the server is reached again, where the host may reboot to recover', async () => {
+    world.server = { host: 'modfleet.example.com', port: 7783 };
+    await keeper.open(ORDER);
+    world.reachedAt = 45_000;
+    expect(await keeper.ask('a1', signal)).toMatchObject({ cause: 'no_server', rebootedToRecover: false });
+    expect([world.reboots, world.now >= 45_000]).toEqual([0, true]);
+    await keeper.close('a1');
+    expect(await world.store.look()).toEqual({ kind: 'none' });
+  });
+
+  it('ends in a reboot, and says so afterwards, when the server is not reached for a second window', async () => {
+    world.server = { host: 'modfleet.example.com', port: 7783 };
+    await keeper.open(ORDER);
+    world.reachedAt = Infinity;
+    await world.revert('timer', undefined);
+    expect(world.reboots).toBe(1);
+    world.files.nodes.set('/proc/sys/kernel/random/boot_id', 'boot-2');
+    const next = world.keeper();
+    expect(await next.afterCrash('a1', signal)).toMatchObject({ cause: 'no_server', rebootedToRecover: true });
+    await next.close('a1');
+    expect(await world.store.look()).toEqual({ kind: 'none' });
+  });
+
+  it('says what is known when the process that waits for the server is gone', async () => {
+    world.server = { host: 'modfleet.example.com', port: 7783 };
+    await keeper.open(ORDER);
+    await world.store.claim();
+    await world.store.report({ ...REPORT, waitsForServer: true });
+    expect(await world.keeper().afterCrash('a1', signal)).toMatchObject({
+      cause: 'no_server',
+      rebootedToRecover: false,
+    });
   });
 
   it('that is left over from an action that has ended is reverted and forgotten', async () => {

@@ -41,6 +41,9 @@ export interface WindowParts {
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** A revert is under way; its report is awaited. */
+const REVERTING: WindowState = { kind: 'waiting', attempts: 0, from: '', begun: true };
+
 /** The windows of a real host: the machine's effects, applied. Order and rights are in confirm.machine.ts and window-store.ts. */
 export class WindowKeeper implements ConfirmWindows {
   readonly #parts: WindowParts;
@@ -145,6 +148,9 @@ export class WindowKeeper implements ConfirmWindows {
       }
       case 'reverted':
         if (open.report.actionId !== actionId) return undefined;
+        // The process that waits for the server may be there still, as long as nothing was rebooted.
+        if (open.report.waitsForServer && open.plan?.bootId === (await bootId()))
+          return this.#run(open.plan, REVERTING, { kind: 'tick' }, signal);
         return revertedReport(open.plan, open.report, 0, '');
       default:
         return assertNever(open);
@@ -180,14 +186,14 @@ export class WindowKeeper implements ConfirmWindows {
     const open = await this.#parts.store.look();
     if (!('plan' in open) || open.plan === undefined) return lostReport('the window is gone from the disk');
     if (open.kind !== 'reverted') await this.#parts.timer.begin(actionId, cause);
-    const waiting: WindowState = { kind: 'waiting', attempts: 0, from: '', begun: true };
-    return this.#run(open.plan, waiting, { kind: 'tick' }, signal);
+    return this.#run(open.plan, REVERTING, { kind: 'tick' }, signal);
   }
 
   async #run(plan: WindowPlan, start: WindowState, first: WindowEvent, signal: AbortSignal): Promise<ConfirmReport> {
     const { clock } = this.#parts;
     const deadlineMs = await this.#deadlineHere(plan);
-    const giveUpAtMs = Math.max(clock.nowMs(), deadlineMs) + REVERT_LIMIT_MS;
+    const secondWindowMs = plan.rebootToRecover ? plan.windowSeconds * 1000 : 0;
+    const giveUpAtMs = Math.max(clock.nowMs(), deadlineMs) + REVERT_LIMIT_MS + secondWindowMs;
     let state = start;
     let event: WindowEvent | undefined = first;
     let end: WindowEnd | undefined;
@@ -197,12 +203,18 @@ export class WindowKeeper implements ConfirmWindows {
       state = next;
       if (effect?.kind === 'end') end = effect.end;
       event = effect === undefined ? undefined : await this.#apply(plan, effect, signal);
-      if (clock.nowMs() > giveUpAtMs) return overdueReport(plan, REVERT_LIMIT_MS);
+      if (clock.nowMs() > giveUpAtMs) return this.#overdue(plan);
     }
     if (end === undefined) return lostReport('the window came to no end');
     return end.kind === 'kept'
       ? keptReport(plan, end.attempts, end.from, this.#restored)
       : revertedReport(plan, end.report, end.attempts, end.from);
+  }
+
+  /** What is there, if the process that was to have the last word is gone. */
+  async #overdue(plan: WindowPlan): Promise<ConfirmReport> {
+    const open = await this.#parts.store.look();
+    return open.kind === 'reverted' ? revertedReport(plan, open.report, 0, '') : overdueReport(plan, REVERT_LIMIT_MS);
   }
 
   /** Boot times of another boot mean nothing: that window is over. */
@@ -236,7 +248,8 @@ export class WindowKeeper implements ConfirmWindows {
         await this.#sleep(LOOK_MS, signal);
         const seen = await store.look();
         if (seen.kind === 'none') throw new Error('the confirm window is gone from the disk');
-        const report = seen.kind === 'reverted' && seen.report.actionId === actionId ? seen.report : undefined;
+        const isLast = seen.kind === 'reverted' && seen.report.actionId === actionId && !seen.report.waitsForServer;
+        const report = isLast ? seen.report : undefined;
         return { kind: 'seen', claimed: seen.kind !== 'pending', report };
       }
       case 'end':

@@ -52,6 +52,8 @@ export const revertReportSchema = z.object({
   restored: z.array(z.string()),
   missing: z.array(z.string()),
   rebootedToRecover: z.boolean(),
+  /** Not the last word: the server is waited for, and the host may yet be rebooted to recover (plan.rebootToRecover). */
+  waitsForServer: z.boolean().default(false),
 });
 export type RevertReport = z.output<typeof revertReportSchema>;
 

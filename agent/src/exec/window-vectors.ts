@@ -78,7 +78,8 @@ export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((pro
   },
 ]);
 
-/** Disarms a timer. */
+/** Disarms a timer; reboots to recover. */
 export const SYSTEMCTL_VECTORS: readonly VectorShape[] = [
   { args: ['stop', /^modfleet-revert-[0-9a-zA-Z]{1,8}\.timer$/], effect: 'changes' },
+  { args: ['start', '--no-block', '--job-mode=replace-irreversibly', 'reboot.target'], effect: 'changes' },
 ];

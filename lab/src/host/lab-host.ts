@@ -146,6 +146,11 @@ export class LabHost {
     await again;
   }
 
+  /** Resolves when the host has rebooted by its own will and takes commands again. To be called before that may happen. */
+  async rebooted(): Promise<void> {
+    await this.#booted(this.#on(), this.#bootId);
+  }
+
   /** Switches the host off; its disk stays for powerOn. */
   async powerOff(options: PowerOptions = {}): Promise<void> {
     const machine = this.#on();

@@ -58,8 +58,8 @@ attempt() { # attempt NAME COMMAND…: tries it, and says what changed
 	name=$1; shift
 	cat /proc/modules >/run/oracle.before
 	said=$(timeout ${ATTEMPT_S} "$@" 2>&1); code=$?
-	# modprobe has these words for ENOENT, which a file that is gone gives as well; the kernel's log names the symbol.
-	case $said in *'Unknown symbol'*) dmesg | grep -q "] $name: Unknown symbol" || said="no file: $said" ;; esac
+	# modprobe has these words for ENOENT, which a file that is gone gives as well; the kernel's log names the symbol (read once: -c).
+	case $said in *'Unknown symbol'*) dmesg -c | grep -q ': Unknown symbol' || said="no file: $said" ;; esac
 	cat /proc/modules >/run/oracle.after
 	changed=$(awk 'NR == FNR { was[$1]; next }
 		{ is[$1]; if (!($1 in was)) came = came "+" $1 }

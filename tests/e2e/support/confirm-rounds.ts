@@ -26,7 +26,8 @@ const LIMIT_MS = 400_000;
 /** Between two looks at a host that has a minute to get by: how late a way back may be seen. */
 const LOOK_EVERY_MS = 500;
 
-const KMOD = 'virtio_net';
+/** The driver of every lab host's card. */
+export const KMOD = 'virtio_net';
 
 /** How one round went on one host. */
 export interface ConfirmRound {
@@ -72,7 +73,8 @@ export async function confirmRound(
   // The driver comes back by itself where only server or answer are to be missing.
   const verb = kind === 'server_dies' || kind === 'answer_lost' ? 'reload' : 'unload';
   if (kind === 'answer_lost') proxy?.loseAnswers(true);
-  const body = { confirmWindow: world.windowSeconds, overrides: ['route'] };
+  // A host that reboots on a loaded machine may report late; what it reports is the question.
+  const body = { confirmWindow: world.windowSeconds, overrides: ['route'], expiresIn: 600 };
   const ids = await Promise.all(hosts.map((name) => lab.post(name, verb, KMOD, body)));
   const armedAt = await Promise.all(ids.map((id) => armed(lab, id)));
   await fault(world, kind, hosts, ids).finally(() => proxy?.loseAnswers(false));
@@ -84,7 +86,8 @@ export async function confirmRound(
   );
 }
 
-async function armed(lab: LabFleet, id: string): Promise<number> {
+/** Waits until the window of an action is armed; when that was seen, ms since the epoch. */
+export async function armed(lab: LabFleet, id: string): Promise<number> {
   await eventually(
     `the window of ${id} is armed`,
     async () => {

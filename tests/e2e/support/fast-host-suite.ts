@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelSeries } from '../../../lab/src/lab.ts';
 import { type ActionSeen, AVAILABLE_LIMIT_MS, LabFleet, lsmod } from './lab-fleet.ts';
-import { type ConfirmCase, confirmRound } from './confirm-rounds.ts';
-import { CONFIRM_TIMES } from './confirm-suite.ts';
 import { eventually } from './wait.ts';
 
 /** Makes the host's kmods a build of its own, of a hundred files: those that the tests use, and what these need. */
@@ -12,22 +10,36 @@ const OWN_BUILD = [
   'depmod',
 ].join(' && ');
 
+interface FastHostOptions {
+  readonly collects?: boolean;
+  readonly config?: readonly string[];
+  readonly more?: (lab: () => LabFleet, name: string) => void;
+}
+
 /**
  * What must hold on a real kernel of any series. The tests build on each other's host, not on each other's kmods.
  *
- * @param watchdog It also loses its network driver: without systemd, a watchdog of the agent's ends a confirm window, and nothing else brings
- *   a network back.
+ * @param config Lines of its agent.yaml.
+ * @param more Tests of this host alone, before those that leave its kernel worse.
  * @param collects Its kmods are no other host's, so it opens every file of them by itself, as the first host of a build does.
  */
 export function fastHostSuite(
   series: KernelSeries,
-  { collects = false, watchdog = false }: { collects?: boolean; watchdog?: boolean } = {},
+  { collects = false, config = [], more = () => undefined }: FastHostOptions = {},
 ): void {
   const name = `fast-${series.replace('.', '')}`;
   let lab: LabFleet;
 
   beforeAll(async () => {
-    lab = await LabFleet.start([{ name, kind: 'fast', series, ...(collects ? { before: OWN_BUILD } : {}) }]);
+    lab = await LabFleet.start([
+      {
+        name,
+        kind: 'fast',
+        series,
+        ...(collects ? { before: OWN_BUILD } : {}),
+        config,
+      },
+    ]);
   });
 
   afterAll(async () => {
@@ -226,13 +238,7 @@ export function fastHostSuite(
     AVAILABLE_LIMIT_MS,
   );
 
-  it.each<ConfirmCase>(watchdog ? ['cut', 'agent_killed'] : [])(
-    'is put back by the watchdog at the end of a confirm window: %s',
-    async (kind) => {
-      const [round] = await confirmRound({ lab, ...CONFIRM_TIMES }, kind, [name]);
-      expect(round?.problems).toEqual([]);
-    },
-  );
+  more(() => lab, name);
 
   it('calls an exit routine that never returns stuck, and goes on with other kmods', async () => {
     await lab.host(name).must('modprobe mf_stuck_exit');
