@@ -51,7 +51,8 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: ['tests/e2e/lab/**/*.e2e.ts'],
-          testTimeout: 900_000,
+          // Emulated hosts, at times on half a processor: it ends what hangs.
+          testTimeout: 2_400_000,
           hookTimeout: 1_800_000,
           // Each file has hosts and a server of its own; an emulated host keeps one core busy.
           maxWorkers: 2,

@@ -4,22 +4,36 @@ import { checkPrerequisites, HOST_NETWORKS, KERNEL_SERIES } from '../lab/src/lab
 import { build } from '../scripts/lib/make.ts';
 import { median, type MeasuredWhere, measuredWhere, resultFile, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
-import { CONFIRM_CASES, type ConfirmRound, confirmRound } from '../tests/e2e/support/confirm-rounds.ts';
+import {
+  CONFIRM_CASES,
+  type ConfirmCase,
+  type ConfirmRound,
+  confirmRound,
+} from '../tests/e2e/support/confirm-rounds.ts';
 import { proxiedFleet } from '../tests/e2e/support/proxied-fleet.ts';
 import { whole } from './whole.ts';
 
 const ROUNDS = 50;
-const WINDOW_S = 30;
+/**
+ * The shortest window there is, but where an emulated host has more to do in it: to come up again, which takes one to four minutes on a shared machine,
+ * or to reload and then ask.
+ */
+const WINDOWS_S: Readonly<Partial<Record<ConfirmCase, number>>> = { host_reboots: 300, answer_lost: 120 };
+const windowOf = (kind: ConfirmCase): number => WINDOWS_S[kind] ?? 30;
 /** What the issue asks for: back within the window and this. */
 const BACK_WITHIN_MS = 30_000;
 
 /** Rounds that one start of the proof has done. Hours of them are gathered in several starts, side by side too. */
 interface ConfirmRun extends MeasuredWhere {
   readonly series: string;
-  readonly windowSeconds: number;
   /** What broke it off, if anything did. */
   readonly broke: string | null;
-  readonly rounds: readonly ConfirmRound[];
+  readonly rounds: readonly ProvenRound[];
+}
+
+interface ProvenRound extends ConfirmRound {
+  /** Share of its processors' time that the machine wanted and did not get, from /proc/stat (proc_stat(5)): emulated hosts are slower by that. */
+  readonly stolen: number;
 }
 
 /**
@@ -37,17 +51,19 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
     networks.map((network, at) => ({ name: hosts[at] ?? '', kind: 'full', series, boot: { network } })),
   );
   const end = Date.now() + minutes * 60_000;
-  const done: ConfirmRound[] = [];
+  const done: ProvenRound[] = [];
   let broke: string | null = null;
-  const keep = (): string => keepRun({ ...where, series, windowSeconds: WINDOW_S, broke, rounds: done }, fresh);
+  const keep = (): string => keepRun({ ...where, series, broke, rounds: done }, fresh);
   try {
     for (let round = 1; round <= rounds && Date.now() < end; round++) {
       for (const kind of cases) {
         if (Date.now() > end) break;
-        const world = { ...fleet, windowSeconds: WINDOW_S, backWithinMs: BACK_WITHIN_MS };
+        const world = { ...fleet, windowSeconds: windowOf(kind), backWithinMs: BACK_WITHIN_MS };
+        const stolen = stolenShare();
         const results = await confirmRound(world, kind, hosts);
-        for (const one of results) show(round, one);
-        done.push(...results);
+        const kept = results.map((one) => ({ ...one, stolen: stolen() }));
+        for (const one of kept) show(round, one);
+        done.push(...kept);
         keep();
       }
     }
@@ -58,9 +74,9 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
     await fleet.stop();
   }
   console.table(tableOf(done));
-  const wrong = done.filter((one) => one.problems.length > 0);
-  console.log(`${done.length} rounds, ${wrong.length} wrong; ${keep()}`);
-  return broke === null && wrong.length === 0 && done.length > 0 ? 0 : 1;
+  const { wrong, late } = countsOf(done);
+  console.log(`${done.length} rounds, ${wrong} wrong, ${late} late; ${keep()}`);
+  return broke === null && wrong + late === 0 && done.length > 0 ? 0 : 1;
 }
 
 function settings(args: readonly string[]) {
@@ -91,10 +107,26 @@ function known<T extends string>(what: string, all: readonly T[], word: string):
   return found;
 }
 
-function show(round: number, one: ConfirmRound): void {
-  const verdict = one.problems.length === 0 ? 'agrees' : `WRONG: ${one.problems.join('; ')}`;
+/** The share from here to the call of what it gives. */
+function stolenShare(): () => number {
+  const times = (): { steal: number; all: number } => {
+    const fields = readFileSync('/proc/stat', 'utf8').split('\n')[0]?.trim().split(/\s+/).slice(1, 9).map(Number) ?? [];
+    return { steal: fields[7] ?? 0, all: fields.reduce((sum, one) => sum + one, 0) };
+  };
+  const before = times();
+  return () => {
+    const now = times();
+    return Math.round(((now.steal - before.steal) / Math.max(1, now.all - before.all)) * 100) / 100;
+  };
+}
+
+function show(round: number, one: ProvenRound): void {
+  const verdict =
+    one.problems.length > 0 ? `WRONG: ${one.problems.join('; ')}` : one.late ? 'agrees, but LATE' : 'agrees';
   const back = `back after ${(one.backMs / 1000).toFixed(1)} s`;
-  console.log(`${String(round).padStart(4)}  ${one.case.padEnd(14)}${one.host.padEnd(20)}${back.padEnd(20)}${verdict}`);
+  console.log(
+    `${String(round).padStart(4)}  ${one.case.padEnd(14)}${one.host.padEnd(20)}${back.padEnd(20)}${Math.round(one.stolen * 100)} % stolen  ${verdict}`,
+  );
 }
 
 /** Puts a run's rounds into bench/results/proof-confirm.json, and the table of all that are there. Gives the file's path. */
@@ -104,28 +136,33 @@ function keepRun(run: ConfirmRun, fresh: boolean): string {
   const others = former.filter((one) => one.date !== run.date && !(fresh && one.date < run.date));
   const runs = [...others, run];
   const all = runs.flatMap(({ rounds }) => rounds);
-  const wrong = all.filter((one) => one.problems.length > 0);
   return writeResult('proof-confirm', {
-    asked: `${ROUNDS} rounds of each case, back within ${WINDOW_S + BACK_WITHIN_MS / 1000} s`,
+    asked: `${ROUNDS} rounds of each case, back within the window and ${BACK_WITHIN_MS / 1000} s`,
     rounds: all.length,
-    wrong: wrong.length,
+    ...countsOf(all),
     table: tableOf(all),
     runs,
   });
 }
 
+const countsOf = (rounds: readonly ConfirmRound[]): { wrong: number; late: number } => ({
+  wrong: rounds.filter((one) => one.problems.length > 0).length,
+  late: rounds.filter((one) => one.late).length,
+});
+
 /** Counts by case and by case and host, and how long the way back took. */
-function tableOf(rounds: readonly ConfirmRound[]): object[] {
-  const keys = (one: ConfirmRound): string[] => [one.case, `${one.case} ${one.host}`];
+function tableOf(rounds: readonly ProvenRound[]): object[] {
+  const keys = (one: ProvenRound): string[] => [one.case, `${one.case} ${one.host}`];
   return [...new Set(rounds.flatMap(keys))].sort().map((key) => {
     const of = rounds.filter((one) => keys(one).includes(key));
     const backMs = of.map((one) => one.backMs);
     return {
       what: key,
       rounds: of.length,
-      wrong: of.filter((one) => one.problems.length > 0).length,
+      ...countsOf(of),
       medianBackMs: median(backMs),
       longestBackMs: Math.max(...backMs),
+      medianStolen: median(of.map((one) => one.stolen)),
     };
   });
 }
