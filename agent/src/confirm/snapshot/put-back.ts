@@ -23,7 +23,7 @@ const LOOK_EVERY_MS = 700;
 /** Each pass repairs what the one before made possible (a route that needs an address that needs a link). */
 const PASSES = 3;
 
-const IP_TIMEOUT_MS = 10_000;
+const IP_TIMEOUT_MS = 30_000;
 
 /** What putting back needs of the host. */
 export interface PutBackPorts {

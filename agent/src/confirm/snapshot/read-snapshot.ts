@@ -1,4 +1,5 @@
-import type { Exec } from '../../exec/exec.ts';
+import { assertNever } from '@modfleet/proto';
+import type { Exec, ExecResult } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
@@ -8,8 +9,8 @@ import { type Fields, parseList } from './ip-json.ts';
 import { parseAddresses, parseLinks } from './parse-links.ts';
 import { parseRoutes, parseRules } from './parse-routes.ts';
 
-/** `ip` answers in milliseconds; ten seconds is a machine in trouble. */
-const IP_TIMEOUT_MS = 10_000;
+/** `ip` answers in milliseconds. A host that is short of processors needs its revert all the more, so it is given time. */
+const IP_TIMEOUT_MS = 30_000;
 
 /** Settings that follow from others, or that reading changes. */
 const NOT_KEPT = new Set(['stable_secret', 'mtu']);
@@ -89,10 +90,24 @@ async function ask(exec: Exec, args: readonly string[]): Promise<Fields[]> {
   const result = await exec.run('ip', args, { timeoutMs: IP_TIMEOUT_MS });
   const list = result.ended.kind === 'exited' && result.ended.code === 0 ? parseList(result.stdout) : undefined;
   if (list !== undefined) return list;
-  const why = result.ended.kind === 'not_started' ? result.ended.reason : result.stderr.trim().split('\n')[0];
   throw new SnapshotError(
-    `what a revert needs to know of the network cannot be read: ip ${args.join(' ')} gave no JSON (${why}); install iproute2`,
+    `what a revert needs to know of the network cannot be read: ip ${args.join(' ')} ${whyNot(result)}`,
   );
+}
+
+function whyNot({ ended, stderr }: ExecResult): string {
+  switch (ended.kind) {
+    case 'not_started':
+      return `could not be started (${ended.reason}); install iproute2`;
+    case 'timed_out':
+      return `did not answer within ${IP_TIMEOUT_MS / 1000} s`;
+    case 'signalled':
+      return `was ended by ${ended.signal}`;
+    case 'exited':
+      return `gave no JSON (exit ${ended.code}: ${stderr.trim().split('\n')[0]}); an iproute2 with JSON (-j) is needed`;
+    default:
+      return assertNever(ended);
+  }
 }
 
 /** Folders of settings that come and go with an interface (Documentation/networking/ip-sysctl.rst). */
