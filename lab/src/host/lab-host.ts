@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { LabError } from '../lab-error.ts';
 import { Machine } from '../qemu/machine.ts';
 import type { MachineSpec } from '../qemu/qemu-arguments.ts';
@@ -187,7 +187,15 @@ export class LabHost {
         reject(new LabError(`${this.name} went off while it booted`, { logFile: this.consoleLog })),
       );
     });
-    await this.#within(BOOT_MS, ready, 'did not boot');
+    const lines = await consoleLines(this.consoleLog);
+    try {
+      await this.#within(BOOT_MS, ready, 'did not boot');
+    } catch (error) {
+      // Its folder goes with it: what is known of where it hangs is said here.
+      const since = (await consoleLines(this.consoleLog)).slice(lines.length);
+      const words = [...since, await whereItIs(machine)].join('\n');
+      throw new LabError(`${String(error)}\n${words}`, { cause: error });
+    }
   }
 
   async #within<T>(limitMs: number, work: Promise<T>, what: string): Promise<T> {
@@ -198,4 +206,15 @@ export class LabHost {
     });
     return Promise.race([work, late]).finally(() => clearTimeout(timer));
   }
+}
+
+async function consoleLines(file: string): Promise<string[]> {
+  return (await readFile(file, 'utf8').catch(() => '')).split('\n');
+}
+
+/** What the processor does: halted or busy, and where. */
+async function whereItIs(machine: Machine): Promise<string> {
+  const ask = { 'command-line': 'info registers' };
+  const said = await machine.monitor.execute('human-monitor-command', ask).catch((error: unknown) => String(error));
+  return `CPU: ${String(said).replaceAll(/\s+/g, ' ').slice(0, 600)}`;
 }
