@@ -21,7 +21,7 @@ const CAUSES: Readonly<Record<ConfirmCase, string>> = {
 };
 
 /** Past everything that may still be called slow. */
-const LIMIT_MS = 700_000;
+const LIMIT_MS = 400_000;
 
 /** Between two looks at a host that has a minute to get by: how late a way back may be seen. */
 const LOOK_EVERY_MS = 500;

@@ -5,7 +5,7 @@ import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { isWaitedFor, kmodLacks, type Lack, lacksOf, lackWords } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
-import { readKmods, readLinks, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
+import { IP_TIMEOUT_MS, readKmods, readLinks, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
 import { repairsOf } from './repairs.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
@@ -22,8 +22,6 @@ const LOOK_EVERY_MS = 700;
 
 /** Each pass repairs what the one before made possible (a route that needs an address that needs a link). */
 const PASSES = 3;
-
-const IP_TIMEOUT_MS = 30_000;
 
 /** What putting back needs of the host. */
 export interface PutBackPorts {

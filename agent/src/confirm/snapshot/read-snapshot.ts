@@ -10,7 +10,7 @@ import { parseAddresses, parseLinks } from './parse-links.ts';
 import { parseRoutes, parseRules } from './parse-routes.ts';
 
 /** `ip` answers in milliseconds. A host that is short of processors needs its revert all the more, so it is given time. */
-const IP_TIMEOUT_MS = 30_000;
+export const IP_TIMEOUT_MS = 30_000;
 
 /** Settings that follow from others, or that reading changes. */
 const NOT_KEPT = new Set(['stable_secret', 'mtu']);
