@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
 import { COLLECT_AVAILABLE_COMMAND } from './collect-available.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { passedSocket } from '../config/passed-socket.ts';
 import { createHelperEngine } from '../courier/create-helper-engine.ts';
 import { TlsConfirmer } from '../confirm/tls-confirmer.ts';
 import { collectInChild } from '../facets/available.ts';
@@ -23,6 +24,7 @@ import { SessionSupervisor } from '../session/supervisor.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
 import { AGENT_VERSION } from '../version.ts';
+import { passedSource, UEVENTS_SOCKET } from '../watch/passed-source.ts';
 import { SpareMemory } from './spare-memory.ts';
 
 /** Until the server says otherwise, in ms. */
@@ -91,11 +93,13 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     confirmer: new TlsConfirmer(session, identity, key),
     log,
   });
+  const ueventsSocket = passedSocket(UEVENTS_SOCKET);
   const inventory = createInventory({
     files,
     exec,
     clock: bootClock,
     collectAvailable: collectInChild(config.root, COLLECT_AVAILABLE_COMMAND),
+    uevents: ueventsSocket === undefined ? undefined : passedSource(files, ueventsSocket),
     attributionOf: (kmod) => engine.attributionOf(kmod),
     log,
   });

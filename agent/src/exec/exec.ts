@@ -1,6 +1,17 @@
 /** Programs that the agent may run; nothing else is ever started. */
 export type ProgramName =
-  'modprobe' | 'rmmod' | 'udevadm' | 'dmesg' | 'dmsetup' | 'ip' | 'nft' | 'tc' | 'systemd-run' | 'systemctl' | 'reboot';
+  | 'modprobe'
+  | 'rmmod'
+  | 'udevadm'
+  | 'cat'
+  | 'dmesg'
+  | 'dmsetup'
+  | 'ip'
+  | 'nft'
+  | 'tc'
+  | 'systemd-run'
+  | 'systemctl'
+  | 'reboot';
 
 /** How a program ended. stdout and stderr are cut at `maxOutputBytes`. */
 export interface ExecResult {
@@ -13,6 +24,14 @@ export interface ExecResult {
   readonly stdout: string;
   readonly stderr: string;
   readonly durationMs: number;
+}
+
+/** What a program that goes on reads, and how it parts what it writes. */
+export interface StreamOptions {
+  /** Number of an open file of this process that becomes its standard input; it has none otherwise. */
+  readonly stdin?: number;
+  /** What ends a line; a newline when left out. */
+  readonly lineEnd?: '\n' | '\0';
 }
 
 /** A program that goes on and writes lines. */
@@ -31,5 +50,5 @@ export interface Exec {
     args: readonly string[],
     options: { readonly timeoutMs: number; readonly maxOutputBytes?: number },
   ): Promise<ExecResult>;
-  stream(program: ProgramName, args: readonly string[]): ExecStream;
+  stream(program: ProgramName, args: readonly string[], options?: StreamOptions): ExecStream;
 }

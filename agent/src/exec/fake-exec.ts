@@ -1,17 +1,19 @@
-import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+import type { Exec, ExecResult, ExecStream, ProgramName, StreamOptions } from './exec.ts';
 import { shapeOf, undeclaredVector } from './vectors.ts';
 
 /** A stream that a test feeds. */
 export class FakeStream implements ExecStream {
   readonly program: ProgramName;
   readonly args: readonly string[];
+  readonly options: StreamOptions;
   stopped = false;
   readonly #lines: ((line: string) => void)[] = [];
   readonly #ends: ((why: string) => void)[] = [];
 
-  constructor(program: ProgramName, args: readonly string[]) {
+  constructor(program: ProgramName, args: readonly string[], options: StreamOptions) {
     this.program = program;
     this.args = args;
+    this.options = options;
   }
 
   onLine(listener: (line: string) => void): void {
@@ -59,8 +61,8 @@ export class FakeExec implements Exec {
     return Promise.resolve({ ended, stdout: '', stderr: '', durationMs: 1, ...said });
   }
 
-  stream(program: ProgramName, args: readonly string[]): ExecStream {
-    const stream = new FakeStream(program, args);
+  stream(program: ProgramName, args: readonly string[], options: StreamOptions = {}): ExecStream {
+    const stream = new FakeStream(program, args, options);
     this.streams.push(stream);
     return stream;
   }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -74,6 +74,19 @@ describe('NodeExec', () => {
     stream.stop();
     expect(lines).toEqual(['one', 'two']);
     expect(await ended).toContain('SIGKILL');
+  });
+
+  it('gives a program an open file to read, and parts what it says at NUL', async () => {
+    const file = path.join(folder, 'fields');
+    writeFileSync(file, 'one\0two\nlines\0');
+    const opened = openSync(file, 'r');
+    const stream = new NodeExec().stream('cat', [], { stdin: opened, lineEnd: '\0' });
+    const lines: string[] = [];
+    stream.onLine((line) => lines.push(line));
+    const why = await new Promise<string>((resolve) => stream.onEnd(resolve));
+    closeSync(opened);
+    expect(lines).toEqual(['one', 'two\nlines']);
+    expect(why).toContain('exit 0');
   });
 
   it('ends the stream of a program that is missing', async () => {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+import type { Exec, ExecResult, ExecStream, ProgramName, StreamOptions } from './exec.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { PROGRAM_ENVIRONMENT, PROGRAM_FOLDERS } from './programs.ts';
 import { shapeOf, undeclaredVector } from './vectors.ts';
@@ -23,7 +23,7 @@ export interface NodeExecOptions {
  *
  * INVARIANTS
  * - Only a name of `ProgramName`, found in a fixed folder, with a vector that `vectors.ts` declares; no shell, no inherited environment, no
- *   stdin.
+ *   stdin but the one that `stream` is given.
  * - `run` always ends: at the time limit the program's whole process group is killed, and a program that does not even die of SIGKILL
  *   (it hangs inside the kernel) is left behind and reported as `reaped: false`.
  * - A program of `run` is a process group of its own: a signal to the agent's group does not cut a kmod's load in half.
@@ -84,10 +84,10 @@ export class NodeExec implements Exec {
     });
   }
 
-  stream(program: ProgramName, args: readonly string[]): ExecStream {
+  stream(program: ProgramName, args: readonly string[], options: StreamOptions = {}): ExecStream {
     if (!this.#declares(program, args)) return endedStream(undeclaredVector(program, args));
     const file = this.find(program);
-    return file === undefined ? endedStream(`${program} is not installed`) : runningStream(file, args);
+    return file === undefined ? endedStream(`${program} is not installed`) : runningStream(file, args, options);
   }
 
   #declares(program: ProgramName, args: readonly string[]): boolean {
@@ -108,11 +108,11 @@ export class NoExec implements Exec {
   }
 }
 
-function runningStream(file: string, args: readonly string[]): ExecStream {
-  const child = spawn(file, args, { env: PROGRAM_ENVIRONMENT, stdio: ['ignore', 'pipe', 'ignore'] });
-  const lines = new LineSplitter();
+function runningStream(file: string, args: readonly string[], { stdin, lineEnd }: StreamOptions): ExecStream {
+  const child = spawn(file, args, { env: PROGRAM_ENVIRONMENT, stdio: [stdin ?? 'ignore', 'pipe', 'ignore'] });
+  const lines = new LineSplitter(lineEnd);
   const lineListeners: ((line: string) => void)[] = [];
-  child.stdout.setEncoding('utf8').on('data', (piece: string) => {
+  child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
     for (const line of lines.push(piece)) for (const listener of lineListeners) listener(line);
   });
   // A stream may not outlive the agent where the agent can still say so.

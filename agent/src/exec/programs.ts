@@ -8,6 +8,7 @@ export const PROGRAM_PURPOSE = {
   modprobe: 'load kmods',
   rmmod: 'unload kmods',
   udevadm: 'see kmods come and go as it happens',
+  cat: 'the same, from the socket that systemd opened for it',
   dmesg: 'say why the kernel refused a kmod',
   dmsetup: 'see what device-mapper volumes stand on',
   ip: 'see network interfaces, their kinds and routes',

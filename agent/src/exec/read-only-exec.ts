@@ -1,4 +1,4 @@
-import type { Exec, ExecResult, ExecStream, ProgramName } from './exec.ts';
+import type { Exec, ExecResult, ExecStream, ProgramName, StreamOptions } from './exec.ts';
 import { shapeOf } from './vectors.ts';
 
 /** A door through which only vectors pass that change nothing: for whoever looks and must not act. */
@@ -25,7 +25,7 @@ export class ReadOnlyExec implements Exec {
     return this.#exec.run(program, args, options);
   }
 
-  stream(program: ProgramName, args: readonly string[]): ExecStream {
-    return this.#exec.stream(program, args);
+  stream(program: ProgramName, args: readonly string[], options?: StreamOptions): ExecStream {
+    return this.#exec.stream(program, args, options);
   }
 }

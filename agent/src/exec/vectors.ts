@@ -40,6 +40,8 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
   modprobe: [{ args: ['--', KMOD], rest: { form: KMOD_PARAMETER, least: 0, most: 64 }, effect: 'changes' }],
   rmmod: [changes(KMOD)],
   udevadm: [reads('monitor', '--kernel', '--property', '--subsystem-match=module')],
+  // It copies the socket that it is given; no file can be named.
+  cat: [reads()],
   dmesg: [reads()],
   dmsetup: [reads('table')],
   nft: [reads('list', 'ruleset')],

@@ -163,6 +163,29 @@ describe('the inventory of a host', () => {
     }
   });
 
+  it('reads sysfs again for what stays loaded only where no uevents are watched', async () => {
+    vi.useFakeTimers();
+    try {
+      const started = inventory.start({ pollMs: 2_000_000, facetMs: 10_000 });
+      await vi.advanceTimersByTimeAsync(10);
+      await started;
+      const rounds = async (): Promise<number> => {
+        files.reads.length = 0;
+        await vi.advanceTimersByTimeAsync(20_000);
+        return files.reads.filter((path) => path === '/sys/module/dummy/version').length;
+      };
+      expect(await rounds()).toBe(2);
+      exec.streams[0]?.write(...HEADER);
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await rounds()).toBe(0);
+      exec.streams[0]?.end('killed');
+      await vi.advanceTimersByTimeAsync(100);
+      expect(await rounds()).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('says that events may be lost when the watch breaks off, and reads everything again', async () => {
     await inventory.start(NEVER);
     exec.streams[0]?.write(...HEADER);

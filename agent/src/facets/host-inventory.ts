@@ -4,6 +4,8 @@ import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import type { BootClock } from '../time/clock.ts';
 import { KmodWatch, type AttributionOf } from '../watch/kmod-watch.ts';
+import { udevadmSource } from '../watch/udevadm-source.ts';
+import type { UeventSource } from '../watch/uevent-source.ts';
 import { UeventWatch } from '../watch/uevent-watch.ts';
 import { answerNow } from './answers.ts';
 import { AvailableObserver, type CollectAvailable } from './available.ts';
@@ -36,6 +38,8 @@ export interface InventoryParts {
   readonly exec: Exec;
   readonly clock: BootClock;
   readonly collectAvailable: CollectAvailable;
+  /** Where kernel uevents come from; udevadm when left out. */
+  readonly uevents?: UeventSource | undefined;
   readonly attributionOf?: AttributionOf;
   readonly log?: InventoryLog;
 }
@@ -87,7 +91,7 @@ class HostInventory implements Inventory {
     this.#parameters = new ParametersObserver(files);
     this.#available = new AvailableObserver(files, parts.collectAvailable);
     this.#kmodWatch = new KmodWatch(clock, parts.attributionOf ?? (() => undefined));
-    this.#uevents = new UeventWatch(parts.exec, {
+    this.#uevents = new UeventWatch(parts.exec, parts.uevents ?? udevadmSource, {
       onEvent: (event) => {
         this.#loaded.forget(event.kmod);
         this.#kmodWatch.onUevent(event);
@@ -95,6 +99,8 @@ class HostInventory implements Inventory {
       },
       onReady: () => {
         parts.log?.info({}, 'kernel uevents are watched');
+        // What was replaced before now was told by nobody.
+        this.#loaded.forgetAll();
         this.#lookAtLoaded();
       },
       onLost: (why) => {
@@ -120,7 +126,7 @@ class HostInventory implements Inventory {
   }
 
   async start(intervals: InventoryIntervals): Promise<void> {
-    this.#uevents.start();
+    await this.#uevents.start();
     let limit: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => (limit = setTimeout(resolve, START_LIMIT_MS)));
     await Promise.race([this.#lookAtAll(), late]);
@@ -159,9 +165,12 @@ class HostInventory implements Inventory {
     return answerNow(this.#parts.files, await this.#available.look(), kmods);
   }
 
-  /** Everything, with nothing taken from an earlier look. */
+  /**
+   * Everything. What sysfs says of a loaded kmod (build id, versions) stays as long as the kmod does: where each change is told by its uevent it is
+   * taken from an earlier look, else nothing is.
+   */
   async #lookAtAll(): Promise<void> {
-    this.#loaded.forgetAll();
+    if (!this.#uevents.ready) this.#loaded.forgetAll();
     this.#parametersAgain = undefined;
     await Promise.all([
       this.#looks[Facet.FACET_LOADED].trigger().then(() => this.#looks[Facet.FACET_PARAMETERS].trigger()),

@@ -25,8 +25,8 @@ interface Known {
  * INVARIANTS
  * - One look reads /proc/modules once, and sysfs only for kmods that are new, differ in their line (refcount and users apart), or
  *   were named by `forget`, so a half-dead kmod costs no more than a live one: sysfs for all costs 600 to 1,000 times one read of /proc/modules (measured).
- * - A kmod that was replaced between two looks by another build of the same size is noticed through `forget` (a uevent) or `forgetAll`
- *   (every facet interval). What is forgotten during a look is read again by the next.
+ * - A kmod that was replaced between two looks by another build of the same size is noticed through `forget` (a uevent) or, where no
+ *   uevents are watched, `forgetAll` (every facet interval). What is forgotten during a look is read again by the next.
  */
 export class LoadedObserver {
   readonly #files: HostFiles;

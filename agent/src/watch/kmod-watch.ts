@@ -2,7 +2,7 @@ import { KmodState, type KmodEvent, type KmodEvents } from '@modfleet/proto';
 import type { ProcModule } from '../kmod/proc-modules.ts';
 import type { BootClock } from '../time/clock.ts';
 import { KmodChanges, type KmodChange } from './kmod-changes.ts';
-import type { KmodUevent } from './udevadm-lines.ts';
+import type { KmodUevent } from './uevent-source.ts';
 
 /** More events than this between two looks are not kept one by one: the look itself tells the state, and `lost` says so. */
 const MAX_PENDING = 4_096;

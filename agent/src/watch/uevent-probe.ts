@@ -1,4 +1,5 @@
 import type { Exec } from '../exec/exec.ts';
+import { udevadmSource } from './udevadm-source.ts';
 import { UeventWatch } from './uevent-watch.ts';
 
 /** udevadm says that it listens within milliseconds; a machine that is busy takes its time to start a program. */
@@ -18,8 +19,8 @@ export async function probeUevents(exec: Exec, limitMs = PROBE_MS): Promise<stri
         onLost: () => undefined,
         onEnded: resolve,
       };
-      watch = new UeventWatch(exec, listener);
-      watch.start();
+      watch = new UeventWatch(exec, udevadmSource, listener);
+      void watch.start();
     });
   } finally {
     clearTimeout(timer);

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FakeExec } from '../exec/fake-exec.ts';
+import { MemoryHostFiles } from '../host/memory-host-files.ts';
+import { passedSource } from './passed-source.ts';
+import { udevadmSource } from './udevadm-source.ts';
 import { UeventWatch } from './uevent-watch.ts';
 
 const HEADER = ['monitor will print the received events for:', 'KERNEL - the kernel uevent', ''];
@@ -10,16 +13,16 @@ describe('UeventWatch', () => {
   let told: string[];
   let watch: UeventWatch;
 
-  beforeEach(() => {
+  beforeEach(async () => {
     vi.useFakeTimers();
     exec = new FakeExec({ udevadm: () => ({}) });
     told = [];
-    watch = new UeventWatch(exec, {
+    watch = new UeventWatch(exec, udevadmSource, {
       onEvent: ({ action, kmod }) => told.push(`${action} ${kmod}`),
       onReady: () => told.push('ready'),
       onLost: (why) => told.push(`lost: ${why}`),
     });
-    watch.start();
+    await watch.start();
   });
   afterEach(() => {
     watch.stop();
@@ -35,26 +38,26 @@ describe('UeventWatch', () => {
     expect(told).toEqual(['ready', 'add dummy']);
   });
 
-  it('tells a loss once and starts again', () => {
+  it('tells a loss once and starts again', async () => {
     exec.streams[0]?.write(...HEADER);
     exec.streams[0]?.end('killed');
     expect(told).toEqual(['ready', 'lost: killed']);
     expect(exec.streams).toHaveLength(1);
-    vi.advanceTimersByTime(1_000);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(exec.streams).toHaveLength(2);
     exec.streams[1]?.write(...HEADER, ...ADD);
     expect(told).toEqual(['ready', 'lost: killed', 'ready', 'add dummy']);
   });
 
-  it('waits longer each time udevadm ends without having listened, up to a minute', () => {
+  it('waits longer each time udevadm ends without a word, up to a minute', async () => {
     for (let attempt = 0; attempt < 10; attempt++) {
       exec.streams.at(-1)?.end('exit 1');
-      vi.advanceTimersByTime(60_000);
+      await vi.advanceTimersByTimeAsync(60_000);
     }
     expect(told).toEqual([]);
     expect(exec.streams).toHaveLength(11);
     exec.streams.at(-1)?.end('exit 1');
-    vi.advanceTimersByTime(59_000);
+    await vi.advanceTimersByTimeAsync(59_000);
     expect(exec.streams).toHaveLength(11);
   });
 
@@ -67,9 +70,26 @@ describe('UeventWatch', () => {
     expect(told).toEqual(['ready']);
   });
 
-  it('starts nothing where udevadm is not installed', () => {
+  it('starts nothing where udevadm is not installed', async () => {
     const none = new FakeExec();
-    new UeventWatch(none, { onEvent: () => undefined, onReady: () => undefined, onLost: () => undefined }).start();
+    const listener = { onEvent: () => undefined, onReady: () => undefined, onLost: () => undefined };
+    await new UeventWatch(none, udevadmSource, listener).start();
     expect(none.streams).toEqual([]);
+  });
+
+  it('hands the socket of systemd to cat, and is ready at once', async () => {
+    const cat = new FakeExec({ cat: () => ({}) });
+    const heard: string[] = [];
+    const overSocket = new UeventWatch(cat, passedSource(new MemoryHostFiles({}), 5), {
+      onEvent: ({ action, kmod }) => heard.push(`${action} ${kmod}`),
+      onReady: () => heard.push('ready'),
+      onLost: (why) => heard.push(`lost: ${why}`),
+    });
+    await overSocket.start();
+    expect(cat.streams[0]?.options).toEqual({ stdin: 5, lineEnd: '\0' });
+    cat.streams[0]?.write('add@/module/dummy', 'SEQNUM=1');
+    cat.streams[0]?.end('exit 1');
+    expect(heard).toEqual(['ready', 'add dummy', 'lost: exit 1']);
+    overSocket.stop();
   });
 });

@@ -1,7 +1,7 @@
 import type { Exec, ExecStream } from '../exec/exec.ts';
-import { UdevadmLines, type KmodUevent } from './udevadm-lines.ts';
+import type { KmodUevent, UeventReader, UeventSource } from './uevent-source.ts';
 
-/** First and longest wait before udevadm is started again, ms. */
+/** First and longest wait before the source's program is started again, ms. */
 const RESTART_MS = { first: 1_000, longest: 60_000 } as const;
 
 /** Who listens. */
@@ -9,21 +9,22 @@ export interface UeventListener {
   onEvent(event: KmodUevent): void;
   /** The watch broke off after it had worked: events may be lost until the next `onReady`. */
   onLost(why: string): void;
-  /** udevadm ended, whether it had worked or not; it is started again. */
+  /** The source's program ended, whether it had worked or not; it is started again. */
   onEnded?(why: string): void;
   /** The watch works: what happens from now on is told. */
   onReady(): void;
 }
 
 /**
- * Kernel uevents about kmods, through `udevadm monitor`: Node has no netlink sockets, and udevadm needs neither root nor a running udevd.
+ * Kernel uevents about kmods, through the program of a source.
  *
  * INVARIANTS
- * - udevadm says on its own when it listens (its header); nothing before that counts as watched.
- * - An end is a loss, told once; then it starts again, waiting longer each time it ends without having worked.
+ * - Nothing counts as watched before the source says that it listens.
+ * - An end is a loss, told once; then it starts again, waiting longer each time it ends without having said anything.
  */
 export class UeventWatch {
   readonly #exec: Exec;
+  readonly #source: UeventSource;
   readonly #listener: UeventListener;
   #stream: ExecStream | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -31,8 +32,9 @@ export class UeventWatch {
   #ready = false;
   #waitMs: number = RESTART_MS.first;
 
-  constructor(exec: Exec, listener: UeventListener) {
+  constructor(exec: Exec, source: UeventSource, listener: UeventListener) {
     this.#exec = exec;
+    this.#source = source;
     this.#listener = listener;
   }
 
@@ -40,19 +42,23 @@ export class UeventWatch {
     return this.#ready;
   }
 
-  /** Without udevadm nothing starts: the poll is all there is. */
-  start(): void {
-    if (this.#exec.find('udevadm') === undefined) return;
-    const lines = new UdevadmLines();
-    const stream = this.#exec.stream('udevadm', ['monitor', '--kernel', '--property', '--subsystem-match=module']);
+  /** Without the source's program nothing starts: the poll is all there is. */
+  async start(): Promise<void> {
+    const { program, args, options } = this.#source;
+    if (this.#exec.find(program) === undefined) return;
+    const reader = await this.#source.reader();
+    if (this.#stopped) return;
+    const stream = this.#exec.stream(program, args, options);
     this.#stream = stream;
     stream.onLine((line) => {
       if (this.#stopped) return;
-      if (!this.#ready && line.startsWith('KERNEL - ')) this.#becomeReady();
-      const event = lines.push(line);
+      this.#waitMs = RESTART_MS.first;
+      const event = reader.push(line);
+      this.#noteReady(reader);
       if (event !== undefined) this.#listener.onEvent(event);
     });
     stream.onEnd((why) => this.#ended(why));
+    this.#noteReady(reader);
   }
 
   stop(): void {
@@ -62,9 +68,9 @@ export class UeventWatch {
     this.#stream?.stop();
   }
 
-  #becomeReady(): void {
+  #noteReady({ listens }: UeventReader): void {
+    if (this.#ready || !listens) return;
     this.#ready = true;
-    this.#waitMs = RESTART_MS.first;
     this.#listener.onReady();
   }
 
@@ -72,7 +78,7 @@ export class UeventWatch {
     if (this.#stopped) return;
     const worked = this.#ready;
     this.#ready = false;
-    this.#timer = setTimeout(() => this.start(), this.#waitMs);
+    this.#timer = setTimeout(() => void this.start(), this.#waitMs);
     this.#timer.unref();
     this.#waitMs = Math.min(this.#waitMs * 2, RESTART_MS.longest);
     this.#listener.onEnded?.(why);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UdevadmLines } from './udevadm-lines.ts';
+import { UdevadmLines } from './udevadm-source.ts';
 
 /** As udevadm 252 prints it on a 6.1 kernel. */
 const HEADER = ['monitor will print the received events for:', 'KERNEL - the kernel uevent', ''];
@@ -18,8 +18,11 @@ function events(lines: readonly string[]) {
 }
 
 describe('UdevadmLines', () => {
-  it('finds nothing in the header', () => {
-    expect(events(HEADER)).toEqual([]);
+  it('listens when its header says so, and finds no event in it', () => {
+    const reader = new UdevadmLines();
+    expect(reader.listens).toBe(false);
+    expect(HEADER.map((line) => reader.push(line)).filter(Boolean)).toEqual([]);
+    expect(reader.listens).toBe(true);
   });
 
   it('reads a load and a removal', () => {
