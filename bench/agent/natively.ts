@@ -62,6 +62,7 @@ async function measureIdle(fleet: TestFleet, config: string, idleMs: number): Pr
       cpuShare: (cpuAfter - cpuBefore) / spanMs,
       wire: between(wireBefore, wireAfter),
       spanMs,
+      slowdown: 1,
       isOurs: true,
       note,
     });

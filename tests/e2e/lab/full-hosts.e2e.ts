@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadedNow, takeVerdicts } from '../../../lab/src/oracle/guest.ts';
 import { keptSuite, lostSuite } from '../support/confirm-suite.ts';
 import { fullHostSuite } from '../support/full-host-suite.ts';
+import { ueventsSuite } from '../support/uevents-suite.ts';
 import { PRIVILEGE_POLICY, privilegeSuite } from '../support/privilege-suite.ts';
 import { type ProxiedFleet, proxiedFleet } from '../support/proxied-fleet.ts';
 
@@ -58,6 +59,7 @@ describe('a full host of 6.1, root on device-mapper, VLAN over a bond', () => {
 
 describe('a full host of 6.12 with systemd-networkd', () => {
   fullHostSuite(lab, NETWORKD);
+  ueventsSuite(lab, NETWORKD);
 
   it('comes back after a reboot', async () => {
     const host = lab().host(NETWORKD);

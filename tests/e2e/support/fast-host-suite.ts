@@ -69,10 +69,7 @@ export function fastHostSuite(
       20_000,
     );
     const events = await eventually('both events are told', async () => {
-      const listed = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/events?limit=1000`)).body as {
-        items: { kmod: string; kind: string; actionId: string | null }[];
-      };
-      const ours = listed.items.filter((event) => event.kmod === 'dummy');
+      const ours = await lab.eventsOf(name, 'dummy');
       return ours.length >= 2 ? ours : undefined;
     });
     expect(events.map((event) => event.kind).sort()).toEqual(['loaded', 'unloaded']);
@@ -144,14 +141,8 @@ export function fastHostSuite(
     expect(again?.outcome).toBe('unchanged');
     expect(await lsmod(lab.host(name))).not.toContain('mf_hello');
     await eventually('the event names the action', async () => {
-      const listed = (await lab.fleet.api('GET', `/api/v1/hosts/${name}/events?limit=1000`)).body as {
-        items: { kmod: string; kind: string; actionId: string | null }[];
-      };
-      return (
-        listed.items.some(
-          (event) => event.kmod === 'mf_hello' && event.kind === 'unloaded' && event.actionId === action?.id,
-        ) || undefined
-      );
+      const events = await lab.eventsOf(name, 'mf_hello');
+      return events.some((event) => event.kind === 'unloaded' && event.actionId === action?.id) || undefined;
     });
   });
 

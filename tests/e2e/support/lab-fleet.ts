@@ -60,6 +60,14 @@ export interface ActionSeen {
   readonly timeline: readonly { readonly at: string; readonly state: string; readonly outcome: string | null }[];
 }
 
+/** One line of a host's events, as the API gives it. */
+export interface KmodEventSeen {
+  readonly kmod: string;
+  readonly kind: string;
+  readonly actionId: string | null;
+  readonly source: string | null;
+}
+
 /** A server and real hosts, joined in mode `act`. */
 export class LabFleet {
   readonly fleet: TestFleet;
@@ -168,6 +176,14 @@ export class LabFleet {
       cursor = page.nextCursor;
     }
     return items.sort();
+  }
+
+  /** What the server was told of a kmod's coming and going on a host, newest first. */
+  async eventsOf(name: string, kmod: string): Promise<KmodEventSeen[]> {
+    const listed = (await this.fleet.api('GET', `/api/v1/hosts/${name}/events?kmod=${kmod}&limit=1000`)).body as {
+      items: KmodEventSeen[];
+    };
+    return [...listed.items];
   }
 
   /** Runs `modfleet kmods VERB KMOD --host HOST --watch …` to its end and gives the action. */
