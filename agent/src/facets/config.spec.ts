@@ -1,7 +1,7 @@
 import { BlockRung } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { MemoryHostFiles, type MemoryNode } from '../host/memory-host-files.ts';
-import { observeConfig } from './config.ts';
+import { ConfigObserver, observeConfig } from './config.ts';
 
 const BASE: Record<string, MemoryNode> = { '/proc/cmdline': 'quiet\n', '/proc/sys/kernel/osrelease': '6.1.0-test\n' };
 
@@ -41,6 +41,34 @@ describe('observeConfig', () => {
     expect(observation).toMatchObject({
       value: { blocks: [{ kmod: 'floppy' }, { kmod: 'floppy', rung: BlockRung.BLOCK_RUNG_INITRAMFS, file: image }] },
     });
+  });
+
+  it('computes blocks again when a file, a switch or the index is another, and reads the index only then', async () => {
+    const folder = '/lib/modules/6.1.0-test';
+    const files = new MemoryHostFiles({
+      ...BASE,
+      [`${folder}/modules.dep`]: 'kernel/net/tipc.ko:\n',
+      [`${folder}/modules.builtin`]: '',
+      '/etc/modprobe.d/x.conf': 'install tipc /bin/false\n',
+    });
+    const observer = new ConfigObserver(files);
+    const look = async (): Promise<{ kmods: (string | undefined)[]; readIndex: boolean }> => {
+      files.reads.length = 0;
+      const observation = await observer.look();
+      if (observation.kind !== 'value') throw new Error(observation.reason);
+      return {
+        kmods: observation.value.blocks.map(({ kmod }) => kmod),
+        readIndex: files.reads.includes(`${folder}/modules.dep`),
+      };
+    };
+    expect(await look()).toEqual({ kmods: ['tipc'], readIndex: true });
+    expect(await look()).toEqual({ kmods: ['tipc'], readIndex: false });
+    files.nodes.set('/etc/modprobe.d/y.conf', 'blacklist floppy\n');
+    expect(await look()).toEqual({ kmods: ['floppy', 'tipc'], readIndex: true });
+    files.nodes.set('/proc/sys/kernel/modules_disabled', '1\n');
+    expect(await look()).toEqual({ kmods: ['', 'floppy', 'tipc'], readIndex: true });
+    files.nodes.set(`${folder}/modules.dep`, 'kernel/net/tipc.ko:\nkernel/net/rds.ko:\n');
+    expect((await look()).readIndex).toBe(true);
   });
 
   it('names what cannot be read instead of leaving it out', async () => {

@@ -9,7 +9,7 @@ import type { UeventSource } from '../watch/uevent-source.ts';
 import { UeventWatch } from '../watch/uevent-watch.ts';
 import { answerNow } from './answers.ts';
 import { AvailableObserver, type CollectAvailable } from './available.ts';
-import { observeConfig } from './config.ts';
+import { ConfigObserver } from './config.ts';
 import { observeDevices } from './devices.ts';
 import type { FacetSnapshot, Inventory, InventoryIntervals } from './inventory.ts';
 import { LoadedObserver } from './loaded.ts';
@@ -85,6 +85,7 @@ class HostInventory implements Inventory {
 
   constructor(parts: InventoryParts) {
     const { files, clock } = parts;
+    const config = new ConfigObserver(files);
     this.#parts = parts;
     this.#snapshots = new Snapshots(clock.nowMs());
     this.#loaded = new LoadedObserver(files);
@@ -120,7 +121,7 @@ class HostInventory implements Inventory {
         this.#snapshots.set(Facet.FACET_DEVICES, await observeDevices(files), at),
       ),
       [Facet.FACET_CONFIG]: this.#repeated(Facet.FACET_CONFIG, async (at) =>
-        this.#snapshots.set(Facet.FACET_CONFIG, await observeConfig(files), at),
+        this.#snapshots.set(Facet.FACET_CONFIG, await config.look(), at),
       ),
     };
   }
