@@ -1,7 +1,7 @@
 /** After a connection is made and what the server lacked was sent, ms. */
 const AFTER_CONNECT_MS = 20_000;
 
-/** Observations leave some 3 MiB behind in a quarter of an hour, ms. A collection takes tens of milliseconds. */
+/** How often what observations leave behind is collected, ms. A collection takes tens of milliseconds. */
 const EVERY_MS = 900_000;
 
 /**
