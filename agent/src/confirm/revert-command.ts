@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ConfirmCause, isConfirmCause } from '@modfleet/proto';
 import type { ActionLog } from '../actions/action-host.ts';
-import { FileRevertOwner } from './file-revert-owner.ts';
 import { FileWindowStore } from './file-window-store.ts';
+import { LockedRevertOwner } from './locked-revert-owner.ts';
 import { type RevertEnd, revertWindow } from './revert.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { ENDED_BY, type EndedBy, type WindowPlan } from './window-plan.ts';
@@ -49,7 +49,7 @@ export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCo
       ...ports,
       store,
       log,
-      owner: new FileRevertOwner(stateDir, files),
+      owner: new LockedRevertOwner(stateDir),
       putBack: (before, rights) => putBack(ports, before, rights),
       reboot: () => reboot(files, exec),
       reachesServer,

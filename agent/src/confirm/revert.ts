@@ -15,7 +15,8 @@ import type { WindowStore } from './window-store.ts';
  * The revert: a process of its own, started by the timer, by boot, or by the agent that gives up.
  *
  * INVARIANTS
- * - Nothing is touched before the one rename is won, or the one who won it is known to be dead.
+ * - Nothing is touched before the one rename is won, or the one who won it is known to be dead: whoever works has the owner's place, and looks at
+ *   the window only then. One that looked before could put back, a second time, what was changed since the first had ended.
  * - Everything that it does may be done twice.
  * - Its report is on disk, whatever could not be put back. Without a report the next one begins again.
  */
@@ -34,7 +35,7 @@ export interface RevertPorts {
   readonly store: WindowStore;
   readonly log: ActionLog;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Who reverts, on disk: taken when nobody alive has it. */
+  /** Taken when nobody alive has it. */
   readonly owner: RevertOwner;
   readonly putBack: (before: HostSnapshot, rights: PutBackRights) => Promise<PutBackReport>;
   readonly reboot: () => Promise<void>;
@@ -61,7 +62,17 @@ export type RevertEnd = 'reverted' | 'not_open' | 'elsewhere' | 'damaged';
 
 /** Ends the open window, if there is one that nobody else ends. */
 export async function revertWindow(ports: RevertPorts, order: RevertOrder): Promise<RevertEnd> {
-  const { store, log, owner } = ports;
+  const { owner } = ports;
+  if (!(await owner.take())) return 'elsewhere';
+  try {
+    return await revertAlone(ports, order);
+  } finally {
+    await owner.drop();
+  }
+}
+
+async function revertAlone(ports: RevertPorts, order: RevertOrder): Promise<RevertEnd> {
+  const { store, log } = ports;
   const open = await store.look();
   if (open.kind === 'damaged') {
     log.error({ reason: open.reason }, 'the confirm window cannot be read; nothing is reverted');
@@ -69,18 +80,13 @@ export async function revertWindow(ports: RevertPorts, order: RevertOrder): Prom
   }
   if (open.kind !== 'pending' && open.kind !== 'reverting') return 'not_open';
   if (open.kind === 'pending' && !(await store.claim())) return 'elsewhere';
-  if (!(await owner.take())) return 'elsewhere';
-  try {
-    const { plan } = open;
-    const report = await revertPlan(ports, plan, order);
-    const waitsForServer = plan.rebootToRecover && report.cause !== 'rebooted';
-    await store.report({ ...report, waitsForServer });
-    log.warn({ ...report }, 'the confirm window was reverted');
-    if (waitsForServer) await recoverByReboot(ports, plan, report);
-    return 'reverted';
-  } finally {
-    await owner.drop();
-  }
+  const { plan } = open;
+  const report = await revertPlan(ports, plan, order);
+  const waitsForServer = plan.rebootToRecover && report.cause !== 'rebooted';
+  await store.report({ ...report, waitsForServer });
+  log.warn({ ...report }, 'the confirm window was reverted');
+  if (waitsForServer) await recoverByReboot(ports, plan, report);
+  return 'reverted';
 }
 
 async function revertPlan(ports: RevertPorts, plan: WindowPlan, order: RevertOrder): Promise<RevertReport> {

@@ -89,6 +89,9 @@ class World {
     return String(this.files.nodes.get('/proc/sys/kernel/random/boot_id')).trim();
   }
 
+  /** What happens until a revert has its place; false: another has it. */
+  takeOwner: () => Promise<boolean> = async () => true;
+
   revert(by: EndedBy, cause: ConfirmCause | undefined): Promise<RevertEnd> {
     const ports: RevertPorts = {
       files: this.files,
@@ -97,7 +100,7 @@ class World {
       store: this.store,
       log: new QuietLog(),
       sleep: async (ms) => void (this.now += ms),
-      owner: { take: async () => true, drop: async () => undefined },
+      owner: { take: () => this.takeOwner(), drop: async () => undefined },
       putBack: async () => {
         this.reverts += 1;
         return { restored: ['kmod virtio_net'], missing: ['route y'] };
@@ -131,6 +134,25 @@ beforeEach(async () => {
 afterEach(() => rm(world.folder, { recursive: true }));
 
 describe('a confirm window on disk', () => {
+  it('is put back once, when a second revert begins while the first one ends', async () => {
+    await keeper.open(ORDER);
+    world.takeOwner = async () => {
+      world.takeOwner = async () => true;
+      expect(await world.revert('agent', 'agent_died')).toBe('reverted');
+      await keeper.close(ORDER.actionId);
+      return true;
+    };
+    expect(await world.revert('timer', undefined)).toBe('not_open');
+    expect(world.reverts).toBe(1);
+  });
+
+  it('is left alone by a revert while another is at work', async () => {
+    await keeper.open(ORDER);
+    world.takeOwner = async () => false;
+    expect(await world.revert('timer', undefined)).toBe('elsewhere');
+    expect([world.reverts, (await world.store.look()).kind]).toEqual([0, 'pending']);
+  });
+
   it('is kept when the server answers, and forgotten when its end is journalled', async () => {
     expect(await keeper.open(ORDER)).toEqual({ kind: 'opened', deadlineServerMs: 1_031_000 });
     world.answer = YES;
