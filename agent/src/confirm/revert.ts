@@ -62,7 +62,9 @@ export type RevertEnd = 'reverted' | 'not_open' | 'elsewhere' | 'damaged';
 
 /** Ends the open window, if there is one that nobody else ends. */
 export async function revertWindow(ports: RevertPorts, order: RevertOrder): Promise<RevertEnd> {
-  const { owner } = ports;
+  const { owner, store } = ports;
+  // Nothing to do leaves nothing behind: the lock makes its folder.
+  if ((await store.look()).kind === 'none') return 'not_open';
   if (!(await owner.take())) return 'elsewhere';
   try {
     return await revertAlone(ports, order);
