@@ -13,7 +13,7 @@ describe('argument vectors', () => {
     expect(shapeOf('modprobe', ['--', 'floppy'])?.effect).toBe('changes');
     expect(shapeOf('modprobe', ['--', 'mf_hello', 'times=3', 'greeting=-v'])?.effect).toBe('changes');
     expect(shapeOf('rmmod', ['floppy'])?.effect).toBe('changes');
-    expect(shapeOf('ip', ['-d', '-j', 'link', 'show'])?.effect).toBe('reads');
+    expect(shapeOf('ip', ['-d', '-j', 'addr', 'show'])?.effect).toBe('reads');
   });
 
   it.each([

@@ -50,7 +50,7 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
     reads('filter', 'show', 'dev', INTERFACE),
     reads('filter', 'show', 'dev', INTERFACE, /^(?:ingress|egress)$/),
   ],
-  ip: [reads('-d', '-j', 'link', 'show'), reads('xfrm', 'state', 'list', 'nokeys'), ...IP_VECTORS],
+  ip: [reads('xfrm', 'state', 'list', 'nokeys'), ...IP_VECTORS],
   systemctl: SYSTEMCTL_VECTORS,
   reboot: [changes()],
   'systemd-run': [

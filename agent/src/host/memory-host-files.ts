@@ -1,8 +1,12 @@
 import path from 'node:path';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
 
-/** What stands at a path: a text, bytes, a link, or an error for every read (`EACCES`, `EIO`, …). Folders come from the paths below them. */
-export type MemoryNode = string | Uint8Array | { readonly link: string } | { readonly errno: string };
+/**
+ * What stands at a path: a text, bytes, a link, or an error for every read (`EACCES`, `EIO`, …). Folders come from the paths below them; an empty one
+ * is a node of its own.
+ */
+export type MemoryNode =
+  string | Uint8Array | { readonly link: string } | { readonly errno: string } | { readonly folder: 'empty' };
 
 /** As the kernel's limit. */
 const MAX_LINKS = 40;
@@ -30,7 +34,7 @@ export class MemoryHostFiles implements HostFiles {
     const found = this.#find(hostPath);
     if (found.kind !== 'ok') return Promise.resolve(found);
     const node = this.nodes.get(found.value);
-    if (node === undefined) return Promise.resolve(failure('EISDIR'));
+    if (node === undefined || isEmptyFolder(node)) return Promise.resolve(failure('EISDIR'));
     if (typeof node === 'string') return Promise.resolve({ kind: 'ok', value: Buffer.from(node) });
     return Promise.resolve(node instanceof Uint8Array ? { kind: 'ok', value: node } : failure('EIO'));
   }
@@ -38,7 +42,9 @@ export class MemoryHostFiles implements HostFiles {
   list(hostPath: string): Promise<ReadOutcome<readonly HostEntry[]>> {
     const found = this.#find(hostPath);
     if (found.kind !== 'ok') return Promise.resolve(found);
-    if (this.nodes.has(found.value)) return Promise.resolve({ kind: 'not_found' });
+    const node = this.nodes.get(found.value);
+    if (isEmptyFolder(node)) return Promise.resolve({ kind: 'ok', value: [] });
+    if (node !== undefined) return Promise.resolve({ kind: 'not_found' });
     const below = found.value === '/' ? '/' : `${found.value}/`;
     const names = new Set(
       [...this.nodes.keys()]
@@ -101,9 +107,13 @@ export class MemoryHostFiles implements HostFiles {
 
   #kindOf(resolved: string): HostEntry['kind'] {
     const node = this.nodes.get(resolved);
-    if (node === undefined) return 'directory';
+    if (node === undefined || isEmptyFolder(node)) return 'directory';
     return typeof node === 'object' && 'link' in node ? 'link' : 'file';
   }
+}
+
+function isEmptyFolder(node: MemoryNode | undefined): boolean {
+  return typeof node === 'object' && 'folder' in node;
 }
 
 function failure(errno: string): Exclude<ReadOutcome<never>, { kind: 'ok' }> {

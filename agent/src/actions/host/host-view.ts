@@ -11,10 +11,14 @@ import { readModprobeConfig } from '../../kmod/modprobe-config.ts';
 import { readKernelRelease } from '../../kmod/modules-dir.ts';
 import { type ProcModule, readProcModules } from '../../kmod/proc-modules.ts';
 import type { KernelFacts } from '../findings/facts.ts';
-import { supportsOfBlock } from '../protection/device-chain.ts';
+import { blockFolders, supportsOfBlock } from '../protection/device-chain.ts';
+import { peersOfBlock } from '../protection/network-peers.ts';
+import { readHiddenCards } from '../protection/hidden-cards.ts';
 import { readInterfaces } from '../protection/interfaces.ts';
-import { readForeignInterfaces, readForeignMounts } from '../protection/namespaces.ts';
+import { readMounts } from '../protection/mounts.ts';
+import { readForeignMounts, readForeignNetworks } from '../protection/namespaces.ts';
 import { carryingInterfaces } from '../protection/carrying.ts';
+import { supportsOfPeersBy } from '../protection/peer-ways.ts';
 import type { BlockDevice } from '../protection/stakes.ts';
 import { readStorageUses, type ResolveAlias } from '../protection/storage.ts';
 import { readArmedWatchdogs } from '../protection/watchdogs.ts';
@@ -83,22 +87,50 @@ export class HostView {
 
   readonly tools = once(() => readToolLists(this.sources.exec));
 
+  readonly supportsOfPeer = once(async () =>
+    supportsOfPeersBy(this.sources.files, this.sources.exec, await this.interfaces()),
+  );
+
   readonly storage = once(async () => {
     const { files, ownPaths } = this.sources;
-    const elsewhere = await readForeignMounts(files, await this.processes());
-    return readStorageUses(files, await this.resolver(), ownPaths, await this.dmTables(), elsewhere);
+    return readStorageUses({
+      files,
+      resolve: await this.resolver(),
+      ownPaths,
+      tables: await this.dmTables(),
+      elsewhere: await readForeignMounts(files, await this.processes()),
+      supportsOfPeer: await this.supportsOfPeer(),
+    });
   });
 
   readonly blockDevices = once(async (): Promise<readonly BlockDevice[]> => {
     const { files } = this.sources;
-    const tables = await this.dmTables();
+    const [tables, supportsOfPeer] = [await this.dmTables(), await this.supportsOfPeer()];
     const names = (valueOf(await files.list('/sys/block')) ?? []).map((entry) => entry.name);
     return Promise.all(
-      names.map(async (name) => ({ name, supports: await supportsOfBlock(files, `/sys/block/${name}`, tables) })),
+      names.map(async (name) => {
+        const folder = `/sys/block/${name}`;
+        const ways = (await peersOfBlock(files, await blockFolders(files, folder))).map(supportsOfPeer);
+        return {
+          name,
+          supports: [...(await supportsOfBlock(files, folder, tables)), ...(await Promise.all(ways)).flat()],
+        };
+      }),
     );
   });
 
-  readonly interfaces = once(async () => readInterfaces(this.sources.files, this.sources.exec, await this.resolver()));
+  readonly interfaces = once(async () => {
+    const { files, exec } = this.sources;
+    return readInterfaces({
+      files,
+      exec,
+      resolve: await this.resolver(),
+      indexed: (await this.index()) !== undefined,
+      modules: await this.modules(),
+    });
+  });
+
+  readonly hiddenCards = once(async () => readHiddenCards(this.sources.files, await this.modules()));
 
   readonly serverRoute = once(() => Promise.resolve(this.sources.serverRoute()));
 
@@ -106,7 +138,10 @@ export class HostView {
     carryingInterfaces(this.sources.files, await this.interfaces(), await this.serverRoute()),
   );
 
-  readonly foreignInterfaces = once(async () => readForeignInterfaces(this.sources.files, await this.processes()));
+  readonly foreignNetworks = once(async () => {
+    const { files } = this.sources;
+    return readForeignNetworks(files, await this.processes(), valueOf(await readMounts(files)) ?? []);
+  });
 
   readonly modulesLoad = once(
     async () => (await readModulesLoad(this.sources.files, (await this.config()).kernelCmdline)).lines,

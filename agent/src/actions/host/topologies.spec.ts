@@ -1,46 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { FakeExec } from '../../exec/fake-exec.ts';
 import type { MemoryNode } from '../../host/memory-host-files.ts';
-import { decide } from '../findings/verdict.ts';
-import { ACT, aQuestion } from '../testing/builders.ts';
+import { protectedKmods, type Surroundings } from '../testing/asked-hosts.ts';
 import { MODULES_6_1, virtioHost, virtualInterface } from '../testing/trees.ts';
-import { collectFacts } from './collect-facts.ts';
 
 const VDA = '/sys/devices/pci0000:00/0000:00:02.0/virtio0/block/vda';
 const VIRTUAL = '/sys/devices/virtual/block';
 
-interface Tools {
-  /** `ip -d -j link show`. */
-  readonly links?: readonly object[];
-  /** `dmsetup table`. */
-  readonly tables?: string;
-}
-
-/** The kmods of /proc/modules that may not go, in the order in which they stand there. */
-async function protectedKmods(tree: Readonly<Record<string, MemoryNode>>, tools: Tools = {}): Promise<string[]> {
-  const files = virtioHost(tree);
-  const exec = new FakeExec({
-    ...(tools.links === undefined ? {} : { ip: () => ({ stdout: JSON.stringify(tools.links) }) }),
-    ...(tools.tables === undefined ? {} : { dmsetup: () => ({ stdout: tools.tables ?? '' }) }),
-  });
-  const sources = {
-    files,
-    exec,
-    ownPaths: ['/var/lib/modfleet'],
-    serverRoute: () => ({ remoteAddress: '10.0.2.2' }),
-  };
-  const found: string[] = [];
-  const modules = await files.readText('/proc/modules');
-  for (const line of modules.kind === 'ok' ? modules.value.split('\n') : []) {
-    const kmod = line.split(' ')[0] ?? '';
-    if (kmod === '') continue;
-    const asked = aQuestion({ kmod });
-    const { facts } = await collectFacts(sources, asked, undefined);
-    const verdict = decide(asked, facts, ACT, []);
-    if (verdict.findings.some((finding) => finding.code === 'protected')) found.push(kmod);
-  }
-  return found;
-}
+const protectedOn = (tree: Readonly<Record<string, MemoryNode>>, surroundings: Surroundings = {}): Promise<string[]> =>
+  protectedKmods(virtioHost(tree), surroundings);
 
 const PLAIN = [
   'virtio_net',
@@ -60,7 +27,7 @@ const rootOn = (number: string, source: string): string => `22 1 ${number} / / r
 
 describe('what is protected, exactly', () => {
   it('on a plain virtio disk and card', async () => {
-    expect(await protectedKmods({})).toEqual(PLAIN);
+    expect(await protectedOn({})).toEqual(PLAIN);
   });
 
   it('on a partition', async () => {
@@ -69,7 +36,7 @@ describe('what is protected, exactly', () => {
       '/sys/dev/block/254:1': { link: `${VDA}/vda1` },
       [`${VDA}/vda1/partition`]: '1\n',
     };
-    expect(await protectedKmods(tree)).toEqual(PLAIN);
+    expect(await protectedOn(tree)).toEqual(PLAIN);
   });
 
   it('on a linear map, which has no uuid and whose kind only the table tells', async () => {
@@ -82,10 +49,10 @@ describe('what is protected, exactly', () => {
       [`${VIRTUAL}/dm-0/dm/name`]: 'rootlin\n',
       [`${VIRTUAL}/dm-0/slaves/vda`]: { link: VDA },
     };
-    expect(await protectedKmods(tree, { tables: 'rootlin: 0 100 linear 254:0 0\n' })).toEqual(['dm_mod', ...PLAIN]);
+    expect(await protectedOn(tree, { tables: 'rootlin: 0 100 linear 254:0 0\n' })).toEqual(['dm_mod', ...PLAIN]);
     // A volume of several kinds stands on each of them.
     const mixed = 'rootlin: 0 100 linear 254:0 0\nrootlin: 100 50 mirror core 1 1024 2 254:0 0 254:0 100\n';
-    expect(await protectedKmods(tree, { tables: mixed })).toEqual(['dm_mod', 'dm_mirror', ...PLAIN]);
+    expect(await protectedOn(tree, { tables: mixed })).toEqual(['dm_mod', 'dm_mirror', ...PLAIN]);
   });
 
   it('on an encrypted volume over a mirrored array of partitions', async () => {
@@ -101,7 +68,7 @@ describe('what is protected, exactly', () => {
       [`${VDA}/vda1/partition`]: '1\n',
     };
     // Without dmsetup, too: the volume's uuid tells.
-    expect(await protectedKmods(tree)).toEqual(['dm_crypt', 'dm_mod', 'raid1', 'md_mod', ...PLAIN]);
+    expect(await protectedOn(tree)).toEqual(['dm_crypt', 'dm_mod', 'raid1', 'md_mod', ...PLAIN]);
   });
 
   it('on a multipath volume of two SCSI disks', async () => {
@@ -126,7 +93,7 @@ describe('what is protected, exactly', () => {
       ...disk(7),
     };
     const onVirtioNet = ['virtio_net', 'net_failover', 'failover', 'virtio_pci', 'virtio_pci_modern_dev'];
-    expect(await protectedKmods(tree)).toEqual([
+    expect(await protectedOn(tree)).toEqual([
       'dm_multipath',
       'dm_mod',
       'sd_mod',
@@ -144,7 +111,7 @@ describe('what is protected, exactly', () => {
       '/sys/class/block/dm-1': { link: `${VIRTUAL}/dm-1` },
       [`${VIRTUAL}/dm-1/dm/uuid`]: 'CRYPT-PLAIN-swap\n',
     };
-    expect(await protectedKmods(tree)).toEqual(['dm_crypt', 'dm_mod', ...PLAIN]);
+    expect(await protectedOn(tree)).toEqual(['dm_crypt', 'dm_mod', ...PLAIN]);
   });
 });
 
@@ -166,7 +133,7 @@ describe('what carries the way to the server', () => {
       { ifname: 'bond0.9', link: 'bond0', linkinfo: { info_kind: 'vlan' } },
       { ifname: 'bond0', linkinfo: { info_kind: 'bond' } },
     ];
-    expect(await protectedKmods(tree, { links })).toEqual(['8021q', 'bonding', 'tls', ...PLAIN]);
+    expect(await protectedOn(tree, { links })).toEqual(['8021q', 'bonding', 'tls', ...PLAIN]);
   });
 
   it('a bridge with the card as its port', async () => {
@@ -175,7 +142,7 @@ describe('what carries the way to the server', () => {
       ...virtualInterface('br0', true, { 'bridge/stp_state': '0\n', ...below('eth0') }),
       '/proc/modules': `bridge 311296 0 - Live 0x0\nstp 16384 1 bridge, Live 0x0\n${MODULES_6_1}`,
     };
-    expect(await protectedKmods(tree)).toEqual(['bridge', 'stp', ...PLAIN]);
+    expect(await protectedOn(tree)).toEqual(['bridge', 'stp', ...PLAIN]);
   });
 
   it('a tunnel, and the way to its other end', async () => {
@@ -188,7 +155,7 @@ eth0\t006433C6\t00000000\t0001\t0\t0\t0\t00FFFFFF
       '/proc/modules': `ipip 16384 0 - Live 0x0\n${MODULES_6_1}`,
     };
     const links = [{ ifname: 'tun1', linkinfo: { info_kind: 'ipip', info_data: { remote: '198.51.100.7' } } }];
-    expect(await protectedKmods(tree, { links })).toEqual(['ipip', ...PLAIN]);
+    expect(await protectedOn(tree, { links })).toEqual(['ipip', ...PLAIN]);
   });
 
   it('a tunnel whose other end nobody sees: any card may carry it', async () => {
@@ -198,6 +165,6 @@ eth0\t006433C6\t00000000\t0001\t0\t0\t0\t00FFFFFF
       '/proc/modules': `wireguard 98304 0 - Live 0x0\n${MODULES_6_1}`,
     };
     const links = [{ ifname: 'wg0', linkinfo: { info_kind: 'wireguard' } }];
-    expect(await protectedKmods(tree, { links })).toEqual(['wireguard', ...PLAIN]);
+    expect(await protectedOn(tree, { links })).toEqual(['wireguard', ...PLAIN]);
   });
 });

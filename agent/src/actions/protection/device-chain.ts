@@ -36,6 +36,7 @@ const VIRTUAL_BLOCK = [
   ['bcache', 'bcache'],
   ['drbd', 'drbd'],
   ['rbd', 'rbd'],
+  ['etherd!', 'aoe'],
   ['ram', 'brd'],
   ['nvme', 'nvme_core'],
 ] as const;
@@ -51,15 +52,25 @@ const DM_UUID = [
 /** md levels and the kmod of each (drivers/md). */
 const MD_LEVEL: Readonly<Record<string, string>> = { raid4: 'raid456', raid5: 'raid456', raid6: 'raid456' };
 
-/** The kmods that a block device stands on, through partitions, device-mapper, md, loop files' devices and multipath, down to its buses. */
-export async function supportsOfBlock(
-  files: HostFiles,
-  folder: string,
-  tables: DmTables,
-  depth = 0,
-): Promise<Support[]> {
+/** The kmods that a block device stands on, through partitions, device-mapper, md and multipath, down to its buses. */
+export async function supportsOfBlock(files: HostFiles, folder: string, tables: DmTables): Promise<Support[]> {
+  const folders = await blockFolders(files, folder);
+  return (await Promise.all(folders.map((real) => supportsOfFolder(files, real, tables)))).flat();
+}
+
+/**
+ * The real folder of a block device and of everything that it lies on, nearest first: slaves, the disk of a partition, the controllers of a
+ * multipath disk. Empty: sysfs does not have it.
+ */
+export async function blockFolders(files: HostFiles, folder: string, depth = 0): Promise<string[]> {
   const real = valueOf(await files.realPath(folder));
   if (real === undefined || depth > MAX_DEPTH) return [];
+  const found = [real];
+  for (const below of await foldersBelow(files, real)) found.push(...(await blockFolders(files, below, depth + 1)));
+  return [...new Set(found)];
+}
+
+async function supportsOfFolder(files: HostFiles, real: string, tables: DmTables): Promise<Support[]> {
   const supports = await supportsOfDevice(files, real);
   const name = baseName(real);
   const virtual = real.startsWith('/sys/devices/virtual/')
@@ -75,12 +86,38 @@ export async function supportsOfBlock(
   const level = valueOf(await files.readText(`${real}/md/level`))?.trim();
   if (level !== undefined && level !== '')
     supports.push({ kmod: MD_LEVEL[level] ?? kernelName(level), seenAt: `${real}/md/level: ${level}` });
-  for (const below of await foldersBelow(files, real))
-    supports.push(...(await supportsOfBlock(files, below, tables, depth + 1)));
+  return [...supports, ...(await transportOf(files, real))];
+}
+
+/** The kmod that speaks to a disk's controller where no driver link says it: SCSI hosts without a device, NVMe over a network or Fibre Channel. */
+async function transportOf(files: HostFiles, real: string): Promise<Support[]> {
+  const supports: Support[] = [];
+  const host = ancestor(real, /^host\d+$/);
+  const proc = host === undefined ? undefined : `${host}/scsi_host/${baseName(host)}/proc_name`;
+  const named = proc === undefined ? undefined : valueOf(await files.readText(proc))?.trim();
+  // "(null)" and "<NULL>" are hosts that give no name.
+  if (named !== undefined && /^[A-Za-z0-9_-]+$/.test(named))
+    supports.push({ kmod: kernelName(named), seenAt: `${proc ?? ''}: ${named}` });
+  const controller = nvmeController(real);
+  const transport =
+    controller === undefined ? undefined : valueOf(await files.readText(`${controller}/transport`))?.trim();
+  if (transport !== undefined && transport !== 'pcie')
+    supports.push({ kmod: `nvme_${kernelName(transport)}`, seenAt: `${controller ?? ''}/transport: ${transport}` });
   return supports;
 }
 
-/** What a virtual block device lies on: its slaves, those of the disk that it is a partition of, and the controllers of a multipath disk. */
+/** The folder of the NVMe controller that a real folder is, or lies in. */
+export function nvmeController(real: string): string | undefined {
+  return ancestor(real, /^nvme\d+$/);
+}
+
+/** The nearest folder on the way up whose name fits. */
+export function ancestor(real: string, name: RegExp): string | undefined {
+  for (let folder = real; folder !== ''; folder = folder.slice(0, folder.lastIndexOf('/')))
+    if (name.test(baseName(folder))) return folder;
+  return undefined;
+}
+
 async function foldersBelow(files: HostFiles, real: string): Promise<string[]> {
   const parent = real.slice(0, real.lastIndexOf('/'));
   const slaves = valueOf(await files.list(`${real}/slaves`)) ?? [];
@@ -94,7 +131,14 @@ async function foldersBelow(files: HostFiles, real: string): Promise<string[]> {
     ...slaves.map((entry) => `${real}/slaves/${entry.name}`),
     ...(isPartition ? [parent] : []),
     ...controllers.map((entry) => `${subsystem}/${entry.name}`),
+    ...(await adaptersBelow(files, real)),
   ];
+}
+
+/** NVMe over Fibre Channel does not say over which adapter: any may carry it. */
+async function adaptersBelow(files: HostFiles, real: string): Promise<string[]> {
+  if (nvmeController(real) !== real || valueOf(await files.readText(`${real}/transport`))?.trim() !== 'fc') return [];
+  return (valueOf(await files.list('/sys/class/fc_host')) ?? []).map(({ name }) => `/sys/class/fc_host/${name}`);
 }
 
 /** Adds what the kmods of a set use themselves: every loaded kmod that names one of them as user. */

@@ -1,7 +1,11 @@
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
+import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { type Support, supportsOfDevice } from './device-chain.ts';
+import { driverUsers } from './driver-users.ts';
+import { type KmodsOfKind, kmodsOfKind } from './interface-kinds.ts';
+import { type LinkSaid, readLinks } from './ip-links.ts';
 import type { ResolveAlias } from './storage.ts';
 
 const NET = '/sys/class/net';
@@ -9,17 +13,20 @@ const NET = '/sys/class/net';
 /** IFF_UP (include/uapi/linux/if.h). */
 const IFF_UP = 1;
 
-/** `ip` answers in milliseconds; a second is a machine in trouble. */
-const IP_TIMEOUT_MS = 5_000;
+/** ARPHRD_INFINIBAND (include/uapi/linux/if_arp.h): IP over InfiniBand, of kind ipoib. */
+const INFINIBAND = '32';
 
 /** A network interface and what it stands on. */
 export interface Interface {
   readonly name: string;
-  readonly up: boolean;
+  /** unseen: its flags cannot be read, so it may be up. */
+  readonly state: 'up' | 'down' | 'unseen';
   /** It belongs to a bridge or bond, or others stand on it. */
   readonly tied: boolean;
   /** Its driver, its buses, the kmod of its kind. Not what the interfaces below it stand on. */
   readonly own: readonly Support[];
+  /** Kmods that use its driver for something else, as far as can be told (RDMA on an Ethernet card). */
+  readonly beside: readonly Support[];
   /** Interfaces below (a VLAN's parent, a bond's members, what a tunnel is bound to). */
   readonly lower: readonly string[];
   /** Interfaces that stand on it: VLANs go with it, a bridge or bond stays without it. */
@@ -28,8 +35,20 @@ export interface Interface {
   readonly hardware: boolean;
   /** The other end of a tunnel. */
   readonly remote: string | undefined;
-  /** A virtual interface whose kind could not be told. */
-  readonly kindUnknown: boolean;
+  /** Its own; empty without iproute2. */
+  readonly addresses: readonly string[];
+  /** Why the kmod of a virtual interface cannot be told; undefined when it can. */
+  readonly kmodUnseen: string | undefined;
+}
+
+/** What interfaces are read with. */
+export interface InterfaceSources {
+  readonly files: HostFiles;
+  readonly exec: Exec;
+  readonly resolve: ResolveAlias;
+  /** depmod's index is there, so `resolve` knows all aliases. */
+  readonly indexed: boolean;
+  readonly modules: readonly ProcModule[];
 }
 
 /** DEVTYPE of a uevent (net core's SET_NETDEV_DEVTYPE) where it is not the kind's name. */
@@ -42,33 +61,36 @@ const KIND_OF_DEVTYPE: Readonly<Record<string, string>> = {
 };
 
 /** All interfaces of this network namespace but loopback. */
-export async function readInterfaces(files: HostFiles, exec: Exec, resolve: ResolveAlias): Promise<Interface[]> {
-  const links = await readLinks(exec);
-  const names = (valueOf(await files.list(NET)) ?? []).filter((entry) => entry.kind !== 'file' && entry.name !== 'lo');
-  return Promise.all(names.map(({ name }) => readInterface(files, name, links.get(name), resolve)));
+export async function readInterfaces(sources: InterfaceSources): Promise<Interface[]> {
+  const links = await readLinks(sources.exec);
+  const entries = valueOf(await sources.files.list(NET)) ?? [];
+  const names = entries.filter((entry) => entry.kind !== 'file' && entry.name !== 'lo');
+  return Promise.all(names.map(({ name }) => readInterface(sources, name, links.get(name))));
 }
 
 async function readInterface(
-  files: HostFiles,
+  { files, resolve, indexed, modules }: InterfaceSources,
   name: string,
   link: LinkSaid | undefined,
-  resolve: ResolveAlias,
 ): Promise<Interface> {
   const folder = `${NET}/${name}`;
   const entries = (valueOf(await files.list(folder)) ?? []).map((entry) => entry.name);
-  const flags = Number(valueOf(await files.readText(`${folder}/flags`))?.trim() ?? '0');
   const device = valueOf(await files.realPath(`${folder}/device`));
+  const kind = link?.kind ?? (await kindFromSysfs(files, folder, entries));
+  const ofKind = kind === undefined ? undefined : kmodsOfKind(kind, resolve, indexed);
   const hardware = device === undefined ? [] : await supportsOfDevice(files, device);
-  const kind = device === undefined ? (link?.kind ?? (await kindFromSysfs(files, folder, entries))) : undefined;
-  const ofKind =
-    kind === undefined
-      ? []
-      : kmodsOfKind(kind, resolve).map((kmod) => ({ kmod, seenAt: `${name} is of kind ${kind}` }));
+  const driver = hardware.find((support) => support.seenAt === `${device ?? ''}/driver/module`);
+  const users = driverUsers(driver, modules, kind === 'ipoib');
   return {
     name,
-    up: (flags & IFF_UP) !== 0,
+    state: await readState(files, folder),
     tied: entries.some((entry) => entry === 'master' || entry.startsWith('upper_')),
-    own: [...hardware, ...ofKind],
+    own: [
+      ...hardware,
+      ...users.parts,
+      ...(ofKind?.kmods ?? []).map((kmod) => ({ kmod, seenAt: `${name} is of kind ${kind ?? ''}` })),
+    ],
+    beside: users.others,
     lower: [
       ...entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
       ...(link?.boundTo === undefined ? [] : [link.boundTo]),
@@ -76,8 +98,21 @@ async function readInterface(
     upper: entries.filter((entry) => entry.startsWith('upper_')).map((entry) => entry.slice('upper_'.length)),
     hardware: device !== undefined,
     remote: link?.remote,
-    kindUnknown: device === undefined && kind === undefined,
+    addresses: link?.addresses ?? [],
+    kmodUnseen: device === undefined ? whyUnsure(kind, ofKind) : undefined,
   };
+}
+
+/** An interface that is gone by now is down. */
+async function readState(files: HostFiles, folder: string): Promise<Interface['state']> {
+  const flags = await files.readText(`${folder}/flags`);
+  if (flags.kind === 'not_found') return 'down';
+  return flags.kind !== 'ok' ? 'unseen' : (Number(flags.value.trim()) & IFF_UP) !== 0 ? 'up' : 'down';
+}
+
+function whyUnsure(kind: string | undefined, ofKind: KmodsOfKind | undefined): string | undefined {
+  if (kind === undefined) return 'its kind is not visible without iproute2';
+  return ofKind?.sure === true ? undefined : `which kmod makes the kind ${kind} is not visible without depmod's index`;
 }
 
 /** What these interfaces and all below them stand on. */
@@ -104,67 +139,8 @@ async function kindFromSysfs(
   if (entries.includes('bridge')) return 'bridge';
   if (entries.includes('bonding')) return 'bond';
   if (entries.includes('tun_flags')) return 'tun';
+  if (valueOf(await files.readText(`${folder}/type`))?.trim() === INFINIBAND) return 'ipoib';
+  if (entries.includes('device')) return undefined;
   const devtype = /^DEVTYPE=(.+)$/m.exec(valueOf(await files.readText(`${folder}/uevent`)) ?? '')?.[1];
   return devtype === undefined ? undefined : (KIND_OF_DEVTYPE[devtype] ?? devtype);
-}
-
-/** `rtnl-link-KIND` is the alias by which the kernel asks for a kind. Without it the kind's own name is the best guess. */
-function kmodsOfKind(kind: string, resolve: ResolveAlias): readonly string[] {
-  const names = resolve(`rtnl-link-${kind}`);
-  if (names.length > 0) return names;
-  return kind === 'vlan' ? ['8021q'] : kind === 'bond' ? ['bonding'] : [kind.replaceAll('-', '_')];
-}
-
-/** What iproute2 says of an interface beyond sysfs. */
-export interface LinkSaid {
-  readonly kind: string | undefined;
-  /** The interface that a tunnel or a stacked one is bound to. */
-  readonly boundTo: string | undefined;
-  /** A tunnel's other end. */
-  readonly remote: string | undefined;
-}
-
-/** As `ip -d -j link` says it; empty where iproute2 is missing. */
-async function readLinks(exec: Exec): Promise<ReadonlyMap<string, LinkSaid>> {
-  if (exec.find('ip') === undefined) return new Map();
-  const result = await exec.run('ip', ['-d', '-j', 'link', 'show'], { timeoutMs: IP_TIMEOUT_MS });
-  if (result.ended.kind !== 'exited' || result.ended.code !== 0) return new Map();
-  return parseLinks(result.stdout);
-}
-
-/** By interface, from iproute2's JSON; empty when it is none (busybox's `ip`). */
-export function parseLinks(json: string): Map<string, LinkSaid> {
-  const links = new Map<string, LinkSaid>();
-  for (const one of asArray(parseJson(json))) {
-    const { ifname, linkinfo, link } = asRecord(one);
-    if (typeof ifname !== 'string') continue;
-    const { info_kind: kind, info_data: data } = asRecord(linkinfo);
-    const { remote, remote6, link: underlying } = asRecord(data);
-    links.set(ifname, {
-      kind: asText(kind),
-      boundTo: asText(link) ?? asText(underlying),
-      remote: [remote, remote6].map(asText).find((address) => address !== undefined && address !== 'any'),
-    });
-  }
-  return links;
-}
-
-function asText(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function asArray(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function asRecord(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? { ...value } : {};
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { parseLinks } from './interfaces.ts';
+import { parseLinks } from './ip-links.ts';
 import { mountOf, parseMountinfo } from './mounts.ts';
-import { parseSwaps } from './storage.ts';
+import { parseSwaps } from './swaps.ts';
 
 const MOUNTS = parseMountinfo(`21 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw,errors=remount-ro
 22 21 0:21 / /sys rw shared:7 master:2 - sysfs sysfs rw
@@ -50,15 +50,15 @@ describe('interface kinds', () => {
   it('reads what iproute2 says', () => {
     const json = JSON.stringify([
       { ifname: 'lo' },
-      { ifname: 'br0', linkinfo: { info_kind: 'bridge', info_data: {} } },
+      { ifname: 'br0', linkinfo: { info_kind: 'bridge', info_data: {} }, addr_info: [{ local: '10.9.0.2' }, {}] },
       { ifname: 'eth0.9', link: 'eth0', linkinfo: { info_kind: 'vlan' } },
       { ifname: 'gre1', linkinfo: { info_kind: 'gre', info_data: { remote: 'any', link: 'eth1' } } },
     ]);
     expect([...parseLinks(json)]).toEqual([
-      ['lo', { kind: undefined, boundTo: undefined, remote: undefined }],
-      ['br0', { kind: 'bridge', boundTo: undefined, remote: undefined }],
-      ['eth0.9', { kind: 'vlan', boundTo: 'eth0', remote: undefined }],
-      ['gre1', { kind: 'gre', boundTo: 'eth1', remote: undefined }],
+      ['lo', { kind: undefined, boundTo: undefined, remote: undefined, addresses: [] }],
+      ['br0', { kind: 'bridge', boundTo: undefined, remote: undefined, addresses: ['10.9.0.2'] }],
+      ['eth0.9', { kind: 'vlan', boundTo: 'eth0', remote: undefined, addresses: [] }],
+      ['gre1', { kind: 'gre', boundTo: 'eth1', remote: undefined, addresses: [] }],
     ]);
   });
 

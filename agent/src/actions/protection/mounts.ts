@@ -4,6 +4,8 @@ import { mapOutcome } from '../../host/read-outcome.ts';
 /** One line of mountinfo (proc_pid_mountinfo(5)). */
 export interface Mount {
   readonly device: { readonly major: number; readonly minor: number };
+  /** What of the file system is mounted: a folder, or `net:[4026532177]` of nsfs. */
+  readonly root: string;
   readonly point: string;
   readonly type: string;
   readonly source: string;
@@ -23,12 +25,20 @@ export function parseMountinfo(text: string): Mount[] {
     const fields = before?.split(' ') ?? [];
     const [type, source, superOptions] = after?.split(' ') ?? [];
     const [major, minor] = (fields[2] ?? '').split(':').map(Number);
-    const point = fields[4];
-    if (point === undefined || type === undefined || source === undefined || major === undefined || minor === undefined)
+    const [root, point] = fields.slice(3, 5);
+    if (
+      root === undefined ||
+      point === undefined ||
+      type === undefined ||
+      source === undefined ||
+      major === undefined ||
+      minor === undefined
+    )
       return [];
     return [
       {
         device: { major, minor },
+        root: unescape(root),
         point: unescape(point),
         type,
         source: unescape(source),
@@ -48,7 +58,7 @@ export function mountOf(mounts: readonly Mount[], path: string): Mount | undefin
   return best;
 }
 
-/** Blanks, tabs, newlines and backslashes are octal there. */
-function unescape(text: string): string {
+/** Blanks, tabs, newlines and backslashes are octal there (seq_escape of the kernel). */
+export function unescape(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -1,13 +1,18 @@
+import type { Evidence } from '@modfleet/proto';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
+import { evidence } from '../findings/facts.ts';
 import type { Processes } from '../usage/processes.ts';
 import { type Mount, parseMountinfo } from './mounts.ts';
 
-/** Interfaces in a network namespace that is not ours. */
-export interface ForeignInterfaces {
-  /** A process inside. */
-  readonly pid: number;
-  readonly names: readonly string[];
+/** A network namespace that is not ours. */
+export interface ForeignNetwork {
+  /** For people: `of process 77`, or what keeps it where no process lives in it. */
+  readonly where: string;
+  /** A process that lives in it or holds it, or the path where it is mounted. */
+  readonly evidence: Evidence;
+  /** Its interfaces; undefined: nobody lives in it, so they cannot be seen. */
+  readonly names: readonly string[] | undefined;
 }
 
 /** Mounts in a mount namespace that is not that of process 1. */
@@ -31,17 +36,47 @@ const FALLBACK = new Set([
   'ip6_vti0',
 ]);
 
-/** Interfaces of the network namespaces of all running processes but our own. Their kinds cannot be told from outside. */
-export async function readForeignInterfaces(files: HostFiles, processes: Processes): Promise<ForeignInterfaces[]> {
+/**
+ * The network namespaces beside our own that have interfaces, or may have: those of all running processes, and those that only a mount (`ip netns
+ * add`) or an open file keeps. The kinds of their interfaces cannot be told from outside.
+ */
+export async function readForeignNetworks(
+  files: HostFiles,
+  processes: Processes,
+  mounts: readonly Mount[],
+): Promise<ForeignNetwork[]> {
   const own = valueOf(await files.readLink('/proc/self/ns/net'));
-  const foreign: ForeignInterfaces[] = [];
+  const foreign: ForeignNetwork[] = [];
   for (const pid of firstOfEach(processes, (process) => process.networkNamespace, own)) {
-    const names = parseDev(valueOf(await files.readText(`/proc/${pid}/net/dev`)) ?? '').filter(
-      (one) => !FALLBACK.has(one),
-    );
-    if (names.length > 0) foreign.push({ pid, names });
+    const listed = await files.readText(`/proc/${pid}/net/dev`);
+    const names = listed.kind === 'ok' ? parseDev(listed.value).filter((one) => !FALLBACK.has(one)) : undefined;
+    // A process that has ended meanwhile took its namespace with it, or it is seen by what keeps it.
+    if (listed.kind !== 'not_found' && names?.length !== 0)
+      foreign.push({ where: `of process ${pid}`, evidence: evidence('process', String(pid)), names });
   }
+  const known = new Set([own, ...processes.seen.map((process) => process.networkNamespace)]);
+  for (const [namespace, kept] of keptNamespaces(processes, mounts))
+    if (!known.has(namespace)) foreign.push({ ...kept, names: undefined });
   return foreign;
+}
+
+/** By `net:[…]`. */
+function keptNamespaces(
+  { seen }: Processes,
+  mounts: readonly Mount[],
+): Map<string, Pick<ForeignNetwork, 'where' | 'evidence'>> {
+  const kept = new Map<string, Pick<ForeignNetwork, 'where' | 'evidence'>>();
+  for (const { type, root, point } of mounts)
+    if (type === 'nsfs' && root.startsWith('net:['))
+      kept.set(root, { where: `at ${point}, in which no process runs,`, evidence: evidence('path', point) });
+  for (const { pid, heldNamespaces } of seen)
+    for (const one of heldNamespaces)
+      if (!kept.has(one))
+        kept.set(one, {
+          where: `${one}, which process ${pid} holds and in which none runs,`,
+          evidence: evidence('process', String(pid)),
+        });
+  return kept;
 }
 
 /** Mounts of the mount namespaces of all running processes but that of process 1 (whose mounts `readMounts` gives). */

@@ -93,7 +93,8 @@ function covers(route: Route, address: Address): boolean {
   return route.value >> shift === address.value >> shift;
 }
 
-function isLoopback(address: string): boolean {
+/** An address of this machine itself. */
+export function isLoopback(address: string): boolean {
   return /^(::ffff:)?127\./.test(address) || address === '::1';
 }
 

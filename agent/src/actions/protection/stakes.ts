@@ -7,8 +7,10 @@ import type { OpenDevice } from '../usage/open-devices.ts';
 import { dataStakes } from '../usage/silent-losses.ts';
 import type { ToolLists } from '../usage/tool-lists.ts';
 import { closeOverUsers, type Support } from './device-chain.ts';
+import type { HiddenCard } from './hidden-cards.ts';
+import { makesInterfaces } from './interface-kinds.ts';
 import { type Interface, supportsOfInterfaces } from './interfaces.ts';
-import type { ForeignInterfaces } from './namespaces.ts';
+import type { ForeignNetwork } from './namespaces.ts';
 import type { ServerRoute } from './routes.ts';
 import type { StorageUses } from './storage.ts';
 import type { ArmedWatchdog } from './watchdogs.ts';
@@ -25,13 +27,16 @@ export interface StakeContext {
   readonly kmod: string;
   readonly modules: readonly ProcModule[];
   readonly aliases: readonly KmodAlias[];
+  /** depmod's index is there: `aliases` are all there are. */
+  readonly indexed: boolean;
   readonly storage: StorageUses;
   readonly blockDevices: readonly BlockDevice[];
   readonly interfaces: readonly Interface[];
   /** Interfaces that carry the agent's connection. */
   readonly carrying: readonly string[];
   readonly serverRoute: ServerRoute | undefined;
-  readonly foreignInterfaces: readonly ForeignInterfaces[];
+  readonly foreignNetworks: readonly ForeignNetwork[];
+  readonly hiddenCards: readonly HiddenCard[];
   readonly watchdogs: readonly ArmedWatchdog[];
   readonly openDevices: readonly OpenDevice[];
   readonly tools: () => Promise<ToolLists>;
@@ -122,7 +127,10 @@ function watchdogStakes(context: StakeContext): Stake[] {
   return context.watchdogs.flatMap((watchdog): Stake[] => {
     const support = supporting(context, watchdog.supports);
     if (support === undefined) return [];
-    const message = `${context.kmod} runs the armed watchdog ${watchdog.name} (${watchdog.identity}), which resets this host when nobody feeds it`;
+    const { name, identity } = watchdog;
+    const message = watchdog.armed
+      ? `${context.kmod} runs the armed watchdog ${name} (${identity}), which resets this host when nobody feeds it`
+      : `${context.kmod} runs the watchdog ${name} (${identity}), and whether it is armed is not to be seen: it would reset this host when nobody feeds it`;
     return [{ kind: 'watchdog', message, evidence: [evidence('path', support.seenAt)] }];
   });
 }
@@ -141,53 +149,91 @@ function networkStakes(context: StakeContext): Stake[] {
             evidence: [...carrying.map((name) => evidence('interface', name)), evidence('path', route.seenAt)],
           },
         ];
-  return [...routeStake, ...interfaceStakes(context, interfaces, carrying), ...foreignStakes(context, interfaces)];
+  return [
+    ...routeStake,
+    ...interfaceStakes(context, interfaces, carrying),
+    ...foreignStakes(context, interfaces),
+    ...hiddenStakes(context),
+  ];
 }
 
 /** Network drivers never count references: an interface under full traffic goes without a word. */
 function interfaceStakes(
-  { kmod, aliases }: StakeContext,
+  context: StakeContext,
   interfaces: readonly Interface[],
   carrying: readonly string[],
 ): Stake[] {
-  const makesKinds = aliases.some((alias) => alias.kmod === kmod && alias.pattern.startsWith('rtnl_link_'));
+  const { kmod, aliases, indexed } = context;
   return interfaces
-    .filter((one) => (one.up || one.tied) && !carrying.includes(one.name))
+    .filter((one) => one.state !== 'down' || one.tied)
     .flatMap((one): Stake[] => {
-      const support = one.own.find((own) => own.kmod === kmod);
-      const state = one.up ? 'up' : 'part of another interface';
+      const state = STATES[one.tied && one.state === 'down' ? 'tied' : one.state];
+      const carries = carrying.includes(one.name);
+      const support = carries ? undefined : one.own.find((own) => own.kmod === kmod);
       if (support !== undefined) {
-        const message = `${kmod} runs the interface ${one.name}, which is ${state}: it, its addresses and its routes would be lost`;
-        return [
-          {
-            kind: 'interface',
-            message,
-            evidence: [
-              evidence('interface', one.name),
-              ...one.upper.map((upper) => evidence('interface', `${upper} stands on ${one.name}`)),
-              evidence('path', support.seenAt),
-            ],
-          },
-        ];
+        const message = `${kmod} runs the interface ${one.name}, which ${state}: it, its addresses and its routes would be lost`;
+        return [interfaceStake(message, one, support.seenAt)];
       }
-      if (!one.kindUnknown || !makesKinds) return [];
-      const message = `${one.name} is ${state} and may be of ${kmod}: its kind is not visible without iproute2`;
+      const beside = one.beside.find((own) => own.kmod === kmod);
+      if (beside !== undefined) {
+        const message = `${kmod} uses the driver of the interface ${one.name}, which ${state}; whether the interface needs it is not to be seen`;
+        return [interfaceStake(message, one, beside.seenAt)];
+      }
+      if (one.kmodUnseen === undefined || makesInterfaces(kmod, aliases, indexed) === false) return [];
+      const message = `${one.name} ${state} and may be of ${kmod}: ${one.kmodUnseen}`;
       return [
         {
           kind: 'interface',
           message,
-          evidence: [evidence('interface', one.name), evidence('unseen', 'not visible without iproute2')],
+          evidence: [evidence('interface', one.name), evidence('unseen', one.kmodUnseen)],
         },
       ];
     });
 }
 
-function foreignStakes({ kmod, aliases, foreignInterfaces }: StakeContext, interfaces: readonly Interface[]): Stake[] {
-  const kind = aliases.find((alias) => alias.kmod === kmod && alias.pattern.startsWith('rtnl_link_'));
-  if (kind === undefined && !interfaces.some((one) => one.own.some((own) => own.kmod === kmod))) return [];
-  return foreignInterfaces.map((foreign) => ({
+const STATES = {
+  up: 'is up',
+  down: 'is down',
+  tied: 'is part of another interface',
+  unseen: 'may be up (its flags cannot be read)',
+} as const;
+
+function interfaceStake(message: string, { name, upper }: Interface, seenAt: string): Stake {
+  return {
     kind: 'interface',
-    message: `the network namespace of process ${foreign.pid} has interfaces (${foreign.names.join(', ')}), and whether they are of ${kmod} is not visible from here`,
-    evidence: [evidence('process', String(foreign.pid)), ...foreign.names.map((name) => evidence('interface', name))],
+    message,
+    evidence: [
+      evidence('interface', name),
+      ...upper.map((one) => evidence('interface', `${one} stands on ${name}`)),
+      evidence('path', seenAt),
+    ],
+  };
+}
+
+function foreignStakes(context: StakeContext, interfaces: readonly Interface[]): Stake[] {
+  const { kmod, aliases, indexed, foreignNetworks } = context;
+  if (
+    makesInterfaces(kmod, aliases, indexed) === false &&
+    !interfaces.some((one) => one.own.some((own) => own.kmod === kmod))
+  )
+    return [];
+  return foreignNetworks.map(({ where, evidence: shown, names }) => ({
+    kind: 'interface',
+    message:
+      names === undefined
+        ? `the network namespace ${where} may have interfaces of ${kmod}: they are not visible from here`
+        : `the network namespace ${where} has interfaces (${names.join(', ')}), and whether they are of ${kmod} is not visible from here`,
+    evidence: [shown, ...(names ?? []).map((name) => evidence('interface', name))],
   }));
+}
+
+function hiddenStakes(context: StakeContext): Stake[] {
+  return context.hiddenCards.flatMap(({ device, supports }): Stake[] => {
+    const support = supporting(context, supports);
+    if (support === undefined) return [];
+    const message = `${context.kmod} runs the network card ${device}, whose interface is in another network namespace: it would be lost there`;
+    return [
+      { kind: 'interface', message, evidence: [evidence('path', `${device}/net`), evidence('path', support.seenAt)] },
+    ];
+  });
 }

@@ -5,31 +5,38 @@ import { baseName, type Support, supportsOfDevice } from './device-chain.ts';
 
 const WATCHDOGS = '/sys/class/watchdog';
 
-/** What a watchdog calls itself, for those without a device link (drivers/watchdog). */
-const BY_IDENTITY: Readonly<Record<string, string>> = { 'Software Watchdog': 'softdog' };
+const SOFTDOG = 'softdog';
 
-/** An armed watchdog: it resets the host when nobody feeds it. */
+/** What a watchdog calls itself, for those without a device link (drivers/watchdog). */
+const BY_IDENTITY: Readonly<Record<string, string>> = { 'Software Watchdog': SOFTDOG };
+
+/** A watchdog that is armed, or may be: it resets the host when nobody feeds it. */
 export interface ArmedWatchdog {
   readonly name: string;
   readonly identity: string;
+  /** False: its state cannot be read (a kernel without CONFIG_WATCHDOG_SYSFS shows none). */
+  readonly armed: boolean;
   readonly supports: readonly Support[];
 }
 
-/** All armed watchdogs. */
+/** All watchdogs but those that say they are not armed. */
 export async function readArmedWatchdogs(files: HostFiles): Promise<ArmedWatchdog[]> {
   const armed: ArmedWatchdog[] = [];
   for (const { name } of valueOf(await files.list(WATCHDOGS)) ?? []) {
     const folder = `${WATCHDOGS}/${name}`;
-    if (valueOf(await files.readText(`${folder}/state`))?.trim() !== 'active') continue;
-    const identity = valueOf(await files.readText(`${folder}/identity`))?.trim() ?? '';
+    const state = valueOf(await files.readText(`${folder}/state`))?.trim();
+    if (state !== undefined && state !== 'active') continue;
+    const said = valueOf(await files.readText(`${folder}/identity`))?.trim();
+    const identity = said ?? 'its name is not to be seen';
     const device = valueOf(await files.realPath(`${folder}/device`));
     const supports = device === undefined ? [] : await supportsOfDevice(files, device);
-    const byIdentity = BY_IDENTITY[identity];
+    const byIdentity = said === undefined && device === undefined ? SOFTDOG : BY_IDENTITY[identity];
     // A platform device is named after its driver, which for watchdogs is the kmod's name more often than not.
     const named = device === undefined ? [] : [kernelName(baseName(device).replace(/\.\d+$/, ''))];
     armed.push({
       name,
       identity,
+      armed: state === 'active',
       supports: [
         ...supports,
         ...[...named, ...(byIdentity === undefined ? [] : [byIdentity])].map((kmod) => ({

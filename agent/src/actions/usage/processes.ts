@@ -11,6 +11,8 @@ export interface ProcessSeen {
   /** `net:[…]` and `mnt:[…]`; undefined when not to be seen. */
   readonly networkNamespace: string | undefined;
   readonly mountNamespace: string | undefined;
+  /** Network namespaces that it holds open without living in them: `net:[…]`. */
+  readonly heldNamespaces: readonly string[];
 }
 
 /** All processes, and whether all of them could be looked at. */
@@ -61,6 +63,7 @@ async function readProcess(files: HostFiles, pid: string): Promise<{ process: Pr
       sockets: targets.flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []),
       networkNamespace: valueOf(net),
       mountNamespace: valueOf(mnt),
+      heldNamespaces: targets.filter((target) => target.startsWith('net:[')),
     },
   };
 }

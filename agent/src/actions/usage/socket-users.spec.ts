@@ -26,7 +26,7 @@ const aliases = [
 ];
 
 const holding = (...sockets: string[]) => ({
-  seen: [{ pid: 7, nodes: [], sockets, networkNamespace: HERE, mountNamespace: undefined }],
+  seen: [{ pid: 7, nodes: [], sockets, networkNamespace: HERE, mountNamespace: undefined, heldNamespaces: [] }],
   allSeen: true,
 });
 
