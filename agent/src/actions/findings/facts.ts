@@ -1,4 +1,11 @@
-import type { Evidence, FindingCode, KnownVerb, OverrideWord, PlanStep } from '@modfleet/proto';
+import {
+  type Evidence,
+  type FindingCode,
+  type KnownVerb,
+  type OverrideWord,
+  type PlanStep,
+  Verb,
+} from '@modfleet/proto';
 import type { KernelState } from '../action-host.ts';
 
 /** What is asked, checked and with its words. */
@@ -22,6 +29,9 @@ export interface ActionPolicy {
   readonly deny: readonly string[];
   readonly protected: readonly string[];
 }
+
+/** The file with that say, as evidence names it. */
+export const POLICY_FILE = 'agent.yaml';
 
 /** Switches and marks of the running kernel. Undefined: it does not say. */
 export interface KernelFacts {
@@ -59,6 +69,8 @@ export interface FileFacts {
   readonly path: string;
   /** The index names it, and it is there. */
   readonly present: boolean;
+  /** Why what is in it is not known, though it was asked for. */
+  readonly unread?: string | undefined;
   /** Undefined: not asked for, or unreadable. */
   readonly signed: boolean | undefined;
   /** The kernel release that it says it was built for (the first word of vermagic). Undefined: as above. */
@@ -73,6 +85,8 @@ export interface FileFacts {
 export interface ConfigObstacle {
   readonly kind: 'block' | 'custom' | 'redirect' | 'kernel_blacklist' | 'soft_blacklist';
   readonly kmod: string;
+  /** A command for its removal, and not for its load. */
+  readonly removes?: boolean;
   /** `file:line: text`. */
   readonly where: string;
 }
@@ -101,6 +115,8 @@ export interface Stake {
   readonly kind: 'storage' | 'route' | 'watchdog' | 'data' | 'interface';
   readonly message: string;
   readonly evidence: readonly Evidence[];
+  /** False: no revert brings it back (docs/confirm-window.md). A window then only shows that somebody means it. */
+  readonly restorable?: boolean;
 }
 
 /** All that a verdict rests on, collected at one moment. */
@@ -110,6 +126,8 @@ export interface ActionFacts {
   readonly loaded: LoadedFacts | undefined;
   readonly tree: TreeFacts;
   readonly obstacles: readonly ConfigObstacle[];
+  /** Of an unload in a confirm window: what of the configuration would keep its revert from loading the kmod again. */
+  readonly reloadObstacles: readonly ConfigObstacle[];
   readonly stakes: readonly Stake[];
   /** Who uses it, as far as can be seen. */
   readonly users: readonly Evidence[];
@@ -119,6 +137,11 @@ export interface ActionFacts {
   readonly missingPrograms: readonly string[];
   /** A step of ours left the kernel half dead in this boot. */
   readonly died: string | undefined;
+}
+
+/** Whether its files and configuration are judged as those of a load: an unload in a confirm window may have to be undone by one. */
+export function asksForLoad({ verb, confirmWindowSeconds }: Question): boolean {
+  return verb !== Verb.VERB_UNLOAD || confirmWindowSeconds > 0;
 }
 
 /** A finding before its layer is looked up. */

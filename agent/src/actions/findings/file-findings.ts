@@ -23,3 +23,19 @@ export function unfitFiles(files: readonly FileFacts[], release: string): RawFin
     })),
   ];
 }
+
+/** Files that are there, and in which nobody can see whether they would load. Pure. */
+export function unreadFiles(files: readonly FileFacts[]): RawFinding[] {
+  return files.flatMap(({ name, path, unread }) =>
+    unread === undefined
+      ? []
+      : [
+          {
+            code: 'release_files_missing' as const,
+            refuses: true,
+            message: `whether ${name} would load again cannot be told: ${unread}`,
+            evidence: [evidence('path', path), evidence('unseen', unread)],
+          },
+        ],
+  );
+}

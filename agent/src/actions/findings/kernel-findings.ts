@@ -1,6 +1,6 @@
 import { Verb } from '@modfleet/proto';
 import { type ActionFacts, evidence, type LoadedFacts, type Question, type RawFinding } from './facts.ts';
-import { unfitFiles } from './file-findings.ts';
+import { unfitFiles, unreadFiles } from './file-findings.ts';
 import { invalidValues } from './parameter-values.ts';
 import { parameterFindings, splitParameter } from './parameters.ts';
 
@@ -43,16 +43,28 @@ function unloadFindings({ kmod }: Question, facts: ActionFacts): RawFinding[] {
 
 function reloadFindings(question: Question, facts: ActionFacts): RawFinding[] {
   const { kmod } = question;
-  const { loaded, tree, kernel } = facts;
+  const { loaded, tree } = facts;
   if (loaded === undefined)
     return tree.builtin ? [builtin(kmod, 'it cannot be reloaded')] : loadFindings(question, facts);
-  const removal = [...removalFindings(kmod, loaded, facts), ...lostParameters(question, loaded)];
-  if (tree.missing !== undefined || tree.file !== undefined) return [...removal, ...fileFindings(question, facts)];
-  const message = `${kmod} is loaded, but there is no file of it for kernel ${kernel.release}: it could not be loaded again`;
   return [
-    ...removal,
-    refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)]),
+    ...removalFindings(kmod, loaded, facts),
+    ...lostParameters(question, loaded),
+    ...loadAgainFindings(question, facts),
   ];
+}
+
+/** Whether the files of what is loaded now would load again: a plain load may fail and loses nothing, this one may not. */
+export function loadAgainFindings(question: Question, facts: ActionFacts): RawFinding[] {
+  const { kmod } = question;
+  const { tree, kernel } = facts;
+  if (tree.missing === undefined && tree.file === undefined) {
+    const message = `${kmod} is loaded, but there is no file of it for kernel ${kernel.release}`;
+    return [
+      refusal('release_files_missing', message, [evidence('path', `/lib/modules/${kernel.release}/modules.dep`)]),
+    ];
+  }
+  const files = [...(tree.file === undefined ? [] : [tree.file]), ...tree.dependencies];
+  return [...fileFindings(question, facts), ...unreadFiles(files)];
 }
 
 /** A reload begins anew: values set by hand since the load are gone, and it is not for us to guess which were. */

@@ -10,7 +10,7 @@ export function planOf(question: Question, facts: ActionFacts): Step[] {
   const { confirmWindowSeconds: seconds } = question;
   const last = steps.at(-1);
   if (seconds === 0 || last === undefined) return steps;
-  const because = `${last.because}; then the server must confirm within ${seconds} s, or the host puts everything back`;
+  const because = `${last.because}; then the server must confirm within ${seconds} s, or the host puts back what it can`;
   return [...steps.slice(0, -1), { ...last, because }];
 }
 

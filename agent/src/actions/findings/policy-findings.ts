@@ -1,8 +1,8 @@
-import { assertNever, Verb } from '@modfleet/proto';
+import { Verb } from '@modfleet/proto';
 import { fnmatch } from '../../kmod/glob.ts';
-import { type ActionFacts, type ActionPolicy, evidence, type Question, type RawFinding, type Stake } from './facts.ts';
-
-const POLICY_FILE = 'agent.yaml';
+import { type ActionFacts, type ActionPolicy, evidence, POLICY_FILE, type Question, type RawFinding } from './facts.ts';
+import { obstacleFindings } from './obstacle-findings.ts';
+import { stakeFindings } from './stake-findings.ts';
 
 /** What we say: the host's policy, what the host stands on, what cannot be done here. Pure. */
 export function policyFindings(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
@@ -10,8 +10,8 @@ export function policyFindings(question: Question, facts: ActionFacts, policy: A
     ...unsupported(question, facts),
     ...denied(question, facts, policy),
     ...died(facts),
-    ...(question.verb === Verb.VERB_LOAD ? [] : stakes(question, facts, policy)),
-    ...obstacles(question, facts),
+    ...(question.verb === Verb.VERB_LOAD ? [] : stakeFindings(question, facts, policy)),
+    ...obstacleFindings(facts.obstacles),
   ];
 }
 
@@ -99,90 +99,4 @@ function died({ kernel, died: detail }: ActionFacts): RawFinding[] {
       evidence: [evidence('path', `/proc/sys/kernel/tainted: ${kernel.taint ?? 'unreadable'}`)],
     },
   ];
-}
-
-function stakes(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
-  const { kmod } = question;
-  if (facts.loaded === undefined && !facts.tree.builtin) return [];
-  const listed = policy.protected.find((glob) => fnmatch(glob, kmod));
-  const byPolicy: RawFinding[] =
-    listed === undefined
-      ? []
-      : [
-          {
-            code: 'protected',
-            refuses: true,
-            message: `the host's policy protects ${kmod}`,
-            evidence: [evidence('config', `${POLICY_FILE}: policy.protected: ${listed}`)],
-          },
-        ];
-  return [...byPolicy, ...facts.stakes.map((stake) => stakeFinding(question, stake))];
-}
-
-/**
- * What a window makes of a stake. An interface: a note, as the host puts it back by itself. The route: the same, where its override was asked for
- * too. Everything else stays refused: no revert brings back a lost disk, an armed watchdog's feeder, or data.
- */
-function stakeFinding({ confirmWindowSeconds: seconds, overrides }: Question, stake: Stake): RawFinding {
-  const { kind, message, evidence: shown } = stake;
-  const inside = `; the server's confirm must come within ${seconds} s of confirm window, or the host puts it back`;
-  switch (kind) {
-    case 'interface':
-      return seconds > 0
-        ? { code: 'needs_confirm_window', refuses: false, message: message + inside, evidence: shown }
-        : { code: 'needs_confirm_window', refuses: true, message, evidence: shown };
-    case 'route':
-      return seconds > 0 && overrides.includes('route')
-        ? { code: 'protected', refuses: false, message: `${message} (override "route")${inside}`, evidence: shown }
-        : { code: 'protected', refuses: true, message, evidence: shown };
-    case 'storage':
-    case 'watchdog':
-    case 'data':
-      return { code: 'protected', refuses: true, message, evidence: shown };
-    default:
-      return assertNever(kind);
-  }
-}
-
-function obstacles({ verb }: Question, facts: ActionFacts): RawFinding[] {
-  return facts.obstacles.map((obstacle): RawFinding => {
-    const shown = [evidence('config', obstacle.where)];
-    switch (obstacle.kind) {
-      case 'block':
-        return {
-          code: 'blocked',
-          refuses: true,
-          message: `${obstacle.kmod} is blocked by configuration: modprobe will not load it`,
-          evidence: shown,
-        };
-      case 'kernel_blacklist':
-        return {
-          code: 'blocked',
-          refuses: true,
-          message: `the kernel refuses ${obstacle.kmod} whoever loads it (module_blacklist, EPERM)`,
-          evidence: shown,
-        };
-      case 'soft_blacklist':
-        return {
-          code: 'blocked',
-          refuses: false,
-          message: `${obstacle.kmod} is blacklisted, which keeps its devices and aliases from loading it, but not a load by name`,
-          evidence: shown,
-        };
-      case 'custom':
-        return {
-          code: 'custom_command',
-          refuses: true,
-          message: `modprobe.d has a command of its own for ${verb === Verb.VERB_UNLOAD ? 'removing' : 'loading'} ${obstacle.kmod}; it is not run unseen`,
-          evidence: shown,
-        };
-      case 'redirect':
-        return {
-          code: 'custom_command',
-          refuses: true,
-          message: `an alias line of modprobe.d takes the name ${obstacle.kmod} elsewhere: modprobe would load another kmod in its place`,
-          evidence: shown,
-        };
-    }
-  });
 }

@@ -3,6 +3,7 @@ import type { ActionFacts, ActionPolicy, Question, RawFinding } from './facts.ts
 import { kernelFindings } from './kernel-findings.ts';
 import { planOf } from './plan.ts';
 import { policyFindings } from './policy-findings.ts';
+import { wayBackFindings } from './way-back-findings.ts';
 
 /**
  * What the host says of an action. Pure: the same facts give the same verdict.
@@ -17,7 +18,11 @@ export function decide(
   policy: ActionPolicy,
   reloadPaths: readonly ReloadPath[],
 ): Verdict {
-  const raw = [...kernelFindings(question, facts), ...policyFindings(question, facts, policy)];
+  const raw = [
+    ...kernelFindings(question, facts),
+    ...policyFindings(question, facts, policy),
+    ...wayBackFindings(question, facts),
+  ];
   const ordered = [...raw].sort((a, b) => compareFindings(a.code, b.code));
   const already = ordered.find((finding) => finding.code === 'already');
   const refusal = ordered.find((finding) => finding.refuses);

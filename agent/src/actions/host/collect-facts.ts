@@ -7,7 +7,7 @@ import type { ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
 import type { KernelState } from '../action-host.ts';
-import type { ActionFacts, LoadedFacts, Question } from '../findings/facts.ts';
+import { type ActionFacts, asksForLoad, type LoadedFacts, type Question } from '../findings/facts.ts';
 import type { ServerRoute } from '../protection/routes.ts';
 import { readStakes } from '../protection/stakes.ts';
 import { type OpenDevice, readOpenDevices } from '../usage/open-devices.ts';
@@ -15,7 +15,7 @@ import { ruleBlindness } from '../usage/rule-users.ts';
 import type { ToolLists } from '../usage/tool-lists.ts';
 import { readUsers } from '../usage/users.ts';
 import { HostView } from './host-view.ts';
-import { obstaclesOf } from './obstacles.ts';
+import { obstaclesOf, reloadObstaclesOf } from './obstacles.ts';
 import { NO_TREE, treeFacts } from './tree-facts.ts';
 
 /** What facts are collected from. */
@@ -57,11 +57,13 @@ export async function collectFacts(
       : await treeFacts(files, index, config, modules, question);
   const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || tree.builtin);
   const stake = removes ? await usageFacts(view, question.kmod, loaded) : NOTHING_AT_STAKE;
+  const configured = { question, config, index, loaded: loaded !== undefined, tree };
   const facts: ActionFacts = {
     kernel,
     loaded,
     tree,
-    obstacles: obstaclesOf(question, config, index, loaded !== undefined, tree),
+    obstacles: obstaclesOf(configured),
+    reloadObstacles: reloadObstaclesOf(configured),
     ...stake,
     missingPrograms: missingPrograms(sources, question),
     died,
@@ -166,14 +168,12 @@ export function kernelStateOf(module: ProcModule): KernelState {
   return module.state === KmodState.KMOD_STATE_LOADING ? 'loading' : 'live';
 }
 
-function missingPrograms({ exec, files }: FactSources, { verb }: Question): string[] {
+function missingPrograms({ exec, files }: FactSources, question: Question): string[] {
   // A captured root tree has no programs to ask for.
   if (files.root !== '/') return [];
-  const needed =
-    verb === Verb.VERB_LOAD
-      ? (['modprobe'] as const)
-      : verb === Verb.VERB_UNLOAD
-        ? (['rmmod'] as const)
-        : (['modprobe', 'rmmod'] as const);
+  const needed = [
+    ...(asksForLoad(question) ? (['modprobe'] as const) : []),
+    ...(question.verb === Verb.VERB_LOAD ? [] : (['rmmod'] as const)),
+  ];
   return needed.filter((program) => exec.find(program) === undefined);
 }

@@ -8,25 +8,44 @@ import {
   type ModprobeConfig,
 } from '../../kmod/modprobe-config.ts';
 import type { ModprobeEntry } from '../../kmod/modprobe-lines.ts';
-import type { ConfigObstacle, Question, TreeFacts } from '../findings/facts.ts';
+import { asksForLoad, type ConfigObstacle, type Question, type TreeFacts } from '../findings/facts.ts';
 import { aliasMatches } from './alias-lookup.ts';
 
-/**
- * Configuration that stands in the way of a step. An install line counts even where modprobe would ignore it (kmod issue 446: any soft
- * dependency voids it): somebody wrote that this kmod is not to be loaded.
- */
-export function obstaclesOf(
-  { verb, kmod }: Question,
-  config: ModprobeConfig,
-  index: KmodIndex | undefined,
-  loaded: boolean,
-  tree: TreeFacts,
-): ConfigObstacle[] {
-  const found: ConfigObstacle[] = [];
+/** What configuration is asked about. */
+export interface ObstacleContext {
+  readonly question: Question;
+  readonly config: ModprobeConfig;
+  /** Undefined: there is none to read. */
+  readonly index: KmodIndex | undefined;
+  readonly loaded: boolean;
+  readonly tree: TreeFacts;
+}
+
+/** Configuration that stands in the way of a step of the action. */
+export function obstaclesOf(context: ObstacleContext): ConfigObstacle[] {
+  const { question, config, loaded } = context;
+  const { verb, kmod } = question;
   const remove = verb !== Verb.VERB_LOAD && loaded ? effectiveCommand(config, 'remove', kmod) : undefined;
-  if (remove !== undefined) found.push({ kind: 'custom', kmod, where: where(remove) });
   const isLoad = verb === Verb.VERB_RELOAD || (verb === Verb.VERB_LOAD && !loaded);
-  if (!isLoad || (index !== undefined && !index.files.has(kmod))) return found;
+  return [
+    ...(remove === undefined ? [] : [{ kind: 'custom', kmod, removes: true, where: where(remove) } as const]),
+    ...(isLoad ? againstLoad(context) : []),
+  ];
+}
+
+/** Configuration that stands in the way of the revert of an unload's confirm window, which loads the kmod again. */
+export function reloadObstaclesOf(context: ObstacleContext): ConfigObstacle[] {
+  const { question, loaded } = context;
+  return question.verb === Verb.VERB_UNLOAD && loaded && asksForLoad(question) ? againstLoad(context) : [];
+}
+
+/**
+ * An install line counts even where modprobe would ignore it (kmod issue 446: any soft dependency voids it): somebody wrote that this kmod is not to
+ * be loaded.
+ */
+function againstLoad({ question: { kmod }, config, index, tree }: ObstacleContext): ConfigObstacle[] {
+  if (index !== undefined && !index.files.has(kmod)) return [];
+  const found: ConfigObstacle[] = [];
   for (const name of [kmod, ...tree.dependencies.map((file) => file.name)])
     found.push(...redirects(config, index, name), ...loadObstacles(config, name));
   // A soft dependency that does not load is no obstacle; one that runs a command, or loads another kmod, does so unseen.

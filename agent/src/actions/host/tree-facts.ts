@@ -1,5 +1,6 @@
-import { Verb } from '@modfleet/proto';
+import { messageOf } from '../../error-words.ts';
 import type { HostFiles } from '../../host/host-files.ts';
+import { whyUnreadable } from '../../host/read-outcome.ts';
 import { decompress } from '../../kmod/decompress.ts';
 import { readKmodFile } from '../../kmod/elf-modinfo.ts';
 import { fnmatch } from '../../kmod/glob.ts';
@@ -10,7 +11,7 @@ import { kmodFilePath } from '../../kmod/modules-dir.ts';
 import { effectiveSoftdep, linesOf, type ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { kmodsOfAlias } from './alias-lookup.ts';
-import type { FileFacts, Question, TreeFacts } from '../findings/facts.ts';
+import { asksForLoad, type FileFacts, type Question, type TreeFacts } from '../findings/facts.ts';
 
 /** What is known without a tree: nothing. */
 export const NO_TREE: TreeFacts = {
@@ -22,7 +23,7 @@ export const NO_TREE: TreeFacts = {
   softDependencies: [],
 };
 
-/** What the running release's tree says of a kmod. Files are opened only when a load would read them. */
+/** What the running release's tree says of a kmod. Files are opened only when a load, or a revert's load, would read them. */
 export async function treeFacts(
   files: HostFiles,
   index: KmodIndex,
@@ -33,7 +34,7 @@ export async function treeFacts(
   const { kmod } = question;
   const file = index.files.get(kmod);
   const builtin = index.builtin.has(kmod);
-  const loads = question.verb !== Verb.VERB_UNLOAD;
+  const loads = asksForLoad(question);
   const loadedNames = new Set(modules.map((module) => module.name));
   // modules.dep lists what is loaded first last.
   const needed = loads
@@ -91,7 +92,7 @@ async function fileFacts(
   const closed: FileFacts = { name: file.name, path, present, signed: undefined, parameters: undefined };
   if (!present || there === undefined) return closed;
   const bytes = await files.readBytes(path);
-  if (bytes.kind !== 'ok') return closed;
+  if (bytes.kind !== 'ok') return { ...closed, unread: whyUnreadable(path, bytes) };
   try {
     const info = readKmodFile(await decompress(bytes.value));
     return {
@@ -101,9 +102,9 @@ async function fileFacts(
       builtFor: info.modinfo.find(([key]) => key === 'vermagic')?.[1].split(' ')[0],
       lacking: needsOf(info.modinfo).filter((name) => !there.has(name)),
     };
-  } catch {
-    // Damaged or packed in an unknown way: the kernel will say so.
-    return closed;
+  } catch (error) {
+    // Damaged or packed in an unknown way: of a plain load the kernel will say so.
+    return { ...closed, unread: `${path} is no kmod file that can be read: ${messageOf(error)}` };
   }
 }
 

@@ -219,6 +219,7 @@ function foreignStakes(context: StakeContext, interfaces: readonly Interface[]):
     return [];
   return foreignNetworks.map(({ where, evidence: shown, names }) => ({
     kind: 'interface',
+    restorable: false,
     message:
       names === undefined
         ? `the network namespace ${where} may have interfaces of ${kmod}: they are not visible from here`
@@ -233,7 +234,12 @@ function hiddenStakes(context: StakeContext): Stake[] {
     if (support === undefined) return [];
     const message = `${context.kmod} runs the network card ${device}, whose interface is in another network namespace: it would be lost there`;
     return [
-      { kind: 'interface', message, evidence: [evidence('path', `${device}/net`), evidence('path', support.seenAt)] },
+      {
+        kind: 'interface',
+        restorable: false,
+        message,
+        evidence: [evidence('path', `${device}/net`), evidence('path', support.seenAt)],
+      },
     ];
   });
 }

@@ -99,6 +99,7 @@ export function someFacts(changes: FactChanges = {}): ActionFacts {
   return {
     loaded: undefined,
     obstacles: [],
+    reloadObstacles: [],
     stakes: [],
     users: [],
     unseen: [],

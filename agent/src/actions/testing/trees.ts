@@ -1,4 +1,5 @@
 import { type MemoryNode, MemoryHostFiles } from '../../host/memory-host-files.ts';
+import { kmodFile } from './kmod-file.ts';
 
 const RELEASE = '6.1.0-56-cloud-amd64';
 const TREE = `/lib/modules/${RELEASE}`;
@@ -16,6 +17,9 @@ virtio_pci_modern_dev 20480 1 virtio_pci, Live 0x0000000000000000
 virtio 20480 3 virtio_pci,virtio_blk,virtio_net, Live 0x0000000000000000
 virtio_ring 49152 4 virtio_pci,virtio_blk,virtio,virtio_net, Live 0x0000000000000000
 `;
+
+/** Built for this kernel, not signed. */
+const FILE = kmodFile([`vermagic=${RELEASE} SMP preempt mod_unload modversions `]);
 
 const INDEX = {
   [`${TREE}/modules.dep`]: `kernel/drivers/net/dummy.ko:
@@ -37,11 +41,11 @@ alias tcp-ulp-tls tls
   ...Object.fromEntries(
     ['drivers/net/dummy', 'drivers/block/loop', 'drivers/net/tun', 'drivers/net/virtio_net'].map((file) => [
       `${TREE}/kernel/${file}.ko`,
-      'elf',
+      FILE,
     ]),
   ),
-  [`${TREE}/extra/dependent.ko`]: 'elf',
-  [`${TREE}/extra/base.ko`]: 'elf',
+  [`${TREE}/extra/dependent.ko`]: FILE,
+  [`${TREE}/extra/base.ko`]: FILE,
 };
 
 /**

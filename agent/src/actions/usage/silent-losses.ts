@@ -55,13 +55,15 @@ function tableStakes({ nftTables }: ToolLists): Stake[] {
   if (nftTables === undefined) {
     const message =
       'nf_tables may hold tables that count no reference; they would be lost, and they are not visible without nft';
-    return [{ kind: 'interface', message, evidence: [evidence('unseen', 'tables: not visible without nft')] }];
+    const shown = [evidence('unseen', 'tables: not visible without nft')];
+    return [{ kind: 'interface', restorable: false, message, evidence: shown }];
   }
   const names = nftTables.map((text) => /^table (\S+ \S+)/.exec(text)?.[1] ?? '').filter((name) => name !== '');
   if (names.length === 0) return [];
   return [
     {
       kind: 'interface',
+      restorable: false,
       message: `nf_tables holds the tables ${names.join(', ')}, which would be lost`,
       evidence: names.map((name) => evidence('rule', `nftables table ${name}`)),
     },
