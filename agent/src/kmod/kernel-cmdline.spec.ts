@@ -27,4 +27,22 @@ describe('cmdlineBlocks', () => {
       initcallBlacklist: ['h_init'],
     });
   });
+
+  it('takes the last of two module_blacklist=, as the kernel does', () => {
+    const blocked = (text: string) => cmdlineBlocks(parseCmdline(text)).moduleBlacklist;
+    expect(blocked('module_blacklist=tipc,sctp quiet module_blacklist=rds')).toEqual(['rds']);
+    expect(blocked('module_blacklist=tipc module-blacklist=')).toEqual([]);
+    expect(blocked('module_blacklist=tipc module_blacklist')).toEqual(['tipc']);
+  });
+
+  it('leaves to init what stands after --, but for what libkmod reads by itself', () => {
+    const words = parseCmdline(
+      'module_blacklist=a initcall_blacklist=b -- module_blacklist=c modprobe.blacklist=d initcall_blacklist=e',
+    );
+    expect(cmdlineBlocks(words)).toEqual({
+      modprobeBlacklist: ['d'],
+      moduleBlacklist: ['a'],
+      initcallBlacklist: ['b'],
+    });
+  });
 });

@@ -29,16 +29,28 @@ export function parseCmdline(text: string): CmdlineWord[] {
   });
 }
 
-/** The blocks of a kernel command line. `-` and `_` are equal in keys. */
+/**
+ * The blocks of a kernel command line. `-` and `_` are equal in keys.
+ *
+ * The kernel reads up to a word `--`, what follows is for init; libkmod, which reads /proc/cmdline itself, goes on (libkmod-config.c:
+ * kmod_config_parse_kcmdline). A second `module_blacklist=` takes the place of the first (kernel/module/main.c: a core_param), the other two add up.
+ * All of it seen on 6.1 and 6.12 with kmod 30.
+ */
 export function cmdlineBlocks(words: readonly CmdlineWord[]): CmdlineBlocks {
-  const listOf = (key: string): string[] =>
-    words
-      .filter((word) => kernelName(word.key) === key)
-      .flatMap((word) => (word.value ?? '').split(','))
-      .filter((name) => name !== '');
+  const end = words.findIndex((word) => word.key === '--' && word.value === undefined);
+  const forKernel = end < 0 ? words : words.slice(0, end);
   return {
-    modprobeBlacklist: listOf('modprobe.blacklist').map(kernelName),
-    moduleBlacklist: listOf('module_blacklist'),
-    initcallBlacklist: listOf('initcall_blacklist'),
+    modprobeBlacklist: valuesOf(words, 'modprobe.blacklist').flatMap(names).map(kernelName),
+    moduleBlacklist: names(valuesOf(forKernel, 'module_blacklist').at(-1) ?? ''),
+    initcallBlacklist: valuesOf(forKernel, 'initcall_blacklist').flatMap(names),
   };
+}
+
+/** A key without `=` sets nothing. */
+function valuesOf(words: readonly CmdlineWord[], key: string): string[] {
+  return words.filter((word) => kernelName(word.key) === key).flatMap((word) => word.value ?? []);
+}
+
+function names(value: string): string[] {
+  return value.split(',').filter((name) => name !== '');
 }
