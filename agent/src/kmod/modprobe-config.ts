@@ -14,7 +14,10 @@ export interface ModprobeConfig {
   readonly cmdline: CmdlineBlocks;
   /** /proc/cmdline without its newline; empty when unreadable. */
   readonly kernelCmdline: string;
+  /** One sentence each. */
   readonly unreadable: readonly string[];
+  /** Those of them that are about files and folders of lines, and not about the kernel command line. */
+  readonly unreadableFiles: readonly string[];
 }
 
 /** A softdep line that counts, with where it stands. */
@@ -39,6 +42,7 @@ export async function readModprobeConfig(files: HostFiles, modulesFolder: string
     ignored: parsed.flatMap((file) => file.ignored),
     cmdline: cmdlineBlocks(parseCmdline(kernelCmdline)),
     kernelCmdline,
+    unreadableFiles: config.unreadable,
     unreadable:
       cmdline.kind === 'ok' ? config.unreadable : [...config.unreadable, whyUnreadable('/proc/cmdline', cmdline)],
   };

@@ -83,11 +83,11 @@ export interface FileFacts {
 
 /** A line of modprobe.d or a word of the command line that stands in the way of a load or unload. */
 export interface ConfigObstacle {
-  readonly kind: 'block' | 'custom' | 'redirect' | 'kernel_blacklist' | 'soft_blacklist';
+  readonly kind: 'block' | 'custom' | 'redirect' | 'kernel_blacklist' | 'soft_blacklist' | 'unreadable';
   readonly kmod: string;
   /** A command for its removal, and not for its load. */
   readonly removes?: boolean;
-  /** `file:line: text`. */
+  /** `file:line: text`; of what is unreadable, why. */
   readonly where: string;
 }
 

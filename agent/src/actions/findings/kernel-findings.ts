@@ -21,15 +21,14 @@ export function kernelFindings(question: Question, facts: ActionFacts): RawFindi
   }
 }
 
+/** Every kernel with loadable kmods has this switch. */
 function switches({ kernel }: ActionFacts): RawFinding[] {
-  if (kernel.modulesDisabled !== true) return [];
-  return [
-    refusal(
-      'modules_disabled',
-      'kernel.modules_disabled is 1: nothing loads or unloads on this host before a reboot (EPERM)',
-      [evidence('path', '/proc/sys/kernel/modules_disabled')],
-    ),
-  ];
+  if (kernel.modulesDisabled === false) return [];
+  const message =
+    kernel.modulesDisabled === true
+      ? 'kernel.modules_disabled is 1: nothing loads or unloads on this host before a reboot (EPERM)'
+      : 'kernel.modules_disabled cannot be read: whether anything loads or unloads on this host cannot be told';
+  return [refusal('modules_disabled', message, [evidence('path', '/proc/sys/kernel/modules_disabled')])];
 }
 
 function unloadFindings({ kmod }: Question, facts: ActionFacts): RawFinding[] {

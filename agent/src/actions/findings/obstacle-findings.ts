@@ -33,6 +33,13 @@ export function obstacleFindings(obstacles: readonly ConfigObstacle[]): RawFindi
           message: `modprobe.d has a command of its own for ${obstacle.removes === true ? 'removing' : 'loading'} ${obstacle.kmod}; it is not run unseen`,
           evidence: shown,
         };
+      case 'unreadable':
+        return {
+          code: 'custom_command',
+          refuses: true,
+          message: `what modprobe's configuration says of ${obstacle.kmod} cannot be told: ${obstacle.where}`,
+          evidence: [evidence('unseen', obstacle.where)],
+        };
       case 'redirect':
         return {
           code: 'custom_command',

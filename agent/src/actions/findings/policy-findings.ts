@@ -89,14 +89,15 @@ function denied({ verb, kmod, dryRun }: Question, { tree }: ActionFacts, policy:
 const TAINT_DIE = 128;
 
 function died({ kernel, died: detail }: ActionFacts): RawFinding[] {
-  const oopsed = kernel.taint !== undefined && (kernel.taint & TAINT_DIE) !== 0;
-  if (!oopsed && detail === undefined) return [];
-  return [
-    {
-      code: 'kernel_died',
-      refuses: true,
-      message: `the kernel has oopsed since it booted${detail === undefined ? '' : ` (${detail})`}: nothing more is done to its kmods before a reboot`,
-      evidence: [evidence('path', `/proc/sys/kernel/tainted: ${kernel.taint ?? 'unreadable'}`)],
-    },
-  ];
+  const { taint } = kernel;
+  const shown = [evidence('path', `/proc/sys/kernel/tainted: ${taint ?? 'unreadable'}`)];
+  if (detail !== undefined || (taint !== undefined && (taint & TAINT_DIE) !== 0)) {
+    const how = detail === undefined ? '' : ` (${detail})`;
+    const message = `the kernel has oopsed since it booted${how}: nothing more is done to its kmods before a reboot`;
+    return [{ code: 'kernel_died', refuses: true, message, evidence: shown }];
+  }
+  if (Number.isSafeInteger(taint)) return [];
+  const message =
+    'whether the kernel has oopsed since it booted cannot be told, as its taint cannot be read: nothing is done to its kmods';
+  return [{ code: 'kernel_died', refuses: true, message, evidence: shown }];
 }

@@ -35,6 +35,16 @@ describe('verdict on an unload', () => {
     ['unload_unsupported', someFacts({ loaded: loaded({ refcount: undefined }), kernel: { canUnload: false } })],
     ['kernel_died', someFacts({ loaded: loaded(), kernel: { taint: 128 + 4096 } })],
     ['kernel_died', someFacts({ loaded: loaded(), died: 'an exit oopsed' })],
+    ['kernel_died', someFacts({ loaded: loaded(), kernel: { taint: undefined } })],
+    ['kernel_died', someFacts({ loaded: loaded(), kernel: { taint: NaN } })],
+    ['modules_disabled', someFacts({ loaded: loaded(), kernel: { modulesDisabled: undefined } })],
+    [
+      'custom_command',
+      someFacts({
+        loaded: loaded(),
+        obstacles: [{ kind: 'unreadable', kmod: 'dummy', where: 'x.conf cannot be read' }],
+      }),
+    ],
     ['protected', someFacts({ loaded: loaded(), stakes: [stake('storage')] })],
     ['protected', someFacts({ loaded: loaded(), stakes: [stake('route')] })],
     ['protected', someFacts({ loaded: loaded(), stakes: [stake('watchdog')] })],

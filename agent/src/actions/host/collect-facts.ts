@@ -10,7 +10,7 @@ import type { KernelState } from '../action-host.ts';
 import { type ActionFacts, asksForLoad, type LoadedFacts, type Question } from '../findings/facts.ts';
 import type { ServerRoute } from '../protection/routes.ts';
 import { readStakes } from '../protection/stakes.ts';
-import { type OpenDevice, readOpenDevices } from '../usage/open-devices.ts';
+import { type OpenDevice, readOpenDevices, unseenHolders } from '../usage/open-devices.ts';
 import { ruleBlindness } from '../usage/rule-users.ts';
 import type { ToolLists } from '../usage/tool-lists.ts';
 import { readUsers } from '../usage/users.ts';
@@ -81,7 +81,8 @@ async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | un
     await view.storage(),
     await view.interfaces(),
   ];
-  const openDevices = await readOpenDevices(files, kmod, aliases, await view.nodesByDriver(), processes);
+  const nodesByDriver = await view.nodesByDriver();
+  const openDevices = await readOpenDevices(files, kmod, aliases, nodesByDriver, processes);
   const stakes = await readStakes({
     files,
     kmod,
@@ -100,9 +101,9 @@ async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | un
     tools: view.tools,
   });
   // Who holds it is asked where somebody does: it is a walk through every open file.
-  return loaded === undefined || loaded.refcount === 0
-    ? { stakes, users: [], unseen: [] }
-    : { stakes, ...(await usersOf(view, kmod, openDevices)) };
+  if (loaded !== undefined && loaded.refcount !== 0) return { stakes, ...(await usersOf(view, kmod, openDevices)) };
+  const unseen = await unseenHolders({ files, kmod, aliases, nodesByDriver, processes });
+  return { stakes: [...stakes, ...unseen], users: [], unseen: [] };
 }
 
 async function usersOf(view: HostView, kmod: string, openDevices: readonly OpenDevice[]) {

@@ -25,10 +25,12 @@ export interface ObstacleContext {
 export function obstaclesOf(context: ObstacleContext): ConfigObstacle[] {
   const { question, config, loaded } = context;
   const { verb, kmod } = question;
-  const remove = verb !== Verb.VERB_LOAD && loaded ? effectiveCommand(config, 'remove', kmod) : undefined;
+  const isRemoval = verb !== Verb.VERB_LOAD && loaded;
+  const remove = isRemoval ? effectiveCommand(config, 'remove', kmod) : undefined;
   const isLoad = verb === Verb.VERB_RELOAD || (verb === Verb.VERB_LOAD && !loaded);
   return [
     ...(remove === undefined ? [] : [{ kind: 'custom', kmod, removes: true, where: where(remove) } as const]),
+    ...(isRemoval && !isLoad ? unreadable(kmod, config.unreadableFiles) : []),
     ...(isLoad ? againstLoad(context) : []),
   ];
 }
@@ -45,7 +47,7 @@ export function reloadObstaclesOf(context: ObstacleContext): ConfigObstacle[] {
  */
 function againstLoad({ question: { kmod }, config, index, tree }: ObstacleContext): ConfigObstacle[] {
   if (index !== undefined && !index.files.has(kmod)) return [];
-  const found: ConfigObstacle[] = [];
+  const found = unreadable(kmod, config.unreadable);
   for (const name of [kmod, ...tree.dependencies.map((file) => file.name)])
     found.push(...redirects(config, index, name), ...loadObstacles(config, name));
   // A soft dependency that does not load is no obstacle; one that runs a command, or loads another kmod, does so unseen.
@@ -54,6 +56,14 @@ function againstLoad({ question: { kmod }, config, index, tree }: ObstacleContex
     found.push(...unseen.filter(({ kind }) => kind === 'custom' || kind === 'redirect'));
   }
   return found;
+}
+
+/**
+ * modprobe passes over a file that it cannot read without a word (libkmod-config.c: kmod_config_new), and may be able to read what we are not: what
+ * would be run or stopped is not known.
+ */
+function unreadable(kmod: string, whys: readonly string[]): ConfigObstacle[] {
+  return whys.map((where) => ({ kind: 'unreadable', kmod, where }));
 }
 
 /**

@@ -2,6 +2,7 @@ import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
 import { kernelName } from '../../kmod/kernel-name.ts';
+import { evidence, type Stake } from '../findings/facts.ts';
 import { baseName } from '../protection/device-chain.ts';
 import { commandOf, type Processes } from './processes.ts';
 
@@ -25,6 +26,45 @@ export async function readOpenDevices(
     [...new Set(held)].filter((node) => nodes.has(node) || isNamedAfter(node, kmod)).map((node) => ({ node, pid })),
   );
   return Promise.all(open.map(async (one) => ({ ...one, command: await commandOf(files, one.pid) })));
+}
+
+/** What is asked about nodes of a kmod that processes may hold open unseen. */
+export interface UnseenContext {
+  readonly files: HostFiles;
+  readonly kmod: string;
+  readonly aliases: readonly KmodAlias[];
+  readonly nodesByDriver: ReadonlyMap<string, readonly string[]>;
+  readonly processes: Processes;
+}
+
+/**
+ * Of a kmod that has device nodes and whose reference count is 0: a driver that forgets to count lets the kernel oops at the close of a node that
+ * is open meanwhile, and not every process can be looked at.
+ */
+export async function unseenHolders({
+  files,
+  kmod,
+  aliases,
+  nodesByDriver,
+  processes,
+}: UnseenContext): Promise<Stake[]> {
+  if (processes.allSeen) return [];
+  const misc = (valueOf(await files.list('/sys/class/misc')) ?? []).map((entry) => `/dev/${entry.name}`);
+  const numbered = aliases.some((alias) => alias.kmod === kmod && alias.pattern.startsWith('char_major_'));
+  const nodes = [
+    ...(nodesByDriver.get(kmod) ?? []),
+    ...nodesOfAliases(kmod, aliases),
+    ...misc.filter((node) => isNamedAfter(node, kmod)),
+  ];
+  if (nodes.length === 0 && !numbered) return [];
+  const why = 'open files of other users: not visible without root';
+  return [
+    {
+      kind: 'data',
+      message: `a device of ${kmod} may be open in a process that cannot be looked at; a driver that does not count it would have the kernel oops at its close`,
+      evidence: [evidence('unseen', why), ...[...new Set(nodes)].map((node) => evidence('path', node))],
+    },
+  ];
 }
 
 /** Nodes of character devices by the kmod that their driver is in. Misc devices have no driver link. */

@@ -30,7 +30,8 @@ export async function readProcesses(files: HostFiles): Promise<Processes> {
     .map((entry) => entry.name)
     .filter((name) => /^\d+$/.test(name));
   const seen: ProcessSeen[] = [];
-  let allSeen = true;
+  // Process 1 is always there: without it /proc cannot be listed, or hides what is not ours (hidepid, proc(5)).
+  let allSeen = pids.includes('1');
   for (let start = 0; start < pids.length; start += WIDTH) {
     for (const one of await Promise.all(pids.slice(start, start + WIDTH).map((pid) => readProcess(files, pid)))) {
       if (one.denied) allSeen = false;

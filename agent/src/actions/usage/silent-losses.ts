@@ -1,5 +1,5 @@
 import type { HostFiles } from '../../host/host-files.ts';
-import { valueOf } from '../../host/read-outcome.ts';
+import { whyUnreadable } from '../../host/read-outcome.ts';
 import { evidence, type Stake } from '../findings/facts.ts';
 import type { OpenDevice } from './open-devices.ts';
 import type { ToolLists } from './tool-lists.ts';
@@ -33,21 +33,39 @@ export async function dataStakes(context: SilentLossContext): Promise<Stake[]> {
   }
 }
 
-/** Disks whose content is in the kmod's own memory. */
+/** Disks whose content is in the kmod's own memory. What vanishes meanwhile is none; what cannot be read may hold data. */
 async function memoryDisks(files: HostFiles, prefix: string, attribute: string): Promise<Stake[]> {
+  const disks = await files.list('/sys/block');
+  if (disks.kind === 'not_found') return [];
+  if (disks.kind !== 'ok') return [unseenDisk(`a disk of ${prefix}`, whyUnreadable('/sys/block', disks))];
   const stakes: Stake[] = [];
-  for (const { name } of valueOf(await files.list('/sys/block')) ?? []) {
+  for (const { name } of disks.value) {
     if (!name.startsWith(prefix)) continue;
-    const size = Number(valueOf(await files.readText(`/sys/block/${name}/${attribute}`))?.trim() ?? '0');
-    if (size === 0) continue;
+    const path = `/sys/block/${name}/${attribute}`;
+    const size = await files.readText(path);
+    if (size.kind === 'not_found') continue;
+    if (size.kind !== 'ok') {
+      stakes.push(unseenDisk(`/dev/${name}`, whyUnreadable(path, size)));
+      continue;
+    }
+    const shown = size.value.trim();
+    if (Number(shown) === 0) continue;
     const unit = attribute === 'size' ? 'sectors' : 'bytes of disk size';
     stakes.push({
       kind: 'data',
-      message: `/dev/${name} may hold data (${size} ${unit}), which would be lost`,
-      evidence: [evidence('block', `/dev/${name}`), evidence('path', `/sys/block/${name}/${attribute}: ${size}`)],
+      message: `/dev/${name} may hold data (${shown} ${unit}), which would be lost`,
+      evidence: [evidence('block', `/dev/${name}`), evidence('path', `${path}: ${shown}`)],
     });
   }
   return stakes;
+}
+
+function unseenDisk(what: string, why: string): Stake {
+  return {
+    kind: 'data',
+    message: `${what} may hold data, which would be lost: ${why}`,
+    evidence: [evidence('unseen', why)],
+  };
 }
 
 /** A table without chains counts no reference. */
