@@ -18,6 +18,7 @@ export * from './facet-chunks.ts';
 export * from './request-digest.ts';
 export * from './outcomes.ts';
 export * from './findings.ts';
+export * from './reload-paths.ts';
 export * from './confirm.ts';
 export * from './envelopes.ts';
 export * from './join-string.ts';

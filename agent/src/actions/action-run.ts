@@ -7,6 +7,7 @@ import {
   isKnownVerb,
   type PlanStep,
   type ReloadPath,
+  splitPaths,
   type StepResult,
   Verb,
   type Verdict,
@@ -256,7 +257,7 @@ export class ActionRun {
       verdict,
       steps: this.#steps,
       message:
-        (ending.message === '' ? successMessage(this.request, reloadPaths.length) : ending.message) +
+        (ending.message === '' ? successMessage(this.request, reloadPaths) : ending.message) +
         taintWords(this.#taintBefore, taintAfter),
       reasonCode: ending.code,
       loadedAfter: state === 'unknown' ? undefined : state !== 'absent',
@@ -299,17 +300,23 @@ function taintWords(before: number | undefined, after: number | undefined): stri
   return `; the kernel's taint rose from ${before} to ${after}`;
 }
 
-function successMessage(request: ActionRequest, reloadPaths: number): string {
+function successMessage(request: ActionRequest, reloadPaths: readonly ReloadPath[]): string {
   const { kmod, verb } = request;
   if (!isKnownVerb(verb)) return 'done';
   switch (verb) {
     case Verb.VERB_LOAD:
       return `${kmod} is loaded`;
     case Verb.VERB_UNLOAD:
-      return reloadPaths === 0 ? `${kmod} is unloaded` : `${kmod} is unloaded, and can return`;
+      return `${kmod} is unloaded${wayBackWords(reloadPaths)}`;
     case Verb.VERB_RELOAD:
       return `${kmod} was unloaded and is loaded again`;
     default:
       return assertNever(verb);
   }
+}
+
+function wayBackWords(reloadPaths: readonly ReloadPath[]): string {
+  const { seen, unknown } = splitPaths(reloadPaths);
+  if (seen.length > 0) return ', and can return';
+  return unknown.length > 0 ? '; whether it can return is not known' : '';
 }

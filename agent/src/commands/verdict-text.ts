@@ -1,8 +1,9 @@
-import type { Finding, Verdict } from '@modfleet/proto';
+import { type Finding, splitPaths, type Verdict } from '@modfleet/proto';
 import { printable, textTable } from './text-table.ts';
 
 /** The verdict for a person: the answer first, then why, what would be done, and what could undo it. */
 export function verdictText(verdict: Verdict, verb: string, kmod: string): string {
+  const { seen, unknown } = splitPaths(verdict.reloadPaths);
   const sections = [
     headline(verdict, verb, kmod),
     section('FINDINGS', verdict.findings.map(findingText)),
@@ -23,14 +24,18 @@ export function verdictText(verdict: Verdict, verb: string, kmod: string): strin
     ),
     section(
       'CAN BRING IT BACK',
-      verdict.reloadPaths.length === 0
+      seen.length === 0
         ? []
         : [
             textTable(
-              verdict.reloadPaths.map((path) => [path.kind, path.value]),
+              seen.map((path) => [path.kind, path.value]),
               '  ',
             ),
           ],
+    ),
+    section(
+      `WHETHER ANYTHING ${seen.length > 0 ? 'ELSE ' : ''}CAN BRING IT BACK IS NOT KNOWN`,
+      unknown.map((why) => `  ${printable(why)}`),
     ),
   ];
   return `${sections.filter((text) => text !== '').join('\n\n')}\n`;

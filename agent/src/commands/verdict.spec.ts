@@ -69,5 +69,18 @@ PLAN
 CAN BRING IT BACK
   dependant  dependent
 `);
+    const why = 'x.conf cannot be read (EIO)';
+    const more = { ...allowed, plan: [], reloadPaths: [...allowed.reloadPaths, { kind: 'unknown', value: why }] };
+    expect(verdictText(more, 'unload', 'base')).toContain(`CAN BRING IT BACK
+  dependant  dependent
+
+WHETHER ANYTHING ELSE CAN BRING IT BACK IS NOT KNOWN
+  ${why}
+`);
+    const only = { ...more, reloadPaths: more.reloadPaths.slice(1) };
+    expect(verdictText(only, 'unload', 'base')).toContain(`
+WHETHER ANYTHING CAN BRING IT BACK IS NOT KNOWN
+  ${why}
+`);
   });
 });

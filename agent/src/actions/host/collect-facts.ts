@@ -2,8 +2,6 @@ import { KmodState, Verb } from '@modfleet/proto';
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
-import type { KmodIndex } from '../../kmod/kmod-index.ts';
-import type { ModprobeConfig } from '../../kmod/modprobe-config.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
 import type { KernelState } from '../action-host.ts';
@@ -29,11 +27,9 @@ export interface FactSources {
   readonly mayChange?: boolean | undefined;
 }
 
-/** The facts, and what else was read for them. */
+/** What was read. */
 export interface Collected {
   readonly facts: ActionFacts;
-  readonly index: KmodIndex | undefined;
-  readonly config: ModprobeConfig;
 }
 
 /** Reads all that a verdict rests on; now, unless a view of this very moment is given. Touches nothing. */
@@ -68,7 +64,7 @@ export async function collectFacts(
     missingPrograms: missingPrograms(sources, question),
     died,
   };
-  return { facts, index, config };
+  return { facts };
 }
 
 const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;

@@ -25,7 +25,7 @@ import { readKernelLog } from '../steps/kernel-log.ts';
 import { runStep } from '../steps/step-runner.ts';
 import { collectFacts, type FactSources, kernelStateOf } from './collect-facts.ts';
 import { HostView } from './host-view.ts';
-import { reloadPathsOf } from './reload-paths.ts';
+import { PathsBack } from './paths-back.ts';
 
 /** A running Linux host, through the agent's two doors. */
 export class LinuxActionHost implements ActionHost {
@@ -41,25 +41,25 @@ export class LinuxActionHost implements ActionHost {
   }
 
   async assess(request: ActionRequest, died: string | undefined): Promise<Verdict> {
-    return this.#assess(request, died, new HostView(this.#sources));
+    const view = new HostView(this.#sources);
+    return this.#assess(request, died, view, new PathsBack(view));
   }
 
   /** Verdicts of one moment: what is the same for all of them is read once. For questions only; an action is assessed alone. */
   async assessTogether(requests: readonly ActionRequest[]): Promise<Verdict[]> {
     const view = new HostView(this.#sources);
+    const back = new PathsBack(view);
     const verdicts: Verdict[] = [];
-    for (const request of requests) verdicts.push(await this.#assess(request, undefined, view));
+    for (const request of requests) verdicts.push(await this.#assess(request, undefined, view, back));
     return verdicts;
   }
 
-  async #assess(request: ActionRequest, died: string | undefined, view: HostView): Promise<Verdict> {
+  async #assess(request: ActionRequest, died: string | undefined, view: HostView, back: PathsBack): Promise<Verdict> {
     const question = checkRequest(request, this.#hostId);
     if (typeof question === 'string') return refusalVerdict('unsupported', question);
-    const { facts, index } = await collectFacts(this.#sources, question, died, view);
-    const paths =
-      question.verb === Verb.VERB_UNLOAD && facts.loaded !== undefined && index !== undefined
-        ? await pathsBack(question.kmod, view)
-        : [];
+    const { facts } = await collectFacts(this.#sources, question, died, view);
+    const isUnload = question.verb === Verb.VERB_UNLOAD && facts.loaded !== undefined;
+    const paths = isUnload ? await back.of(question.kmod) : [];
     return decide(question, facts, this.#policy, paths);
   }
 
@@ -115,20 +115,8 @@ export class LinuxActionHost implements ActionHost {
   }
 
   async reloadPaths(kmod: string): Promise<readonly ReloadPath[]> {
-    return pathsBack(kmod, new HostView(this.#sources));
+    return new PathsBack(new HostView(this.#sources)).of(kmod);
   }
-}
-
-async function pathsBack(kmod: string, view: HostView): Promise<ReloadPath[]> {
-  const index = await view.index();
-  if (index === undefined) return [];
-  return reloadPathsOf(kmod, {
-    index,
-    config: await view.config(),
-    modulesLoad: await view.modulesLoad(),
-    devices: await view.devices(),
-    modulesDisabled: (await view.kernel()).modulesDisabled,
-  });
 }
 
 /** The question in a request, or why there is none. A server checks all this; a host does not rely on it. */

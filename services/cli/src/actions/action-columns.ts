@@ -1,6 +1,7 @@
 import type { Column } from '../output/table.ts';
 import { clock } from '../output/time.ts';
 import { finalOutcome, tone, type AnyAction } from './outcome.ts';
+import { isReturnSeen } from './ways-back.ts';
 
 /** The table of actions. The order of raw cells is part of the command's contract (docs/cli.md). */
 export function actionColumns(now: Date, timeZone: string | undefined): Column<AnyAction>[] {
@@ -26,5 +27,6 @@ export function actionColumns(now: Date, timeZone: string | undefined): Column<A
 function stateCell(row: AnyAction): string {
   const outcome = finalOutcome(row);
   if (row.dryRun && outcome === 'succeeded') return 'would run';
-  return `${outcome ?? row.state}${row.canReturn ? ', can return' : ''}`;
+  if (!row.canReturn) return outcome ?? row.state;
+  return `${outcome ?? row.state}, ${isReturnSeen(row) ? 'can' : 'may'} return`;
 }

@@ -7,6 +7,7 @@ import { clock, exactClock, seconds } from '../output/time.ts';
 import { hostWord, shellWord } from '../output/words.ts';
 import { wrap } from '../output/width.ts';
 import { actionHeadline, finalOutcome, isEnded, standsInTheWay, tone, type AnyAction } from './outcome.ts';
+import { waysBack } from './ways-back.ts';
 
 /** Kernel log lines shown; the JSON has them all. */
 const LOG_LINES = 10;
@@ -149,13 +150,17 @@ function reloadPaths(action: AnyAction): string[] {
   const { verdict, result } = action;
   const foreseen = action.canReturn || (action.dryRun && verdict?.allowed) ? verdict?.reloadPaths : undefined;
   const paths = result?.reloadPaths.length ? result.reloadPaths : (foreseen ?? []);
-  if (paths.length === 0) return [];
+  const { seen, unknown } = waysBack(paths);
   const head = action.dryRun ? 'Afterwards these could bring it back:' : 'These can bring it back:';
-  const more = paths.length > PATHS ? [`  and ${paths.length - PATHS} more\n`] : [];
+  const more = seen.length > PATHS ? [`  and ${seen.length - PATHS} more\n`] : [];
   return [
-    `\n${head}\n`,
-    ...paths.slice(0, PATHS).map(({ kind, value }) => `  ${clean(kind)}: ${clean(value)}\n`),
+    ...(seen.length === 0 ? [] : [`\n${head}\n`]),
+    ...seen.slice(0, PATHS).map(({ kind, value }) => `  ${clean(kind)}: ${clean(value)}\n`),
     ...more,
+    ...(unknown.length === 0
+      ? []
+      : [`\nWhether anything ${seen.length > 0 ? 'else ' : ''}can bring it back is not known:\n`]),
+    ...unknown.map((why) => `  ${clean(why)}\n`),
   ];
 }
 

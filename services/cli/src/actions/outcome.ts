@@ -1,6 +1,7 @@
 import type { Action, ActionItem, OutcomeWord } from '@modfleet/server/api-types';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { assertNever } from '../output/assert-never.ts';
+import { isReturnSeen } from './ways-back.ts';
 
 /** An action as it comes: alone, in a list, or in an event. */
 export type AnyAction = Action | ActionItem;
@@ -111,9 +112,10 @@ function succeeded(action: AnyAction, on: string): string {
     case 'reload':
       return `Reloaded: ${on}`;
     case 'unload':
-      return action.canReturn
+      if (!action.canReturn) return `Unloaded: ${on}. No way back was found; by hand one can always load it`;
+      return isReturnSeen(action)
         ? `Unloaded, can return: ${on}`
-        : `Unloaded: ${on}. No way back was found; by hand one can always load it`;
+        : `Unloaded: ${on}. Whether it can return is not known`;
     default:
       return assertNever(action.verb);
   }

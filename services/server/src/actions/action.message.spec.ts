@@ -45,6 +45,8 @@ const PATHS = {
   ],
 };
 
+const UNKNOWN = { kind: 'unknown', value: 'modules.alias cannot be read (EIO)' };
+
 describe('the sentence of an action', () => {
   it.each([
     [{}, 'Not sent yet; web-3 is connected. Dropped if not sent by 2026-01-01 00:02:00 UTC.'],
@@ -61,6 +63,14 @@ describe('the sentence of an action', () => {
     [{ state: 'ended', outcome: 'succeeded', result: NO_PATHS }, 'floppy is unloaded on web-3, seen in /proc/modules.'],
     [
       { state: 'ended', outcome: 'succeeded', result: PATHS },
+      'floppy is unloaded on web-3, seen in /proc/modules. It can return: alias platform:floppy and 1 more.',
+    ],
+    [
+      { state: 'ended', outcome: 'succeeded', result: { ...NO_PATHS, reloadPaths: [UNKNOWN] } },
+      'floppy is unloaded on web-3, seen in /proc/modules. Whether it can return is not known: modules.alias cannot be read (EIO).',
+    ],
+    [
+      { state: 'ended', outcome: 'succeeded', result: { ...NO_PATHS, reloadPaths: [...PATHS.reloadPaths, UNKNOWN] } },
       'floppy is unloaded on web-3, seen in /proc/modules. It can return: alias platform:floppy and 1 more.',
     ],
     [
@@ -97,6 +107,7 @@ describe('canReturn', () => {
     expect(canReturn(done)).toBe(true);
     expect(canReturn({ ...done, outcome: 'unconfirmed', resolvedOutcome: 'succeeded' })).toBe(true);
     expect(canReturn({ ...done, result: NO_PATHS })).toBe(false);
+    expect(canReturn({ ...done, result: { ...NO_PATHS, reloadPaths: [UNKNOWN] } })).toBe(true);
     expect(canReturn({ ...done, dryRun: true })).toBe(false);
     expect(canReturn({ ...done, verb: 'reload' })).toBe(false);
     expect(canReturn({ ...done, outcome: 'failed' })).toBe(false);

@@ -1,4 +1,4 @@
-import { assertNever, type OutcomeWord, type VerbWord } from '@modfleet/proto';
+import { assertNever, type OutcomeWord, splitPaths, type VerbWord } from '@modfleet/proto';
 import type { StoredAction } from './action.model.ts';
 
 /** What a sentence about an action needs to know. */
@@ -47,7 +47,7 @@ export function describe(action: Described): string {
   }
 }
 
-/** The unload is done, as far as one host can say, and something could load the kmod again. */
+/** The unload is done, as far as one host can say, and something could load the kmod again, or nobody knows whether something could. */
 export function canReturn(
   action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>,
 ): boolean {
@@ -109,9 +109,11 @@ function because(action: Described): string {
 
 function wayBack(action: Described): string {
   if (!canReturn(action)) return '';
-  const paths = action.result?.reloadPaths ?? [];
-  const more = paths.length > 1 ? ` and ${paths.length - 1} more` : '';
-  return ` It can return: ${paths[0]?.kind} ${paths[0]?.value}${more}.`;
+  const { seen, unknown } = splitPaths(action.result?.reloadPaths ?? []);
+  const [first] = seen;
+  if (first === undefined) return ` Whether it can return is not known: ${unknown.join('; ')}.`;
+  const more = seen.length > 1 ? ` and ${seen.length - 1} more` : '';
+  return ` It can return: ${first.kind} ${first.value}${more}.`;
 }
 
 function confirmWords({ confirmDeadline, confirmOfferedAt, hostName }: Described): string {

@@ -71,7 +71,14 @@ export const createActionBody = z
   });
 
 export const evidenceSchema = z.strictObject({ kind: z.string(), value: z.string() });
-export const reloadPathSchema = z.strictObject({ kind: z.string(), value: z.string() });
+export const reloadPathSchema = z.strictObject({
+  kind: z
+    .string()
+    .describe(
+      'alias, device, dependant, softdep, modules_load; or unknown: what could not be read, so there may be more.',
+    ),
+  value: z.string(),
+});
 export const planStepSchema = z.strictObject({
   kind: z.string(),
   kmod: z.string(),
@@ -164,7 +171,11 @@ export const actionFields = {
   message: z.string().describe('One sentence for people; never says more than was seen.'),
   verdict: verdictSchema.nullable(),
   result: actionResultSchema.nullable(),
-  canReturn: z.boolean().describe('The unload is done and at least one way to load again is open.'),
+  canReturn: z
+    .boolean()
+    .describe(
+      'The unload is done, and at least one way to load again is open or (kind `unknown`) could not be looked for.',
+    ),
   timeline: z.array(
     z.strictObject({ at: instant, state: actionStateWord, outcome: outcomeWord.nullable(), note: z.string() }),
   ),
