@@ -96,6 +96,7 @@ async function revertPlan(ports: RevertPorts, plan: WindowPlan, order: RevertOrd
   const bootId = valueOf(await files.readText('/proc/sys/kernel/random/boot_id'))?.trim();
   const sameBoot = bootId === plan.bootId;
   const cause = causeOf(order.cause, sameBoot, await isAlive(files, plan.agent));
+  // Unlike an action, a revert goes on where the taint cannot be read: what it does not put back is lost for certain.
   const taint = Number(valueOf(await files.readText('/proc/sys/kernel/tainted'))?.trim() ?? '0');
   const rights = rightsOf(sameBoot, (taint & TAINT_DIE) !== 0);
   const frame = {

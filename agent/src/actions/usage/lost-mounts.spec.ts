@@ -51,6 +51,13 @@ describe('files on a file system that was unmounted lazily', () => {
     ]);
   });
 
+  it('are mounted nowhere though a process that only waits to be reaped shows no table', async () => {
+    const zombie = { '/proc/79/mountinfo': { errno: 'EINVAL' }, '/proc/79/stat': 'Z' };
+    expect((await lost(zombie)).found).toEqual([
+      '50 (shim) has /srv/file open on a file system that is mounted nowhere',
+    ]);
+  });
+
   it('costs one table a namespace, not one a process', async () => {
     const { reads } = await lost(container('900 1 0:50 / / rw - xfs /dev/vdb rw\n'));
     expect(reads.filter((path) => path.endsWith('/mountinfo'))).toEqual(['/proc/1/mountinfo', '/proc/77/mountinfo']);

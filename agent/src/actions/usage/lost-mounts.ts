@@ -3,7 +3,7 @@ import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
 import { evidence } from '../findings/facts.ts';
-import { commandOf, type Processes } from './processes.ts';
+import { commandOf, isHidden, type Processes } from './processes.ts';
 
 /**
  * Files that are open on a file system which no mount table has any more (unmounted lazily: `umount -l`). It counts as one reference, and no table
@@ -51,8 +51,7 @@ async function knownMounts(
     if (mountNamespace !== undefined && read.has(mountNamespace)) continue;
     const table = await files.readText(`/proc/${pid}/mountinfo`);
     if (table.kind !== 'ok') {
-      // Gone meanwhile; another process may show the namespace.
-      if (table.kind !== 'not_found') complete = false;
+      if (isHidden(table)) complete = false;
       continue;
     }
     if (mountNamespace !== undefined) read.add(mountNamespace);

@@ -1,4 +1,4 @@
-import type { HostFiles } from '../../host/host-files.ts';
+import type { HostFiles, ReadOutcome } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 
 /** A running process, as far as it holds something of a kmod. */
@@ -46,6 +46,11 @@ export async function commandOf(files: HostFiles, pid: number): Promise<string> 
   return valueOf(await files.readText(`/proc/${pid}/comm`))?.trim() ?? '';
 }
 
+/** True where a process keeps it from us; false for one that is gone meanwhile, or that only waits to be reaped (it has no files and namespaces). */
+export function isHidden(outcome: ReadOutcome<unknown>): boolean {
+  return outcome.kind === 'denied' || (outcome.kind === 'error' && !['ESRCH', 'EINVAL'].includes(outcome.errno));
+}
+
 async function readProcess(files: HostFiles, pid: string): Promise<{ process: ProcessSeen; denied: boolean }> {
   const [fds, net, mnt] = await Promise.all([
     files.list(`/proc/${pid}/fd`),
@@ -55,7 +60,7 @@ async function readProcess(files: HostFiles, pid: string): Promise<{ process: Pr
   const links = await Promise.all((valueOf(fds) ?? []).map(({ name }) => files.readLink(`/proc/${pid}/fd/${name}`)));
   const targets = links.map((link) => valueOf(link)).filter((target) => target !== undefined);
   return {
-    denied: fds.kind === 'denied',
+    denied: isHidden(fds),
     process: {
       pid: Number(pid),
       nodes: targets
