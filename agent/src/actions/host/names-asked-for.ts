@@ -1,7 +1,7 @@
 /**
- * Kmods that the kernel asks for by their name and not by an alias, as request_module calls in its source have them. Checked against the strings of
- * all kmods of 6.1.0-56-cloud-amd64 that call it, and of the 6.12 kernel, where sch_, cls_ and act_ have become aliases. Kmods of other prefixes that
- * are libraries of their family (dm_bufio) are nobody's answer to a name.
+ * Kmods that the kernel asks for by their name and not by an alias, as its calls of request_module have them. Seen among the strings of the kmods of
+ * 6.1.0-56-cloud-amd64 that make such calls, or of the 6.12 kernel; sch_, cls_, act_ (aliases there), and scsi_dh_ by the source alone. Kmods of
+ * these prefixes that are libraries of their family (dm_bufio) are nobody's answer to a name.
  */
 const PREFIXES = [
   /** "algif-%s" (crypto/af_alg.c), "tcp_%s" (net/ipv4/tcp_cong.c). */
@@ -17,11 +17,10 @@ const PREFIXES = [
   'ip6table',
   'ebtable',
   'arptable',
-  /** "sch_%s", "cls_%s", "act_%s" (net/sched), em_ by their kind. */
+  /** "sch_%s", "cls_%s", "act_%s" (net/sched). */
   'sch',
   'cls',
   'act',
-  'em',
   /** "ip_vs_%s", "ip_vs_pe_%s" (net/netfilter/ipvs). */
   'ip_vs',
   /** "dm-%s", "dm-log-%s", "dm-cache-%s", "dm-exstore-%s" (drivers/md). */
