@@ -17,7 +17,7 @@ export interface ActionEngine {
   /** Takes a request; answers by progress and result. The same id again is answered from journal or tombstone. */
   submit(request: ActionRequest): void;
   cancel(actionId: string): void;
-  /** The server has stored these results: they become tombstones. */
+  /** The server has stored these results: they become tombstones. Resolves when that is done, which a full disk holds up. */
   acknowledge(actionIds: readonly string[]): Promise<void>;
   /** Results to send again after a reconnect. */
   unacknowledged(): readonly ActionResult[];

@@ -5,6 +5,7 @@ import {
   assertNever,
   type ConfirmReport,
   isKnownVerb,
+  isResolvable,
   type PlanStep,
   type ReloadPath,
   splitPaths,
@@ -270,8 +271,10 @@ export class ActionRun {
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
       confirm: this.#confirm,
     };
-    await book.putResult(result, this.digest, expiresAtMs);
-    if (this.#windowOpen) await this.#ports.windows?.close(this.request.actionId);
+    const written = await book.putResult(result, this.digest, expiresAtMs);
+    // Until the end is on disk the window's own file is all that tells what became of it; and what is stuck may yet have to be put back.
+    const isLast = written && !isResolvable(ending.outcome);
+    if (this.#windowOpen && isLast) await this.#ports.windows?.close(this.request.actionId);
     this.#result = result;
     return result;
   }

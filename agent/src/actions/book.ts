@@ -63,6 +63,11 @@ export class Book {
     return this.damaged || this.#unread || this.#ledger.hasLost;
   }
 
+  /** Something is known that is not on disk. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
   get opened(): boolean {
     return this.#opened;
   }
@@ -115,9 +120,16 @@ export class Book {
     await this.#keep({ kind: 'step', id, index });
   }
 
-  /** The result is known when this resolves, and on disk if the disk allows it. */
-  async putResult(result: ActionResult, digest: string, expiresAtMs: number): Promise<void> {
-    await this.#keep({ kind: 'result', id: result.actionId, digest, expiresAtMs, result });
+  /** The result is known when this resolves. True: it is on disk too. */
+  async putResult(result: ActionResult, digest: string, expiresAtMs: number): Promise<boolean> {
+    return this.#keep({ kind: 'result', id: result.actionId, digest, expiresAtMs, result });
+  }
+
+  /** Writes what could not be written before. True: everything that is known is on disk. */
+  async catchUp(): Promise<boolean> {
+    if (!this.#behind) return true;
+    await this.#compact();
+    return !this.#behind;
   }
 
   /** Whoever sends this id later finds it cancelled. @throws JournalUnavailableError, JournalDamagedError */
@@ -136,7 +148,10 @@ export class Book {
     await this.#keep(record);
   }
 
-  /** The server has these results. */
+  /**
+   * The server has these results. Only when they are on disk (`catchUp`): one that is forgotten and was never written leaves its action open, and the
+   * next start would do its work once more.
+   */
   async acknowledge(ids: readonly string[], now: ServerTime): Promise<void> {
     for (const id of ids) {
       const record = this.#ledger.resultOf(id);
@@ -167,14 +182,17 @@ export class Book {
     this.#ledger.add(record);
   }
 
-  async #keep(record: JournalRecord): Promise<void> {
+  /** True: it is on disk. */
+  async #keep(record: JournalRecord): Promise<boolean> {
     this.#ledger.add(record);
-    if (this.#damage !== undefined) return;
+    if (this.#damage !== undefined) return false;
     try {
       await this.#append(record);
+      return true;
     } catch (error) {
       this.#behind = true;
       this.#log.error({ actionId: record.id, record: record.kind, err: error }, messageOf(error));
+      return false;
     }
   }
 

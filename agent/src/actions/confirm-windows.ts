@@ -29,9 +29,13 @@ export interface ConfirmWindows {
   ask(actionId: string, signal: AbortSignal): Promise<ConfirmReport>;
   /** A step failed: reverts now. */
   giveUp(actionId: string, signal: AbortSignal): Promise<ConfirmReport>;
+  /**
+   * A routine that hung has returned after its window was reverted, so that what the revert found was not the last of it: reverts once more.
+   */
+  again(actionId: string, signal: AbortSignal): Promise<ConfirmReport>;
   /** After a crash: what became of the window, reverting now what is still open. Undefined: there is no window of this action. */
   afterCrash(actionId: string, signal: AbortSignal): Promise<ConfirmReport | undefined>;
-  /** Forgets what is left of windows whose actions have ended, reverting what is still open. After all open actions were settled. */
+  /** Forgets what is left of windows whose actions have ended and are not stuck, reverting what is still open. After all open actions were settled. */
   tidy(signal: AbortSignal): Promise<void>;
   /** The end is journalled: the timer is disarmed and the window forgotten. */
   close(actionId: string): Promise<void>;

@@ -1,50 +1,11 @@
-import { type ActionResult, Outcome, Verb } from '@modfleet/proto';
+import { Outcome, Verb } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
-import { KmodActionEngine } from './engine.ts';
-import type { Journal } from './journal/journal.ts';
 import { FailingJournal, MemoryJournal } from './journal/memory-journal.ts';
 import { aRequest } from './testing/builders.ts';
-import { QuietLog, SimulatedClock, SimulatedHost, SimulatedKernel } from './testing/simulated-host.ts';
+import { anEngine, stopEngines } from './testing/engines.ts';
+import { SimulatedClock, SimulatedKernel } from './testing/simulated-host.ts';
 
-const engines: KmodActionEngine[] = [];
-
-/** `dies`: it will hang where it is told to, as if its process had been killed, and is not stopped. */
-function anEngine(parts: { kernel?: SimulatedKernel; journal?: Journal; clock?: SimulatedClock; dies?: boolean } = {}) {
-  const host = new SimulatedHost(parts.kernel ?? new SimulatedKernel());
-  const clock = parts.clock ?? new SimulatedClock();
-  const log = new QuietLog();
-  const engine = new KmodActionEngine({
-    host,
-    journal: parts.journal ?? new MemoryJournal(),
-    clock: clock.boot,
-    serverClock: clock.server,
-    log,
-    sleep: (_ms, signal) =>
-      new Promise((resolve, reject) => {
-        if (signal.aborted) reject(new Error('stopped'));
-        setImmediate(resolve);
-      }),
-  });
-  if (parts.dies !== true) engines.push(engine);
-  const results: ActionResult[] = [];
-  const waiting: (() => void)[] = [];
-  engine.onResult((result) => {
-    results.push(result);
-    for (const wake of waiting.splice(0)) wake();
-  });
-  const resultNo = async (number: number): Promise<ActionResult> => {
-    for (;;) {
-      const found = results[number - 1];
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => waiting.push(resolve));
-    }
-  };
-  return { engine, host, clock, log, results, resultNo, kernel: host.kernel };
-}
-
-afterEach(async () => {
-  for (const engine of engines.splice(0)) await engine.stop();
-});
+afterEach(stopEngines);
 
 describe('action engine', () => {
   it('loads, reports, and answers the same id again without doing it again', async () => {

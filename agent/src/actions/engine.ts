@@ -113,7 +113,9 @@ export class KmodActionEngine implements ActionEngine {
       delay(this.#parts.stopWaitMs?.() ?? STOP_WAIT_MS, false, { signal: patience.signal }).catch(() => false),
     ]);
     patience.abort();
-    if (ended) await this.#book.close();
+    if (!ended) return;
+    await this.#book.catchUp();
+    await this.#book.close();
   }
 
   submit(request: ActionRequest): void {
@@ -162,7 +164,16 @@ export class KmodActionEngine implements ActionEngine {
     if (this.#pending(actionId) === undefined) this.#beside(() => this.#cancelUnseen(actionId));
   }
 
+  /** Resolves when they are put away. A disk that is full holds that up, until there is room or this engine stops. */
   async acknowledge(actionIds: readonly string[]): Promise<void> {
+    while (!(await this.#book.catchUp())) {
+      try {
+        await this.#parts.sleep(REOPEN_MS, this.#stopped.signal);
+      } catch {
+        return;
+      }
+      if (this.#stopped.signal.aborted) return;
+    }
     await this.#book.acknowledge(actionIds, this.#parts.serverClock.now());
   }
 
@@ -201,10 +212,15 @@ export class KmodActionEngine implements ActionEngine {
 
   /** A journal that could not be opened at the start can be later: what it holds is settled and said then. */
   async #open(): Promise<void> {
-    if (!(await this.#book.ensureOpen())) return;
+    if (!(await this.#book.ensureOpen())) return this.#closeLeftWindow();
     const unsaid = this.#book.ledger.unacknowledged();
     await this.#settler.settleAll();
     for (const result of unsaid) this.#say(result);
+  }
+
+  /** The window of an action whose end could not be written stays until it can. */
+  async #closeLeftWindow(): Promise<void> {
+    if (this.#book.behind && (await this.#book.catchUp())) await this.#settler.tidy();
   }
 
   #retryOpening(): void {

@@ -126,6 +126,23 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
   }
 }
 
+/**
+ * An action whose window was kept, and whose end was not written before the agent or the host went down. The server knows that it was kept; whether
+ * that still holds is another matter after a reboot, or when somebody did something since. Pure.
+ */
+export function settleKept({ request, verdict }: OpenAction['intent'], sameBoot: boolean, state: KernelState): Ending {
+  const words = stateWords(request.kmod, state);
+  const wanted: KernelState = verdict.plan.every((step) => step.kind === 'rmmod') ? 'absent' : 'live';
+  if (sameBoot && state === wanted)
+    return {
+      outcome: Outcome.OUTCOME_SUCCEEDED,
+      code: '',
+      message: `kept; the agent was restarted meanwhile, and ${words}`,
+    };
+  const message = `it was done and kept, then ${sameBoot ? 'the agent' : 'the host'} went down before the end was written; ${words} now`;
+  return { outcome: Outcome.OUTCOME_INTERRUPTED, code: 'interrupted', message };
+}
+
 /** Only what was unloaded by this action is loaded again late: a host is not left without its driver, and gets none that it did not have. */
 function settledAs(verb: KnownVerb, plan: readonly PlanStep[]): KnownVerb {
   return verb === Verb.VERB_RELOAD && plan.every((step) => step.kind !== 'rmmod') ? Verb.VERB_LOAD : verb;

@@ -1,10 +1,10 @@
-import { type ActionResult, Outcome } from '@modfleet/proto';
+import { type ActionResult, ConfirmEnd, type ConfirmReport, Outcome } from '@modfleet/proto';
 import type { KernelState } from './action-host.ts';
 import { ActionRun, type Begun, type RunPorts } from './action-run.ts';
-import { endingOfWindow } from './action.machine.ts';
+import { type Ending, endingOfWindow } from './action.machine.ts';
 import type { IntentRecord } from './journal/journal.ts';
 import type { OpenAction } from './ledger.ts';
-import { settle } from './recovery.ts';
+import { settle, settleKept } from './recovery.ts';
 import { STEP_DEADLINE_MS } from './steps/step-runner.ts';
 
 /** How often a program that survived the agent is looked for: it costs a walk over all processes. */
@@ -35,7 +35,14 @@ export class Settler {
   /** Ends every open action: from the kernel's state, or by running its plan on. */
   async settleAll(): Promise<void> {
     for (const open of this.#ports.book.ledger.openActions()) this.#say(await this.#settleOne(open));
-    await this.#ports.windows?.tidy(this.#stopped);
+    await this.tidy();
+  }
+
+  /** Forgets windows whose actions have ended. That of a stuck action is needed once more when its routine returns. */
+  async tidy(): Promise<void> {
+    const stuck = this.#ports.book.ledger.stuckActions();
+    if (stuck.every(({ request }) => request.confirmWindowSeconds === 0))
+      await this.#ports.windows?.tidy(this.#stopped);
   }
 
   /** Looks at stuck actions until stopped; each one that ends after all is reported once. */
@@ -57,7 +64,11 @@ export class Settler {
     const confirm = await this.#ports.windows?.afterCrash(request.actionId, this.#stopped);
     if (confirm !== undefined) {
       log.warn({ actionId: request.actionId, confirm }, 'a confirm window was open when the agent started');
-      return run.endWith(endingOfWindow(confirm), verdict, begunIn(open.intent, sameBoot), confirm);
+      const ending =
+        confirm.end === ConfirmEnd.CONFIRM_END_KEPT
+          ? settleKept(open.intent, sameBoot, await host.stateOf(request.kmod))
+          : endingOfWindow(confirm);
+      return run.endWith(ending, verdict, begunIn(open.intent, sameBoot), confirm);
     }
     const settlement = settle(open, {
       mayAct: book.complete,
@@ -96,9 +107,27 @@ export class Settler {
       const end = lateEnd(intent, sameBoot, await host.stateOf(intent.request.kmod));
       if (end === undefined) continue;
       const run = new ActionRun(intent.request, intent.digest, this.#ports);
-      this.#say(await run.endWith({ ...end, code: '' }, intent.verdict, begunIn(intent, sameBoot)));
+      const begun = begunIn(intent, sameBoot);
+      const confirm = await this.#windowOf(intent, sameBoot);
+      const ending = confirm === undefined ? { ...end, code: '' } : lateEndInWindow(end, sameBoot, confirm);
+      this.#say(await run.endWith(ending, intent.verdict, begun, confirm));
     }
   }
+
+  /** What becomes of the window of an action that was stuck: put back once more, in the boot in which the routine returned. */
+  async #windowOf({ request }: IntentRecord, sameBoot: boolean): Promise<ConfirmReport | undefined> {
+    const { windows } = this.#ports;
+    if (request.confirmWindowSeconds === 0) return undefined;
+    return sameBoot
+      ? windows?.again(request.actionId, this.#stopped)
+      : windows?.afterCrash(request.actionId, this.#stopped);
+  }
+}
+
+/** Inside a window a step that hung has failed, whatever its routine did in the end: the host was put back, or is as the boot made it. Pure. */
+function lateEndInWindow({ message }: { message: string }, sameBoot: boolean, confirm: ConfirmReport): Ending {
+  if (!sameBoot) return { outcome: Outcome.OUTCOME_INTERRUPTED, code: '', message };
+  return { ...endingOfWindow(confirm), message: `${message}; ${endingOfWindow(confirm).message}` };
 }
 
 /** In another boot no log line is of this action. */

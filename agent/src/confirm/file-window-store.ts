@@ -81,6 +81,14 @@ export class FileWindowStore implements WindowStore {
     await writeFileAtomically(this.#path(FILES.reverted), JSON.stringify(report));
   }
 
+  async reopen(): Promise<boolean> {
+    const open = await this.look();
+    if (open.kind !== 'reverted' || open.plan === undefined) return false;
+    await rm(this.#path(FILES.reverted), { force: true });
+    await this.#sync();
+    return true;
+  }
+
   /** The report goes last: while it is there, nothing else is asked. */
   async clear(): Promise<void> {
     this.#seen.clear();

@@ -41,6 +41,7 @@ export function lookingWindows({
     putBack: () => Promise.reject(no),
     ask: () => Promise.reject(no),
     giveUp: () => Promise.reject(no),
+    again: () => Promise.reject(no),
     afterCrash: async () => undefined,
     tidy: async () => undefined,
     close: async () => undefined,

@@ -125,6 +125,15 @@ export class WindowKeeper implements ConfirmWindows {
     return { ...report, end: ConfirmEnd.CONFIRM_END_NOT_ASKED };
   }
 
+  async again(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
+    const { store } = this.#parts;
+    const open = await store.look();
+    const known = 'report' in open ? open.report.actionId : 'plan' in open ? open.plan.actionId : undefined;
+    if (known !== actionId) return lostReport('the window is gone from the disk');
+    if (open.kind === 'reverted' && !(await store.reopen())) return revertedReport(undefined, open.report, 0, '');
+    return this.giveUp(actionId, signal);
+  }
+
   async afterCrash(actionId: string, signal: AbortSignal): Promise<ConfirmReport | undefined> {
     const { store, bootId, log } = this.#parts;
     const open = await store.look();

@@ -30,6 +30,8 @@ export interface WindowStore {
   claim(): Promise<boolean>;
   /** The revert is done. */
   report(report: RevertReport): Promise<void>;
+  /** Takes the report back: the revert is to be done once more. False: there is none, or no plan to do it by. */
+  reopen(): Promise<boolean>;
   /** Forgets the window. */
   clear(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { duplexPair } from 'node:stream';
-import { ActionPhase, type ActionResult, JournalState, Outcome } from '@modfleet/proto';
+import { ActionPhase, type ActionResult, JournalState, Outcome, Verb } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
 import { encodeJournal } from '../actions/journal/journal-codec.ts';
@@ -186,6 +186,47 @@ describe('the courier', () => {
     expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
     expect(world.kernel.effects).toHaveLength(1);
     expect(world.helpers.length).toBeGreaterThan(1);
+  });
+
+  it('keeps the helper, on a full disk, until the result is written', async () => {
+    const world = new HelperWorld();
+    world.prepare = (host) => {
+      host.beforeStep = () => void (world.journal.isFull = true);
+    };
+    const { engine, resultNo, until } = aCourier(world);
+    engine.submit(world.request());
+    await resultNo(1);
+    await engine.acknowledge([world.request().actionId]);
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(world.helpers).toHaveLength(1);
+    world.journal.isFull = false;
+    await world.helpers[0]?.done;
+    await until(() => engine.openActions().length === 0);
+    // The next helper knows it, and does nothing.
+    engine.submit(world.request());
+    expect((await resultNo(2)).message).toContain('nothing was done again');
+    expect([world.helpers.length, world.kernel.effects.length]).toEqual([2, 1]);
+  });
+
+  it('does not take back what it was told of an action by who did it', async () => {
+    const world = new HelperWorld();
+    world.kernel.loaded.add('dummy');
+    world.prepare = (host) => {
+      if (world.helpers.length > 0) return;
+      host.ends = () => ({ kind: 'rejected', message: 'the kernel said no' });
+      host.beforeStep = () => void (world.journal.isFull = true);
+    };
+    const { engine, resultNo, results, until } = aCourier(world);
+    engine.submit(world.request({ verb: Verb.VERB_UNLOAD }));
+    expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_FAILED);
+    // Killed before there was room: the next one finds the action open, and can only say that it was interrupted.
+    world.helpers[0]?.end.destroy();
+    await world.helpers[0]?.done;
+    world.journal.isFull = false;
+    await engine.start();
+    await until(() => engine.openActions().length === 0 && world.helpers.length > 1);
+    expect(engine.unacknowledged().map((result) => result.outcome)).toEqual([Outcome.OUTCOME_FAILED]);
+    expect(results.every((result) => result.outcome === Outcome.OUTCOME_FAILED)).toBe(true);
   });
 
   it('hears at its start how an action ended whose courier was gone', async () => {

@@ -5,6 +5,7 @@ import {
   assertNever,
   type Book,
   type ConfirmWanted,
+  isResolvable,
 } from '@modfleet/proto';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
@@ -281,8 +282,10 @@ export class HelperLane {
     this.#cancels.delete(actionId);
     const known = this.#results.get(actionId);
     if (this.#acks.has(actionId) && !isAnswer) return;
-    this.#results.set(actionId, result);
-    if (isAnswer || known === undefined || !isSame(known, result)) this.#parts.onResult(result);
+    // What was told first was seen by who did it; a helper that knows it no longer (a full disk) can only judge by what is left.
+    const told = known !== undefined && isLastWord(known, result) ? known : result;
+    this.#results.set(actionId, told);
+    if (isAnswer || known === undefined || !isSame(known, told)) this.#parts.onResult(told);
     this.#pump();
   }
 
@@ -370,6 +373,11 @@ export class HelperLane {
     this.#timer = undefined;
     this.#parts.timers.clear(this.#readyTimer);
   }
+}
+
+/** Whether a result of the same request ends for good. */
+function isLastWord(known: ActionResult, later: ActionResult): boolean {
+  return !isResolvable(known.outcome) && Buffer.compare(known.requestDigest, later.requestDigest) === 0;
 }
 
 function isSame(one: ActionResult, other: ActionResult): boolean {

@@ -162,10 +162,7 @@ export class HelperConnection {
         return;
       case 'acknowledge':
         mustBe('acknowledge', complaintAboutIds(word.value.actionIds));
-        await engine.acknowledge(word.value.actionIds);
-        // Also an acknowledgement that changed nothing is answered.
-        this.#lastBook = '';
-        this.#sayBook(engine);
+        void this.#acknowledge(engine, word.value.actionIds);
         return;
       case 'confirmAnswered':
         mustBe('confirm', complaintAboutIds([word.value.actionId]));
@@ -194,6 +191,15 @@ export class HelperConnection {
     log.warn({ kmod: request.kmod, reason: verified.message }, 'a request of the courier was not taken');
     const { message } = verified;
     this.#say({ $case: 'rejected', value: { actionId: request.actionId, code: 'unsupported', message } });
+  }
+
+  /** Beside what else is said: a disk that is full holds it up. Also one that changed nothing is answered. */
+  async #acknowledge(engine: HelperEngine, actionIds: readonly string[]): Promise<void> {
+    await engine.acknowledge(actionIds).catch((error: unknown) => {
+      this.#parts.log.error({ err: error }, 'acknowledged results cannot be put away; they are sent again');
+    });
+    this.#lastBook = '';
+    this.#sayBook(engine);
   }
 
   #takeTime(reading: Open['time']): void {

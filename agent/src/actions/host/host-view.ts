@@ -1,6 +1,4 @@
 import { readKernelSwitches } from '../../facets/kernel-switches.ts';
-import { observeDevices } from '../../facets/devices.ts';
-import { readModulesLoad } from '../../facets/modules-load.ts';
 import { containerKind, whyNoLoadedKmods } from '../../facets/host-kind.ts';
 import { readCapabilities } from '../../host/capabilities.ts';
 import type { ReadOutcome } from '../../host/host-files.ts';
@@ -141,15 +139,6 @@ export class HostView {
   readonly foreignNetworks = once(async () => {
     const { files } = this.sources;
     return readForeignNetworks(files, await this.processes(), valueOf(await readMounts(files)) ?? []);
-  });
-
-  readonly modulesLoad = once(
-    async () => (await readModulesLoad(this.sources.files, (await this.config()).kernelCmdline)).lines,
-  );
-
-  readonly devices = once(async () => {
-    const devices = await observeDevices(this.sources.files);
-    return devices.kind === 'value' ? devices.value.devices : [];
   });
 
   readonly watchdogs = once(() => readArmedWatchdogs(this.sources.files));

@@ -5,6 +5,8 @@ import { type Journal, type JournalContents, type JournalRecord, JournalUnavaila
 export class MemoryJournal implements Journal {
   readonly place = 'in memory';
   text = '';
+  /** No write gets through. */
+  isFull = false;
 
   constructor(text = '') {
     this.text = text;
@@ -17,14 +19,20 @@ export class MemoryJournal implements Journal {
   }
 
   async append(record: JournalRecord): Promise<void> {
+    this.#needRoom();
     this.text += encodeAppend(record);
   }
 
   async rewrite(records: readonly JournalRecord[]): Promise<void> {
+    this.#needRoom();
     this.text = encodeJournal(records);
   }
 
   async close(): Promise<void> {}
+
+  #needRoom(): void {
+    if (this.isFull) throw new JournalUnavailableError(this.place, 'ENOSPC: no space left on device');
+  }
 }
 
 /** Opens, and then fails every write, as on a full disk. */
