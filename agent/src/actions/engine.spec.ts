@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FailingJournal, MemoryJournal } from './journal/memory-journal.ts';
 import { aRequest } from './testing/builders.ts';
 import { anEngine, stopEngines } from './testing/engines.ts';
-import { SimulatedClock, SimulatedKernel } from './testing/simulated-host.ts';
+import { SimulatedKernel } from './testing/simulated-host.ts';
 
 afterEach(stopEngines);
 

@@ -224,7 +224,8 @@ describe('the courier', () => {
     await world.helpers[0]?.done;
     world.journal.isFull = false;
     await engine.start();
-    await until(() => engine.openActions().length === 0 && world.helpers.length > 1);
+    await until(() => world.journal.text.includes('"reasonCode":"interrupted"'));
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(engine.unacknowledged().map((result) => result.outcome)).toEqual([Outcome.OUTCOME_FAILED]);
     expect(results.every((result) => result.outcome === Outcome.OUTCOME_FAILED)).toBe(true);
   });
