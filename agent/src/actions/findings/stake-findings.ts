@@ -36,14 +36,14 @@ export function reliesOnRevert(question: Question, stake: Stake): boolean {
 
 /**
  * Whether a window makes a note of a stake. An interface: yes, as the host puts back what it can. The route: the same, where its override was asked
- * for too. Everything else stays refused: no revert brings back a lost disk, an armed watchdog's feeder, or data.
+ * for too, and only where a revert makes all of it again. Everything else stays refused: no revert brings back a lost disk, an armed watchdog's feeder, or data.
  */
-function isSoftened({ confirmWindowSeconds: seconds, overrides }: Question, { kind }: Stake): boolean {
+function isSoftened({ confirmWindowSeconds: seconds, overrides }: Question, { kind, restorable }: Stake): boolean {
   switch (kind) {
     case 'interface':
       return seconds > 0;
     case 'route':
-      return seconds > 0 && overrides.includes('route');
+      return seconds > 0 && overrides.includes('route') && restorable !== false;
     case 'storage':
     case 'watchdog':
     case 'data':

@@ -171,6 +171,31 @@ describe('the way to the server', () => {
     expect(await why(tree, { kmod: 'virtio_net' }, surroundings)).toContain("agent's connection");
   });
 
+  it('is not set aside where no revert makes an interface of it again', async () => {
+    const tree = {
+      ...virtualInterface('wg0', true),
+      ...virtualInterface('gre0.9', true, { lower_gre1: { link: '/sys/class/net/gre1' } }),
+      ...virtualInterface('gre1', true),
+      '/proc/modules': `wireguard 98304 0 - Live 0x0\nip_gre 16384 0 - Live 0x0\n8021q 16384 0 - Live 0x0\n${MODULES_6_1}`,
+    };
+    const links = (name: string): Surroundings => ({
+      links: [
+        { ifname: 'wg0', linkinfo: { info_kind: 'wireguard' }, addr_info: [{ local: '10.9.0.2' }] },
+        { ifname: 'gre1', linkinfo: { info_kind: 'gre' } },
+        { ifname: 'gre0.9', link: 'gre1', linkinfo: { info_kind: 'vlan' }, addr_info: [{ local: '10.8.0.2' }] },
+      ],
+      serverRoute: { remoteAddress: '203.0.113.9', localAddress: name },
+    });
+    const none = 'is none that a revert makes again';
+    expect(await why(tree, inWindow('wireguard'), links('10.9.0.2'))).toContain(`wg0 (wireguard) ${none}`);
+    expect(await why(tree, inWindow('ip_gre'), links('10.8.0.2'))).toContain(`gre1 (gre) ${none}`);
+    // The card below goes and comes, and wg0 stays; the VLAN is made again.
+    for (const kmod of ['virtio_net', '8021q']) {
+      const verdict = await verdictOf(virtioHost({ ...TWO_CARDS, ...tree }), inWindow(kmod), links('10.8.0.2'));
+      expect(verdict.findings.filter((finding) => finding.code === 'protected' && finding.refuses)).toEqual([]);
+    }
+  });
+
   it('may lead over any card where no route is to be seen', async () => {
     const tree = { '/proc/net/route': 'Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n' };
     expect(await why(tree, { kmod: 'ixgbe' })).toContain("agent's connection");

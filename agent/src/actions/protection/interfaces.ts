@@ -33,6 +33,8 @@ export interface Interface {
   readonly upper: readonly string[];
   /** A device stands behind it. */
   readonly hardware: boolean;
+  /** As iproute2 or sysfs calls it; undefined where neither does. */
+  readonly kind: string | undefined;
   /** The other end of a tunnel. */
   readonly remote: string | undefined;
   /** Its own; empty without iproute2. */
@@ -97,6 +99,7 @@ async function readInterface(
     ],
     upper: entries.filter((entry) => entry.startsWith('upper_')).map((entry) => entry.slice('upper_'.length)),
     hardware: device !== undefined,
+    kind,
     remote: link?.remote,
     addresses: link?.addresses ?? [],
     kmodUnseen: device === undefined ? whyUnsure(kind, ofKind) : undefined,
@@ -117,18 +120,21 @@ function whyUnsure(kind: string | undefined, ofKind: KmodsOfKind | undefined): s
 
 /** What these interfaces and all below them stand on. */
 export function supportsOfInterfaces(all: readonly Interface[], names: readonly string[]): Support[] {
+  return withLower(all, names).flatMap((one) => one.own);
+}
+
+/** These interfaces and all below them. */
+export function withLower(all: readonly Interface[], names: readonly string[]): Interface[] {
   const byName = new Map(all.map((one) => [one.name, one]));
-  const seen = new Set<string>();
+  const found = new Map<string, Interface>();
   const pending = [...names];
-  const supports: Support[] = [];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    const found = seen.has(name) ? undefined : byName.get(name);
-    seen.add(name);
-    if (found === undefined) continue;
-    supports.push(...found.own);
-    pending.push(...found.lower);
+    const one = found.has(name) ? undefined : byName.get(name);
+    if (one === undefined) continue;
+    found.set(name, one);
+    pending.push(...one.lower);
   }
-  return supports;
+  return [...found.values()];
 }
 
 async function kindFromSysfs(

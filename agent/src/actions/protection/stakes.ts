@@ -1,3 +1,4 @@
+import { REMADE_KINDS } from '../../confirm/snapshot/parse-links.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { whyUnreadable } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
@@ -9,7 +10,7 @@ import type { ToolLists } from '../usage/tool-lists.ts';
 import { closeOverUsers, type Support } from './device-chain.ts';
 import type { HiddenCard } from './hidden-cards.ts';
 import { makesInterfaces } from './interface-kinds.ts';
-import { type Interface, supportsOfInterfaces } from './interfaces.ts';
+import { type Interface, supportsOfInterfaces, withLower } from './interfaces.ts';
 import type { ForeignNetwork } from './namespaces.ts';
 import type { ServerRoute } from './routes.ts';
 import type { StorageUses } from './storage.ts';
@@ -139,13 +140,15 @@ function networkStakes(context: StakeContext): Stake[] {
   const { kmod, interfaces, carrying, serverRoute } = context;
   const route = supporting(context, supportsOfInterfaces(interfaces, carrying));
   const way = serverRoute === undefined ? 'the default route' : "the agent's connection to its server";
+  const lost = route === undefined ? undefined : lostForGood(context, carrying);
   const routeStake: Stake[] =
     route === undefined
       ? []
       : [
           {
             kind: 'route',
-            message: `${kmod} carries ${way} (${carrying.join(', ')}): without it nobody reaches this host`,
+            ...(lost === undefined ? {} : { restorable: false }),
+            message: `${kmod} carries ${way} (${carrying.join(', ')}): without it nobody reaches this host${lost === undefined ? '' : `, and ${lost.name} (${lost.kind ?? 'of a kind that is not to be seen'}) is none that a revert makes again`}`,
             evidence: [...carrying.map((name) => evidence('interface', name)), evidence('path', route.seenAt)],
           },
         ];
@@ -155,6 +158,20 @@ function networkStakes(context: StakeContext): Stake[] {
     ...foreignStakes(context, interfaces),
     ...hiddenStakes(context),
   ];
+}
+
+/** An interface on the way that goes with the kmod, and that no revert makes again. */
+function lostForGood({ kmod, interfaces, modules }: StakeContext, carrying: readonly string[]): Interface | undefined {
+  return withLower(interfaces, carrying).find(
+    (one) =>
+      !isMadeAgain(one) &&
+      closeOverUsers(supportsOfInterfaces(interfaces, [one.name]), modules).some((support) => support.kmod === kmod),
+  );
+}
+
+/** A card comes back with its driver; of the others a revert makes some kinds. */
+function isMadeAgain({ hardware, kind }: Interface): boolean {
+  return hardware || (kind !== undefined && REMADE_KINDS.has(kind));
 }
 
 /** Network drivers never count references: an interface under full traffic goes without a word. */
@@ -198,9 +215,11 @@ const STATES = {
   unseen: 'may be up (its flags cannot be read)',
 } as const;
 
-function interfaceStake(message: string, { name, upper }: Interface, seenAt: string): Stake {
+function interfaceStake(message: string, one: Interface, seenAt: string): Stake {
+  const { name, upper } = one;
   return {
     kind: 'interface',
+    ...(isMadeAgain(one) ? {} : { restorable: false }),
     message,
     evidence: [
       evidence('interface', name),
