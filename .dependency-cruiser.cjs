@@ -31,6 +31,12 @@ module.exports = {
       },
     ),
     rule(
+      'resident-never-makes-requests',
+      'The library of certificates would stay in the resident program: a child makes the request (ADR 0023).',
+      { path: '^agent/src/resident[.]ts$' },
+      { path: '^agent/src/identity/certificate-request[.]ts$', reachable: true },
+    ),
+    rule(
       'server-never-agent',
       'The server knows the contract, never the agent.',
       { path: '^services/server/src/(?!.*\\.(spec|itest)\\.ts$)' },

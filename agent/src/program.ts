@@ -4,11 +4,13 @@ import { COLLECT_AVAILABLE_COMMAND, collectAvailableCommand } from './commands/c
 import { checkCommand } from './commands/check.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { joinCommand } from './commands/join.ts';
+import { makeCertificateRequestCommand } from './commands/make-certificate-request.ts';
 import { revertByHand } from './commands/revert.ts';
 import { runAgent } from './commands/run.ts';
 import { verdictCommand } from './commands/verdict.ts';
 import { DEFAULT_CONFIG_PATH } from './config/agent-config.ts';
 import { loadConfig } from './config/load-config.ts';
+import { CERTIFICATE_REQUEST_COMMAND } from './identity/certificate-requests.ts';
 import { createLog } from './log.ts';
 import { AGENT_VERSION } from './version.ts';
 
@@ -147,6 +149,8 @@ export function buildProgram(io: ProgramIo): Command {
     .requiredOption('--root <dir>')
     .requiredOption('--release <release>')
     .action((options: { root: string; release: string }) => collectAvailableCommand({ ...options, stdout: io.stdout }));
+
+  program.command(CERTIFICATE_REQUEST_COMMAND, { hidden: true }).action(() => makeCertificateRequestCommand(io));
 
   return program;
 }

@@ -13,7 +13,7 @@ export const makeGenericClientConstructor = () => Client;
 `;
 
 /**
- * The agent's programs, each in one file: all commands for people; what is there all day; what acts; and what the first two load to join.
+ * The agent's programs, each in one file: all commands for people; what is there all day; what acts; and what the first loads to join.
  * Apart, because what a program does not hold it neither loads nor keeps in memory.
  */
 const PROGRAMS = {

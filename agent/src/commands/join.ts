@@ -51,7 +51,8 @@ export async function joinCommand(options: JoinCommandOptions): Promise<void> {
   parseJoinString(joinString);
   if (options.replace) await store.setAside();
   const facts = await readHostFacts(new FsHostFiles(config.root), config);
-  const identity = await joinHost({ server, joinString, facts, store });
+  const { makeCertificateRequest } = await import('../identity/certificate-request.ts');
+  const identity = await joinHost({ server, joinString, facts, store, makeRequest: makeCertificateRequest });
   // The helper that systemd starts believes root alone which host this is.
   if (options.configFile === undefined && config.root === '/' && process.geteuid?.() === 0)
     await keepHostId(HELPER_STATE_DIR, identity.hostId);

@@ -12,6 +12,7 @@ import { createInventory } from '../facets/host-inventory.ts';
 import { NoExec, NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { HostFiles } from '../host/host-files.ts';
+import { requestsInChild } from '../identity/certificate-requests.ts';
 import { diagnose } from '../identity/diagnose.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
@@ -55,6 +56,7 @@ export async function runAgent({ config, configFile, log, signal }: RunOptions):
     handedOver: path.join(config.state_dir, 'join'),
     store,
     readFacts: () => readHostFacts(files, config),
+    makeRequest: requestsInChild(),
     log,
     random: Math.random,
     sleep: (ms) => wait(ms, undefined, { signal }).catch(() => undefined),

@@ -12,10 +12,15 @@ export class SelfExecError extends Error {
   }
 }
 
-/** Limits of one run: time in ms, output in bytes. */
-export interface SelfExecLimits {
+/** One run. */
+export interface SelfExecOptions {
   readonly timeoutMs: number;
+  /** Most that it may write on stdout. */
   readonly maxBytes: number;
+  /** What it reads on stdin: the way for a secret, as other users can see arguments. Empty when left out. */
+  readonly input?: string;
+  /** Started in place of the agent's program, by tests. */
+  readonly program?: readonly [file: string, ...args: string[]];
 }
 
 /**
@@ -24,12 +29,13 @@ export interface SelfExecLimits {
  *
  * @throws SelfExecError with the end of the child's stderr when it fails, says too much, or passes its time limit (it is killed then).
  */
-export function runSelf(args: readonly string[], limits: SelfExecLimits): Promise<Uint8Array> {
-  const own = isSea() ? [] : [entryFile('agent')];
-  const child = spawn(process.execPath, [...own, ...args], {
-    env: PROGRAM_ENVIRONMENT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+export function runSelf(args: readonly string[], options: SelfExecOptions): Promise<Uint8Array> {
+  const { timeoutMs, maxBytes, input } = options;
+  const [file, ...own] = options.program ?? [process.execPath, ...(isSea() ? [] : [entryFile('agent')])];
+  const child = spawn(file, [...own, ...args], { env: PROGRAM_ENVIRONMENT, stdio: ['pipe', 'pipe', 'pipe'] });
+  // A child that ends before it has read everything says why itself.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
   return new Promise<Uint8Array>((resolve, reject) => {
@@ -41,16 +47,16 @@ export function runSelf(args: readonly string[], limits: SelfExecLimits): Promis
       failure ??= reason;
       child.kill('SIGKILL');
     };
-    const timer = setTimeout(() => stop(`no end after ${limits.timeoutMs} ms`), limits.timeoutMs);
+    const timer = setTimeout(() => stop(`no end after ${timeoutMs} ms`), timeoutMs);
     child.stdout.on('data', (data: Buffer) => {
       bytes += data.length;
-      if (bytes > limits.maxBytes) stop(`more than ${limits.maxBytes} bytes of output`);
+      if (bytes > maxBytes) stop(`more than ${maxBytes} bytes of output`);
       else chunks.push(data);
     });
     child.stderr.on('data', (data: Buffer) => (complaint = (complaint + data.toString('utf8')).slice(-2_000)));
     child.once('error', (error) => {
       clearTimeout(timer);
-      reject(new SelfExecError(`${process.execPath}: ${error.message}`));
+      reject(new SelfExecError(`${file}: ${error.message}`));
     });
     child.once('close', (code, signal) => {
       clearTimeout(timer);

@@ -4,8 +4,8 @@ import 'reflect-metadata';
 import { PemConverter, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 
 /*
- * A file of its own on a host, loaded only to join: an enrolled agent never needs these libraries, and they take more memory than all of the
- * agent's own text.
+ * A file of its own on a host, loaded by the two commands that join: the resident program never holds these libraries, which take more memory than all
+ * of the agent's own text.
  */
 
 /** ECDSA over P-256 with SHA-256: what the CA signs and every TLS 1.3 stack knows. */

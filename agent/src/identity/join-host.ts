@@ -3,6 +3,7 @@ import { IdentityServiceService, parseJoinString } from '@modfleet/proto';
 import type { EnrollResponse, HostFacts } from '@modfleet/proto';
 import * as z from 'zod';
 import type { ServerAddress } from '../config/agent-config.ts';
+import type { MakeRequest } from './certificate-requests.ts';
 import { UnaryChannel } from './grpc-unary.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
@@ -21,6 +22,7 @@ export interface JoinOptions {
   readonly joinString: string;
   readonly facts: HostFacts;
   readonly store: IdentityStore;
+  readonly makeRequest: MakeRequest;
 }
 
 /**
@@ -28,13 +30,12 @@ export interface JoinOptions {
  * it answers is on disk when this returns. Safe to repeat: the same token with the same key gives the same host.
  *
  * @throws JoinRefusedError, JoinStringError, IdentityStoreError (trying again is useless)
- * @throws ServerUnreachableError, ServerNotTrustedError, IdentityCallError (may pass)
+ * @throws ServerUnreachableError, ServerNotTrustedError, IdentityCallError, CertificateRequestError (may pass)
  */
-export async function joinHost({ server, joinString, facts, store }: JoinOptions): Promise<HostIdentity> {
+export async function joinHost({ server, joinString, facts, store, makeRequest }: JoinOptions): Promise<HostIdentity> {
   const { token, caFingerprint } = parseJoinString(joinString);
   const key = await loadOrMakeKey(store);
-  const { makeCertificateRequest } = await import('./certificate-request.ts');
-  const csr = Buffer.from(await makeCertificateRequest(key));
+  const csr = Buffer.from(await makeRequest(key));
   const { socket, ca } = await connectVerified({
     ...server,
     trust: { kind: 'pin', caFingerprint },

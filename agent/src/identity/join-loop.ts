@@ -4,6 +4,7 @@ import type { Log } from '../log.ts';
 import { JoinStringError } from '@modfleet/proto';
 import type { HostFacts } from '@modfleet/proto';
 import type { ServerAddress } from '../config/agent-config.ts';
+import type { MakeRequest } from './certificate-requests.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
 import { JoinRefusedError } from './identity-errors.ts';
 import { joinHost } from './join-host.ts';
@@ -21,6 +22,7 @@ export interface JoinLoopOptions {
   readonly handedOver: string;
   readonly store: IdentityStore;
   readonly readFacts: () => Promise<HostFacts>;
+  readonly makeRequest: MakeRequest;
   readonly log: Log;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
@@ -32,7 +34,7 @@ export interface JoinLoopOptions {
  * brings the join string. Undefined when told to stop. @throws IdentityStoreError
  */
 export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIdentity | undefined> {
-  const { store, log, joinFile, handedOver, server, sleep, signal, random } = options;
+  const { store, log, joinFile, handedOver, server, makeRequest, sleep, signal, random } = options;
   let refused: string | undefined;
   let told = false;
   let failures = 0;
@@ -47,7 +49,7 @@ export async function identityOrJoin(options: JoinLoopOptions): Promise<HostIden
       continue;
     }
     try {
-      const joined = await joinHost({ server, joinString, facts: await options.readFacts(), store });
+      const joined = await joinHost({ server, joinString, facts: await options.readFacts(), store, makeRequest });
       log.info({ hostId: joined.hostId }, 'this machine has joined');
       for (const file of [handedOver, joinFile]) await eraseJoinFile(file, (words) => log.warn(words));
       return joined;

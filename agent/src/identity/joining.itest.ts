@@ -10,6 +10,8 @@ import { HostFacts, IdentityStatus, formatJoinString } from '@modfleet/proto';
 import { createLog } from '../log.ts';
 import { FakeServer } from '../testing/fake-server.ts';
 import { TestAuthority } from '../testing/test-authority.ts';
+import { makeCertificateRequest } from './certificate-request.ts';
+import { type MakeRequest, requestsInChild } from './certificate-requests.ts';
 import { diagnose } from './diagnose.ts';
 import { FileIdentityStore } from './file-identity-store.ts';
 import { loadOrMakeKey } from './host-key.ts';
@@ -44,13 +46,19 @@ afterEach(async () => {
 const address = () => ({ host: '127.0.0.1', port: server.identityPort });
 const joinString = () => formatJoinString({ token: TOKEN, caFingerprint: authority.fingerprint });
 const join = (store = new MemoryIdentityStore(), text = joinString()) =>
-  joinHost({ server: address(), joinString: text, facts: FACTS, store });
+  joinHost({ server: address(), joinString: text, facts: FACTS, store, makeRequest: makeCertificateRequest });
 
 describe('joining', () => {
   it('makes a host; key and identity are kept for this user alone', async () => {
     await server.start(await authority.server());
     const store = new FileIdentityStore(path.join(folder, 'state'));
-    const identity = await joinHost({ server: address(), joinString: joinString(), facts: FACTS, store });
+    const identity = await joinHost({
+      server: address(),
+      joinString: joinString(),
+      facts: FACTS,
+      store,
+      makeRequest: makeCertificateRequest,
+    });
     expect(server.enrolled[0]).toMatchObject({ joinToken: TOKEN, facts: { hostname: 'h1' } });
     expect(identity.server).toEqual({
       host: '127.0.0.1',
@@ -109,7 +117,13 @@ describe('joining', () => {
     const gone = address();
     server.stop();
     await expect(
-      joinHost({ server: gone, joinString: joinString(), facts: FACTS, store: new MemoryIdentityStore() }),
+      joinHost({
+        server: gone,
+        joinString: joinString(),
+        facts: FACTS,
+        store: new MemoryIdentityStore(),
+        makeRequest: makeCertificateRequest,
+      }),
     ).rejects.toThrow(ServerUnreachableError);
     const mute = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const port = await new Promise<number>((resolve) =>
@@ -121,6 +135,7 @@ describe('joining', () => {
         joinString: joinString(),
         facts: FACTS,
         store: new MemoryIdentityStore(),
+        makeRequest: makeCertificateRequest,
       }),
     ).rejects.toThrow(ServerUnreachableError);
     mute.close();
@@ -129,15 +144,26 @@ describe('joining', () => {
   it('shows nothing to anyone when the key cannot be kept', async () => {
     await server.start(await authority.server());
     const store = new FailingIdentityStore();
-    await expect(joinHost({ server: address(), joinString: joinString(), facts: FACTS, store })).rejects.toThrow(
-      'the disk fails',
-    );
+    await expect(
+      joinHost({
+        server: address(),
+        joinString: joinString(),
+        facts: FACTS,
+        store,
+        makeRequest: makeCertificateRequest,
+      }),
+    ).rejects.toThrow('the disk fails');
     expect(server.enrolled).toEqual([]);
   });
 });
 
 describe('a host that has not joined', () => {
-  const wait = (store: MemoryIdentityStore, joinFile: string, onSleep: () => void | Promise<void>) => {
+  const wait = (
+    store: MemoryIdentityStore,
+    joinFile: string,
+    onSleep: () => void | Promise<void>,
+    makeRequest: MakeRequest = makeCertificateRequest,
+  ) => {
     const lines: string[] = [];
     const log = createLog('info', (line) => lines.push(line));
     const stop = new AbortController();
@@ -147,6 +173,7 @@ describe('a host that has not joined', () => {
       handedOver: `${joinFile}.handed-over`,
       store,
       readFacts: () => Promise.resolve(FACTS),
+      makeRequest,
       log,
       random: () => 0,
       sleep: async () => onSleep(),
@@ -181,6 +208,22 @@ describe('a host that has not joined', () => {
     expect(server.enrolled).toHaveLength(1);
     expect(lines.join('')).toContain('cannot join: the server refuses this join: used up');
     expect(lines.join('')).not.toContain(TOKEN);
+  });
+
+  it('tries again when the process that makes its certificate request dies', async () => {
+    await server.start(await authority.server());
+    const joinFile = path.join(folder, 'join');
+    await writeFile(joinFile, joinString());
+    let runs = 0;
+    const makeRequest = requestsInChild(async (_args, { input = '' }) => {
+      runs += 1;
+      if (runs === 1) throw new Error('ended with SIGKILL');
+      return makeCertificateRequest(input);
+    });
+    const { identity, lines } = wait(new MemoryIdentityStore(), joinFile, () => undefined, makeRequest);
+    await expect(identity).resolves.toMatchObject({ hostId: expect.any(String) as string });
+    expect(lines.join('')).toMatch(/cannot join yet: no certificate request .* ended with SIGKILL; if this stays/);
+    expect(lines.join('')).not.toContain('PRIVATE KEY');
   });
 });
 

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
 import type { SessionRequest } from '@modfleet/proto';
+import { makeCertificateRequest } from '../identity/certificate-request.ts';
 import { diagnose } from '../identity/diagnose.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
@@ -38,6 +39,7 @@ beforeEach(async () => {
     joinString: formatJoinString({ token: `mfj_${'t'.repeat(43)}`, caFingerprint: authority.fingerprint }),
     facts: HostFacts.fromPartial({}),
     store,
+    makeRequest: makeCertificateRequest,
   });
   key = await loadOrMakeKey(store);
 });
