@@ -39,6 +39,8 @@ export interface BootOptions {
   /** Added to the kernel command line. */
   cmdlineExtra?: string;
   memMb?: number;
+  /** The host's CPU accounting counts instructions: one is one nanosecond. Always emulated. Default: false. */
+  countInstructions?: boolean;
   /** Added to QEMU's arguments. */
   extraQemuArguments?: readonly string[];
   progress?: Progress;
@@ -71,7 +73,7 @@ async function machineSpec(
   const image = await labImage(options.kind, options.series, options.progress ?? silent, options.packages);
   const files = runFiles(folder);
   const agent = options.agent === false ? undefined : await agentBundle();
-  const { name, agentConfig, joinString } = options;
+  const { name, agentConfig, joinString, countInstructions = false } = options;
   const network = options.network ?? 'networkd';
   const wiring = await networkFiles(network);
   const seed = await seedArchive(
@@ -84,7 +86,10 @@ async function machineSpec(
   await runProgram('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', image.rootDisk, files.disk]);
   return {
     name: options.name,
-    accelerator: await accelerator(image.kernel, join(dirname(image.initrd), 'busybox'), options.progress ?? silent),
+    accelerator: countInstructions
+      ? 'tcg'
+      : await accelerator(image.kernel, join(dirname(image.initrd), 'busybox'), options.progress ?? silent),
+    countInstructions,
     memoryMb: options.memMb ?? MEMORY_MB[options.kind],
     kernel: image.kernel,
     initrd: files.initrd,

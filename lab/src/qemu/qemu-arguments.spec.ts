@@ -4,6 +4,7 @@ import { kernelCommandLine, macAddress, type MachineSpec, qemuArguments } from '
 const spec: MachineSpec = {
   name: 'h1',
   accelerator: 'tcg',
+  countInstructions: false,
   memoryMb: 384,
   kernel: '/k',
   initrd: '/i',
@@ -23,6 +24,13 @@ describe('qemuArguments', () => {
   it('emulates unless the machine can do better', () => {
     expect(valueAfter(qemuArguments(spec), '-cpu')).toBe('max');
     expect(valueAfter(qemuArguments({ ...spec, accelerator: 'kvm' }), '-cpu')).toBe('host');
+  });
+
+  it('counts instructions where asked', () => {
+    expect(qemuArguments(spec)).not.toContain('-icount');
+    const counting = qemuArguments({ ...spec, countInstructions: true });
+    expect(valueAfter(counting, '-icount')).toBe('shift=0');
+    expect(valueAfter(counting, '-cpu')).toBe('max,erms=off');
   });
 
   it('ends with what the caller adds', () => {

@@ -2,6 +2,8 @@
 export interface MachineSpec {
   name: string;
   accelerator: Accelerator;
+  /** With `tcg` only. */
+  countInstructions: boolean;
   memoryMb: number;
   kernel: string;
   initrd: string;
@@ -85,16 +87,28 @@ function networkArguments(network: NetworkSpec): string[] {
 }
 
 /**
+ * The host's clock goes on by one nanosecond an instruction while its CPU works, so what its kernel counts as CPU time are instructions, the same however
+ * busy this machine is; while the CPU waits, the clock goes on with ours. Needs a host with one CPU.
+ */
+const COUNT_INSTRUCTIONS = ['-icount', 'shift=0'];
+
+/** No feature is taken from `max` to save time: without svm every program on 6.1 aborted (measured, QEMU 7.2). */
+function cpuModel({ accelerator, countInstructions }: MachineSpec): string {
+  if (accelerator === 'kvm') return 'host';
+  // A string instruction counts once for each step; with erms kernel and libc would copy and clear byte by byte.
+  return countInstructions ? 'max,erms=off' : 'max';
+}
+
+/**
  * QEMU's argument vector. User networking: the host has 10.0.2.15 and reaches this machine's loopback at 10.0.2.2; nothing
  * reaches the host. Three serial ports: console (to a file), control (the harness), shell (people). Serial, because virtio
  * consoles would put a kmod of the lab's own on the host.
  */
 export function qemuArguments(spec: MachineSpec): string[] {
-  // No feature is taken from `max` to save time: without svm every program on 6.1 aborted (measured, QEMU 7.2).
-  const cpu = spec.accelerator === 'kvm' ? 'host' : 'max';
   return [
     ['-name', spec.name, '-nodefaults', '-no-user-config', '-display', 'none'],
-    ['-machine', 'pc', '-accel', spec.accelerator, '-cpu', cpu, '-smp', '1', '-m', `${spec.memoryMb}M`],
+    ['-machine', 'pc', '-accel', spec.accelerator, '-cpu', cpuModel(spec), '-smp', '1', '-m', `${spec.memoryMb}M`],
+    spec.countInstructions ? COUNT_INSTRUCTIONS : [],
     ['-kernel', spec.kernel, '-initrd', spec.initrd, '-append', kernelCommandLine(spec.commandLineExtra)],
     ['-drive', `file=${spec.disk},if=none,id=root,format=qcow2,cache=unsafe`, '-device', 'virtio-blk-pci,drive=root'],
     networkArguments(spec.network),

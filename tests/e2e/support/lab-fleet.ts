@@ -21,8 +21,11 @@ export interface LabHostWanted {
   /** More lines of agent.yaml. */
   readonly config?: readonly string[];
   readonly files?: Readonly<Record<string, string>>;
-  /** What else the lab can vary: network, root disk, packages, kernel command line. */
-  readonly boot?: Pick<BootOptions, 'network' | 'rootDisk' | 'packages' | 'cmdlineExtra' | 'memMb'>;
+  /** What else the lab can vary: network, root disk, packages, kernel command line, how its clock goes. */
+  readonly boot?: Pick<
+    BootOptions,
+    'network' | 'rootDisk' | 'packages' | 'cmdlineExtra' | 'memMb' | 'countInstructions'
+  >;
 }
 
 /** What POST /actions is asked for. */
