@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { agentPrograms } from '../../scripts/lib/agent-files.ts';
@@ -8,8 +8,9 @@ import { TestFleet } from '../../tests/e2e/support/fleet.ts';
 import { type TestProcess, startProcess } from '../../tests/e2e/support/processes.ts';
 import { eventually } from '../../tests/e2e/support/wait.ts';
 import { type Figure, figure } from '../figures.ts';
-import { type IdleOptions, REACH, idleFigures } from './reach.ts';
-import { type Wire, between, weightOf, wireOf } from './weight.ts';
+import { cpuMs, family, weightHere } from './process-here.ts';
+import { type IdleOptions, REACH, cpuFigure, idleFigures } from './reach.ts';
+import { type Wire, between, wireOf } from './weight.ts';
 
 const STARTS = 7;
 const SETTLE_MS = 60_000;
@@ -49,23 +50,16 @@ async function measureIdle(fleet: TestFleet, config: string, idleMs: number): Pr
     await delay(idleMs);
     const [ended, cpuAfter, wireAfter] = [performance.now(), cpuMs(agent.pid), await wire(agent.pid)];
     const spanMs = ended - began;
-    const weight = weightOf(
-      family(agent.pid)
-        .map((pid) => readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
-        .join(''),
-    );
+    const weight = weightHere(agent.pid);
     const note = family(agent.pid)
       .map((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim())
       .join(', ');
-    return idleFigures('agent, native', {
-      weight,
-      cpuShare: (cpuAfter - cpuBefore) / spanMs,
-      wire: between(wireBefore, wireAfter),
-      spanMs,
-      slowdown: 1,
-      isOurs: true,
-      note,
-    });
+    const idle = { weight, wire: between(wireBefore, wireAfter), spanMs, isOurs: true, note };
+    const minutes = `over ${Math.round(spanMs / 60_000)} min`;
+    return [
+      ...idleFigures('agent, native', idle),
+      cpuFigure('agent, native: CPU at rest', (cpuAfter - cpuBefore) / spanMs, minutes),
+    ];
   } finally {
     await agent.end();
   }
@@ -118,21 +112,6 @@ async function listed(fleet: TestFleet): Promise<void> {
     const loaded = coverage?.['loaded'];
     return loaded === 'fresh' || loaded === 'incapable' || undefined;
   });
-}
-
-/** A process and all that it started. */
-function family(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number),
-  );
-  return [pid, ...children.flatMap(family)];
-}
-
-/** CPU time of a process, its threads, and its living children, ms. */
-function cpuMs(pid: number): number {
-  return family(pid)
-    .flatMap((one) => readdirSync(`/proc/${one}/task`).map((task) => `/proc/${one}/task/${task}/schedstat`))
-    .reduce((sum, file) => sum + Number(readFileSync(file, 'utf8').split(' ')[0]) / 1e6, 0);
 }
 
 async function wire(pid: number): Promise<Wire> {

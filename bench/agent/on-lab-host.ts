@@ -4,52 +4,73 @@ import { collectedBefore } from '../../tests/e2e/support/collected-before.ts';
 import { AVAILABLE_LIMIT_MS, LabFleet } from '../../tests/e2e/support/lab-fleet.ts';
 import { eventually } from '../../tests/e2e/support/wait.ts';
 import { type Figure, figure, figureTable } from '../figures.ts';
-import { emulationFactor } from './emulation-factor.ts';
-import { type IdleOptions, REACH, idleFigures } from './reach.ts';
-import { ServiceOnHost } from './service-on-host.ts';
+import { captureTree } from './captured-tree.ts';
+import { countIdle } from './count-idle.ts';
+import { type IdleOptions, OTHERS, OURS, REACH, idleFigures } from './reach.ts';
+import { replay, replayFigures } from './replay.ts';
+import { ServiceOnHost, uptimeMs } from './service-on-host.ts';
 import { between, total } from './weight.ts';
 
 const NAME = 'bench-agent';
+const COUNTED = 'bench-counted';
 const SERIES = '6.12';
-/** A full Debian 12 with the agents that others keep on their hosts; puppet is Ruby, Zabbix's second agent is Go. */
-const OTHERS = { 'puppet-agent': 'puppet.service', 'zabbix-agent2': 'zabbix-agent2.service' } as const;
 const STARTS = 5;
 /** The garbage of the start is collected, and the others' starts are over. */
 const SETTLE_MS = 60_000;
 
-/** Our agent and two others on one emulated Debian with systemd, kernel 6.12. */
+/** Our agent and two others on one emulated Debian with systemd, kernel 6.12; and on a second one that counts instructions. */
 export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[]> {
-  const lab = await LabFleet.start([]);
   const figures: Figure[] = [];
+  const take = (measured: readonly Figure[]): void => {
+    show(figureTable(measured));
+    figures.push(...measured);
+  };
   try {
-    await collectedBefore(lab.fleet, SERIES);
-    await lab.boot({ name: NAME, kind: 'full', series: SERIES, boot: { packages: Object.keys(OTHERS), memMb: 1024 } });
-    await lab.connected(NAME);
-    const host = lab.host(NAME);
-    await host.settled();
-    for (const unit of Object.values(OTHERS)) await host.must(`systemctl start ${unit}`);
-    await lab.fresh(NAME, 'available', AVAILABLE_LIMIT_MS);
-    show('our agent is settled');
-    const ours = new ServiceOnHost(host, 'modfleet-agent.service');
-    const slowdown = await emulationFactor(host);
-    for (const measure of [
-      () => measureIdle(lab, ours, { idleMs, slowdown }),
-      () => measureReconnects(lab, ours),
-      () => measureStarts(lab),
-      () => measureAvailable(lab, ours),
-    ]) {
-      const measured = await measure();
-      show(figureTable(measured));
-      figures.push(...measured);
-    }
+    const { tree, instructions } = await measureHosts(idleMs, take);
+    show('the same tree on this machine itself');
+    take(replayFigures(await replay(tree, idleMs), instructions));
   } catch (error) {
     // What was measured until then is half an hour's work.
     const why = error instanceof Error ? error.message : String(error);
     figures.push(figure('agent: parts that could not be measured', 1, 'or more', 0, why));
+  }
+  return figures;
+}
+
+/** All that needs the hosts; gives what our agent reads there, and its instructions a second. */
+async function measureHosts(
+  idleMs: number,
+  take: (measured: readonly Figure[]) => void,
+): Promise<{ tree: Buffer; instructions: number }> {
+  const lab = await LabFleet.start([]);
+  try {
+    await collectedBefore(lab.fleet, SERIES);
+    await Promise.all([settledHost(lab, NAME, false), settledHost(lab, COUNTED, true)]);
+    show('our agent is settled');
+    const ours = new ServiceOnHost(lab.host(NAME), OURS);
+    const tree = await captureTree(lab.host(NAME));
+    await delay(SETTLE_MS);
+    const [idle, counted] = await Promise.all([
+      measureIdle(lab, ours, { idleMs }),
+      countIdle(lab.host(COUNTED), idleMs),
+    ]);
+    take([...idle, ...counted.figures]);
+    await lab.host(COUNTED).kill();
+    for (const measure of [measureReconnects, measureStarts, measureAvailable]) take(await measure(lab, ours));
+    return { tree, instructions: counted.ours };
   } finally {
     await lab.stop();
   }
-  return figures;
+}
+
+async function settledHost(lab: LabFleet, name: string, countInstructions: boolean): Promise<void> {
+  const boot = { packages: Object.keys(OTHERS), memMb: 1024, countInstructions };
+  await lab.boot({ name, kind: 'full', series: SERIES, boot });
+  await lab.connected(name);
+  const host = lab.host(name);
+  await host.settled();
+  for (const unit of Object.values(OTHERS)) await host.must(`systemctl start ${unit}`);
+  await lab.fresh(name, 'available', AVAILABLE_LIMIT_MS);
 }
 
 /** It takes half an hour on a busy machine: what is known is shown at once. */
@@ -57,39 +78,21 @@ function show(text: string): void {
   console.log(`\n${text}`);
 }
 
-/** At rest, each agent of the same host over the same minutes. */
-async function measureIdle(
-  lab: LabFleet,
-  ours: ServiceOnHost,
-  { idleMs, slowdown }: IdleOptions & { readonly slowdown: number },
-): Promise<Figure[]> {
+/** At rest, what each agent of the same host weighs, and what ours sends and receives. */
+async function measureIdle(lab: LabFleet, ours: ServiceOnHost, { idleMs }: IdleOptions): Promise<Figure[]> {
   const host = lab.host(NAME);
-  await delay(SETTLE_MS);
-  const others = Object.values(OTHERS).map((unit) => new ServiceOnHost(host, unit));
-  const all = [ours, ...others];
-  const uptime = async (): Promise<number> => Number((await host.must('cat /proc/uptime')).split(' ')[0]) * 1000;
-  const [beganMs, cpuBefore, wireBefore] = [await uptime(), await each(all, (one) => one.cpuMs()), await ours.wire()];
+  const [beganMs, wireBefore] = [await uptimeMs(host), await ours.wire()];
   await delay(idleMs);
-  const [endedMs, cpuAfter, wireAfter] = [await uptime(), await each(all, (one) => one.cpuMs()), await ours.wire()];
+  const [endedMs, wireAfter] = [await uptimeMs(host), await ours.wire()];
   const spanMs = endedMs - beganMs;
   const figures: Figure[] = [];
-  for (const [index, service] of all.entries()) {
+  for (const service of [ours, ...Object.values(OTHERS).map((unit) => new ServiceOnHost(host, unit))]) {
     const isOurs = service === ours;
     const weight = await service.weight();
-    const cpuShare = ((cpuAfter[index] ?? 0) - (cpuBefore[index] ?? 0)) / spanMs;
     const wire = isOurs ? between(wireBefore, wireAfter) : undefined;
     const note = await service.processes();
-    figures.push(
-      ...idleFigures(isOurs ? 'agent' : service.unit.replace('.service', ''), {
-        weight,
-        cpuShare,
-        wire,
-        spanMs,
-        slowdown,
-        isOurs,
-        note,
-      }),
-    );
+    const name = isOurs ? 'agent' : service.unit.replace('.service', '');
+    figures.push(...idleFigures(name, { weight, wire, spanMs, isOurs, note }));
   }
   return figures;
 }
@@ -170,10 +173,6 @@ async function measureStarts(lab: LabFleet): Promise<Figure[]> {
     times.push((performance.now() - began) / 1000);
   }
   const note = `median of ${STARTS}, longest ${Math.max(...times).toFixed(1)}`;
-  // Not scaled: a start is compiling and waiting, and slows down by another factor than the loop of emulation-factor.ts. Natively it has a reach.
+  // Natively it has a reach.
   return [figure('agent: start to listed, emulated', median(times), 's', null, note)];
-}
-
-function each<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
-  return Promise.all(all.map(work));
 }

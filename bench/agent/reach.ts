@@ -12,44 +12,40 @@ export const REACH = {
   startS: 2,
 } as const;
 
+/** Our agent's unit on a host. */
+export const OURS = 'modfleet-agent.service';
+
+/** A full Debian 12 with the agents that others keep on their hosts; puppet is Ruby, Zabbix's second agent is Go. */
+export const OTHERS = { 'puppet-agent': 'puppet.service', 'zabbix-agent2': 'zabbix-agent2.service' } as const;
+
 /** How long an idle agent is watched, ms. */
 export interface IdleOptions {
   readonly idleMs: number;
 }
 
-/**
- * One agent at rest. `cpuShare` is of one core; `wire` over `spanMs`. `slowdown`: how many times more CPU time its host needs than the machine
- * (emulation-factor.ts); 1 without emulation.
- */
+/** One agent at rest; `wire` over `spanMs`. */
 export interface Idle {
   readonly weight: Weight;
-  readonly cpuShare: number;
   readonly wire: Wire | undefined;
   readonly spanMs: number;
-  readonly slowdown: number;
   readonly isOurs: boolean;
   readonly note: string;
 }
 
-export function idleFigures(name: string, { weight, cpuShare, wire, spanMs, slowdown, isOurs, note }: Idle): Figure[] {
+export function idleFigures(name: string, { weight, wire, spanMs, isOurs, note }: Idle): Figure[] {
   const reach = (of: number): number | null => (isOurs ? of : null);
-  const minutes = `over ${Math.round(spanMs / 60_000)} min`;
-  const counted = `${(cpuShare * 100).toFixed(2)} % of an emulated core that needs ${slowdown.toFixed(1)} times the CPU time`;
   const figures = [
     figure(`${name}: resident at rest`, weight.rss, 'MiB', reach(REACH.rssMib), note),
     figure(`${name}: of which anonymous`, weight.anonymous, 'MiB', reach(REACH.anonymousMib), ''),
     figure(`${name}: proportional set`, weight.pss, 'MiB', null, ''),
-    figure(
-      `${name}: CPU at rest`,
-      (cpuShare / slowdown) * 100,
-      '% of a core',
-      reach(REACH.cpuPercent),
-      slowdown === 1 ? minutes : `${minutes}; ${counted}`,
-      3,
-    ),
   ];
   if (wire === undefined) return figures;
   const hourly = (total(wire) / 1000) * (3_600_000 / spanMs);
-  const parts = `${minutes}, scaled; out ${wire.sent} B, in ${wire.received} B, TLS included`;
+  const parts = `over ${Math.round(spanMs / 60_000)} min, scaled; out ${wire.sent} B, in ${wire.received} B, TLS included`;
   return [...figures, figure(`${name}: wire at rest`, hourly, 'KB an hour', reach(REACH.wireKbHour), parts)];
+}
+
+/** CPU of our agent on a real core. */
+export function cpuFigure(name: string, share: number, note: string): Figure {
+  return figure(name, share * 100, '% of a core', REACH.cpuPercent, note, 3);
 }

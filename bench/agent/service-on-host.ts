@@ -3,6 +3,9 @@ import { type Weight, type Wire, weightOf, wireOf } from './weight.ts';
 
 const SAMPLES = '/run/bench-peak';
 
+/** Of a host that counts instructions: BootOptions.countInstructions. */
+const INSTRUCTIONS_PER_USEC = 1000;
+
 /** A service of a full lab host, measured from outside: its cgroup, its processes, its one connection. */
 export class ServiceOnHost {
   readonly unit: string;
@@ -34,11 +37,11 @@ export class ServiceOnHost {
       .join(', ');
   }
 
-  /** CPU time that all its processes had since the unit started, ms. */
-  async cpuMs(): Promise<number> {
+  /** Instructions that all its processes executed since the unit started, in user space and in the kernel; of a host that counts them. */
+  async instructions(): Promise<number> {
     const usec = /^usage_usec (\d+)$/m.exec(await this.#host.must(`cat ${this.#cgroup}/cpu.stat`))?.[1];
     if (usec === undefined) throw new Error(`${this.unit} has no CPU counter`);
-    return Number(usec) / 1000;
+    return Number(usec) * INSTRUCTIONS_PER_USEC;
   }
 
   /** Bytes over its connection to the server of this machine. */
@@ -73,4 +76,9 @@ export class ServiceOnHost {
     const [rss = 0, anonymous = 0] = pages.split(' ').map((count) => (Number(count) * 4096) / 2 ** 20);
     return { rss, anonymous };
   }
+}
+
+/** The host's own clock. */
+export async function uptimeMs(host: LabHost): Promise<number> {
+  return Number((await host.read('/proc/uptime')).split(' ')[0]) * 1000;
 }
