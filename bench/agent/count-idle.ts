@@ -4,7 +4,10 @@ import { type Figure, figure } from '../figures.ts';
 import { OTHERS, OURS } from './reach.ts';
 import { ServiceOnHost, uptimeMs } from './service-on-host.ts';
 
-/** What each agent of a host that counts instructions executes at rest; `ours` a second. */
+/**
+ * What each agent of a host that counts instructions executes at rest; `ours` a second. Most of ours is one look at all facets a minute, so of three
+ * minutes one look more or less is a third.
+ */
 export async function countIdle(host: LabHost, idleMs: number): Promise<{ ours: number; figures: Figure[] }> {
   const services = [OURS, ...Object.values(OTHERS)].map((unit) => new ServiceOnHost(host, unit));
   const look = () => Promise.all([uptimeMs(host), ...services.map((one) => one.instructions())]);

@@ -7,7 +7,7 @@ import { type Figure, figure, figureTable } from '../figures.ts';
 import { captureTree } from './captured-tree.ts';
 import { countIdle } from './count-idle.ts';
 import { type IdleOptions, OTHERS, OURS, REACH, idleFigures } from './reach.ts';
-import { replay, replayFigures } from './replay.ts';
+import { replay, replayFigure } from './replay.ts';
 import { ServiceOnHost, uptimeMs } from './service-on-host.ts';
 import { between, total } from './weight.ts';
 
@@ -28,7 +28,7 @@ export async function measureOnLabHost({ idleMs }: IdleOptions): Promise<Figure[
   try {
     const { tree, instructions } = await measureHosts(idleMs, take);
     show('the same tree on this machine itself');
-    take(replayFigures(await replay(tree, idleMs), instructions));
+    take([replayFigure(await replay(tree, idleMs), instructions, idleMs)]);
   } catch (error) {
     // What was measured until then is half an hour's work.
     const why = error instanceof Error ? error.message : String(error);

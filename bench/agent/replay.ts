@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { agentPrograms } from '../../scripts/lib/agent-files.ts';
-import { median } from '../../scripts/lib/measured.ts';
 import { runProgram, ScriptError } from '../../scripts/lib/program.ts';
 import { TestFleet } from '../../tests/e2e/support/fleet.ts';
 import { startProcess } from '../../tests/e2e/support/processes.ts';
@@ -12,7 +11,6 @@ import type { Figure } from '../figures.ts';
 import { cpuMs } from './process-here.ts';
 import { cpuFigure } from './reach.ts';
 
-const MINUTE_MS = 60_000;
 const SETTLE_MS = 60_000;
 
 /** Programs of this machine that the agent and its launcher start. */
@@ -26,27 +24,23 @@ const LAUNCH = `export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=uevents; exec 3
 
 /**
  * The agent at rest on this machine itself, in a root folder with what a lab host showed it (captured-tree.ts): the work of that host on a real CPU,
- * with nothing scaled. Its share of a core in each minute. Needs root, for chroot.
+ * with nothing scaled. Its share of a core. Needs root, for chroot.
  */
-export async function replay(tree: Buffer, idleMs: number): Promise<number[]> {
+export async function replay(tree: Buffer, idleMs: number): Promise<number> {
   const fleet = await TestFleet.start();
   const root = mkdtempSync(join(tmpdir(), 'modfleet-replay-'));
   try {
     await makeRoot(root, tree);
-    const settings = `server: 127.0.0.1:${fleet.identityPort}\nmode: act\nstate_dir: /var/lib/modfleet\n`;
+    const settings = `server: 127.0.0.1:${fleet.identityPort}\nmode: act\nstate_dir: /var/lib/replay-${process.pid}\n`;
     putFile(root, 'etc/modfleet/agent.yaml', settings, 0o600);
     putFile(root, 'etc/modfleet/join', await fleet.joinString(), 0o600);
     const agent = startProcess('/usr/sbin/chroot', [root, '/bin/sh', '-c', LAUNCH], {}, join(root, 'agent.log'));
     try {
       await eventually('the replayed host is connected', () => isConnected(fleet));
       await delay(SETTLE_MS);
-      const shares: number[] = [];
-      while (shares.length < Math.round(idleMs / MINUTE_MS)) {
-        const [began, before] = [performance.now(), cpuMs(agent.pid)];
-        await delay(MINUTE_MS);
-        shares.push((cpuMs(agent.pid) - before) / (performance.now() - began));
-      }
-      return shares;
+      const [began, before] = [performance.now(), cpuMs(agent.pid)];
+      await delay(idleMs);
+      return (cpuMs(agent.pid) - before) / (performance.now() - began);
     } finally {
       await agent.end();
     }
@@ -60,11 +54,13 @@ export async function replay(tree: Buffer, idleMs: number): Promise<number[]> {
  * CPU at rest. What a core does a second depends on the work: short wakes of a program whose caches are cold cost many times the CPU time, an instruction,
  * of a loop. So the time is measured on the work itself, and the instructions (counted on the lab host, exact) only say which work that is.
  */
-export function replayFigures(shares: readonly number[], instructions: number): Figure[] {
-  const percent = (share: number): string => (share * 100).toFixed(3);
-  const spread = `median of ${shares.length} min natively, on a captured tree; ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`;
-  const rate = (instructions / median(shares) / 1e9).toFixed(1);
-  return [cpuFigure('agent: CPU at rest', median(shares), `${spread}; ${rate} instructions a ns of it`)];
+export function replayFigure(share: number, instructions: number, idleMs: number): Figure {
+  const note = `over ${Math.round(idleMs / 60_000)} min natively, on a captured tree`;
+  return cpuFigure(
+    'agent: CPU at rest',
+    share,
+    `${note}; ${(instructions / share / 1e9).toFixed(1)} instructions a ns of it`,
+  );
 }
 
 async function isConnected(fleet: TestFleet): Promise<true | undefined> {
