@@ -4,6 +4,7 @@ export type ProgramName =
   | 'rmmod'
   | 'udevadm'
   | 'cat'
+  | 'flock'
   | 'dmesg'
   | 'dmsetup'
   | 'ip'
@@ -28,8 +29,11 @@ export interface ExecResult {
 
 /** What a program that goes on reads, and how it parts what it writes. */
 export interface StreamOptions {
-  /** Number of an open file of this process that becomes its standard input; it has none otherwise. */
-  readonly stdin?: number;
+  /**
+   * Its standard input: an open file of this process, by number, or a pipe that `say` writes to and that ends with this process, however that dies.
+   * It has none otherwise.
+   */
+  readonly stdin?: number | 'pipe';
   /** What ends a line; a newline when left out. */
   readonly lineEnd?: '\n' | '\0';
 }
@@ -37,7 +41,12 @@ export interface StreamOptions {
 /** A program that goes on and writes lines. */
 export interface ExecStream {
   onLine(listener: (line: string) => void): void;
-  onEnd(listener: (why: string) => void): void;
+  /** `code`: its exit code, where it had one. */
+  onEnd(listener: (why: string, code?: number) => void): void;
+  /** One line to its standard input, where that is a pipe. */
+  say(line: string): void;
+  /** Ends its standard input, where that is a pipe: it goes in its own time. */
+  close(): void;
   stop(): void;
 }
 

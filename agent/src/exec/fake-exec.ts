@@ -8,7 +8,11 @@ export class FakeStream implements ExecStream {
   readonly options: StreamOptions;
   stopped = false;
   readonly #lines: ((line: string) => void)[] = [];
-  readonly #ends: ((why: string) => void)[] = [];
+  readonly #ends: ((why: string, code?: number) => void)[] = [];
+  /** What was said to it. */
+  readonly said: string[] = [];
+  /** Its standard input has ended. */
+  closed = false;
 
   constructor(program: ProgramName, args: readonly string[], options: StreamOptions) {
     this.program = program;
@@ -19,8 +23,14 @@ export class FakeStream implements ExecStream {
   onLine(listener: (line: string) => void): void {
     this.#lines.push(listener);
   }
-  onEnd(listener: (why: string) => void): void {
+  onEnd(listener: (why: string, code?: number) => void): void {
     this.#ends.push(listener);
+  }
+  say(line: string): void {
+    this.said.push(line);
+  }
+  close(): void {
+    this.closed = true;
   }
   stop(): void {
     this.stopped = true;
@@ -28,8 +38,8 @@ export class FakeStream implements ExecStream {
   write(...lines: readonly string[]): void {
     for (const line of lines) for (const listener of this.#lines) listener(line);
   }
-  end(why: string): void {
-    for (const listener of this.#ends) listener(why);
+  end(why: string, code?: number): void {
+    for (const listener of this.#ends) listener(why, code);
   }
 }
 

@@ -109,7 +109,14 @@ export class NoExec implements Exec {
 }
 
 function runningStream(file: string, args: readonly string[], { stdin, lineEnd }: StreamOptions): ExecStream {
-  const child = spawn(file, args, { env: PROGRAM_ENVIRONMENT, stdio: [stdin ?? 'ignore', 'pipe', 'ignore'] });
+  const child = spawn(file, args, {
+    env: PROGRAM_ENVIRONMENT,
+    stdio: [stdin ?? 'ignore', 'pipe', 'ignore'],
+    // What ends with its pipe need not hear signals to this group.
+    detached: stdin === 'pipe',
+  });
+  // A program that has ended reads no more; its end is told by `onEnd`.
+  child.stdin?.on('error', () => undefined);
   const lines = new LineSplitter(lineEnd);
   const lineListeners: ((line: string) => void)[] = [];
   child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
@@ -118,28 +125,42 @@ function runningStream(file: string, args: readonly string[], { stdin, lineEnd }
   // A stream may not outlive the agent where the agent can still say so.
   const killAtExit = (): void => void child.kill('SIGKILL');
   process.once('exit', killAtExit);
-  let ended: string | undefined;
-  const endListeners: ((why: string) => void)[] = [];
-  const end = (why: string): void => {
+  let ended: { readonly why: string; readonly code: number | undefined } | undefined;
+  const endListeners: ((why: string, code?: number) => void)[] = [];
+  const end = (why: string, code?: number): void => {
     if (ended !== undefined) return;
-    ended = why;
+    ended = { why, code };
     process.off('exit', killAtExit);
-    for (const listener of endListeners) listener(why);
+    for (const listener of endListeners) listener(why, code);
   };
   child.once('error', (error) => end(`${file}: ${error.message}`));
-  child.once('close', (code, signal) => end(`${file} ended: ${signal === null ? `exit ${code ?? -1}` : signal}`));
+  child.once('close', (code, signal) =>
+    end(`${file} ended: ${signal === null ? `exit ${code ?? -1}` : signal}`, code ?? undefined),
+  );
   return {
     onLine: (listener) => void lineListeners.push(listener),
     onEnd: (listener) => {
       if (ended === undefined) endListeners.push(listener);
-      else queueMicrotask(() => listener(ended ?? ''));
+      else queueMicrotask(() => listener(ended?.why ?? '', ended?.code));
     },
-    stop: () => void child.kill('SIGKILL'),
+    say: (line) => void child.stdin?.write(`${line}\n`),
+    close: () => void child.stdin?.end(),
+    stop: () => {
+      child.stdin?.destroy();
+      child.kill('SIGKILL');
+    },
   };
 }
 
-function endedStream(why: string): ExecStream {
-  return { onLine: () => undefined, onEnd: (listener) => queueMicrotask(() => listener(why)), stop: () => undefined };
+/** A program that did not start. */
+export function endedStream(why: string): ExecStream {
+  return {
+    onLine: () => undefined,
+    onEnd: (listener) => queueMicrotask(() => listener(why)),
+    say: () => undefined,
+    close: () => undefined,
+    stop: () => undefined,
+  };
 }
 
 function notStarted(reason: string, started: number): ExecResult {

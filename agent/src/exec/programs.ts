@@ -9,6 +9,7 @@ export const PROGRAM_PURPOSE = {
   rmmod: 'unload kmods',
   udevadm: 'see kmods come and go as it happens',
   cat: 'the same, from the socket that systemd opened for it',
+  flock: 'let one helper, and one revert, work at a time',
   dmesg: 'say why the kernel refused a kmod',
   dmsetup: 'see what device-mapper volumes stand on',
   ip: 'see network interfaces, their kinds and routes',

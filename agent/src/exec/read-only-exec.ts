@@ -1,4 +1,5 @@
 import type { Exec, ExecResult, ExecStream, ProgramName, StreamOptions } from './exec.ts';
+import { endedStream } from './node-exec.ts';
 import { shapeOf } from './vectors.ts';
 
 /** A door through which only vectors pass that change nothing: for whoever looks and must not act. */
@@ -26,6 +27,8 @@ export class ReadOnlyExec implements Exec {
   }
 
   stream(program: ProgramName, args: readonly string[], options?: StreamOptions): ExecStream {
-    return this.#exec.stream(program, args, options);
+    return shapeOf(program, args)?.effect === 'changes'
+      ? endedStream(`${program} was not started: this process only looks`)
+      : this.#exec.stream(program, args, options);
   }
 }

@@ -27,6 +27,9 @@ const KMOD_PARAMETER = /^[A-Za-z0-9_][A-Za-z0-9_.-]*=[^\s"'\p{Cc}]*$/u;
 /** A transient unit of an unload: the beginning of the action's id, and the kmod. */
 const UNLOAD_UNIT = /^--unit=modfleet-[0-9a-zA-Z-]{0,8}-[A-Za-z0-9_]{1,55}$/;
 
+/** Of exec/file-lock.ts. */
+const LOCK_FILE = /^\/[^\0]{0,4000}\.lock$/;
+
 const RMMOD_FILE = /^\/(?:usr\/)?s?bin\/rmmod$/;
 
 /** A network interface (net/core/dev.c: dev_valid_name), but none that looks like a flag. */
@@ -42,6 +45,8 @@ export const VECTORS: Readonly<Record<ProgramName, readonly VectorShape[]>> = {
   udevadm: [reads('monitor', '--kernel', '--property', '--subsystem-match=module')],
   // It copies the socket that it is given; no file can be named.
   cat: [reads()],
+  // It holds the lock for as long as `cat` runs, which is as long as the pipe to it is open. Options that busybox has too.
+  flock: [changes('-n', LOCK_FILE, 'cat')],
   dmesg: [reads()],
   dmsetup: [reads('table')],
   nft: [reads('list', 'ruleset')],
