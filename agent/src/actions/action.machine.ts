@@ -201,8 +201,13 @@ function onClosingWindow(state: Extract<ActionState, { kind: 'closing_window' }>
 /** How an action ends whose steps were all done. */
 export function endingOfWindow(report: ConfirmReport): Ending {
   if (report.end === ConfirmEnd.CONFIRM_END_KEPT) return { outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' };
+  const ended = `the confirm window${report.windowSeconds === 0 ? '' : ` of ${report.windowSeconds} s`} ended without a confirm (${report.cause})`;
+  if (report.end === ConfirmEnd.CONFIRM_END_UNKNOWN) {
+    const message = `${ended}, and whether the host is as before is not known: ${report.missing.join('; ')}`;
+    return { outcome: Outcome.OUTCOME_INTERRUPTED, code: 'interrupted', message };
+  }
   const missing = report.missing.length === 0 ? 'all is as before' : `missing: ${report.missing.join('; ')}`;
-  const message = `the confirm window of ${report.windowSeconds} s ended without a confirm (${report.cause}), and the host put itself back; ${missing}`;
+  const message = `${ended}, and the host put itself back; ${missing}`;
   return { outcome: Outcome.OUTCOME_REVERTED, code: 'not_confirmed', message };
 }
 

@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  AGAIN_MS,
+  awaiting,
+  BLIND_AGAIN_MS,
   PATIENCE_MS,
+  STILL_AT_WORK_MS,
   WINDOW_START,
   type WindowEnd,
   type WindowEvent,
@@ -12,6 +16,7 @@ import { causeOf, rightsOf } from './revert.ts';
 import type { RevertReport } from './window-plan.ts';
 
 const DEADLINE = 60_000;
+const LIMITS = { deadlineMs: DEADLINE, giveUpMs: DEADLINE + 240_000 };
 
 const reportOf = (cause: RevertReport['cause']): RevertReport => ({
   format: 1,
@@ -66,6 +71,7 @@ class World {
   reverting = false;
   #state: WindowState | undefined = WINDOW_START;
   #event: WindowEvent | undefined = { kind: 'tick' };
+  #timerFired = false;
 
   apply(one: Op): void {
     switch (one.op) {
@@ -96,7 +102,7 @@ class World {
 
   #agent(server: 'yes' | 'no' | 'silent' | 'answer_lost', takesMs: number): void {
     if (this.#state === undefined || this.#event === undefined) return;
-    const { next, effect } = windowStep(this.#state, this.#event, this.now, DEADLINE);
+    const { next, effect } = windowStep(this.#state, this.#event, this.now, LIMITS);
     this.#state = next;
     this.#event = undefined;
     switch (effect?.kind) {
@@ -133,6 +139,7 @@ class World {
           kind: 'seen',
           claimed: this.disk !== 'pending',
           report: this.disk === 'reverted' ? reportOf('no_server') : undefined,
+          atWork: this.reverting ? 'somebody' : 'nobody',
         };
         return;
       case 'end':
@@ -143,14 +150,19 @@ class World {
     }
   }
 
-  /** Timer, boot, or an agent that starts: they all begin the same thing. */
+  /** Timer (once), boot, or an agent that starts: they all begin the same thing. One that died does nothing until it is begun again. */
   #revert(): void {
-    const due = this.now >= DEADLINE || this.rebooted || this.#state === undefined || this.reverting;
+    const timerFires = this.now >= DEADLINE && !this.#timerFired;
+    const due = timerFires || this.rebooted || this.#state === undefined || this.reverting;
     if (!due) return;
+    this.#timerFired ||= timerFires;
     if (this.disk === 'pending') {
       this.disk = 'reverting';
       this.reverting = true;
-    } else if (this.disk === 'reverting') this.disk = 'reverted';
+    } else if (this.disk === 'reverting') {
+      this.reverting = false;
+      this.disk = 'reverted';
+    }
   }
 }
 
@@ -187,7 +199,7 @@ describe('a confirm window, over any order of answers, crashes, reboots and cloc
 });
 
 describe('the agent inside a window', () => {
-  const step = (state: WindowState, event: WindowEvent, now: number) => windowStep(state, event, now, DEADLINE);
+  const step = (state: WindowState, event: WindowEvent, now: number) => windowStep(state, event, now, LIMITS);
 
   it('asks until the deadline and not after it', () => {
     expect(step(WINDOW_START, { kind: 'tick' }, DEADLINE - 1).effect).toEqual({ kind: 'ask', timeoutMs: 1 });
@@ -206,10 +218,46 @@ describe('the agent inside a window', () => {
   });
 
   it('begins the revert that no timer began', () => {
-    const waiting: WindowState = { kind: 'waiting', attempts: 1, from: '', begun: false };
-    const seen: WindowEvent = { kind: 'seen', claimed: false, report: undefined };
+    const waiting: WindowState = { ...awaiting('no_server'), begun: false } as WindowState;
+    const seen: WindowEvent = { kind: 'seen', claimed: false, report: undefined, atWork: 'nobody' };
     expect(step(waiting, seen, DEADLINE + PATIENCE_MS - 1).effect).toEqual({ kind: 'look' });
     expect(step(waiting, seen, DEADLINE + PATIENCE_MS).effect).toEqual({ kind: 'begin_revert', cause: 'no_server' });
+  });
+});
+
+describe('a revert that was begun', () => {
+  const at = (state: WindowState, now: number, event: Partial<Extract<WindowEvent, { kind: 'seen' }>> = {}) =>
+    windowStep(state, { kind: 'seen', claimed: true, report: undefined, atWork: 'nobody', ...event }, now, LIMITS);
+
+  it.each([
+    ['nobody', AGAIN_MS],
+    ['not_known', BLIND_AGAIN_MS],
+  ] as const)('is begun again when it has died (at work: %s)', (atWork, patience) => {
+    const first = at(awaiting('refused'), DEADLINE, { atWork });
+    expect(first.effect).toEqual({ kind: 'look' });
+    expect(at(first.next, DEADLINE + patience - 1, { atWork }).effect).toEqual({ kind: 'look' });
+    const again = at(first.next, DEADLINE + patience, { atWork });
+    expect(again.effect).toEqual({ kind: 'begin_revert', cause: 'refused' });
+    expect(at(again.next, DEADLINE + patience + 1, { atWork }).effect).toEqual({ kind: 'look' });
+    expect(at(again.next, DEADLINE + 2 * patience, { atWork }).effect?.kind).toBe('begin_revert');
+  });
+
+  it('is left alone while it is at work, and counted from when it was last', () => {
+    const quiet = at(awaiting('no_server'), DEADLINE);
+    const works = at(quiet.next, DEADLINE + AGAIN_MS, { atWork: 'somebody' });
+    expect(works.effect).toEqual({ kind: 'look' });
+    expect(at(works.next, DEADLINE + 2 * AGAIN_MS).effect).toEqual({ kind: 'look' });
+  });
+
+  it('is called unknown when none has reported in time, and reverted only by its report', () => {
+    const late = LIMITS.giveUpMs + 1;
+    const unknown = { kind: 'not_known', attempts: 0, from: '', claimed: true };
+    expect(at(awaiting('no_server'), late).effect).toEqual({ kind: 'end', end: unknown });
+    expect(at(awaiting('no_server'), late, { atWork: 'somebody' }).effect).toEqual({ kind: 'look' });
+    expect(at(awaiting('no_server'), late + STILL_AT_WORK_MS, { atWork: 'somebody' }).effect?.kind).toBe('end');
+    const report = { ...reportOf('no_server'), waitsForServer: true };
+    expect(at(awaiting('no_server'), DEADLINE, { report, atWork: 'somebody' }).effect).toEqual({ kind: 'look' });
+    expect(at(awaiting('no_server'), late, { report }).effect).toMatchObject({ end: { kind: 'reverted', report } });
   });
 });
 

@@ -21,6 +21,12 @@ interface Seen {
   readonly value: unknown;
 }
 
+/** What a file says; a file that cannot be understood says `DAMAGED`. */
+const DAMAGED = Symbol('damaged');
+
+/** Of one name; more mean that nobody looks. */
+const MOST_SET_ASIDE = 99;
+
 /**
  * The window below the engine's state folder, in `confirm/`.
  *
@@ -42,18 +48,27 @@ export class FileWindowStore implements WindowStore {
       const kept = await this.#read(FILES.kept, windowPlanSchema);
       const reverting = await this.#read(FILES.reverting, windowPlanSchema);
       const reverted = await this.#read(FILES.reverted, revertReportSchema);
-      if (reverted !== undefined) return { kind: 'reverted', plan: reverting, report: reverted };
+      if (reverted !== undefined && reverted !== DAMAGED) {
+        return { kind: 'reverted', plan: reverting === DAMAGED ? undefined : reverting, report: reverted };
+      }
+      if (reverting === DAMAGED) return this.#damaged(FILES.reverting);
+      // A report that cannot be understood is none: the revert is had again.
       if (reverting !== undefined) return { kind: 'reverting', plan: reverting };
+      if (reverted === DAMAGED) return this.#damaged(FILES.reverted);
+      if (kept === DAMAGED) return this.#damaged(FILES.kept);
       if (kept !== undefined) return { kind: 'kept', plan: kept };
+      if (pending === DAMAGED) return this.#damaged(FILES.pending);
       return pending === undefined ? { kind: 'none' } : { kind: 'pending', plan: pending };
     } catch (error) {
-      return { kind: 'damaged', reason: messageOf(error) };
+      return { kind: 'unreadable', reason: messageOf(error) };
     }
   }
 
   async put(plan: WindowPlan): Promise<boolean> {
     await makePrivateFolder(this.#folder);
-    if ((await this.look()).kind !== 'none') return false;
+    const open = await this.look();
+    if (open.kind === 'unreadable') throw new Error(open.reason);
+    if (open.kind !== 'none') return false;
     const draft = this.#path('draft.json');
     await writeFileAtomically(draft, JSON.stringify(plan));
     try {
@@ -98,6 +113,41 @@ export class FileWindowStore implements WindowStore {
     await this.#sync().catch(() => undefined);
   }
 
+  async setAside(): Promise<readonly string[]> {
+    this.#seen.clear();
+    const aside: string[] = [];
+    for (const [name, schema] of [
+      [FILES.pending, windowPlanSchema],
+      [FILES.kept, windowPlanSchema],
+      [FILES.reverting, windowPlanSchema],
+      [FILES.reverted, revertReportSchema],
+    ] as const) {
+      if ((await this.#read<unknown>(name, schema)) === DAMAGED) aside.push(await this.#renameAside(name));
+    }
+    await this.#sync();
+    return aside;
+  }
+
+  /** Not as `*.json`: boot, and the next window, look for those. */
+  async #renameAside(name: string): Promise<string> {
+    for (let count = 1; count <= MOST_SET_ASIDE; count += 1) {
+      const aside = this.#path(`${name}.damaged-${count}`);
+      try {
+        await link(this.#path(name), aside);
+      } catch (error) {
+        if (codeOf(error) === 'EEXIST') continue;
+        throw error;
+      }
+      await rm(this.#path(name));
+      return aside;
+    }
+    throw new Error(`${this.#folder} holds ${MOST_SET_ASIDE} damaged copies of ${name}; look at them, and delete them`);
+  }
+
+  #damaged(name: string): WindowOnDisk {
+    return { kind: 'damaged', reason: `${this.#path(name)} is damaged, or from a newer agent` };
+  }
+
   async #move(from: string, to: string): Promise<boolean> {
     try {
       await rename(this.#path(from), this.#path(to));
@@ -109,7 +159,8 @@ export class FileWindowStore implements WindowStore {
     return true;
   }
 
-  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  /** @throws when the file cannot be read: that says nothing about what it holds */
+  async #read<T>(name: string, schema: z.ZodType<T>): Promise<T | typeof DAMAGED | undefined> {
     const file = this.#path(name);
     const stats = statSync(file, { throwIfNoEntry: false });
     if (stats === undefined) return undefined;
@@ -127,8 +178,8 @@ export class FileWindowStore implements WindowStore {
       const value = schema.parse(JSON.parse(text));
       this.#seen.set(name, { stats, value });
       return value;
-    } catch (cause) {
-      throw new Error(`${file} is damaged, or from a newer agent`, { cause });
+    } catch {
+      return DAMAGED;
     }
   }
 

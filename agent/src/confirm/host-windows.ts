@@ -7,6 +7,7 @@ import { ProcSysSettings } from '../host/host-settings.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { Confirmer } from './confirmer.ts';
 import { FileWindowStore } from './file-window-store.ts';
+import { LockedRevertOwner } from './locked-revert-owner.ts';
 import { markOf } from './process-mark.ts';
 import { HostRevertTimer } from './revert-timer.ts';
 import { putBack } from './snapshot/put-back.ts';
@@ -55,6 +56,7 @@ export function createWindows(
   bootId: () => Promise<string>,
 ): ConfirmWindows {
   const { files, exec, clock, serverClock, stateDir, log } = options;
+  const owner = new LockedRevertOwner(exec, stateDir, log);
   const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep: (ms: number) => delay(ms) };
   return new WindowKeeper({
     store: new FileWindowStore(stateDir),
@@ -65,6 +67,7 @@ export function createWindows(
     log,
     bootId,
     agent: () => markOf(files, process.pid),
+    atWork: () => owner.atWork(),
     checkSnapshot: () => checkSnapshot(exec),
     snapshot: (kmods) => readSnapshot(files, exec, kmods),
     // What the kmods are to be, the plan of the action says; here only what hangs on them is brought back.

@@ -3,22 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type ConfirmCause, isConfirmCause } from '@modfleet/proto';
 import type { ActionLog } from '../actions/action-host.ts';
+import { codeOf } from '../error-words.ts';
 import { FileWindowStore } from './file-window-store.ts';
 import { LockedRevertOwner } from './locked-revert-owner.ts';
-import { type RevertEnd, revertWindow } from './revert.ts';
+import { type RevertEnd, revertWindow, type ServerReached } from './revert.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { ENDED_BY, type EndedBy, type WindowPlan } from './window-plan.ts';
-import type { WindowStore } from './window-store.ts';
 import type { Exec } from '../exec/exec.ts';
 import { NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { ProcSysSettings } from '../host/host-settings.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
-import type { BootClock } from '../time/clock.ts';
-
-/** How often the watchdog looks whether there is still a window: also how late it may begin. */
-const WATCH_MS = 500;
 
 /** How long a reboot may take to end this process. */
 const REBOOT_LIMIT_MS = 60_000;
@@ -30,56 +26,56 @@ export interface RevertCommandOptions {
   readonly stateDir: string;
   readonly by: EndedBy;
   readonly cause: ConfirmCause | undefined;
-  /** Until the window's deadline, or until there is no window any more. */
-  readonly wait: boolean;
+  /** The one window that is meant; undefined: whichever is open. */
+  readonly actionId?: string | undefined;
+  readonly mayReboot?: boolean | undefined;
+  readonly unreadableMs?: number | undefined;
   readonly log: ActionLog;
 }
 
-/** Ends an open confirm window by putting the host back. Without one it does nothing. */
-export async function revertCommand({ stateDir, by, cause, wait, log }: RevertCommandOptions): Promise<RevertEnd> {
+/** Ends an open confirm window by putting the host back; `by` a timer not before its deadline. Without a window it does nothing. */
+export async function revertCommand({ stateDir, log, ...order }: RevertCommandOptions): Promise<RevertEnd> {
   const files = new FsHostFiles('/');
   const exec = new NodeExec();
   const clock = new HostBootClock();
   const store = new FileWindowStore(stateDir);
   const sleep = (ms: number): Promise<void> => delay(ms);
-  if (wait && !(await deadlineReached(store, clock))) return 'not_open';
   const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep };
   return revertWindow(
     {
       ...ports,
       store,
       log,
-      owner: new LockedRevertOwner(stateDir),
+      owner: new LockedRevertOwner(exec, stateDir, log),
       putBack: (before, rights) => putBack(ports, before, rights),
       reboot: () => reboot(files, exec),
       reachesServer,
     },
-    { by, cause },
+    order,
   );
 }
 
-/** False: the window ended before its deadline. */
-async function deadlineReached(store: WindowStore, clock: BootClock): Promise<boolean> {
-  for (;;) {
-    const open = await store.look();
-    if (open.kind !== 'pending') return false;
-    if (clock.nowMs() >= open.plan.deadlineBootMs) return true;
-    await delay(WATCH_MS);
-  }
-}
+/** What says that this process, or this machine at the moment, cannot ask: a sandbox, no more open files, no memory. */
+const CANNOT_ASK = ['EAFNOSUPPORT', 'EPERM', 'EACCES', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS'];
 
 /** Whether anything answers at the server's address: a refused connection comes from there too, and a reboot would not help against it. */
-function reachesServer({ server: { host, port } }: WindowPlan): Promise<boolean> {
+export function reachesServer({ server: { host, port } }: Pick<WindowPlan, 'server'>): Promise<ServerReached> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: REACH_LIMIT_MS });
-    const finish = (reached: boolean): void => {
+    const finish = (reached: ServerReached): void => {
       socket.destroy();
       resolve(reached);
     };
-    socket.once('connect', () => finish(true));
-    socket.once('timeout', () => finish(false));
-    socket.once('error', (error: NodeJS.ErrnoException) => finish(error.code === 'ECONNREFUSED'));
+    socket.once('connect', () => finish('answers'));
+    socket.once('timeout', () => finish('silent'));
+    socket.once('error', (error) => finish(reachedBy(codeOf(error))));
   });
+}
+
+/** What an attempt says that ended with this error. Pure. */
+export function reachedBy(code: string | undefined): ServerReached {
+  if (code === 'ECONNREFUSED') return 'answers';
+  return code !== undefined && CANNOT_ASK.includes(code) ? 'cannot_ask' : 'silent';
 }
 
 /**
@@ -94,26 +90,32 @@ async function reboot(files: HostFiles, exec: Exec): Promise<void> {
     : exec.run('reboot', [], { timeoutMs: REBOOT_LIMIT_MS }));
 }
 
-/** `revert [--state-dir DIR] [--by WHO] [--cause CAUSE] [--wait]`, for every program that has it. */
+/** A revert that ended so is to be started again: what it could not read may be readable then. */
+const AGAIN_EXIT_CODE = 1;
+
+/** `revert [--state-dir DIR] [--by WHO] [--cause CAUSE] [--action ID] [--no-reboot]`, for every program that has it. The exit code. */
 export async function revertByArguments(
   args: readonly string[],
   defaults: Pick<RevertCommandOptions, 'stateDir' | 'log'>,
-): Promise<void> {
+): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: {
       'state-dir': { type: 'string' },
       by: { type: 'string' },
       cause: { type: 'string' },
-      wait: { type: 'boolean' },
+      action: { type: 'string' },
+      'no-reboot': { type: 'boolean' },
     },
   });
-  const { by = 'agent', cause = '', wait = false } = values;
-  await revertCommand({
+  const { by = 'agent', cause = '' } = values;
+  const end = await revertCommand({
     stateDir: values['state-dir'] ?? defaults.stateDir,
     by: ENDED_BY.find((one) => one === by) ?? 'agent',
     cause: isConfirmCause(cause) ? cause : undefined,
-    wait,
+    actionId: values.action,
+    mayReboot: values['no-reboot'] !== true,
     log: defaults.log,
   });
+  return end === 'unreadable' ? AGAIN_EXIT_CODE : 0;
 }

@@ -1,14 +1,18 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type ConfirmCause, ConfirmEnd } from '@modfleet/proto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ConfirmCause, ConfirmEnd, Outcome } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endingOfWindow } from '../actions/action.machine.ts';
 import { QuietLog } from '../actions/testing/simulated-host.ts';
-import { FakeExec } from '../exec/fake-exec.ts';
 import { MemoryHostFiles } from '../host/memory-host-files.ts';
+import type { AtWork } from './confirm.machine.ts';
 import type { ConfirmAnswer } from './confirmer.ts';
 import { FileWindowStore } from './file-window-store.ts';
 import { type RevertEnd, type RevertPorts, revertWindow } from './revert.ts';
+import { EARLY_MS } from './revert-move.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import { WindowKeeper } from './window-keeper.ts';
 import { type EndedBy, type RevertReport, type ServerAddress, WINDOW_FORMAT } from './window-plan.ts';
@@ -49,12 +53,18 @@ class World {
         obstacle: async () => undefined,
         arm: async (_id, seconds) => {
           this.timerAt = this.now + seconds * 1000;
+          this.timerOf = _id;
           return this.armFails;
         },
-        disarm: async () => void (this.timerAt = Infinity),
-        begin: async (_id, cause) => {
+        disarm: async () => {
+          this.disarmed += 1;
+          // What systemd-run was too late to say is there all the same, and stays.
+          if (this.armFails === undefined) this.timerAt = Infinity;
+          return undefined;
+        },
+        begin: async (actionId, cause) => {
           this.begun.push(cause);
-          await this.revert('agent', cause);
+          await this.revert('agent', cause, actionId);
         },
       },
       confirmer: {
@@ -71,11 +81,14 @@ class World {
       checkSnapshot: async () => undefined,
       snapshot: async () => SNAPSHOT,
       putBack: async () => ({ restored: ['address x'], missing: [] }),
+      atWork: async () => (this.dead > 0 ? 'nobody' : this.atWork),
       rebootToRecover: true,
       server: async () => this.server,
       sleep: async (ms) => {
         this.now += ms;
-        if (this.now >= this.timerAt) await this.revert('timer', undefined);
+        if (this.now < this.timerAt) return;
+        this.timerAt = Infinity;
+        await this.revert('timer', undefined, this.timerOf);
       },
     });
   }
@@ -92,23 +105,33 @@ class World {
   /** What happens until a revert has its place; false: another has it. */
   takeOwner: () => Promise<boolean> = async () => true;
 
-  revert(by: EndedBy, cause: ConfirmCause | undefined): Promise<RevertEnd> {
+  /** Reverts that die after their claim (out of memory, killed), one after the other. */
+  dead = 0;
+  atWork: AtWork = 'nobody';
+  disarmed = 0;
+  timerOf = '';
+
+  async revert(by: EndedBy, cause: ConfirmCause | undefined, actionId?: string): Promise<RevertEnd> {
     const ports: RevertPorts = {
       files: this.files,
-      exec: new FakeExec(),
       clock: { nowMs: () => this.now },
       store: this.store,
       log: new QuietLog(),
       sleep: async (ms) => void (this.now += ms),
       owner: { take: () => this.takeOwner(), drop: async () => undefined },
       putBack: async () => {
+        if (this.dead > 0) return new Promise(() => undefined);
         this.reverts += 1;
         return { restored: ['kmod virtio_net'], missing: ['route y'] };
       },
       reboot: async () => void (this.reboots += 1),
-      reachesServer: async () => this.now >= this.reachedAt,
+      reachesServer: async () => (this.now >= this.reachedAt ? 'answers' : 'silent'),
     };
-    return revertWindow(ports, { by, cause });
+    const order = { by, cause, ...(actionId === undefined ? {} : { actionId }) };
+    if (this.dead === 0) return revertWindow(ports, order);
+    await Promise.race([revertWindow(ports, order), delay(20)]);
+    this.dead -= 1;
+    return 'elsewhere';
   }
 }
 
@@ -142,15 +165,145 @@ describe('a confirm window on disk', () => {
       await keeper.close(ORDER.actionId);
       return true;
     };
+    world.now = 31_000;
     expect(await world.revert('timer', undefined)).toBe('not_open');
     expect(world.reverts).toBe(1);
   });
 
   it('is left alone by a revert while another is at work', async () => {
     await keeper.open(ORDER);
+    await world.store.claim();
+    let looks = 0;
+    world.takeOwner = async () => {
+      looks += 1;
+      if (looks === 3) await world.store.report(REPORT);
+      return false;
+    };
+    expect(await world.revert('agent', 'no_server')).toBe('elsewhere');
+    expect([world.reverts, looks]).toEqual([0, 3]);
+  });
+
+  it('is put back all the same when another has it and does not end it', async () => {
+    await keeper.open(ORDER);
     world.takeOwner = async () => false;
-    expect(await world.revert('timer', undefined)).toBe('elsewhere');
-    expect([world.reverts, (await world.store.look()).kind]).toEqual([0, 'pending']);
+    expect(await world.revert('agent', 'no_server')).toBe('reverted');
+    expect([world.reverts, world.now >= 300_000]).toEqual([1, true]);
+  });
+
+  it('is put back by another revert when the first one dies after its claim', async () => {
+    await keeper.open(ORDER);
+    world.dead = 2;
+    const report = await keeper.ask('a1', signal);
+    expect(report).toMatchObject({ end: ConfirmEnd.CONFIRM_END_REVERTED, cause: 'no_server', endedBy: 'agent' });
+    expect([world.reverts, world.begun]).toEqual([1, ['no_server', 'no_server']]);
+  });
+
+  it('whose reverts all die is not called reverted, and not forgotten: the next start puts the host back', async () => {
+    await keeper.open(ORDER);
+    world.dead = Infinity;
+    const report = await keeper.ask('a1', signal);
+    expect(report).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN, cause: 'no_server' });
+    expect(endingOfWindow(report)).toMatchObject({ outcome: Outcome.OUTCOME_INTERRUPTED, code: 'interrupted' });
+    expect(endingOfWindow(report).message).not.toContain('put itself back');
+    await keeper.close('a1');
+    expect(await world.store.look()).toMatchObject({ kind: 'reverting' });
+    world.dead = 0;
+    await world.keeper().tidy(signal);
+    expect([await world.store.look(), world.reverts]).toEqual([{ kind: 'none' }, 1]);
+  });
+
+  it('that no revert has begun is not forgotten either, and one without a step is', async () => {
+    await keeper.open(ORDER);
+    world.timerAt = Infinity;
+    world.takeOwner = () => new Promise(() => undefined);
+    world.revert = async () => 'elsewhere';
+    expect(await keeper.ask('a1', signal)).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN });
+    await keeper.close('a1');
+    expect(await world.store.look()).toMatchObject({ kind: 'pending' });
+    await world.keeper().close('a1');
+    expect(await world.store.look()).toEqual({ kind: 'none' });
+  });
+
+  it('is not ended by the timer of an older one that could not be disarmed', async () => {
+    world.armFails = 'no answer within 20 s';
+    expect(await keeper.open({ ...ORDER, actionId: 'old' })).toMatchObject({ kind: 'failed' });
+    expect([world.disarmed, world.timerAt]).toEqual([1, 31_000]);
+    world.now = 26_000;
+    world.armFails = undefined;
+    await keeper.open({ ...ORDER, windowSeconds: 600 });
+    world.now = 31_000;
+    expect(await world.revert('timer', undefined, 'old')).toBe('not_open');
+    expect([(await world.store.look()).kind, world.reverts]).toEqual(['pending', 0]);
+  });
+
+  it('is ended by its own timer at the deadline, not before it', async () => {
+    await keeper.open(ORDER);
+    expect(await world.revert('timer', undefined, 'a1')).toBe('reverted');
+    expect(world.now).toBeGreaterThanOrEqual(31_000 - EARLY_MS);
+  });
+
+  it('is put back although the claim cannot be written (a file system that became read-only)', async () => {
+    await keeper.open(ORDER);
+    world.store.claim = () => Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' }));
+    expect(await world.revert('agent', 'no_server')).toBe('reverted');
+    expect(world.reverts).toBe(1);
+  });
+
+  it('is not kept when that cannot be written', async () => {
+    await keeper.open(ORDER);
+    world.answer = YES;
+    world.store.keep = () => Promise.reject(Object.assign(new Error('EROFS'), { code: 'EROFS' }));
+    expect(await keeper.ask('a1', signal)).toMatchObject({ end: ConfirmEnd.CONFIRM_END_REVERTED, cause: 'no_server' });
+  });
+
+  it('reaches its last rung although the report cannot be written (a full disk)', async () => {
+    world.server = { host: 'modfleet.example.com', port: 7783 };
+    await keeper.open(ORDER);
+    world.reachedAt = Infinity;
+    world.store.report = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }));
+    await world.revert('agent', 'no_server');
+    expect([world.reverts, world.reboots]).toEqual([1, 1]);
+  });
+
+  it('whose report cannot be written ends in failure, so that it is begun again', async () => {
+    await keeper.open(ORDER);
+    world.store.report = () => Promise.reject(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }));
+    await expect(world.revert('agent', 'no_server')).rejects.toThrow('ENOSPC');
+    expect((await world.store.look()).kind).toBe('reverting');
+  });
+
+  it('that cannot be read for a moment is read a moment later', async () => {
+    await keeper.open(ORDER);
+    const { store } = world;
+    const look = store.look.bind(store);
+    let failures = 10;
+    store.look = async () => ((failures -= 1) >= 0 ? { kind: 'unreadable', reason: 'EMFILE' } : look());
+    expect(await world.keeper().afterCrash('a1', signal)).toMatchObject({ cause: 'agent_died' });
+    expect(world.reverts).toBe(1);
+  });
+
+  it('that cannot be read is neither deleted nor called reverted, and is reverted unseen', async () => {
+    await keeper.open(ORDER);
+    const { store } = world;
+    store.look = async () => ({ kind: 'unreadable', reason: 'EMFILE' });
+    world.revert = async () => 'not_open';
+    const next = world.keeper();
+    expect(await next.afterCrash('a1', signal)).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN });
+    await next.close('a1');
+    expect([existsSync(path.join(world.folder, 'confirm/pending.json')), world.begun]).toEqual([true, ['agent_died']]);
+  });
+
+  it('that cannot be understood is moved aside for people, and said to be unknown', async () => {
+    await keeper.open(ORDER);
+    writeFileSync(path.join(world.folder, 'confirm/pending.json'), '{"format":2}');
+    const next = world.keeper();
+    expect(await next.obstacle()).toMatchObject({ code: 'busy' });
+    expect(await world.revert('timer', undefined)).toBe('damaged');
+    const report = await next.afterCrash('a1', signal);
+    expect(report).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN });
+    expect(report.missing.join()).toContain('pending.json.damaged-1');
+    expect(await readdir(path.join(world.folder, 'confirm'))).toEqual(['pending.json.damaged-1']);
+    expect(await keeper.open(ORDER)).toMatchObject({ kind: 'opened' });
   });
 
   it('is kept when the server answers, and forgotten when its end is journalled', async () => {
@@ -239,7 +392,7 @@ describe('a confirm window on disk', () => {
         ),
       );
       expect(won.filter(Boolean)).toHaveLength(1);
-      await keeper.close('a1');
+      await world.store.clear();
     }
   });
 

@@ -4,20 +4,34 @@ import type { ActionLog } from '../actions/action-host.ts';
 import type { ConfirmWindows, WindowOpening, WindowOrder } from '../actions/confirm-windows.ts';
 import { messageOf } from '../error-words.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
-import { type WindowEnd, type WindowEvent, WINDOW_START, type WindowState, windowStep } from './confirm.machine.ts';
+import {
+  type AtWork,
+  awaiting,
+  type WindowEnd,
+  type WindowEvent,
+  WINDOW_START,
+  type WindowState,
+  windowStep,
+} from './confirm.machine.ts';
 import type { Confirmer } from './confirmer.ts';
 import type { RevertTimer } from './revert-timer.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import type { PutBackReport } from './snapshot/put-back.ts';
 import { type ProcessMark, type ServerAddress, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
-import { keptReport, lostReport, overdueReport, revertedReport } from './window-report.ts';
-import type { WindowStore } from './window-store.ts';
+import { isSettled, keptReport, revertedReport, unknownReport, withoutReport } from './window-report.ts';
+import type { WindowOnDisk, WindowStore } from './window-store.ts';
 
 /** Between two looks at the disk while a revert is expected. */
 const LOOK_MS = 250;
 
-/** A revert loads kmods (65 s each at most), waits for devices and puts things back; past this it is called unknown. */
+/** A revert loads kmods (65 s each at most), waits for devices and puts things back; past this it is called unknown, unless it is seen at work. */
 const REVERT_LIMIT_MS = 240_000;
+
+/** Between two questions whether a revert is at work: each starts two programs. */
+const AT_WORK_EVERY_MS = 2_000;
+
+/** How often a window that cannot be read is looked at again, before a revert is begun unseen, and once more before that is given up. */
+const READ_TRIES = 40;
 
 /** What windows are made of. */
 export interface WindowParts {
@@ -35,21 +49,30 @@ export interface WindowParts {
   /** @throws SnapshotError */
   readonly snapshot: (kmods: readonly string[]) => Promise<HostSnapshot>;
   readonly putBack: (before: HostSnapshot) => Promise<PutBackReport>;
+  /** Whether a process is at work on a revert. */
+  readonly atWork: () => Promise<AtWork>;
   readonly rebootToRecover: boolean;
   /** The session listener. Unknown: no reboot, as nobody could tell whether the server is reached. */
   readonly server: () => Promise<ServerAddress | undefined>;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** A revert is under way; its report is awaited. */
-const REVERTING: WindowState = { kind: 'waiting', attempts: 0, from: '', begun: true };
-
-/** The windows of a real host: the machine's effects, applied. Order and rights are in confirm.machine.ts and window-store.ts. */
+/**
+ * The windows of a real host: the machine's effects, applied. Order and rights are in confirm.machine.ts and window-store.ts.
+ *
+ * INVARIANTS
+ * - A window whose end nobody has seen is not cleared, whatever the action's result says; the next start begins its revert again.
+ * - A plan that cannot be understood is moved aside, one that cannot be read is left where it is; neither is deleted.
+ * - A timer is disarmed before the window that it belongs to is cleared, and where arming it seemed to fail.
+ */
 export class WindowKeeper implements ConfirmWindows {
   readonly #parts: WindowParts;
   readonly #sleep: (ms: number, signal: AbortSignal) => Promise<void>;
   /** What the load half of this window's action put back by itself. */
   #restored: readonly string[] = [];
+  /** Actions whose windows have come to no end that was seen. */
+  readonly #unsettled = new Set<string>();
+  #atWork: { readonly seen: AtWork; readonly atMs: number } | undefined;
 
   constructor(parts: WindowParts) {
     this.#parts = parts;
@@ -59,7 +82,9 @@ export class WindowKeeper implements ConfirmWindows {
   async obstacle(): Promise<{ code: FindingCode; message: string } | undefined> {
     const { store, timer, checkSnapshot } = this.#parts;
     const open = await store.look();
-    if (open.kind === 'damaged') return { code: 'busy', message: `a confirm window cannot be read: ${open.reason}` };
+    if (open.kind === 'damaged' || open.kind === 'unreadable') {
+      return { code: 'busy', message: `a confirm window cannot be read: ${open.reason}` };
+    }
     if (open.kind !== 'none') return { code: 'busy', message: PENDING };
     return windowObstacle(timer, checkSnapshot);
   }
@@ -67,6 +92,7 @@ export class WindowKeeper implements ConfirmWindows {
   async open({ actionId, kmod, kmods, windowSeconds }: WindowOrder): Promise<WindowOpening> {
     const { store, timer, clock, serverClock, bootId, agent, rebootToRecover, server, log } = this.#parts;
     this.#restored = [];
+    let isOnDisk = false;
     try {
       const before = await this.#parts.snapshot(kmods);
       const mark = await agent();
@@ -89,14 +115,15 @@ export class WindowKeeper implements ConfirmWindows {
         snapshot: before,
       };
       if (!(await store.put(plan))) return failed('busy', PENDING);
+      isOnDisk = true;
       const why = await timer.arm(actionId, windowSeconds);
       if (why === undefined) return { kind: 'opened', deadlineServerMs: plan.deadlineServerMs };
-      await store.clear();
+      await this.#forget(actionId);
       return failed('unsupported', `no confirm window: ${why}`);
     } catch (error) {
       log.error({ actionId, err: error }, 'the confirm window could not be opened');
       // A plan that is on disk with nothing done is a revert with nothing to do; better none.
-      await store.clear().catch(() => undefined);
+      if (isOnDisk) await this.#forget(actionId).catch(() => undefined);
       return failed('unjournalled', `the confirm window could not be written down: ${messageOf(error)}`);
     }
   }
@@ -115,14 +142,16 @@ export class WindowKeeper implements ConfirmWindows {
   }
 
   async ask(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
-    const open = await this.#parts.store.look();
-    if (!('plan' in open) || open.plan?.actionId !== actionId) return lostReport('the window is gone from the disk');
-    return this.#run(open.plan, WINDOW_START, { kind: 'tick' }, signal);
+    const open = await this.#lookUntilRead(signal);
+    if ('plan' in open && open.plan?.actionId === actionId) {
+      return this.#run(open.plan, WINDOW_START, { kind: 'tick' }, signal);
+    }
+    return this.#unreadable(actionId, 'agent_died', open, signal);
   }
 
   async giveUp(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
     const report = await this.#revertNow(actionId, 'step_failed', signal);
-    return { ...report, end: ConfirmEnd.CONFIRM_END_NOT_ASKED };
+    return isSettled(report) ? { ...report, end: ConfirmEnd.CONFIRM_END_NOT_ASKED } : report;
   }
 
   async again(actionId: string, signal: AbortSignal): Promise<ConfirmReport> {
@@ -135,18 +164,15 @@ export class WindowKeeper implements ConfirmWindows {
   }
 
   async afterCrash(actionId: string, signal: AbortSignal): Promise<ConfirmReport | undefined> {
-    const { store, bootId, log } = this.#parts;
-    const open = await store.look();
+    const { bootId } = this.#parts;
+    const open = await this.#lookUntilRead(signal);
     switch (open.kind) {
       case 'none':
         return undefined;
+      case 'unreadable':
+        return this.#unreadable(actionId, 'agent_died', open, signal);
       case 'damaged':
-        log.error(
-          { actionId, reason: open.reason },
-          'a confirm window cannot be read; what it was to revert is not known',
-        );
-        await store.clear();
-        return lostReport(open.reason);
+        return this.#damaged(actionId, open.reason);
       case 'kept':
         return open.plan.actionId === actionId ? keptReport(open.plan, 0, '', this.#restored) : undefined;
       case 'pending':
@@ -159,7 +185,7 @@ export class WindowKeeper implements ConfirmWindows {
         if (open.report.actionId !== actionId) return undefined;
         // The process that waits for the server may be there still, as long as nothing was rebooted.
         if (open.report.waitsForServer && open.plan?.bootId === (await bootId()))
-          return this.#run(open.plan, REVERTING, { kind: 'tick' }, signal);
+          return this.#run(open.plan, awaiting(open.report.cause), { kind: 'tick' }, signal);
         return revertedReport(open.plan, open.report, 0, '');
       default:
         return assertNever(open);
@@ -167,21 +193,28 @@ export class WindowKeeper implements ConfirmWindows {
   }
 
   async tidy(signal: AbortSignal): Promise<void> {
+    const { log } = this.#parts;
     const open = await this.#parts.store.look();
     if (open.kind === 'none') return;
     const actionId = 'report' in open ? open.report.actionId : 'plan' in open ? open.plan.actionId : '';
     const report = await this.afterCrash(actionId, signal);
-    this.#parts.log.warn({ actionId, report }, 'a confirm window was left over from an action that has ended');
+    log.warn({ actionId, report }, 'a confirm window was left over from an action that has ended');
     await this.close(actionId);
   }
 
   async close(actionId: string): Promise<void> {
-    const { store, timer, log } = this.#parts;
+    const { store, log } = this.#parts;
     try {
       const open = await store.look();
       if (open.kind === 'none') return;
-      await store.clear();
-      await timer.disarm(actionId);
+      if (open.kind === 'pending' ? this.#unsettled.has(actionId) : open.kind !== 'kept' && open.kind !== 'reverted') {
+        log.error(
+          { actionId, open: open.kind },
+          'the confirm window has come to no end that was seen: it is kept, and its revert is begun again at the next start',
+        );
+        return;
+      }
+      await this.#forget(actionId);
     } catch (error) {
       log.error(
         { actionId, err: error },
@@ -190,40 +223,99 @@ export class WindowKeeper implements ConfirmWindows {
     }
   }
 
+  /** First the timer: one that nobody disarmed would find the next window. */
+  async #forget(actionId: string): Promise<void> {
+    const { store, timer, log } = this.#parts;
+    const why = await timer.disarm(actionId);
+    if (why !== undefined) log.warn({ actionId, why }, 'the timer of a confirm window could not be disarmed');
+    await store.clear();
+  }
+
+  /** What cannot be read may be readable in a moment. */
+  async #lookUntilRead(signal: AbortSignal): Promise<WindowOnDisk> {
+    for (let attempt = 1; ; attempt += 1) {
+      const open = await this.#parts.store.look();
+      if (open.kind !== 'unreadable' || attempt >= READ_TRIES) return open;
+      await this.#sleep(LOOK_MS, signal);
+    }
+  }
+
+  /** Whatever keeps this process from reading the window need not keep another one from reverting it. */
+  async #unreadable(
+    actionId: string,
+    cause: ConfirmCause,
+    open: WindowOnDisk,
+    signal: AbortSignal,
+  ): Promise<ConfirmReport> {
+    if (open.kind === 'damaged') return this.#damaged(actionId, open.reason);
+    if (open.kind !== 'unreadable') return this.#unknown(actionId, unknownReport(undefined, cause, GONE));
+    this.#parts.log.error({ actionId, reason: open.reason }, 'the confirm window cannot be read; reverting unseen');
+    await this.#parts.timer.begin(actionId, cause);
+    const later = await this.#lookUntilRead(signal);
+    if ('plan' in later && later.plan?.actionId === actionId) {
+      return this.#run(later.plan, awaiting(cause), { kind: 'tick' }, signal);
+    }
+    const reason = later.kind === 'unreadable' ? `the window cannot be read: ${later.reason}` : GONE;
+    return this.#unknown(actionId, unknownReport(undefined, cause, reason));
+  }
+
+  async #damaged(actionId: string, reason: string): Promise<ConfirmReport> {
+    const { store, timer, log } = this.#parts;
+    if (actionId !== '') await timer.disarm(actionId);
+    const aside = await store.setAside();
+    log.error(
+      { actionId, reason, aside },
+      'a confirm window cannot be understood, and nothing was reverted: look at its files',
+    );
+    return unknownReport(undefined, 'agent_died', `${reason}; kept as ${aside.join(', ')}, and nothing was reverted`);
+  }
+
+  #unknown(actionId: string, report: ConfirmReport): ConfirmReport {
+    this.#unsettled.add(actionId);
+    return report;
+  }
+
   /** Begins a revert and waits for its report. */
   async #revertNow(actionId: string, cause: ConfirmCause, signal: AbortSignal): Promise<ConfirmReport> {
-    const open = await this.#parts.store.look();
-    if (!('plan' in open) || open.plan === undefined) return lostReport('the window is gone from the disk');
+    const open = await this.#lookUntilRead(signal);
+    if (!('plan' in open) || open.plan?.actionId !== actionId) return this.#unreadable(actionId, cause, open, signal);
     if (open.kind !== 'reverted') await this.#parts.timer.begin(actionId, cause);
-    return this.#run(open.plan, REVERTING, { kind: 'tick' }, signal);
+    return this.#run(open.plan, awaiting(cause), { kind: 'tick' }, signal);
   }
 
   async #run(plan: WindowPlan, start: WindowState, first: WindowEvent, signal: AbortSignal): Promise<ConfirmReport> {
     const { clock } = this.#parts;
     const deadlineMs = await this.#deadlineHere(plan);
     const secondWindowMs = plan.rebootToRecover ? plan.windowSeconds * 1000 : 0;
-    const giveUpAtMs = Math.max(clock.nowMs(), deadlineMs) + REVERT_LIMIT_MS + secondWindowMs;
+    const giveUpMs = Math.max(clock.nowMs(), deadlineMs) + REVERT_LIMIT_MS + secondWindowMs;
     let state = start;
     let event: WindowEvent | undefined = first;
     let end: WindowEnd | undefined;
     while (event !== undefined) {
       signal.throwIfAborted();
-      const { next, effect } = windowStep(state, event, clock.nowMs(), deadlineMs);
+      const { next, effect } = windowStep(state, event, clock.nowMs(), { deadlineMs, giveUpMs });
       state = next;
       if (effect?.kind === 'end') end = effect.end;
       event = effect === undefined ? undefined : await this.#apply(plan, effect, signal);
-      if (clock.nowMs() > giveUpAtMs) return this.#overdue(plan);
     }
-    if (end === undefined) return lostReport('the window came to no end');
-    return end.kind === 'kept'
-      ? keptReport(plan, end.attempts, end.from, this.#restored)
-      : revertedReport(plan, end.report, end.attempts, end.from);
+    return this.#reportOf(plan, state, end);
   }
 
-  /** What is there, if the process that was to have the last word is gone. */
-  async #overdue(plan: WindowPlan): Promise<ConfirmReport> {
-    const open = await this.#parts.store.look();
-    return open.kind === 'reverted' ? revertedReport(plan, open.report, 0, '') : overdueReport(plan, REVERT_LIMIT_MS);
+  #reportOf(plan: WindowPlan, state: WindowState, end: WindowEnd | undefined): ConfirmReport {
+    switch (end?.kind) {
+      case 'kept':
+        return keptReport(plan, end.attempts, end.from, this.#restored);
+      case 'reverted':
+        return revertedReport(plan, end.report, end.attempts, end.from);
+      case 'not_known': {
+        const reason = withoutReport(end.claimed, REVERT_LIMIT_MS);
+        return this.#unknown(plan.actionId, unknownReport(plan, 'no_server', reason, end.attempts));
+      }
+      case undefined:
+        return this.#unknown(plan.actionId, unknownReport(plan, 'agent_died', `the window ended as ${state.kind}`));
+      default:
+        return assertNever(end);
+    }
   }
 
   /** Boot times of another boot mean nothing: that window is over. */
@@ -248,7 +340,7 @@ export class WindowKeeper implements ConfirmWindows {
         await this.#sleep(effect.ms, signal);
         return { kind: 'tick' };
       case 'claim':
-        return { kind: 'claimed', won: await store.keep() };
+        return { kind: 'claimed', won: await this.#keep() };
       case 'begin_revert':
         log.warn({ actionId, cause: effect.cause }, 'the confirm window ends in a revert');
         await timer.begin(actionId, effect.cause);
@@ -257,9 +349,9 @@ export class WindowKeeper implements ConfirmWindows {
         await this.#sleep(LOOK_MS, signal);
         const seen = await store.look();
         if (seen.kind === 'none') throw new Error('the confirm window is gone from the disk');
-        const isLast = seen.kind === 'reverted' && seen.report.actionId === actionId && !seen.report.waitsForServer;
-        const report = isLast ? seen.report : undefined;
-        return { kind: 'seen', claimed: seen.kind !== 'pending', report };
+        const report = seen.kind === 'reverted' && seen.report.actionId === actionId ? seen.report : undefined;
+        const claimed = seen.kind === 'reverting' || seen.kind === 'reverted';
+        return { kind: 'seen', claimed, report, atWork: await this.#isAtWork() };
       }
       case 'end':
         return undefined;
@@ -267,7 +359,28 @@ export class WindowKeeper implements ConfirmWindows {
         return assertNever(effect);
     }
   }
+
+  /** A rename that fails is not won, unless it is seen to have been done: what failed is that its folder is synced. */
+  async #keep(): Promise<boolean> {
+    const { store, log } = this.#parts;
+    try {
+      return await store.keep();
+    } catch (error) {
+      log.error({ err: error }, 'that the change is kept cannot be written down');
+      return (await store.look()).kind === 'kept';
+    }
+  }
+
+  async #isAtWork(): Promise<AtWork> {
+    const nowMs = this.#parts.clock.nowMs();
+    if (this.#atWork === undefined || nowMs >= this.#atWork.atMs + AT_WORK_EVERY_MS) {
+      this.#atWork = { seen: await this.#parts.atWork(), atMs: nowMs };
+    }
+    return this.#atWork.seen;
+  }
 }
+
+const GONE = 'the window is gone from the disk';
 
 /** Why this host cannot give any window; undefined when it can. */
 export async function windowObstacle(

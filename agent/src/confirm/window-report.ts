@@ -1,9 +1,12 @@
-import { ConfirmEnd, type ConfirmReport } from '@modfleet/proto';
+import { type ConfirmCause, ConfirmEnd, type ConfirmReport } from '@modfleet/proto';
 import type { RevertReport, WindowPlan } from './window-plan.ts';
 
 /*
- * How a window ended, as the server is told it. What is not known is said to be a revert: of the ends, the one that claims no success.
+ * How a window ended, as the server is told it. What nobody has seen is said to be unknown, neither kept nor put back.
  */
+
+/** What begins a line of `missing` that says why something is not known. */
+export const NOT_KNOWN = 'not known: ';
 
 const EMPTY_REPORT: ConfirmReport = {
   end: ConfirmEnd.CONFIRM_END_REVERTED,
@@ -39,7 +42,7 @@ export function keptReport(
   return { ...frameOf(plan, attempts, from), end, endedBy: 'agent', restored: [...restored] };
 }
 
-/** Put back: what the revert itself reports, and how often the server was asked before. */
+/** Put back: what the revert itself reports, and how often the server was asked before. One that broke off knows nothing of the host. */
 export function revertedReport(
   plan: WindowPlan | undefined,
   report: RevertReport,
@@ -47,16 +50,30 @@ export function revertedReport(
   from: string,
 ): ConfirmReport {
   const { cause, by, restored, missing, rebootedToRecover } = report;
-  return { ...frameOf(plan, attempts, from), cause, restored, missing, rebootedToRecover, endedBy: by };
+  const isKnown = !missing.some((line) => line.startsWith(NOT_KNOWN));
+  const end = isKnown ? ConfirmEnd.CONFIRM_END_REVERTED : ConfirmEnd.CONFIRM_END_UNKNOWN;
+  return { ...frameOf(plan, attempts, from), end, cause, restored, missing, rebootedToRecover, endedBy: by };
 }
 
-/** What became of it cannot be told; the host is looked at by a person. */
-export function lostReport(reason: string): ConfirmReport {
-  return { ...EMPTY_REPORT, cause: 'agent_died', missing: [`not known: ${reason}`] };
+/** What became of it cannot be told; the host is looked at by a person. `reason` completes "it is not known whether the host is as before: …". */
+export function unknownReport(
+  plan: WindowPlan | undefined,
+  cause: ConfirmCause,
+  reason: string,
+  attempts = 0,
+): ConfirmReport {
+  const end = ConfirmEnd.CONFIRM_END_UNKNOWN;
+  return { ...frameOf(plan, attempts, ''), end, cause, missing: [`${NOT_KNOWN}${reason}`] };
 }
 
-/** No revert came to its end in this time. */
-export function overdueReport(plan: WindowPlan, limitMs: number): ConfirmReport {
-  const missing = [`not known: the revert did not end within ${limitMs / 1000} s`];
-  return { ...frameOf(plan, 0, ''), cause: 'no_server', missing };
+/** What can be said of a revert that has not reported. */
+export function withoutReport(claimed: boolean, limitMs: number): string {
+  return claimed
+    ? `a revert began and has not reported within ${limitMs / 1000} s; it is tried again when the agent's helper starts next`
+    : `no revert has begun within ${limitMs / 1000} s of the window's end; it is tried again when the agent's helper starts next`;
+}
+
+/** Whether a report says how the window ended, so that nothing needs to be kept of it. */
+export function isSettled({ end }: ConfirmReport): boolean {
+  return end !== ConfirmEnd.CONFIRM_END_UNKNOWN;
 }

@@ -10,7 +10,9 @@ export type WindowOnDisk =
   /** A revert won, and is at work or was cut off at it. */
   | { readonly kind: 'reverting'; readonly plan: WindowPlan }
   | { readonly kind: 'reverted'; readonly plan: WindowPlan | undefined; readonly report: RevertReport }
-  /** Something is there and cannot be read. */
+  /** The files could not be looked at just now (too many open files, no memory, a disk that fails): what they hold is not known. Look again. */
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  /** Something was read and cannot be understood: damaged, or written by a newer agent. */
   | { readonly kind: 'damaged'; readonly reason: string };
 
 /**
@@ -19,6 +21,7 @@ export type WindowOnDisk =
  * INVARIANTS
  * - `keep` and `claim` are one rename of the same file: of any number of callers, in any order, at most one has it, and what it says stays.
  * - What a method has resolved survives a crash of agent and machine.
+ * - A file that cannot be read, or not be understood, is never deleted.
  */
 export interface WindowStore {
   look(): Promise<WindowOnDisk>;
@@ -34,4 +37,6 @@ export interface WindowStore {
   reopen(): Promise<boolean>;
   /** Forgets the window. */
   clear(): Promise<void>;
+  /** Moves what cannot be understood out of the way of the next window, for people to look at. The files' new names. */
+  setAside(): Promise<readonly string[]>;
 }

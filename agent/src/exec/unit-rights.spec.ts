@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { asProperties, REVERT_RIGHTS } from './unit-rights.ts';
+import { asProperties, REVERT_RESTARTS, REVERT_RIGHTS } from './unit-rights.ts';
 
-it('the revert at boot may what the revert of a timer may', () => {
+it('the revert at boot may what the revert of a timer may, and is started again as that is', () => {
   const unit = readFileSync(new URL('../../packaging/modfleet-revert.service', import.meta.url), 'utf8').split('\n');
-  for (const right of REVERT_RIGHTS) expect(unit).toContain(right);
+  for (const line of [...REVERT_RIGHTS, ...REVERT_RESTARTS]) expect(unit).toContain(line);
   const bounding = unit.filter((line) => line.startsWith('CapabilityBoundingSet='));
   expect(bounding).toHaveLength(1);
 });

@@ -27,6 +27,17 @@ export const REVERT_RIGHTS: readonly string[] = [
   ...NOTHING_MORE,
 ];
 
+/**
+ * A revert that dies, or cannot read its window, is started again: of a dead one nothing is put back. Not for ever: what ends ten times in ten minutes
+ * will end so again, and the agent begins anew. modfleet-revert.service has the same.
+ */
+export const REVERT_RESTARTS: readonly string[] = [
+  'Restart=on-failure',
+  'RestartSec=2s',
+  'StartLimitIntervalSec=600s',
+  'StartLimitBurst=10',
+];
+
 /** As systemd-run takes them. */
 export function asProperties(rights: readonly string[]): string[] {
   return rights.map((one) => `--property=${one}`);

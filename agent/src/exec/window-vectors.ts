@@ -1,4 +1,4 @@
-import { asProperties, REVERT_RIGHTS } from './unit-rights.ts';
+import { asProperties, REVERT_RESTARTS, REVERT_RIGHTS } from './unit-rights.ts';
 import type { Argument, VectorShape } from './vectors.ts';
 
 /** A name, an address or a number as `ip` takes it; longer than any of these. No leading dash: nothing of a snapshot becomes a flag. */
@@ -7,7 +7,13 @@ const WORD = /^[A-Za-z0-9_.:/@%+][A-Za-z0-9_.:/@%+,-]{0,63}$/;
 const ABSOLUTE = /^\/[^\0]{0,4095}$/;
 
 /** A transient unit of a revert: the beginning of the action's id. */
-const REVERT_UNIT = /^--unit=modfleet-revert-[0-9a-zA-Z]{1,8}(-now)?$/;
+const REVERT_TIMER_UNIT = /^--unit=modfleet-revert-[0-9a-zA-Z]{1,8}$/;
+
+/** The same, with the process that begins it and how many it has begun. */
+const REVERT_NOW_UNIT = /^--unit=modfleet-revert-[0-9a-zA-Z]{1,8}-now-\d{1,7}-\d{1,4}$/;
+
+/** The action whose window is meant: a UUID, but for its exact form. */
+const ACTION_ID = /^[0-9a-zA-Z][0-9a-zA-Z-]{0,63}$/;
 
 const words = (effect: VectorShape['effect'], ...args: readonly Argument[]): VectorShape => ({
   args,
@@ -40,17 +46,20 @@ export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((pro
     args: [
       '--quiet',
       '--collect',
-      REVERT_UNIT,
+      REVERT_TIMER_UNIT,
       '--setenv=NODE_COMPILE_CACHE=/var/cache/modfleet-helper',
       '--description=modfleet: end of a confirm window',
       /^--on-active=\d{1,3}s$/,
       '--timer-property=AccuracySec=100ms',
+      ...asProperties(REVERT_RESTARTS),
       ...asProperties(REVERT_RIGHTS),
       '--',
       ...program,
       'revert',
       '--state-dir',
       ABSOLUTE,
+      '--action',
+      ACTION_ID,
       '--by',
       'timer',
     ],
@@ -60,15 +69,18 @@ export const REVERT_UNIT_VECTORS: readonly VectorShape[] = PROGRAMS.flatMap((pro
     args: [
       '--quiet',
       '--collect',
-      REVERT_UNIT,
+      REVERT_NOW_UNIT,
       '--setenv=NODE_COMPILE_CACHE=/var/cache/modfleet-helper',
       '--description=modfleet: a confirm window is given up',
+      ...asProperties(REVERT_RESTARTS),
       ...asProperties(REVERT_RIGHTS),
       '--',
       ...program,
       'revert',
       '--state-dir',
       ABSOLUTE,
+      '--action',
+      ACTION_ID,
       '--by',
       'agent',
       '--cause',

@@ -12,7 +12,8 @@ import type { HelperKind } from './wire/protocol.ts';
  */
 
 const USAGE = `usage: modfleet-helper act|evidence [--config FILE] [--state DIR] [--host-id ID] [--apart]
-       modfleet-helper revert [--state-dir DIR] [--by timer|boot|agent] [--cause CAUSE] [--wait]
+       modfleet-helper revert [--state-dir DIR] [--by timer|boot|agent] [--cause CAUSE]
+                       [--action ID] [--no-reboot]
 
 Started by modfleet-helper.socket and modfleet-evidence.socket, or by the agent where there is no systemd. Not for people:
 "modfleet-agent verdict" and "modfleet-agent check" say what would happen, and what stands in the way.
@@ -26,7 +27,7 @@ function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
   if (first === 'revert') {
-    await revertByArguments(rest, { stateDir: HELPER_STATE_DIR, log: createLog('info') });
+    process.exitCode = await revertByArguments(rest, { stateDir: HELPER_STATE_DIR, log: createLog('info') });
     return;
   }
   const { values, positionals } = parseArgs({

@@ -122,6 +122,7 @@ const CONFIRM_ENDS = {
   kept: 'kept: the host asked over a new connection and was answered in time',
   reverted: 'reverted: no confirm in time',
   not_asked: 'not asked for: a step failed, and the host put itself back',
+  unknown: 'not known: no confirm in time, and no revert has said that it put the host back',
 } as const;
 
 /** How the confirm window ended, and what the server had said. */

@@ -34,7 +34,7 @@ export class ActionMetrics {
     this.#confirms = metrics.counter('modfleet_confirms_total', 'Confirms asked for by hosts, by answer.', ['answer']);
     this.#windows = metrics.counter(
       'modfleet_confirm_windows_ended_total',
-      'Confirm windows that ended, by end (kept, reverted, not_asked) and cause.',
+      'Confirm windows that ended, by end (kept, reverted, not_asked, unknown) and cause.',
       ['end', 'cause'],
     );
     this.#seconds = metrics.histogram(

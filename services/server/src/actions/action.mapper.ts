@@ -92,10 +92,18 @@ function confirmReport(report: ConfirmReport): NonNullable<StoredResult['confirm
   };
 }
 
-/** An end of a newer contract is said to be a revert: of the three, the one that claims no success. */
-function confirmEndWord(end: ConfirmEnd): 'kept' | 'reverted' | 'not_asked' {
-  if (end === ConfirmEnd.CONFIRM_END_KEPT) return 'kept';
-  return end === ConfirmEnd.CONFIRM_END_NOT_ASKED ? 'not_asked' : 'reverted';
+/** An end of a newer contract is not known: the one that claims neither that the change was kept nor that it was put back. */
+function confirmEndWord(end: ConfirmEnd): NonNullable<StoredResult['confirm']>['end'] {
+  switch (end) {
+    case ConfirmEnd.CONFIRM_END_KEPT:
+      return 'kept';
+    case ConfirmEnd.CONFIRM_END_REVERTED:
+      return 'reverted';
+    case ConfirmEnd.CONFIRM_END_NOT_ASKED:
+      return 'not_asked';
+    default:
+      return 'unknown';
+  }
 }
 
 /** What the machine needs of a result; no outcome where the host sent none that this build knows. */

@@ -115,8 +115,10 @@ export const stepResultSchema = z.strictObject({
 
 export const confirmReportSchema = z.strictObject({
   end: z
-    .enum(['kept', 'reverted', 'not_asked'])
-    .describe('kept: confirmed in time. reverted: not, and the host put itself back. not_asked: a step failed first.'),
+    .enum(['kept', 'reverted', 'not_asked', 'unknown'])
+    .describe(
+      'kept: confirmed in time. reverted: not, and the host put itself back. not_asked: a step failed first, and the host put itself back. unknown: not kept, and no revert has said that it put the host back.',
+    ),
   cause: z
     .string()
     .describe('Why it was reverted: no_server, refused, agent_died, rebooted, step_failed; empty when kept.'),
