@@ -5,7 +5,7 @@ import { actingProblems, type ActingFacts } from './acting-problems.ts';
 const ABLE: ActingFacts = {
   report: { loaded: { kind: 'value', value: { kmods: [] } }, config: { kind: 'incapable', reason: 'a container' } },
   mode: 'act',
-  exec: new FakeExec({ modprobe: () => ({}), rmmod: () => ({}) }),
+  exec: new FakeExec({ modprobe: () => ({}), rmmod: () => ({}), flock: () => ({}) }),
   capabilities: { sysModule: true, syslog: false },
 };
 
@@ -19,8 +19,9 @@ describe('actingProblems', () => {
     ['no loadable kmods', { report: { ...ABLE.report, loaded: { kind: 'incapable', reason: 'no loadable kmods' } } }],
     ['CAP_SYS_MODULE', { capabilities: { sysModule: false, syslog: true } }],
     ['capabilities of whoever would act cannot be read', { capabilities: undefined }],
-    ['rmmod is missing', { exec: new FakeExec({ modprobe: () => ({}) }) }],
-    ['modprobe is missing', { exec: new FakeExec({ rmmod: () => ({}) }) }],
+    ['rmmod is missing', { exec: new FakeExec({ modprobe: () => ({}), flock: () => ({}) }) }],
+    ['modprobe is missing', { exec: new FakeExec({ rmmod: () => ({}), flock: () => ({}) }) }],
+    ['flock is missing', { exec: new FakeExec({ modprobe: () => ({}), rmmod: () => ({}) }) }],
     [
       'modules_disabled is 1',
       {

@@ -2,8 +2,10 @@ import type { Exec, ProgramName } from '../exec/exec.ts';
 import type { Capabilities } from '../host/capabilities.ts';
 import type { HostReport } from './host-report.ts';
 
-/** Without these no kmod is loaded or unloaded. */
-const NEEDED: readonly ProgramName[] = ['modprobe', 'rmmod'];
+/** Without these no kmod is loaded or unloaded, and where they come from. */
+const NEEDED = { modprobe: 'kmod', rmmod: 'kmod', flock: 'util-linux' } as const satisfies Partial<
+  Record<ProgramName, string>
+>;
 
 /** What the decision rests on. */
 export interface ActingFacts {
@@ -27,8 +29,10 @@ export function actingProblems({ report, mode, exec, capabilities }: ActingFacts
     capabilities?.sysModule === false
       ? 'whoever would act has no CAP_SYS_MODULE: run the agent as root, or with its helper under systemd'
       : undefined,
-    ...NEEDED.map((name) =>
-      exec.find(name) === undefined ? `${name} is missing: install the package kmod` : undefined,
+    ...Object.entries(NEEDED).map(([name, from]) =>
+      exec.find(name as keyof typeof NEEDED) === undefined
+        ? `${name} is missing: install the package ${from}`
+        : undefined,
     ),
   ].filter((problem) => problem !== undefined);
 }

@@ -29,6 +29,9 @@ describe('argument vectors', () => {
     ['rmmod', []],
     ['dmesg', ['--clear']],
     ['dmsetup', ['remove_all']],
+    ['flock', ['-n', '/var/lib/modfleet-helper/revert.lock', 'sh']],
+    ['flock', ['-n', 'revert.lock', 'cat']],
+    ['flock', ['-u', '/var/lib/modfleet-helper/revert.lock', 'cat']],
     ['systemd-run', ['sh']],
   ] as const)('refuse %s %j', (program, args) => {
     expect(shapeOf(program, args)).toBeUndefined();

@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NodeExec } from '../exec/node-exec.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 import { admitHost, keepHostId } from './host-id.ts';
 import { refuseForeignJournal } from './own-files.ts';
@@ -80,9 +84,30 @@ it.runIf(isRoot)('a journal that is not of root is not used', async () => {
 });
 
 it('one helper at a time has the state; the next gets it when the first has gone', async () => {
-  const first = await takeTurn(folder, new AbortController().signal);
-  await expect(takeTurn(folder, AbortSignal.abort()).catch(code)).resolves.toBe('busy');
-  const second = takeTurn(folder, new AbortController().signal);
+  const exec = new NodeExec();
+  const first = await takeTurn(exec, folder, new AbortController().signal);
+  await expect(takeTurn(exec, folder, AbortSignal.abort()).catch(code)).resolves.toBe('busy');
+  const second = takeTurn(exec, folder, new AbortController().signal);
   await first.release();
   await (await second).release();
+});
+
+it('no turn without a lock: a missing program and an unusable folder are named', async () => {
+  const { signal } = new AbortController();
+  const words = (error: unknown): string => (error instanceof HelperRefusal ? error.message : String(error));
+  const without = takeTurn(new NodeExec({ folders: [] }), folder, signal).catch(words);
+  await expect(without).resolves.toContain('flock is not installed');
+  await writeFile(path.join(folder, 'file'), '');
+  const unusable = takeTurn(new NodeExec(), path.join(folder, 'file'), signal).catch(words);
+  await expect(unusable).resolves.toContain(path.join(folder, 'file'));
+});
+
+it.runIf(isRoot)('no other user can take the turn, whatever sockets it binds', async () => {
+  const name = createHash('sha256').update(folder).digest('hex').slice(0, 32);
+  const script = `require('net').createServer().listen('\\0modfleet-helper-${name}', () => console.log('bound'))`;
+  const stranger = spawn(process.execPath, ['-e', script], { uid: 65_534, gid: 65_534, cwd: '/' });
+  await once(stranger.stdout, 'data');
+  const turn = await takeTurn(new NodeExec(), folder, new AbortController().signal);
+  await turn.release();
+  stranger.kill();
 });

@@ -4,10 +4,10 @@ import type { ActionLog } from '../actions/action-host.ts';
 import { createActionEngine } from '../actions/host-action-engine.ts';
 import { MemoryJournal } from '../actions/journal/memory-journal.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import type { FileLock } from '../exec/file-lock.ts';
 import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { ReadOnlyExec } from '../exec/read-only-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
-import type { StateLock } from '../identity/state-lock.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
@@ -43,11 +43,13 @@ export interface RunHelperOptions {
 
 /** Serves one courier to its end. Never rejects. */
 export async function runHelper(options: RunHelperOptions): Promise<void> {
-  const { kind, stateDir, log, signal } = options;
+  const { kind, stateDir, log } = options;
+  const lost = new AbortController();
+  const signal = AbortSignal.any([options.signal, lost.signal]);
   const bootClock = new HostBootClock();
   const serverClock = new RelayedServerClock(bootClock);
   const confirms = new ConfirmRelay();
-  let lock: StateLock | undefined;
+  let lock: FileLock | undefined;
   let settings: AgentConfig | undefined;
   const connection = new HelperConnection({
     kind,
@@ -63,7 +65,12 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
       settings = await readSafeSettings(options.config, process.geteuid?.() ?? -1);
       // Who only looks writes nothing, and answers for the host that it is told.
       if (kind === 'evidence') return;
-      lock = await takeTurn(stateDir, signal);
+      // Of this machine, whatever root tree is looked at.
+      lock = await takeTurn(new NodeExec(), stateDir, signal);
+      lock.onLost(() => {
+        log.error({}, 'the lock of the state folder is lost; this helper brings its step to an end and goes');
+        lost.abort();
+      });
       await admitHost(stateDir, hostId, options.hostId);
       await refuseForeignJournal(stateDir, process.geteuid?.() ?? -1);
     },
