@@ -27,6 +27,8 @@ export const FAST_ROOT_PACKAGES: readonly string[] = [
   'libmd0',
   'libmnl0',
   'zlib1g',
+  // Of it flock alone, which Debian's busybox has not: an agent without it does nothing.
+  'util-linux',
 ];
 
 /** What the full kind's root has besides Debian's minimal set. libstdc++6: for Node.js. ifupdown: off unless a host is booted with it. */

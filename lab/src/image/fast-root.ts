@@ -1,5 +1,5 @@
 import { cp, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { downloadPackages, unpackPackages } from '../debian/download.ts';
 import type { PackageFile } from '../debian/package-groups.ts';
 import { labPaths } from '../lab-paths.ts';
@@ -33,9 +33,26 @@ async function mergedTree(debs: readonly string[], root: string): Promise<void> 
   for (const path of NEEDLESS) await rm(join(root, path), { recursive: true, force: true });
 }
 
-/** Unpacks the user space of a fast host: busybox with its applets, dash, kmod, udevadm and their libraries. */
+/** Its other programs would take the place of busybox's, and want more libraries. */
+const isUtilLinux = (deb: string): boolean => basename(deb).startsWith('util-linux_');
+
+async function installFlock(debs: readonly string[], root: string): Promise<void> {
+  const scratch = `${root}.util-linux`;
+  await mkdir(scratch);
+  await unpackPackages(debs, scratch);
+  await cp(join(scratch, 'usr/bin/flock'), join(root, 'usr/bin/flock'));
+  await rm(scratch, { recursive: true });
+}
+
+/** Unpacks the user space of a fast host: busybox with its applets, dash, kmod, udevadm, flock and their libraries. */
 export async function fastBase(root: string, packages: readonly PackageFile[], progress: Progress): Promise<void> {
-  await mergedTree(await downloadPackages(packages, progress), root);
+  const debs = await downloadPackages(packages, progress);
+  const apart = debs.filter(isUtilLinux);
+  await mergedTree(
+    debs.filter((deb) => !apart.includes(deb)),
+    root,
+  );
+  await installFlock(apart, root);
   await linkPrograms(root);
   await writeFile(
     join(root, 'etc/passwd'),
