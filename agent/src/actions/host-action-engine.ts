@@ -35,7 +35,7 @@ export interface HostActionEngineOptions {
   readonly journal?: Journal;
   /** Asks the server for confirms; without it this engine opens no confirm windows. */
   readonly confirmer?: Confirmer | undefined;
-  /** Where the session listener is; without it this host never reboots to recover. */
+  /** Where the server is, whose silence lets this host reboot to recover; without it it never does. */
   readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
   /** Policy `reboot_to_recover`. */
   readonly rebootToRecover?: boolean | undefined;

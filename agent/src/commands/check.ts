@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { noRecovery } from '../confirm/session-address.ts';
 import type { Exec } from '../exec/exec.ts';
 import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { PROGRAM_NAMES, PROGRAM_PURPOSE } from '../exec/programs.ts';
@@ -17,7 +18,8 @@ import { journalTroubles } from './journal-trouble.ts';
 
 /** `modfleet-agent check [--json]`. */
 export interface CheckOptions {
-  readonly config: Pick<AgentConfig, 'mode' | 'root' | 'state_dir'>;
+  readonly config: Pick<AgentConfig, 'mode' | 'root' | 'state_dir'> &
+    Partial<Pick<AgentConfig, 'reboot_to_recover' | 'server'>>;
   /** As given on the command line: an agent with a file of its own starts its helper as a child. */
   readonly configFile?: string | undefined;
   readonly json: boolean;
@@ -32,7 +34,7 @@ export interface HostCheck {
   readonly noUevents: string | undefined;
   /** Everything that stands in the way of loading and unloading kmods here; empty when nothing does. */
   readonly cannotAct: readonly string[];
-  /** What is wrong with the action journal, and does not stop actions. */
+  /** What is wrong with the action journal or the settings, and does not stop actions. */
   readonly notes: readonly string[];
   /** What the agent's processes may do, where systemd keeps them apart; undefined where the helper is a child with the agent's own rights. */
   readonly processes: readonly ProcessLook[] | undefined;
@@ -53,7 +55,7 @@ export async function checkCommand(options: CheckOptions): Promise<number> {
 
 /** Looks, and changes nothing. */
 export async function checkHost(
-  { mode, root, state_dir }: CheckOptions['config'],
+  { mode, root, state_dir, reboot_to_recover = false, server }: CheckOptions['config'],
   configFile?: string,
 ): Promise<HostCheck> {
   const files = new FsHostFiles(root);
@@ -71,7 +73,10 @@ export async function checkHost(
       ...actingProblems({ report, mode, exec, capabilities }),
       ...troubles.filter((trouble) => trouble.stops).map((trouble) => trouble.message),
     ],
-    notes: troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),
+    notes: [
+      ...troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),
+      noRecovery({ reboot_to_recover, server }, processes !== undefined),
+    ].filter((note) => note !== undefined),
     processes,
     missingSockets: isInstalled ? await missingSockets(files) : [],
     programs: PROGRAM_NAMES.map((name) => ({ name, path: exec.find(name), purpose: PROGRAM_PURPOSE[name] })),

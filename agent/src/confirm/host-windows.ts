@@ -23,7 +23,7 @@ export interface HostWindowsOptions {
   readonly serverClock: ServerClock;
   readonly stateDir: string;
   readonly log: ActionLog;
-  /** Where the session listener is; without it this host never reboots to recover. */
+  /** Where the server is, whose silence lets this host reboot to recover; without it it never does. */
   readonly sessionAddress?: (() => Promise<ServerAddress | undefined>) | undefined;
   readonly rebootToRecover?: boolean | undefined;
 }

@@ -52,7 +52,7 @@ export interface WindowParts {
   /** Whether a process is at work on a revert. */
   readonly atWork: () => Promise<AtWork>;
   readonly rebootToRecover: boolean;
-  /** The session listener. Unknown: no reboot, as nobody could tell whether the server is reached. */
+  /** A listener of the server. Unknown: no reboot, as nobody could tell whether the server is reached. */
   readonly server: () => Promise<ServerAddress | undefined>;
   readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
 }

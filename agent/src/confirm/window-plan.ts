@@ -14,7 +14,7 @@ const processMark = z.object({
 export type ProcessMark = z.output<typeof processMark>;
 
 const serverAddress = z.object({ host: z.string(), port: z.number().int() });
-/** Of the session listener. */
+/** Of one of its listeners. */
 export type ServerAddress = z.output<typeof serverAddress>;
 
 /** Everything a revert needs to know, on disk and synced before the first step. */
@@ -33,7 +33,7 @@ export const windowPlanSchema = z.object({
   agent: processMark,
   /** The host's policy: reboot when the server is not reached after a second window. */
   rebootToRecover: z.boolean(),
-  /** Where the server's session listener is. */
+  /** Where the server is asked whether it is reached. */
   server: serverAddress,
   snapshot: hostSnapshotSchema,
 });

@@ -9,7 +9,7 @@ import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { ReadOnlyExec } from '../exec/read-only-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
-import { sessionAddressOf } from '../confirm/session-address.ts';
+import { noRecovery, sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
 import { type EngineTies, HelperConnection, type HelperEngine } from './helper-connection.ts';
 import { admitHost, keptHostId } from './host-id.ts';
@@ -98,12 +98,16 @@ interface EngineInput {
 
 function actingEngine(input: EngineInput): HelperEngine {
   const { options, settings } = input;
+  // Whoever started this as itself has this process's rights; systemd does not say for which host.
+  const isApart = options.hostId === undefined;
+  const why = noRecovery(settings, isApart);
+  if (why !== undefined) options.log.warn({}, why);
   return createActionEngine({
     ...shared(input),
     exec: settings.root === '/' ? new NodeExec() : new NoExec(),
     stopWaitMs: () => (options.signal.aborted ? TOLD_TO_END_MS : COURIER_GONE_MS),
     confirmer: input.confirms,
-    sessionAddress: () => sessionAddressOf(settings),
+    sessionAddress: () => sessionAddressOf(settings, isApart),
     rebootToRecover: settings.reboot_to_recover,
   });
 }
