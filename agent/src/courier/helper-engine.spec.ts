@@ -5,6 +5,7 @@ import type { ActionProgressReport } from '../actions/action-engine.ts';
 import { encodeJournal } from '../actions/journal/journal-codec.ts';
 import { MemoryJournal } from '../actions/journal/memory-journal.ts';
 import type { ConfirmAnswer } from '../confirm/confirmer.ts';
+import { SERVES_MS } from '../helper/helper-connection.ts';
 import { HelperWorld, HOST_ID } from '../helper/testing/helper-world.ts';
 import { HelperEngine } from './helper-engine.ts';
 import { linkOver, type OpenLink } from './helper-link.ts';
@@ -63,6 +64,27 @@ describe('the courier', () => {
     expect((await resultNo(2)).message).toContain('already reported');
     await until(() => world.helpers.length === 2);
     expect(world.kernel.effects).toHaveLength(1);
+  });
+
+  it('goes on with another helper when one has served for long enough, between two actions and never inside one', async () => {
+    const world = new HelperWorld();
+    const { engine, resultNo } = aCourier(world);
+    const later = { expiresAtMs: world.clock.ms + 2 * SERVES_MS.act };
+    const second = world.request({ actionId: '00000000-0000-4000-8000-00000000000b', kmod: 'tun', ...later });
+    world.prepare = (host) => {
+      // The first action takes longer than a helper serves, and the second waits meanwhile.
+      host.beforeStep = () => {
+        if (world.helpers.length > 1) return;
+        world.clock.ms += SERVES_MS.act;
+        engine.submit(second);
+      };
+    };
+    engine.submit(world.request(later));
+    expect((await resultNo(1)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    await world.helpers[0]?.done;
+    expect(world.helpers).toHaveLength(2);
+    expect(world.kernel.effects).toHaveLength(2);
   });
 
   it('takes the next helper for what is asked while one is being let go', async () => {

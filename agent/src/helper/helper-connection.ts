@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ActionRequest, assertNever, type JournalState, type Open } from '@modfleet/proto';
+import { ActionPhase, type ActionRequest, assertNever, type JournalState, type Open } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
@@ -24,6 +24,12 @@ import { type CourierWord, decodeCourierWord, encodeHelperWord, type HelperWord 
 
 /** The courier's first frame follows its connection at once; a busy machine may take a while. */
 const OPEN_WITHIN_MS = 20_000;
+
+/**
+ * How long one helper takes actions, ms: a busy courier would keep it for ever, and its unit has a limit (RuntimeMaxSec), which may not fall into a step or
+ * a confirm window. The limit leaves the longest action its time besides: a test compares the two.
+ */
+export const SERVES_MS: Readonly<Record<HelperKind, number>> = { act: 1_800_000, evidence: 150_000 };
 
 /** What may wait to be written; a courier that asks and does not read is not served for ever. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
@@ -67,6 +73,7 @@ export interface HelperConnectionParts {
  * - The first frame is Open; before it was admitted there is no engine, and so nothing that could touch the kernel.
  * - A bad frame is answered (Refused), and ends the connection; a bad request is answered (Rejected), and is not written anywhere.
  * - When the courier goes, what has begun is brought to its end; the next connection finds it in the journal.
+ * - After `SERVES_MS` it begins nothing more and goes, between two actions and never inside one; what waited is asked again of the next helper.
  */
 export class HelperConnection {
   readonly #parts: HelperConnectionParts;
@@ -75,9 +82,17 @@ export class HelperConnection {
   #route: ServerRoute | undefined;
   #lastBook = '';
   #closed = false;
+  #stopping: Promise<void> | undefined;
+  readonly #openedMs: number;
+  /** Requests that have no result yet, and those of them that have begun: such a result comes between two actions. */
+  readonly #waiting = new Set<string>();
+  readonly #begun = new Set<string>();
+  /** Aborted when this helper has served for long enough. */
+  readonly #served = new AbortController();
 
   constructor(parts: HelperConnectionParts) {
     this.#parts = parts;
+    this.#openedMs = parts.bootClock.nowMs();
     parts.confirms.onWanted((wanted) => this.#say({ $case: 'confirmWanted', value: wanted }));
   }
 
@@ -95,7 +110,7 @@ export class HelperConnection {
       patience.abort();
       if (first.value.$case !== 'open') throw new FrameError(`${first.value.$case} before open`);
       await this.#open(first.value.value);
-      const over = aborted(this.#parts.signal);
+      const over = aborted(AbortSignal.any([this.#parts.signal, this.#served.signal]));
       for (;;) {
         const next = await Promise.race([words.next(), over]);
         if (next === 'aborted' || next.done === true) return;
@@ -107,8 +122,27 @@ export class HelperConnection {
       patience.abort();
       this.#closed = true;
       this.#parts.confirms.close();
-      await this.#engine?.stop();
+      await this.#stop();
     }
+  }
+
+  #stop(): Promise<void> {
+    this.#stopping ??= this.#engine?.stop() ?? Promise.resolve();
+    return this.#stopping;
+  }
+
+  /** Nothing runs, waits, or is settled. */
+  #isIdle(engine: HelperEngine): boolean {
+    return this.#parts.kind === 'evidence' || (this.#waiting.size === 0 && engine.openActions().length === 0);
+  }
+
+  /** Called between two actions: stopped inside one, an engine leaves its confirm window to the timer. */
+  #retireWhenServed(): void {
+    const { bootClock, kind, log } = this.#parts;
+    if (this.#served.signal.aborted || bootClock.nowMs() < this.#openedMs + SERVES_MS[kind]) return;
+    log.info({}, 'this helper has served for long enough: the next one goes on');
+    this.#served.abort();
+    void this.#stop();
   }
 
   async *#words(): AsyncGenerator<CourierWord, void> {
@@ -135,12 +169,16 @@ export class HelperConnection {
     });
     this.#engine = engine;
     engine.onProgress(({ actionId, phase, verdict, confirmDeadlineMs = 0 }) => {
+      if (phase === ActionPhase.ACTION_PHASE_STARTED) this.#begun.add(actionId);
       this.#say({ $case: 'progress', value: { actionId, phase, verdict, confirmDeadlineMs } });
       this.#sayBook(engine);
     });
     engine.onResult((result) => {
       this.#say({ $case: 'result', value: result });
       this.#sayBook(engine);
+      // What waits its turn is forgotten before it begins.
+      this.#waiting.delete(result.actionId);
+      if (this.#begun.delete(result.actionId) || this.#isIdle(engine)) this.#retireWhenServed();
     });
     await engine.start();
     this.#say({ $case: 'ready', value: { protocol: HELPER_PROTOCOL, acts: this.#parts.kind === 'act' } });
@@ -187,7 +225,12 @@ export class HelperConnection {
       (kind === 'evidence' && !request.dryRun ? 'this helper only looks: it takes dry runs' : undefined);
     const verified =
       complaint === undefined ? await verifier.verify(request) : ({ kind: 'rejected', message: complaint } as const);
-    if (verified.kind === 'ok') return engine.submit(request);
+    if (verified.kind === 'ok') {
+      if (this.#isIdle(engine)) this.#retireWhenServed();
+      if (this.#served.signal.aborted) return;
+      this.#waiting.add(request.actionId);
+      return engine.submit(request);
+    }
     log.warn({ kmod: request.kmod, reason: verified.message }, 'a request of the courier was not taken');
     const { message } = verified;
     this.#say({ $case: 'rejected', value: { actionId: request.actionId, code: 'unsupported', message } });
