@@ -251,7 +251,7 @@ describe('a revert that was begun', () => {
 
   it('is called unknown when none has reported in time, and reverted only by its report', () => {
     const late = LIMITS.giveUpMs + 1;
-    const unknown = { kind: 'not_known', attempts: 0, from: '', claimed: true };
+    const unknown = { kind: 'not_known', attempts: 0, cause: 'no_server', claimed: true };
     expect(at(awaiting('no_server'), late).effect).toEqual({ kind: 'end', end: unknown });
     expect(at(awaiting('no_server'), late, { atWork: 'somebody' }).effect).toEqual({ kind: 'look' });
     expect(at(awaiting('no_server'), late + STILL_AT_WORK_MS, { atWork: 'somebody' }).effect?.kind).toBe('end');

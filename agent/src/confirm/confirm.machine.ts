@@ -81,7 +81,12 @@ export type WindowEnd =
   | { readonly kind: 'kept'; readonly attempts: number; readonly from: string }
   | { readonly kind: 'reverted'; readonly attempts: number; readonly from: string; readonly report: RevertReport }
   /** Nothing was kept, and no revert has reported; `claimed`: one has begun. */
-  | { readonly kind: 'not_known'; readonly attempts: number; readonly from: string; readonly claimed: boolean };
+  | {
+      readonly kind: 'not_known';
+      readonly attempts: number;
+      readonly cause: ConfirmCause;
+      readonly claimed: boolean;
+    };
 
 export type WindowEffect =
   | { readonly kind: 'ask'; readonly timeoutMs: number }
@@ -176,7 +181,7 @@ function onWaiting(
   if (hasLastWord || nowMs > giveUpMs + (atWork === 'somebody' ? STILL_AT_WORK_MS : 0)) {
     // One that still waits for the server has put the host back.
     return report === undefined
-      ? end({ kind: 'not_known', attempts, from, claimed })
+      ? end({ kind: 'not_known', attempts, cause, claimed })
       : end({ kind: 'reverted', attempts, from, report });
   }
   const begin: WindowStep = {

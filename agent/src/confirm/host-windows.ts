@@ -12,7 +12,8 @@ import { markOf } from './process-mark.ts';
 import { HostRevertTimer } from './revert-timer.ts';
 import { putBack } from './snapshot/put-back.ts';
 import { checkSnapshot, readSnapshot } from './snapshot/read-snapshot.ts';
-import { WindowKeeper, windowObstacle } from './window-keeper.ts';
+import { WindowKeeper } from './window-keeper.ts';
+import { windowObstacle } from './window-obstacle.ts';
 import type { ServerAddress } from './window-plan.ts';
 
 /** What an engine gives to have windows. */

@@ -236,6 +236,22 @@ describe('a confirm window on disk', () => {
     expect([(await world.store.look()).kind, world.reverts]).toEqual(['pending', 0]);
   });
 
+  it('that was written and not synced is forgotten; another action’s is not', async () => {
+    const { store } = world;
+    const put = store.put.bind(store);
+    store.put = async (plan) => {
+      await put(plan);
+      throw new Error('EIO: i/o error, fsync');
+    };
+    expect(await keeper.open(ORDER)).toMatchObject({ kind: 'failed', code: 'unjournalled' });
+    expect([await store.look(), world.timerAt]).toEqual([{ kind: 'none' }, Infinity]);
+    store.put = put;
+    await keeper.open({ ...ORDER, actionId: 'other' });
+    store.put = () => Promise.reject(new Error('EIO'));
+    expect(await keeper.open(ORDER)).toMatchObject({ kind: 'failed', code: 'unjournalled' });
+    expect(await store.look()).toMatchObject({ kind: 'pending', plan: { actionId: 'other' } });
+  });
+
   it('is ended by its own timer at the deadline, not before it', async () => {
     await keeper.open(ORDER);
     expect(await world.revert('timer', undefined, 'a1')).toBe('reverted');

@@ -18,6 +18,7 @@ import type { RevertTimer } from './revert-timer.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import type { PutBackReport } from './snapshot/put-back.ts';
 import { type ProcessMark, type ServerAddress, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
+import { windowObstacle } from './window-obstacle.ts';
 import { isSettled, keptReport, revertedReport, unknownReport, withoutReport } from './window-report.ts';
 import type { WindowOnDisk, WindowStore } from './window-store.ts';
 
@@ -92,7 +93,6 @@ export class WindowKeeper implements ConfirmWindows {
   async open({ actionId, kmod, kmods, windowSeconds }: WindowOrder): Promise<WindowOpening> {
     const { store, timer, clock, serverClock, bootId, agent, rebootToRecover, server, log } = this.#parts;
     this.#restored = [];
-    let isOnDisk = false;
     try {
       const before = await this.#parts.snapshot(kmods);
       const mark = await agent();
@@ -115,7 +115,6 @@ export class WindowKeeper implements ConfirmWindows {
         snapshot: before,
       };
       if (!(await store.put(plan))) return failed('busy', PENDING);
-      isOnDisk = true;
       const why = await timer.arm(actionId, windowSeconds);
       if (why === undefined) return { kind: 'opened', deadlineServerMs: plan.deadlineServerMs };
       await this.#forget(actionId);
@@ -123,7 +122,7 @@ export class WindowKeeper implements ConfirmWindows {
     } catch (error) {
       log.error({ actionId, err: error }, 'the confirm window could not be opened');
       // A plan that is on disk with nothing done is a revert with nothing to do; better none.
-      if (isOnDisk) await this.#forget(actionId).catch(() => undefined);
+      await this.#forgetOwn(actionId).catch(() => undefined);
       return failed('unjournalled', `the confirm window could not be written down: ${messageOf(error)}`);
     }
   }
@@ -194,8 +193,12 @@ export class WindowKeeper implements ConfirmWindows {
 
   async tidy(signal: AbortSignal): Promise<void> {
     const { log } = this.#parts;
-    const open = await this.#parts.store.look();
+    const open = await this.#lookUntilRead(signal);
     if (open.kind === 'none') return;
+    if (open.kind === 'unreadable') {
+      log.error({ reason: open.reason }, 'whether a confirm window is left over cannot be read');
+      return;
+    }
     const actionId = 'report' in open ? open.report.actionId : 'plan' in open ? open.plan.actionId : '';
     const report = await this.afterCrash(actionId, signal);
     log.warn({ actionId, report }, 'a confirm window was left over from an action that has ended');
@@ -221,6 +224,12 @@ export class WindowKeeper implements ConfirmWindows {
         'the confirm window could not be closed; the next one is refused until it is',
       );
     }
+  }
+
+  /** Also a plan that was written and could not be synced; but never another action's. */
+  async #forgetOwn(actionId: string): Promise<void> {
+    const open = await this.#parts.store.look();
+    if (open.kind === 'pending' && open.plan.actionId === actionId) await this.#forget(actionId);
   }
 
   /** First the timer: one that nobody disarmed would find the next window. */
@@ -262,12 +271,19 @@ export class WindowKeeper implements ConfirmWindows {
   async #damaged(actionId: string, reason: string): Promise<ConfirmReport> {
     const { store, timer, log } = this.#parts;
     if (actionId !== '') await timer.disarm(actionId);
-    const aside = await store.setAside();
+    const aside = await store.setAside().catch((error: unknown) => {
+      log.error(
+        { actionId, err: error },
+        'what cannot be understood cannot be moved aside; the next window waits for that',
+      );
+      return [];
+    });
     log.error(
       { actionId, reason, aside },
       'a confirm window cannot be understood, and nothing was reverted: look at its files',
     );
-    return unknownReport(undefined, 'agent_died', `${reason}; kept as ${aside.join(', ')}, and nothing was reverted`);
+    const kept = aside.length === 0 ? '' : `kept as ${aside.join(', ')}, and `;
+    return unknownReport(undefined, 'agent_died', `${reason}; ${kept}nothing was reverted`);
   }
 
   #unknown(actionId: string, report: ConfirmReport): ConfirmReport {
@@ -309,7 +325,7 @@ export class WindowKeeper implements ConfirmWindows {
         return revertedReport(plan, end.report, end.attempts, end.from);
       case 'not_known': {
         const reason = withoutReport(end.claimed, REVERT_LIMIT_MS);
-        return this.#unknown(plan.actionId, unknownReport(plan, 'no_server', reason, end.attempts));
+        return this.#unknown(plan.actionId, unknownReport(plan, end.cause, reason, end.attempts));
       }
       case undefined:
         return this.#unknown(plan.actionId, unknownReport(plan, 'agent_died', `the window ended as ${state.kind}`));
@@ -381,21 +397,6 @@ export class WindowKeeper implements ConfirmWindows {
 }
 
 const GONE = 'the window is gone from the disk';
-
-/** Why this host cannot give any window; undefined when it can. */
-export async function windowObstacle(
-  timer: RevertTimer,
-  checkSnapshot: () => Promise<void>,
-): Promise<{ code: FindingCode; message: string } | undefined> {
-  const why = await timer.obstacle();
-  if (why !== undefined) return { code: 'unsupported', message: `this host cannot give a confirm window: ${why}` };
-  try {
-    await checkSnapshot();
-    return undefined;
-  } catch (error) {
-    return { code: 'unsupported', message: `this host cannot give a confirm window: ${messageOf(error)}` };
-  }
-}
 
 const PENDING =
   'another confirm window is open on this host; one at a time, so that each knows what it has to put back';
