@@ -355,6 +355,20 @@ describe('a confirm window on disk', () => {
     expect(failed).toMatchObject({ end: ConfirmEnd.CONFIRM_END_NOT_ASKED, cause: 'step_failed' });
   });
 
+  it('is reverted once more when a routine that hung returns after all', async () => {
+    const keeper = world.keeper();
+    await keeper.open(ORDER);
+    await keeper.giveUp('a1', signal);
+    expect(await keeper.again('other', signal)).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN });
+    expect(await keeper.again('a1', signal)).toMatchObject({
+      end: ConfirmEnd.CONFIRM_END_NOT_ASKED,
+      restored: ['kmod virtio_net'],
+    });
+    expect([world.reverts, world.begun]).toEqual([2, ['step_failed', 'step_failed']]);
+    await keeper.close('a1');
+    expect(await world.store.look()).toEqual({ kind: 'none' });
+  });
+
   it('is reverted by the agent when its timer does not fire', async () => {
     await keeper.open(ORDER);
     world.timerAt = Infinity;

@@ -157,7 +157,7 @@ export class WindowKeeper implements ConfirmWindows {
     const { store } = this.#parts;
     const open = await store.look();
     const known = 'report' in open ? open.report.actionId : 'plan' in open ? open.plan.actionId : undefined;
-    if (known !== actionId) return lostReport('the window is gone from the disk');
+    if (known !== actionId) return unknownReport(undefined, 'step_failed', GONE);
     if (open.kind === 'reverted' && !(await store.reopen())) return revertedReport(undefined, open.report, 0, '');
     return this.giveUp(actionId, signal);
   }
