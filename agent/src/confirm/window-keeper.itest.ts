@@ -317,7 +317,7 @@ describe('a confirm window on disk', () => {
     expect(await world.revert('timer', undefined)).toBe('damaged');
     const report = await next.afterCrash('a1', signal);
     expect(report).toMatchObject({ end: ConfirmEnd.CONFIRM_END_UNKNOWN });
-    expect(report.missing.join()).toContain('pending.json.damaged-1');
+    expect(report?.missing.join()).toContain('pending.json.damaged-1');
     expect(await readdir(path.join(world.folder, 'confirm'))).toEqual(['pending.json.damaged-1']);
     expect(await keeper.open(ORDER)).toMatchObject({ kind: 'opened' });
   });
