@@ -64,7 +64,7 @@ describe('revert', () => {
     await mkdir(path.join(folder, 'confirm'));
     await writeFile(path.join(folder, 'confirm', 'pending.json'), '{');
     expect(await revert()).toMatchObject({
-      out: 'the confirm window cannot be read; nothing was put back\n',
+      out: 'the confirm window is damaged, or from a newer agent; nothing was put back\n',
       exits: [1],
     });
   });

@@ -122,9 +122,9 @@ function runningStream(file: string, args: readonly string[], { stdin, lineEnd }
   child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
     for (const line of lines.push(piece)) for (const listener of lineListeners) listener(line);
   });
-  // A stream may not outlive the agent where the agent can still say so.
+  // A stream may not outlive the agent where the agent can still say so; one that reads from it ends with the pipe.
   const killAtExit = (): void => void child.kill('SIGKILL');
-  process.once('exit', killAtExit);
+  if (stdin !== 'pipe') process.once('exit', killAtExit);
   let ended: { readonly why: string; readonly code: number | undefined } | undefined;
   const endListeners: ((why: string, code?: number) => void)[] = [];
   const end = (why: string, code?: number): void => {
