@@ -38,7 +38,7 @@ export function lookingWindows({
   const timer = new HostRevertTimer(files, exec, stateDir);
   const no = new Error('an engine that only looks has no confirm windows');
   return {
-    obstacle: () => windowObstacle(timer, () => checkSnapshot(exec)),
+    obstacle: () => windowObstacle(timer, () => checkSnapshot(files, exec)),
     open: async () => ({ kind: 'failed', code: 'unsupported', message: no.message }),
     putBack: () => Promise.reject(no),
     ask: () => Promise.reject(no),
@@ -69,7 +69,7 @@ export function createWindows(
     bootId,
     agent: () => markOf(files, process.pid),
     atWork: () => owner.atWork(),
-    checkSnapshot: () => checkSnapshot(exec),
+    checkSnapshot: () => checkSnapshot(files, exec),
     snapshot: (kmods) => readSnapshot(files, exec, kmods),
     // What the kmods are to be, the plan of the action says; here only what hangs on them is brought back.
     putBack: (before) => putBack(ports, before, { kmods: 'none', network: true }),

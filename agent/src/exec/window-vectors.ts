@@ -1,8 +1,8 @@
 import { asProperties, REVERT_RESTARTS, REVERT_RIGHTS } from './unit-rights.ts';
 import type { Argument, VectorShape } from './vectors.ts';
 
-/** A name, an address or a number as `ip` takes it; longer than any of these. No leading dash: nothing of a snapshot becomes a flag. */
-const WORD = /^[A-Za-z0-9_.:/@%+][A-Za-z0-9_.:/@%+,-]{0,63}$/;
+/** A name, a number, or addresses as `ip` takes them; 16 targets of a bond are the longest. No leading dash: nothing of a snapshot becomes a flag. */
+const WORD = /^[A-Za-z0-9_.:/@%+][A-Za-z0-9_.:/@%+,-]{0,639}$/;
 
 const ABSOLUTE = /^\/[^\0]{0,4095}$/;
 
@@ -28,11 +28,16 @@ export const IP_VECTORS: readonly VectorShape[] = [
     { args: [...flags, 'route', 'show', 'table', 'all'], effect: 'reads' },
     { args: [...flags, 'rule', 'show'], effect: 'reads' },
   ]),
+  // Which metrics of a route are locked, its JSON leaves out.
+  { args: ['-o', 'route', 'show', 'table', 'all'], effect: 'reads' },
+  { args: ['-6', '-o', 'route', 'show', 'table', 'all'], effect: 'reads' },
   words('changes', 'link', 'set', 'dev', WORD),
   words('changes', 'link', 'add'),
+  { args: ['link', 'del', 'dev', WORD], effect: 'changes' },
   words('changes', 'addr', 'replace', WORD, 'dev', WORD),
   ...[[], ['-6']].flatMap((flags): VectorShape[] => [
     words('changes', ...flags, 'route', 'replace'),
+    words('changes', ...flags, 'route', 'append'),
     words('changes', ...flags, 'rule', 'add'),
   ]),
 ];

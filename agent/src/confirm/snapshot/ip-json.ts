@@ -20,6 +20,11 @@ export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** Names of fields, from texts with a space between each two. */
+export function names(...texts: readonly string[]): ReadonlySet<string> {
+  return new Set(texts.flatMap((text) => text.split(' ')));
+}
+
 /** A text or number as text; empty for anything else. */
 export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
@@ -29,4 +34,19 @@ export function textOf(value: unknown): string {
 export function pair(name: string, value: unknown): string[] {
   const text = textOf(value);
   return text === '' ? [] : [name, text];
+}
+
+/** Any value as one text: words as `ip` takes them where it has some for it. */
+export function plainText(value: unknown): string {
+  if (value === null) return 'none';
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join(',');
+  return textOf(value) === '' ? (JSON.stringify(value) ?? '') : textOf(value);
+}
+
+/** Fields that nobody here has a word for, as `name=value`: what has one can be compared and is never made again. */
+export function strangeFields(fields: Fields, known: ReadonlySet<string>): string[] {
+  return Object.entries(fields)
+    .filter(([name]) => !known.has(name))
+    .map(([name, value]) => `${name}=${plainText(value)}`);
 }

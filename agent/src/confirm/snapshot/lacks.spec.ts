@@ -1,90 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { HostSnapshot, LinkState } from './host-snapshot.ts';
-import { lacksOf, lackWords } from './lacks.ts';
-import { fieldsOf, parseList } from './ip-json.ts';
-import { parseAddresses, parseLinks } from './parse-links.ts';
-import { parseRoutes, parseRules } from './parse-routes.ts';
+import { hostSnapshotSchema } from './host-snapshot.ts';
+import { lackWords } from './lack.ts';
+import { lacksOf } from './lacks.ts';
 import { repairsOf } from './repairs.ts';
-
-const link = (name: string, more: Partial<LinkState> = {}): LinkState => ({
-  name,
-  kind: '',
-  up: true,
-  mtu: 1500,
-  mac: '52:54:00:00:00:01',
-  permanentMac: '',
-  master: '',
-  parent: '',
-  options: [],
-  ...more,
-});
-
-const snapshot = (more: Partial<HostSnapshot> = {}): HostSnapshot => ({
-  links: [],
-  addresses: [],
-  routes: [],
-  rules: [],
-  settings: [],
-  kmods: [],
-  ...more,
-});
-
-/** As iproute2 6.1 has it, shortened. */
-const ADDR = `[{"ifname":"lo","flags":["UP"]},
-{"ifname":"ens3","flags":["BROADCAST","UP","LOWER_UP"],"mtu":1500,"address":"52:54:00:12:34:56","addr_info":[
- {"family":"inet","local":"10.0.2.15","prefixlen":24,"metric":1024,"broadcast":"10.0.2.255","scope":"global","dynamic":true,"label":"ens3","valid_life_time":86000,"preferred_life_time":86000},
- {"family":"inet","local":"192.0.2.7","prefixlen":24,"scope":"global","label":"ens3","valid_life_time":4294967295,"preferred_life_time":4294967295},
- {"family":"inet6","local":"fe80::1","prefixlen":64,"scope":"link"}]},
-{"ifname":"bond0.9","link":"bond0","flags":["UP"],"mtu":1500,"address":"52:54:00:12:34:56","linkinfo":{"info_kind":"vlan","info_data":{"protocol":"802.1Q","id":9,"flags":["REORDER_HDR"]}},"addr_info":[]},
-{"ifname":"bond0","flags":["UP"],"mtu":1500,"address":"52:54:00:12:34:56","linkinfo":{"info_kind":"bond","info_data":{"mode":"active-backup","miimon":100,"ad_lacp_rate":"slow"}},"addr_info":[]}]`;
-
-describe('reading ip -j', () => {
-  const list = parseList(ADDR) ?? [];
-
-  it('reads links with what makes them again, without loopback', () => {
-    const links = parseLinks(list);
-    expect(links.map((one) => [one.name, one.kind, one.parent])).toEqual([
-      ['ens3', '', ''],
-      ['bond0.9', 'vlan', 'bond0'],
-      ['bond0', 'bond', ''],
-    ]);
-    expect(links[1]?.options).toEqual(['protocol', '802.1Q', 'id', '9']);
-    expect(links[2]?.options).toEqual(['mode', 'active-backup', 'miimon', '100', 'lacp_rate', 'slow']);
-  });
-
-  it('reads addresses, without those that the kernel makes', () => {
-    expect(parseAddresses(list).map((one) => [one.address, one.dynamic])).toEqual([
-      ['10.0.2.15/24', true],
-      ['192.0.2.7/24', false],
-    ]);
-    expect(parseAddresses(list)[1]?.options).toEqual(['label', 'ens3', 'scope', 'global']);
-  });
-
-  it('reads routes of all tables as words, without the kernel’s own', () => {
-    const routes = parseList(
-      '[{"dst":"default","gateway":"10.0.2.2","dev":"ens3","protocol":"dhcp","prefsrc":"10.0.2.15","metric":1024,"flags":[]},{"dst":"10.0.2.0/24","dev":"ens3","protocol":"kernel","scope":"link","prefsrc":"10.0.2.15","flags":[]},{"type":"local","dst":"10.0.2.15","table":"local"},{"type":"blackhole","dst":"198.51.100.0/24","table":"100","flags":[]}]',
-    );
-    expect(parseRoutes('inet', routes ?? []).map((one) => one.words.join(' '))).toEqual([
-      'default via 10.0.2.2 dev ens3 proto dhcp src 10.0.2.15 metric 1024',
-      '10.0.2.0/24 dev ens3 proto kernel scope link src 10.0.2.15',
-      'blackhole 198.51.100.0/24 table 100',
-    ]);
-  });
-
-  it('reads rules, without the kernel’s three', () => {
-    const rules = parseList(
-      '[{"priority":0,"src":"all","table":"local"},{"priority":100,"src":"192.0.2.0","srclen":24,"table":"100"}]',
-    );
-    expect(parseRules('inet', rules ?? []).map((one) => one.words.join(' '))).toEqual([
-      'priority 100 from 192.0.2.0/24 table 100',
-    ]);
-  });
-
-  it('knows what is no JSON', () => {
-    expect(parseList('1: lo: <LOOPBACK>')).toBeUndefined();
-    expect(fieldsOf([1])).toEqual({});
-  });
-});
+import { aLink as link, anAddress, aSnapshot as snapshot } from './testing/builders.ts';
 
 describe('what is missing', () => {
   it('is nothing on a host that is as before', () => {
@@ -99,8 +18,8 @@ describe('what is missing', () => {
         link('bond0', { kind: 'bond' }),
         link('ens3', { master: 'bond0' }),
       ],
-      addresses: [{ link: 'bond0.9', family: 'inet', address: '10.0.2.15/24', dynamic: false, options: [] }],
-      routes: [{ family: 'inet', words: ['default', 'via', '10.0.2.2'] }],
+      addresses: [anAddress('10.0.2.15/24', { link: 'bond0.9' })],
+      routes: [{ family: 'inet', words: ['default', 'via', '10.0.2.2'], strange: [] }],
       settings: [{ path: '/proc/sys/net/ipv4/conf/bond0.9/rp_filter', value: '2' }],
       kmods: [{ name: 'virtio_net', loaded: true, parameters: [] }],
     });
@@ -115,7 +34,7 @@ describe('what is missing', () => {
   });
 
   it('takes another lease for as good, and a hand-set address not', () => {
-    const address = { link: 'ens3', family: 'inet' as const, address: '10.0.2.15/24', dynamic: true, options: [] };
+    const address = anAddress('10.0.2.15/24', { dynamic: true });
     const other = { ...address, address: '10.0.2.16/24' };
     const links = [link('ens3')];
     expect(lacksOf(snapshot({ links, addresses: [address] }), snapshot({ links, addresses: [other] }))).toEqual([]);
@@ -143,4 +62,137 @@ describe('what is missing', () => {
     });
     expect(lacksOf(before, now).map(lackWords)).toEqual(['kmod a is loaded and was not', 'parameter b.x: was 1, is 2']);
   });
+});
+
+describe('a link under the same name', () => {
+  const traits: [string, string][] = [
+    ['mode', 'active-backup'],
+    ['miimon', '100'],
+  ];
+  const options = ['mode', 'active-backup', 'miimon', '100'];
+  const bond = link('bond0', { kind: 'bond', index: 5, traits, options });
+  const own = link('bond0', {
+    kind: 'bond',
+    index: 9,
+    traits: [['mode', 'balance-rr']],
+    options: ['mode', 'balance-rr'],
+  });
+  const lacks = (was: typeof bond, is: typeof bond) => lacksOf(snapshot({ links: [was] }), snapshot({ links: [is] }));
+
+  it('that was made since with other options is deleted and made again', () => {
+    const [first] = lacks(bond, own);
+    expect(first?.kind).toBe('replaced');
+    expect(first === undefined ? [] : repairsOf(first)).toEqual([
+      { kind: 'ip', args: ['link', 'del', 'dev', 'bond0'] },
+      {
+        kind: 'ip',
+        args: ['link', 'add', 'name', 'bond0', 'address', bond.mac, 'type', 'bond', ...options],
+        otherwise: [
+          ['link', 'add', 'name', 'bond0', 'address', bond.mac, 'type', 'bond', 'mode', 'active-backup'],
+          ['link', 'set', 'dev', 'bond0', 'type', 'bond', 'miimon', '100'],
+        ],
+      },
+    ]);
+  });
+
+  it('that is the same one has its options set, each by itself', () => {
+    const changed = lacks(bond, {
+      ...bond,
+      traits: [
+        ['mode', 'active-backup'],
+        ['miimon', '50'],
+        ['newer', '1'],
+      ],
+    });
+    expect(changed.map(lackWords)).toEqual([
+      'option miimon of bond0 (bond): was 100, is 50',
+      'option newer of bond0 (bond): was not there, is 1',
+    ]);
+    expect(changed.flatMap(repairsOf)).toEqual([
+      { kind: 'ip', args: ['link', 'set', 'dev', 'bond0', 'type', 'bond', 'miimon', '100'] },
+    ]);
+  });
+
+  it('that was made since as it was lacks nothing but what has no word, which is reported and not made again', () => {
+    const was = { ...bond, traits: [...traits, ['newer', '2'] as [string, string]] };
+    const is = { ...bond, index: 9, traits: [...traits, ['newer', '1'] as [string, string]] };
+    expect(lacks(was, is).map(lackWords)).toEqual(['option newer of bond0 (bond): was 2, is 1']);
+    expect(lacks(was, is).flatMap(repairsOf)).toEqual([]);
+  });
+
+  it('that is hardware now is not deleted', () => {
+    const [first] = lacks(bond, link('bond0', { index: 9 }));
+    expect(first === undefined ? [] : repairsOf(first)).toEqual([]);
+  });
+
+  it('has its members first, then the options that name them', () => {
+    const before = snapshot({
+      links: [{ ...bond, later: [['primary', 'ens4']] }, link('ens4', { master: 'bond0', index: 3 })],
+    });
+    const now = snapshot({ links: [{ ...bond, index: 9 }, link('ens4', { index: 3 })] });
+    expect(lacksOf(before, now).map(lackWords)).toEqual([
+      'ens4 in bond0',
+      'option primary of bond0 (bond): was ens4, is not there',
+    ]);
+    expect(lacksOf(before, now).flatMap(repairsOf).at(-1)).toEqual({
+      kind: 'ip',
+      args: ['link', 'set', 'dev', 'bond0', 'type', 'bond', 'primary', 'ens4'],
+    });
+  });
+
+  it('keeps its MAC address, where it does not change it with its members', () => {
+    const mac = '02:00:00:00:00:02';
+    expect(lacks(bond, { ...bond, mac }).map(lackWords)).toEqual([`MAC address ${bond.mac} of bond0`]);
+    const following = { ...bond, traits: [...traits, ['fail_over_mac', 'active'] as [string, string]] };
+    expect(lacks(following, { ...following, mac })).toEqual([]);
+  });
+});
+
+describe('what is never made again as something else', () => {
+  it('is a route or rule with a field that has no word', () => {
+    const strange = { family: 'inet' as const, words: ['default', 'via', '192.0.2.1'], strange: ['nhid=5'] };
+    const lacks = lacksOf(
+      snapshot({ routes: [strange], rules: [strange] }),
+      snapshot({ routes: [{ ...strange, strange: [] }] }),
+    );
+    expect(lacks.map(lackWords)).toEqual([
+      'route default via 192.0.2.1 (nhid=5: not made again)',
+      'rule default via 192.0.2.1 (nhid=5: not made again)',
+    ]);
+    expect(lacks.flatMap(repairsOf)).toEqual([]);
+  });
+
+  it('and routes that differ in their gateways alone are added to each other', () => {
+    const route = (...words: string[]) => ({ family: 'inet' as const, words, strange: [] });
+    const routes = [
+      route('10.1.0.0/16', 'via', '192.0.2.1'),
+      route('10.1.0.0/16', 'via', '192.0.2.2'),
+      route('default'),
+    ];
+    const repairs = lacksOf(snapshot({ routes }), snapshot()).flatMap(repairsOf);
+    expect(repairs.map((one) => (one.kind === 'ip' ? one.args[1] : ''))).toEqual(['append', 'append', 'replace']);
+  });
+});
+
+describe('a kmod of which a routine has not returned', () => {
+  const kmod = (more: object) => ({ name: 'a', loaded: false, parameters: [], ...more });
+  it.each([
+    [kmod({ loaded: true }), kmod({ halfway: 'unloading' }), ['kmod a is still unloading']],
+    [kmod({ loaded: true }), kmod({ halfway: 'loading' }), ['kmod a is still loading']],
+    [kmod({}), kmod({ halfway: 'loading' }), ['kmod a is still loading and was not']],
+    [kmod({}), kmod({}), []],
+    [kmod({ halfway: 'loading' }), kmod({ halfway: 'loading' }), []],
+  ])('%j, now %j', (was, is, words) => {
+    expect(lacksOf(snapshot({ kmods: [was] }), snapshot({ kmods: [is] })).map(lackWords)).toEqual(words);
+  });
+});
+
+it('a plan of an older agent is read, and says nothing of what it does not have', () => {
+  const older = { name: 'bond0', kind: 'bond', up: true, mtu: 1500, mac: '', permanentMac: '', master: '', parent: '' };
+  const plan = { ...snapshot(), links: [{ ...older, options: ['mode', 'active-backup'] }], addresses: [] };
+  const before = hostSnapshotSchema.parse(plan);
+  const now = snapshot({
+    links: [link('bond0', { kind: 'bond', index: 3, mac: '', traits: [['mode', 'balance-rr']] })],
+  });
+  expect(lacksOf(before, now)).toEqual([]);
 });

@@ -3,10 +3,12 @@ import type { HostFiles } from '../../host/host-files.ts';
 import type { HostSettings } from '../../host/host-settings.ts';
 import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
-import { isWaitedFor, kmodLacks, type Lack, lacksOf, lackWords } from './lacks.ts';
+import { isWaitedFor, type Lack, lackName, lackWords } from './lack.ts';
+import { kmodLacks, lacksOf } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
-import { IP_TIMEOUT_MS, readKmods, readLinks, readLinksAndRoutes, readSnapshot } from './read-snapshot.ts';
-import { repairsOf } from './repairs.ts';
+import { readKmods } from './read-kmods.ts';
+import { ALL_PARTS, IP_TIMEOUT_MS, lookAtHost, type Part, readSettings, seenOf } from './read-snapshot.ts';
+import { type Repair, repairsOf } from './repairs.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
 const DEVICE_LIMIT_MS = 15_000;
@@ -17,11 +19,20 @@ const DEVICE_LIMIT_MS = 15_000;
  */
 const OTHERS_LIMIT_MS = 6_000;
 
-/** Between two looks while others may still bring something back. */
+/** Between two looks while something may still come. */
 const LOOK_EVERY_MS = 700;
 
-/** Each pass repairs what the one before made possible (a route that needs an address that needs a link). */
-const PASSES = 3;
+/**
+ * Each pass repairs what the one before made possible: a link, its members, its address, a route through that, one with this address as its source.
+ * An IPv6 address is none to send from before it is proven to be nobody else's, 1 to 2 s after its link is up (RFC 4862, 5.4): the pauses are longer.
+ */
+const PASSES = 6;
+
+/**
+ * How long a routine of a kmod that has not returned is waited for, from the beginning. Some take half a minute; others never return, and
+ * modfleet-revert.service, which has 180 s, has to report those too.
+ */
+const HALFWAY_LIMIT_MS = 60_000;
 
 /** What putting back needs of the host. */
 export interface PutBackPorts {
@@ -36,7 +47,7 @@ export interface PutBackPorts {
 export interface PutBackReport {
   /** What this put back, one sentence each. */
   readonly restored: readonly string[];
-  /** What is missing at the end. */
+  /** What is missing at the end, and what could not be looked at. */
   readonly missing: readonly string[];
 }
 
@@ -48,11 +59,16 @@ export interface PutBackRights {
   readonly network: boolean;
 }
 
+/** What is lacking of what could be seen, and why the rest could not. */
+interface Lacking {
+  readonly lacks: readonly Lack[];
+  readonly unread: ReadonlyMap<Part, string>;
+}
+
 /**
  * Brings the host back to what the snapshot says: kmods in the order in which they were loaded, with the parameters recorded; then waits for
- * their devices and for whatever runs the network; then puts back what nobody else did; then compares. Doing it twice does no harm.
- *
- * @throws SnapshotError when the host cannot be looked at.
+ * their devices and for whatever runs the network; then puts back what nobody else did; then compares. A kmod of which a routine has not returned
+ * does not hold up the rest: it is waited for afterwards, and then all of it is done again. Doing it twice does no harm.
  */
 export async function putBack(
   ports: PutBackPorts,
@@ -60,57 +76,131 @@ export async function putBack(
   rights: PutBackRights,
 ): Promise<PutBackReport> {
   const restored = new Set<string>();
-  const kmods = before.kmods.map((kmod) => kmod.name);
-  const look = async (): Promise<Lack[]> => lacksOf(before, await readSnapshot(ports.files, ports.exec, kmods));
-  // What nobody brings back by itself need not be read while others are waited for (some hundred small files), and routes come after their links.
-  const glance = async (): Promise<Lack[]> => {
-    const awaited = { ...before, settings: [], rules: [] };
-    const first = lacksOf({ ...awaited, routes: [] }, await readLinks(ports.files, ports.exec, kmods));
-    return first.length > 0 ? first : lacksOf(awaited, await readLinksAndRoutes(ports.files, ports.exec, kmods));
+  const untilMs = ports.clock.nowMs() + HALFWAY_LIMIT_MS;
+  let { lacks, unread } = await putBackOnce(ports, before, rights, restored);
+  while (rights.kmods !== 'none' && lacks.some(isHalfway) && (await isOver(ports, before, untilMs))) {
+    ({ lacks, unread } = await putBackOnce(ports, before, rights, restored));
+  }
+  const missing = new Set(lacks.map(lackName));
+  return {
+    restored: [...restored].filter((name) => !missing.has(name)),
+    missing: [...[...unread.values()].map((why) => `not known: ${why}`), ...lacks.map(lackWords)],
   };
+}
+
+async function putBackOnce(
+  ports: PutBackPorts,
+  before: HostSnapshot,
+  rights: PutBackRights,
+  restored: Set<string>,
+): Promise<Lacking> {
+  const kmods = before.kmods.map((kmod) => kmod.name);
   if (rights.kmods !== 'none') {
     const wanted = kmodLacks(before.kmods, await readKmods(ports.files, kmods)).filter(
       (lack) => rights.kmods === 'all' || lack.kind === 'kmod',
     );
-    for (const words of await putKmodsBack(ports, wanted)) restored.add(words);
+    for (const name of await putKmodsBack(ports, before.kmods, wanted)) restored.add(name);
   }
-  await settled(ports, glance);
-  let lacks = await look();
-  for (let pass = 0; rights.network && pass < PASSES && lacks.length > 0; pass++) {
-    for (const lack of lacks) {
-      if (await repair(ports, lack)) restored.add(lackWords(lack));
+  await settled(ports, () => glance(ports, before));
+  let seen = await look(ports, before);
+  const remade = new Set<string>();
+  for (let pass = 0; rights.network && pass < PASSES && isRepairable(seen.lacks); pass++) {
+    if (pass > 0) {
+      await ports.sleep(LOOK_EVERY_MS);
+      seen = await look(ports, before);
     }
-    lacks = await look();
+    for (const name of await repairAll(ports, seen.lacks, remade)) restored.add(name);
+    seen = await look(ports, before);
   }
-  const missing = lacks.map(lackWords);
-  return { restored: [...restored].filter((words) => !missing.includes(words)), missing };
+  return seen;
+}
+
+/** Everything of the snapshot that can be seen. */
+async function look(ports: PutBackPorts, before: HostSnapshot): Promise<Lacking> {
+  const kmods = before.kmods.map((kmod) => kmod.name);
+  const { now, unread } = await lookAtHost(ports, kmods, ALL_PARTS);
+  const settings = await readSettings(ports.files, before);
+  return { lacks: lacksOf(seenOf(before, new Set(unread.keys())), { ...now, settings }), unread };
+}
+
+/**
+ * What others bring back by themselves: settings, which nobody does, need not be read while they are waited for (some hundred small files), and
+ * routes and rules come after their links.
+ */
+async function glance(ports: PutBackPorts, before: HostSnapshot): Promise<readonly Lack[]> {
+  const kmods = before.kmods.map((kmod) => kmod.name);
+  const awaited = { ...before, settings: [] };
+  const first = await lookAtHost(ports, kmods, ['links']);
+  const links = lacksOf({ ...seenOf(awaited, new Set(first.unread.keys())), routes: [], rules: [] }, first.now);
+  if (links.length > 0) return links;
+  const { now, unread } = await lookAtHost(ports, kmods, ALL_PARTS);
+  return lacksOf(seenOf(awaited, new Set(unread.keys())), now);
 }
 
 /** Waits until nothing is missing, or nobody can be expected to bring more. */
-async function settled({ clock, sleep }: PutBackPorts, look: () => Promise<Lack[]>): Promise<void> {
+async function settled({ clock, sleep }: PutBackPorts, see: () => Promise<readonly Lack[]>): Promise<void> {
   const devicesUntil = clock.nowMs() + DEVICE_LIMIT_MS;
-  let lacks = await look();
+  let lacks = await see();
   while (lacks.some(isWaitedFor) && clock.nowMs() < devicesUntil) {
     await sleep(LOOK_EVERY_MS);
-    lacks = await look();
+    lacks = await see();
   }
   const othersUntil = clock.nowMs() + OTHERS_LIMIT_MS;
   while (lacks.length > 0 && clock.nowMs() < othersUntil) {
     await sleep(LOOK_EVERY_MS);
-    lacks = await look();
+    lacks = await see();
   }
 }
 
-/** True when everything was accepted; whether it helped, the next look says. */
-async function repair({ exec, settings }: PutBackPorts, lack: Lack): Promise<boolean> {
-  const repairs = repairsOf(lack);
+function isHalfway(lack: Lack): boolean {
+  return (lack.kind === 'kmod' || lack.kind === 'extra_kmod') && lack.halfway !== undefined;
+}
+
+/** Waits for the routines of all kmods; false when there is no time left. */
+async function isOver({ files, clock, sleep }: PutBackPorts, before: HostSnapshot, untilMs: number): Promise<boolean> {
+  const kmods = before.kmods.map((kmod) => kmod.name);
+  while (clock.nowMs() < untilMs) {
+    if (!kmodLacks(before.kmods, await readKmods(files, kmods)).some(isHalfway)) return true;
+    await sleep(LOOK_EVERY_MS);
+  }
+  return false;
+}
+
+function isRepairable(lacks: readonly Lack[]): boolean {
+  return lacks.some((lack) => repairsOf(lack).length > 0);
+}
+
+/** The names of those of which everything was accepted; whether it helped, the next look says. A link is made anew once: it would come out the same. */
+async function repairAll(ports: PutBackPorts, lacks: readonly Lack[], remade: Set<string>): Promise<string[]> {
+  const done: string[] = [];
+  const anew = new Set<string>();
+  for (const lack of lacks) {
+    if (lack.kind === 'replaced') {
+      if (remade.has(lack.link.name)) continue;
+      remade.add(lack.link.name);
+      anew.add(lack.link.name);
+    }
+    // Its options were given as it was made.
+    if (lack.kind === 'option' && anew.has(lack.link.name)) continue;
+    if (await repair(ports, repairsOf(lack))) done.push(lackName(lack));
+  }
+  return done;
+}
+
+async function repair({ exec, settings }: PutBackPorts, repairs: readonly Repair[]): Promise<boolean> {
+  const accepted = async (args: readonly string[]): Promise<boolean> => {
+    const { ended } = await exec.run('ip', args, { timeoutMs: IP_TIMEOUT_MS });
+    return ended.kind === 'exited' && ended.code === 0;
+  };
   for (const one of repairs) {
     if (one.kind === 'write') {
       if (!(await settings.write(one.path, one.value))) return false;
       continue;
     }
-    const ran = await exec.run('ip', one.args, { timeoutMs: IP_TIMEOUT_MS });
-    if (ran.ended.kind !== 'exited' || ran.ended.code !== 0) return false;
+    if (await accepted(one.args)) continue;
+    const [first, ...others] = one.otherwise ?? [];
+    if (first === undefined || !(await accepted(first))) return false;
+    for (const args of others) await accepted(args);
   }
   return repairs.length > 0;
 }

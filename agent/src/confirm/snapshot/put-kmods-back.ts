@@ -1,9 +1,11 @@
+import { KmodState } from '@modfleet/proto';
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
 import type { KmodRecord } from './host-snapshot.ts';
-import { type Lack, lackWords } from './lacks.ts';
+import { type Lack, lackName } from './lack.ts';
+import { readKmods } from './read-kmods.ts';
 
 /** As for a step of an action (actions/steps). */
 const UNLOAD_LIMIT_MS = 20_000;
@@ -12,6 +14,11 @@ const LOAD_LIMIT_MS = 65_000;
 /** Values that modprobe passes on unchanged: no white space and quotes; "(null)" and empty ones were never given. */
 const GIVABLE = /^[A-Za-z0-9_.,:/+-]{1,128}$/;
 
+/** More than these are not given at once (exec/vectors.ts). */
+const GIVEN_AT_ONCE = 64;
+
+type Parameters = KmodRecord['parameters'];
+
 interface KmodPorts {
   readonly files: HostFiles;
   readonly exec: Exec;
@@ -19,44 +26,72 @@ interface KmodPorts {
 
 /**
  * Unloads what the plan loaded (newest first), loads what it unloaded (oldest first, with the parameters recorded), and loads anew what has other
- * parameters now. What happened is judged by /proc/modules. Returns what was put back, in words.
+ * parameters now, with all that are recorded. What is half way is left alone. What happened is judged by /proc/modules. Returns what was put back,
+ * by name.
  */
-export async function putKmodsBack(ports: KmodPorts, lacks: readonly Lack[]): Promise<string[]> {
+export async function putKmodsBack(
+  ports: KmodPorts,
+  before: readonly KmodRecord[],
+  lacks: readonly Lack[],
+): Promise<string[]> {
   const done: string[] = [];
   for (const lack of [...lacks].reverse()) {
-    if (lack.kind === 'extra_kmod' && (await unload(ports, lack.name))) done.push(lackWords(lack));
+    if (lack.kind !== 'extra_kmod' || lack.halfway !== undefined) continue;
+    if (await unload(ports, lack.name)) done.push(lackName(lack));
   }
   for (const lack of lacks) {
-    if (lack.kind === 'kmod' && (await load(ports, lack.kmod))) done.push(lackWords(lack));
+    if (lack.kind !== 'kmod' || lack.halfway !== undefined) continue;
+    if (await load(ports, lack.kmod)) done.push(lackName(lack));
   }
-  const changed = new Map<string, Lack[]>();
-  for (const lack of lacks) {
-    if (lack.kind === 'parameter') changed.set(lack.kmod, [...(changed.get(lack.kmod) ?? []), lack]);
-  }
-  for (const [name, ofKmod] of changed) {
-    const parameters = ofKmod.flatMap((one): [string, string][] =>
-      one.kind === 'parameter' ? [[one.name, one.was]] : [],
-    );
-    if ((await unload(ports, name)) && (await load(ports, { name, loaded: true, parameters })))
-      done.push(...ofKmod.map(lackWords));
+  for (const kmod of before) {
+    const changed = lacks.filter((lack) => lack.kind === 'parameter' && lack.kmod === kmod.name);
+    if (changed.length > 0 && (await unload(ports, kmod.name)) && (await load(ports, kmod)))
+      done.push(...changed.map(lackName));
   }
   return done;
 }
 
+/**
+ * With all recorded values first. A value that the kmod shows and does not take refuses them all, and a driver with its defaults is better than
+ * none; what it has then says which values it needs.
+ */
 async function load(ports: KmodPorts, { name, parameters }: KmodRecord): Promise<boolean> {
-  const given = parameters.filter(([, value]) => GIVABLE.test(value)).map(([key, value]) => `${key}=${value}`);
-  await ports.exec.run('modprobe', ['--', name, ...given], { timeoutMs: LOAD_LIMIT_MS });
-  if (await isLoaded(ports, name)) return true;
-  // A value that the kmod shows and does not take: a driver with its defaults is better than none.
-  if (given.length > 0) await ports.exec.run('modprobe', ['--', name], { timeoutMs: LOAD_LIMIT_MS });
-  return isLoaded(ports, name);
+  const given = parameters.filter(([, value]) => GIVABLE.test(value));
+  if (given.length <= GIVEN_AT_ONCE && (await loadWith(ports, name, given))) return true;
+  // One that is still loading takes no other values.
+  if (given.length === 0 || (await stateOf(ports, name)) !== 'gone') return isLive(ports, name);
+  if (!(await loadWith(ports, name, []))) return false;
+  const needed = await unlike(ports, name, given);
+  if (needed.length === 0 || needed.length === given.length || needed.length > GIVEN_AT_ONCE) return true;
+  if (!(await unload(ports, name))) return isLive(ports, name);
+  return (await loadWith(ports, name, needed)) || loadWith(ports, name, []);
 }
 
+async function loadWith(ports: KmodPorts, name: string, parameters: Parameters): Promise<boolean> {
+  const given = parameters.map(([key, value]) => `${key}=${value}`);
+  await ports.exec.run('modprobe', ['--', name, ...given], { timeoutMs: LOAD_LIMIT_MS });
+  return isLive(ports, name);
+}
+
+/** Those that have another value now. */
+async function unlike({ files }: KmodPorts, name: string, wanted: Parameters): Promise<Parameters> {
+  const [kmod] = await readKmods(files, [name]);
+  const now = new Map(kmod?.parameters ?? []);
+  return wanted.filter(([key, value]) => now.get(key) !== value);
+}
+
+/** True when it is gone, not when it is going. */
 async function unload(ports: KmodPorts, name: string): Promise<boolean> {
   await ports.exec.run('rmmod', [name], { timeoutMs: UNLOAD_LIMIT_MS });
-  return !(await isLoaded(ports, name));
+  return (await stateOf(ports, name)) === 'gone';
 }
 
-async function isLoaded({ files }: KmodPorts, name: string): Promise<boolean> {
-  return (valueOf(await readProcModules(files)) ?? []).some((one) => one.name === name);
+async function isLive(ports: KmodPorts, name: string): Promise<boolean> {
+  return (await stateOf(ports, name)) === KmodState.KMOD_STATE_LIVE;
+}
+
+/** Undefined: not known. */
+async function stateOf({ files }: KmodPorts, name: string): Promise<KmodState | 'gone' | undefined> {
+  const listed = valueOf(await readProcModules(files));
+  return listed === undefined ? undefined : (listed.find((one) => one.name === name)?.state ?? 'gone');
 }
