@@ -118,3 +118,13 @@ function notMade(strange: readonly string[]): string {
 export function isWaitedFor(lack: Lack): boolean {
   return lack.kind === 'link' && !REMADE_KINDS.has(lack.link.kind);
 }
+
+/** Whether a routine of a kmod has not returned yet. */
+export function isHalfway(lack: Lack): boolean {
+  return (lack.kind === 'kmod' || lack.kind === 'extra_kmod') && lack.halfway !== undefined;
+}
+
+/** How it was at the moment of the snapshot, and not how it was set up: the active member of a bond. */
+export function isMomentary(lack: Lack): boolean {
+  return lack.kind === 'later' && lack.name === 'active_slave';
+}

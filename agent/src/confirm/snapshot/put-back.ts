@@ -3,7 +3,7 @@ import type { HostFiles } from '../../host/host-files.ts';
 import type { HostSettings } from '../../host/host-settings.ts';
 import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
-import { isWaitedFor, type Lack, lackName, lackWords } from './lack.ts';
+import { isHalfway, isMomentary, isWaitedFor, type Lack, lackName, lackWords } from './lack.ts';
 import { kmodLacks, lacksOf } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
 import { readKmods } from './read-kmods.ts';
@@ -25,14 +25,17 @@ const LOOK_EVERY_MS = 700;
 /**
  * Each pass repairs what the one before made possible: a link, its members, its address, a route through that, one with this address as its source.
  * An IPv6 address is none to send from before it is proven to be nobody else's, 1 to 2 s after its link is up (RFC 4862, 5.4): the pauses are longer.
+ * What is still refused after the first three, and after that time, will be.
  */
 const PASSES = 6;
+const SURE_PASSES = 3;
+const PASSES_LIMIT_MS = 6_000;
 
 /**
  * How long a routine of a kmod that has not returned is waited for, from the beginning. Some take half a minute; others never return, and
- * modfleet-revert.service, which has 180 s, has to report those too.
+ * those have to be reported too: within 180 s by modfleet-revert.service, and within 120 s where the server waits for it (confirm-window.md).
  */
-const HALFWAY_LIMIT_MS = 60_000;
+const HALFWAY_LIMIT_MS = 45_000;
 
 /** What putting back needs of the host. */
 export interface PutBackPorts {
@@ -81,10 +84,12 @@ export async function putBack(
   while (rights.kmods !== 'none' && lacks.some(isHalfway) && (await isOver(ports, before, untilMs))) {
     ({ lacks, unread } = await putBackOnce(ports, before, rights, restored));
   }
-  const missing = new Set(lacks.map(lackName));
+  // Another boot, another moment.
+  const left = lacks.filter((lack) => rights.network || !isMomentary(lack));
+  const missing = new Set(left.map(lackName));
   return {
     restored: [...restored].filter((name) => !missing.has(name)),
-    missing: [...[...unread.values()].map((why) => `not known: ${why}`), ...lacks.map(lackWords)],
+    missing: [...[...unread.values()].map((why) => `not known: ${why}`), ...left.map(lackWords)],
   };
 }
 
@@ -101,10 +106,13 @@ async function putBackOnce(
     );
     for (const name of await putKmodsBack(ports, before.kmods, wanted)) restored.add(name);
   }
-  await settled(ports, () => glance(ports, before));
+  // Which member is active, nobody else puts back.
+  await settled(ports, async () => (await glance(ports, before)).filter((lack) => !isMomentary(lack)));
   let seen = await look(ports, before);
   const remade = new Set<string>();
+  const untilMs = ports.clock.nowMs() + PASSES_LIMIT_MS;
   for (let pass = 0; rights.network && pass < PASSES && isRepairable(seen.lacks); pass++) {
+    if (pass >= SURE_PASSES && ports.clock.nowMs() >= untilMs) break;
     if (pass > 0) {
       await ports.sleep(LOOK_EVERY_MS);
       seen = await look(ports, before);
@@ -150,10 +158,6 @@ async function settled({ clock, sleep }: PutBackPorts, see: () => Promise<readon
     await sleep(LOOK_EVERY_MS);
     lacks = await see();
   }
-}
-
-function isHalfway(lack: Lack): boolean {
-  return (lack.kind === 'kmod' || lack.kind === 'extra_kmod') && lack.halfway !== undefined;
 }
 
 /** Waits for the routines of all kmods; false when there is no time left. */

@@ -17,6 +17,9 @@ const GIVABLE = /^[A-Za-z0-9_.,:/+-]{1,128}$/;
 /** More than these are not given at once (exec/vectors.ts). */
 const GIVEN_AT_ONCE = 64;
 
+/** Each is an unload and a load of a driver that the host may need: more are reported and not tried. */
+const TRIED_SINGLY = 8;
+
 type Parameters = KmodRecord['parameters'];
 
 interface KmodPorts {
@@ -52,8 +55,8 @@ export async function putKmodsBack(
 }
 
 /**
- * With all recorded values first. A value that the kmod shows and does not take refuses them all, and a driver with its defaults is better than
- * none; what it has then says which values it needs.
+ * With all recorded values first. A value that the kmod shows and does not take refuses them all, and a driver with its usual ones is better than
+ * none; what it has then says which values it needs, and those are given without the ones that it refuses.
  */
 async function load(ports: KmodPorts, { name, parameters }: KmodRecord): Promise<boolean> {
   const given = parameters.filter(([, value]) => GIVABLE.test(value));
@@ -62,9 +65,19 @@ async function load(ports: KmodPorts, { name, parameters }: KmodRecord): Promise
   if (given.length === 0 || (await stateOf(ports, name)) !== 'gone') return isLive(ports, name);
   if (!(await loadWith(ports, name, []))) return false;
   const needed = await unlike(ports, name, given);
-  if (needed.length === 0 || needed.length === given.length || needed.length > GIVEN_AT_ONCE) return true;
-  if (!(await unload(ports, name))) return isLive(ports, name);
-  return (await loadWith(ports, name, needed)) || loadWith(ports, name, []);
+  return needed.length === 0 || needed.length > TRIED_SINGLY || loadAnew(ports, name, needed);
+}
+
+/** With as many of these as it takes: all of them, or else each that it takes together with those before. */
+async function loadAnew(ports: KmodPorts, name: string, needed: Parameters): Promise<boolean> {
+  const taken: Parameters = [];
+  for (const more of [needed, ...needed.map((one) => [one])]) {
+    if (!(await unload(ports, name))) return isLive(ports, name);
+    if (!(await loadWith(ports, name, [...taken, ...more]))) continue;
+    taken.push(...more);
+    if (more.length === needed.length) return true;
+  }
+  return (await isLive(ports, name)) || loadWith(ports, name, taken);
 }
 
 async function loadWith(ports: KmodPorts, name: string, parameters: Parameters): Promise<boolean> {
@@ -82,6 +95,7 @@ async function unlike({ files }: KmodPorts, name: string, wanted: Parameters): P
 
 /** True when it is gone, not when it is going. */
 async function unload(ports: KmodPorts, name: string): Promise<boolean> {
+  if ((await stateOf(ports, name)) === 'gone') return true;
   await ports.exec.run('rmmod', [name], { timeoutMs: UNLOAD_LIMIT_MS });
   return (await stateOf(ports, name)) === 'gone';
 }
