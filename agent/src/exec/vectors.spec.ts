@@ -14,6 +14,11 @@ describe('argument vectors', () => {
     expect(shapeOf('modprobe', ['--', 'mf_hello', 'times=3', 'greeting=-v'])?.effect).toBe('changes');
     expect(shapeOf('rmmod', ['floppy'])?.effect).toBe('changes');
     expect(shapeOf('ip', ['-d', '-j', 'addr', 'show'])?.effect).toBe('reads');
+    expect(shapeOf('ip', ['-6', '-o', 'route', 'show', 'table', 'all'])?.effect).toBe('reads');
+    expect(shapeOf('ip', ['link', 'del', 'dev', 'bond0'])?.effect).toBe('changes');
+    const targets = Array.from({ length: 16 }, (_, at) => `192.168.100.${100 + at}`).join(',');
+    const monitored = ['type', 'bond', 'mode', 'active-backup', 'arp_interval', '1000', 'arp_ip_target', targets];
+    expect(shapeOf('ip', ['link', 'add', 'name', 'bond0', ...monitored])?.effect).toBe('changes');
   });
 
   it.each([
@@ -27,6 +32,10 @@ describe('argument vectors', () => {
     ['rmmod', ['floppy', 'loop']],
     ['rmmod', ['floppy\0']],
     ['rmmod', []],
+    ['ip', ['link', 'del', 'dev', '-all']],
+    ['ip', ['link', 'del', 'dev', 'bond0', 'type', 'bond']],
+    ['ip', ['route', 'del', 'default']],
+    ['ip', ['route', 'flush', 'table', 'all']],
     ['dmesg', ['--clear']],
     ['dmsetup', ['remove_all']],
     ['flock', ['-n', '/var/lib/modfleet-helper/revert.lock', 'sh']],
