@@ -189,6 +189,20 @@ describe('what cannot be read', () => {
   });
 });
 
+it('what was put back and can no longer be looked at is not called restored', async () => {
+  let repaired = false;
+  const host = aHost('', {
+    ip: (args) => {
+      repaired ||= args.includes('replace');
+      return repaired && args.includes('-j') ? failed(1, 'no memory') : { stdout: '[]' };
+    },
+  });
+  const route = { family: 'inet' as const, words: ['default', 'via', '192.0.2.1'], strange: [] };
+  const report = await putBack(host.ports, aSnapshot({ routes: [route] }), ALL);
+  expect(report.restored).toEqual([]);
+  expect(report.missing[0]).toMatch(/^not known: /);
+});
+
 describe('the network', () => {
   it('waits between passes: an address may not be one to send from yet', async () => {
     let added = false;

@@ -7,8 +7,8 @@ import { isHalfway, isMomentary, isWaitedFor, type Lack, lackName, lackWords } f
 import { kmodLacks, lacksOf } from './lacks.ts';
 import { putKmodsBack } from './put-kmods-back.ts';
 import { readKmods } from './read-kmods.ts';
-import { ALL_PARTS, IP_TIMEOUT_MS, lookAtHost, type Part, readSettings, seenOf } from './read-snapshot.ts';
-import { type Repair, repairsOf } from './repairs.ts';
+import { ALL_PARTS, lookAtHost, type Part, readSettings, seenOf } from './read-snapshot.ts';
+import { isRepairable, repairAll } from './repair-all.ts';
 
 /** How long a card may take to appear after its driver is there: drivers probe in the background, and udev gives the name. */
 const DEVICE_LIMIT_MS = 15_000;
@@ -78,7 +78,7 @@ export async function putBack(
   before: HostSnapshot,
   rights: PutBackRights,
 ): Promise<PutBackReport> {
-  const restored = new Set<string>();
+  const restored: Restored = new Map();
   const untilMs = ports.clock.nowMs() + HALFWAY_LIMIT_MS;
   let { lacks, unread } = await putBackOnce(ports, before, rights, restored);
   while (rights.kmods !== 'none' && lacks.some(isHalfway) && (await isOver(ports, before, untilMs))) {
@@ -88,23 +88,30 @@ export async function putBack(
   const left = lacks.filter((lack) => rights.network || !isMomentary(lack));
   const missing = new Set(left.map(lackName));
   return {
-    restored: [...restored].filter((name) => !missing.has(name)),
+    restored: [...restored].flatMap(([name, part]) => (missing.has(name) || isUnread(part, unread) ? [] : [name])),
     missing: [...[...unread.values()].map((why) => `not known: ${why}`), ...left.map(lackWords)],
   };
+}
+
+/** What was accepted: whether it helped, the last look says, if it sees that part. */
+type Restored = Map<string, Part | undefined>;
+
+function isUnread(part: Part | undefined, unread: ReadonlyMap<Part, string>): boolean {
+  return part !== undefined && unread.has(part);
 }
 
 async function putBackOnce(
   ports: PutBackPorts,
   before: HostSnapshot,
   rights: PutBackRights,
-  restored: Set<string>,
+  restored: Restored,
 ): Promise<Lacking> {
   const kmods = before.kmods.map((kmod) => kmod.name);
   if (rights.kmods !== 'none') {
     const wanted = kmodLacks(before.kmods, await readKmods(ports.files, kmods)).filter(
       (lack) => rights.kmods === 'all' || lack.kind === 'kmod',
     );
-    for (const name of await putKmodsBack(ports, before.kmods, wanted)) restored.add(name);
+    for (const name of await putKmodsBack(ports, before.kmods, wanted)) restored.set(name, undefined);
   }
   // Which member is active, nobody else puts back.
   await settled(ports, async () => (await glance(ports, before)).filter((lack) => !isMomentary(lack)));
@@ -117,7 +124,7 @@ async function putBackOnce(
       await ports.sleep(LOOK_EVERY_MS);
       seen = await look(ports, before);
     }
-    for (const name of await repairAll(ports, seen.lacks, remade)) restored.add(name);
+    for (const lack of await repairAll(ports, seen.lacks, remade)) restored.set(lackName(lack), partOf(lack));
     seen = await look(ports, before);
   }
   return seen;
@@ -170,41 +177,9 @@ async function isOver({ files, clock, sleep }: PutBackPorts, before: HostSnapsho
   return false;
 }
 
-function isRepairable(lacks: readonly Lack[]): boolean {
-  return lacks.some((lack) => repairsOf(lack).length > 0);
-}
-
-/** The names of those of which everything was accepted; whether it helped, the next look says. A link is made anew once: it would come out the same. */
-async function repairAll(ports: PutBackPorts, lacks: readonly Lack[], remade: Set<string>): Promise<string[]> {
-  const done: string[] = [];
-  const anew = new Set<string>();
-  for (const lack of lacks) {
-    if (lack.kind === 'replaced') {
-      if (remade.has(lack.link.name)) continue;
-      remade.add(lack.link.name);
-      anew.add(lack.link.name);
-    }
-    // Its options were given as it was made.
-    if (lack.kind === 'option' && anew.has(lack.link.name)) continue;
-    if (await repair(ports, repairsOf(lack))) done.push(lackName(lack));
-  }
-  return done;
-}
-
-async function repair({ exec, settings }: PutBackPorts, repairs: readonly Repair[]): Promise<boolean> {
-  const accepted = async (args: readonly string[]): Promise<boolean> => {
-    const { ended } = await exec.run('ip', args, { timeoutMs: IP_TIMEOUT_MS });
-    return ended.kind === 'exited' && ended.code === 0;
-  };
-  for (const one of repairs) {
-    if (one.kind === 'write') {
-      if (!(await settings.write(one.path, one.value))) return false;
-      continue;
-    }
-    if (await accepted(one.args)) continue;
-    const [first, ...others] = one.otherwise ?? [];
-    if (first === undefined || !(await accepted(first))) return false;
-    for (const args of others) await accepted(args);
-  }
-  return repairs.length > 0;
+/** What shows whether it is lacking; undefined for what is read from files. */
+function partOf(lack: Lack): Part | undefined {
+  if (lack.kind === 'setting') return undefined;
+  if (lack.kind === 'route') return `routes ${lack.route.family}`;
+  return lack.kind === 'rule' ? `rules ${lack.rule.family}` : 'links';
 }
