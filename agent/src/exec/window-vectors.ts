@@ -24,13 +24,15 @@ const words = (effect: VectorShape['effect'], ...args: readonly Argument[]): Vec
 /** What a confirm window's snapshot and revert start `ip` with. */
 export const IP_VECTORS: readonly VectorShape[] = [
   { args: ['-d', '-j', 'addr', 'show'], effect: 'reads' },
-  ...[['-j'], ['-6', '-j']].flatMap((flags): VectorShape[] => [
-    { args: [...flags, 'route', 'show', 'table', 'all'], effect: 'reads' },
-    { args: [...flags, 'rule', 'show'], effect: 'reads' },
-  ]),
-  // Which metrics of a route are locked, its JSON leaves out.
-  { args: ['-o', 'route', 'show', 'table', 'all'], effect: 'reads' },
-  { args: ['-6', '-o', 'route', 'show', 'table', 'all'], effect: 'reads' },
+  { args: ['-j', 'rule', 'show'], effect: 'reads' },
+  { args: ['-6', '-j', 'rule', 'show'], effect: 'reads' },
+  // Without a family, routes are those of both. Which of their metrics are locked, JSON leaves out.
+  ...['-4', '-6'].flatMap((family) =>
+    ['-j', '-o'].map((form): VectorShape => ({
+      args: [family, form, 'route', 'show', 'table', 'all'],
+      effect: 'reads',
+    })),
+  ),
   words('changes', 'link', 'set', 'dev', WORD),
   words('changes', 'link', 'add'),
   { args: ['link', 'del', 'dev', WORD], effect: 'changes' },

@@ -33,7 +33,7 @@ export function networkLacks(before: HostSnapshot, now: HostSnapshot): Lack[] {
   const slots = before.routes.map(slotOf);
   return [
     ...linkLacks(before, now),
-    ...before.addresses
+    ...inOrderOfGiving(before.addresses)
       .filter((one) => !addresses.has(addressKey(one)) && !isReplaced(one, now))
       .map((address): Lack => ({ kind: 'address', address })),
     ...before.routes
@@ -44,6 +44,12 @@ export function networkLacks(before: HostSnapshot, now: HostSnapshot): Lack[] {
       }),
     ...before.rules.filter((one) => !rules.has(lineKey(one))).map((rule): Lack => ({ kind: 'rule', rule })),
   ];
+}
+
+/** The first IPv4 address of a network is the primary one; of IPv6 the newest stands first (net/ipv6/addrconf.c, ipv6_link_dev_addr). */
+function inOrderOfGiving(addresses: readonly AddressState[]): AddressState[] {
+  const of = (family: AddressState['family']): AddressState[] => addresses.filter((one) => one.family === family);
+  return [...of('inet'), ...of('inet6').reverse()];
 }
 
 /** A lease may name another address after the card came back; that is as good. */

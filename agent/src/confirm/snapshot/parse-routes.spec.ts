@@ -29,10 +29,10 @@ describe('routes of all tables', () => {
   it('keep everything that ip takes', () => {
     expect(
       wordsOf(
-        '[{"dst":"203.0.113.0/24","tos":"0x10","gateway":"198.51.100.9","dev":"da","flags":["onlink"],"metrics":[{"mtu":1400,"rto_min":5,"congestion":"cubic"}]},{"dst":"203.0.117.0/24","flags":[],"nexthops":[{"gateway":"198.51.100.8","dev":"da","weight":2,"flags":["linkdown"]},{"via":{"family":"inet6","host":"fe80::1"},"dev":"db","weight":3,"flags":["onlink"]}]}]',
+        '[{"dst":"203.0.113.0/24","tos":"0x10","gateway":"198.51.100.9","dev":"da","flags":["onlink"],"metrics":[{"mtu":1400,"rtt":5,"congestion":"cubic"}]},{"dst":"203.0.117.0/24","flags":[],"nexthops":[{"gateway":"198.51.100.8","dev":"da","weight":2,"flags":["linkdown"]},{"via":{"family":"inet6","host":"fe80::1"},"dev":"db","weight":3,"flags":["onlink"]}]}]',
       ),
     ).toEqual([
-      '203.0.113.0/24 tos 0x10 via 198.51.100.9 dev da onlink mtu 1400 rto_min 5ms congctl cubic',
+      '203.0.113.0/24 tos 0x10 via 198.51.100.9 dev da onlink mtu 1400 rtt 5ms congctl cubic',
       '203.0.117.0/24 nexthop via 198.51.100.8 dev da weight 2 nexthop via inet6 fe80::1 dev db weight 3 onlink',
     ]);
     expect(
@@ -44,7 +44,9 @@ describe('routes of all tables', () => {
     ['{"dst":"203.0.113.0/24","nhid":5,"gateway":"198.51.100.9","dev":"da","flags":[]}', ['nhid=5']],
     ['{"dst":"203.0.113.0/24","encap":"mpls","label":"100","dev":"da"}', ['encap=mpls', 'label=100']],
     ['{"dst":"203.0.113.0/24","dev":"da","flags":["newer"]}', ['flag=newer']],
-    ['{"dst":"203.0.113.0/24","dev":"da","metrics":[{"features":"0x1"}]}', ['features="0x1"']],
+    ['{"dst":"203.0.113.0/24","dev":"da","metrics":[{"features":"0x1"}]}', ['features=0x1']],
+    // ip would lock it.
+    ['{"dst":"203.0.113.0/24","dev":"da","metrics":[{"rto_min":5}]}', ['rto_min=5']],
     ['{"dst":"203.0.113.0/24","dev":"da","expires":30}', ['expires']],
     ['{"dst":"203.0.113.0/24","nexthops":[{"dev":"da","weight":1,"encap":"ip"}]}', ['encap=ip']],
   ])('are strange with what has no word: %s', (route, strange) => {
@@ -53,17 +55,17 @@ describe('routes of all tables', () => {
 
   it('have locked metrics, which only the text tells', () => {
     const list = parseList(
-      '[{"dst":"default","gateway":"192.0.2.1","dev":"da"},{"dst":"203.0.113.0/24","dev":"da","metrics":[{"mtu":1400,"advmss":1200}]}]',
+      '[{"dst":"default","gateway":"192.0.2.1","dev":"da"},{"dst":"203.0.113.0/24","dev":"da","metrics":[{"mtu":1400,"advmss":1200,"rto_min":5}]}]',
     );
-    const text = 'default via 192.0.2.1 dev da \n203.0.113.0/24 dev da mtu lock 1400 advmss 1200 \n';
+    const text = 'default via 192.0.2.1 dev da \n203.0.113.0/24 dev da mtu lock 1400 advmss 1200 rto_min lock 5ms \n';
     expect(hasMetrics(list ?? [])).toBe(true);
     const locks = lockedMetrics(list ?? [], text);
     expect(parseRoutes('inet', list ?? [], locks)[1]?.words.join(' ')).toBe(
-      '203.0.113.0/24 dev da mtu lock 1400 advmss 1200',
+      '203.0.113.0/24 dev da mtu lock 1400 advmss 1200 rto_min 5ms',
     );
     // The list has changed between the two: what is locked is not known, so the route is not made again.
     expect(lockedMetrics(list ?? [], text.slice(text.indexOf('\n') + 1))).toBe('not_known');
-    expect(parseRoutes('inet', list ?? [], 'not_known')[1]?.strange).toEqual(['lock=?']);
+    expect(parseRoutes('inet', list ?? [], 'not_known')[1]?.strange).toEqual(['lock=?', 'rto_min=5']);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Family, LineState } from './host-snapshot.ts';
-import { type Fields, fieldsOf, listOf, names, pair, strangeFields, textOf } from './ip-json.ts';
+import { type Fields, fieldsOf, listOf, names, pair, plainText, strangeFields, textOf } from './ip-json.ts';
 
 /*
  * Routes as words of `ip route`. Every field of a route has its word here, or changes by itself, or makes the route strange: that one is compared
@@ -28,10 +28,14 @@ const NUMBERS: ReadonlySet<string> = names(
 );
 const TIMES: ReadonlySet<string> = new Set(['rtt', 'rttvar', 'rto_min']);
 
+/** Metrics for which `lock` is no word: `ip` locks this one always, and the others never. */
+const LOCKED_ALWAYS: ReadonlySet<string> = new Set(['rto_min']);
+const LOCKED_NEVER: ReadonlySet<string> = new Set(['quickack', 'fastopen_no_cookie']);
+
 /** The locked metrics of each route of a list. */
 export type Locks = readonly ReadonlySet<string>[] | 'not_known';
 
-/** Routes of all tables, from `ip [-6] -j route show table all`; the kernel's own are left out. `locks` of `lockedMetrics`. Pure. */
+/** Routes of all tables, from `ip -4|-6 -j route show table all`; the kernel's own are left out. `locks` of `lockedMetrics`. Pure. */
 export function parseRoutes(family: Family, list: readonly Fields[], locks: Locks = []): LineState[] {
   return list.flatMap((route, index) => {
     if (isKernelsOwn(route)) return [];
@@ -118,15 +122,15 @@ function metricsOf(route: Fields, locked: ReadonlySet<string> | 'not_known'): { 
   // Which of them are locked, only the text says; where that could not be read, what would be made is not known.
   const strange = metrics.length > 0 && locked === 'not_known' ? ['lock=?'] : [];
   for (const [name, value] of metrics) {
-    const unit = TIMES.has(name) ? 'ms' : NUMBERS.has(name) ? '' : undefined;
     const word = name === 'congestion' ? 'congctl' : name;
-    if (unit === undefined && name !== 'congestion') strange.push(`${name}=${JSON.stringify(value)}`);
-    else
-      words.push(
-        word,
-        ...(locked !== 'not_known' && locked.has(word) ? ['lock'] : []),
-        `${textOf(value)}${unit ?? ''}`,
-      );
+    const isLocked = locked !== 'not_known' && locked.has(word);
+    const isGivable = NUMBERS.has(word) || TIMES.has(word) || word === 'congctl';
+    if (!isGivable || (isLocked ? LOCKED_NEVER : LOCKED_ALWAYS).has(word)) {
+      strange.push(`${name}=${isLocked ? 'lock ' : ''}${plainText(value)}`);
+      continue;
+    }
+    const lock = isLocked && !LOCKED_ALWAYS.has(word) ? ['lock'] : [];
+    words.push(word, ...lock, `${textOf(value)}${TIMES.has(word) ? 'ms' : ''}`);
   }
   return { words, strange };
 }

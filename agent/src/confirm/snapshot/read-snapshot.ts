@@ -25,6 +25,8 @@ export class SnapshotError extends Error {
   }
 }
 
+const FLAGS = { inet: '-4', inet6: '-6' } as const satisfies Record<Family, string>;
+
 /** What one program shows of the network. */
 export type Part = 'links' | `${'routes' | 'rules'} ${Family}`;
 
@@ -113,23 +115,19 @@ export async function readSettings(files: HostFiles, { links }: Pick<HostSnapsho
 }
 
 async function readRoutes(ports: LookPorts, family: Family): Promise<LineState[]> {
-  const list = await ask(ports, [...flagsOf(family), '-j', 'route', 'show', 'table', 'all']);
+  const list = await ask(ports, [FLAGS[family], '-j', 'route', 'show', 'table', 'all']);
   return parseRoutes(family, list, hasMetrics(list) ? await readLocks(ports, family, list) : []);
 }
 
 /** Which metrics are locked, JSON leaves out (print_rta_metrics). */
 async function readLocks({ exec }: LookPorts, family: Family, list: readonly Fields[]): Promise<Locks> {
-  const args = [...flagsOf(family), '-o', 'route', 'show', 'table', 'all'];
+  const args = [FLAGS[family], '-o', 'route', 'show', 'table', 'all'];
   const { ended, stdout } = await exec.run('ip', args, { timeoutMs: IP_TIMEOUT_MS });
   return ended.kind === 'exited' && ended.code === 0 ? lockedMetrics(list, stdout) : 'not_known';
 }
 
 async function readRules(ports: LookPorts, family: Family): Promise<LineState[]> {
-  return parseRules(family, await ask(ports, [...flagsOf(family), '-j', 'rule', 'show']));
-}
-
-function flagsOf(family: Family): string[] {
-  return family === 'inet6' ? ['-6'] : [];
+  return parseRules(family, await ask(ports, [...(family === 'inet6' ? ['-6'] : []), '-j', 'rule', 'show']));
 }
 
 async function ask({ files, exec }: LookPorts, args: readonly string[]): Promise<Fields[]> {
