@@ -120,6 +120,11 @@ describe('a link under the same name', () => {
     expect(lacks(was, is).flatMap(repairsOf)).toEqual([]);
   });
 
+  it('that was made since on another parent is another one too', () => {
+    const vlan = link('v9', { kind: 'vlan', index: 5, parent: 'bond0', options: ['id', '9'] });
+    expect(lacks(vlan, { ...vlan, index: 9, parent: 'ens3' }).map((one) => one.kind)).toEqual(['replaced']);
+  });
+
   it('that is hardware now is not deleted', () => {
     const [first] = lacks(bond, link('bond0', { index: 9 }));
     expect(first === undefined ? [] : repairsOf(first)).toEqual([]);

@@ -70,7 +70,9 @@ function settingLacks(before: HostSnapshot, now: HostSnapshot): Lack[] {
  */
 function isReplaced(link: LinkState, is: LinkState): boolean {
   if (link.index === 0 || link.index === is.index) return false;
-  return link.kind !== is.kind || (REMADE_KINDS.has(link.kind) && link.options.join(' ') !== is.options.join(' '));
+  if (link.kind !== is.kind) return true;
+  const madeOf = ({ parent, options }: LinkState): string => [parent, ...options].join(' ');
+  return REMADE_KINDS.has(link.kind) && madeOf(link) !== madeOf(is);
 }
 
 /** Of kinds that are not made here, not every field is known to stay: they are compared when they were made anew. */
