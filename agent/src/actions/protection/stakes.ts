@@ -1,4 +1,4 @@
-import { REMADE_KINDS } from '../../confirm/snapshot/parse-links.ts';
+import { REMADE_KINDS } from '../../confirm/snapshot/link-options.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { whyUnreadable } from '../../host/read-outcome.ts';
 import type { KmodAlias } from '../../kmod/index-parsers.ts';
