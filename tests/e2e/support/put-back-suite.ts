@@ -3,6 +3,7 @@ import { putBack, type PutBackReport } from '../../../agent/src/confirm/snapshot
 import { readSnapshot } from '../../../agent/src/confirm/snapshot/read-snapshot.ts';
 import type { LabHost } from '../../../lab/src/lab.ts';
 import { guestDoors } from './guest-doors.ts';
+import { eventually } from './wait.ts';
 
 /** What a link, an address or a member has by the time at which it is looked at, and not by how it was made. */
 const PASSING: ReadonlySet<string> = new Set(
@@ -233,7 +234,11 @@ export function putBackSuite(booted: () => LabHost): void {
 /** A full host with `ipv6.disable=1`. */
 export function withoutIpv6Suite(booted: () => LabHost): void {
   it('a snapshot can be taken where the kernel has no IPv6', async () => {
-    const { files, exec } = guestDoors(booted());
+    const host = booted();
+    await eventually('its card has an address', async () => {
+      return (await host.run('ip route show default')).stdout.includes('default') || undefined;
+    });
+    const { files, exec } = guestDoors(host);
     const { links, routes } = await readSnapshot(files, exec, []);
     expect(links.length).toBeGreaterThan(0);
     expect(routes.map((one) => one.words[0])).toContain('default');
