@@ -1,4 +1,5 @@
 import type { Exec } from '../../exec/exec.ts';
+import type { HostFiles } from '../../host/host-files.ts';
 
 /** `ip` answers in milliseconds; a second is a machine in trouble. */
 const IP_TIMEOUT_MS = 5_000;
@@ -23,8 +24,13 @@ export async function readLinks(exec: Exec): Promise<ReadonlyMap<string, LinkSai
 const USUAL_TABLES = new Set(['local', 'main', 'default', '255', '254', '253']);
 
 /** Whether routes may lie elsewhere than in the main table, by `ip -j rule show`; undefined: not visible without iproute2. */
-export async function hasPolicyRouting(exec: Exec): Promise<boolean | undefined> {
-  const rules = await Promise.all([ask(exec, ['-j', 'rule', 'show']), ask(exec, ['-6', '-j', 'rule', 'show'])]);
+export async function hasPolicyRouting(files: HostFiles, exec: Exec): Promise<boolean | undefined> {
+  // A kernel without IPv6 (ipv6.disable=1) has no such file, and `ip -6` fails there.
+  const hasIpv6 = (await files.stat('/proc/net/if_inet6')).kind !== 'not_found';
+  const rules = await Promise.all([
+    ask(exec, ['-j', 'rule', 'show']),
+    ...(hasIpv6 ? [ask(exec, ['-6', '-j', 'rule', 'show'])] : []),
+  ]);
   if (rules.includes(undefined)) return undefined;
   return rules
     .flatMap((text) => asArray(parseJson(text ?? '')))

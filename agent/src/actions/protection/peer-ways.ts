@@ -13,7 +13,7 @@ import type { SupportsOfPeer } from './storage.ts';
 export function supportsOfPeersBy(files: HostFiles, exec: Exec, interfaces: readonly Interface[]): SupportsOfPeer {
   let policies: Promise<boolean | undefined> | undefined;
   return async ({ address, seenAt }: Peer) => {
-    policies ??= hasPolicyRouting(exec);
+    policies ??= hasPolicyRouting(files, exec);
     const main = address === undefined ? [] : await carryingInterfaces(files, interfaces, { remoteAddress: address });
     const names = address === undefined || (await policies) !== false ? [...main, ...cardsUp(interfaces)] : main;
     return supportsOfInterfaces(interfaces, names).map(({ kmod, seenAt: where }) => ({
