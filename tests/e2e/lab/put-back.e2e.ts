@@ -13,7 +13,7 @@ describe.each(KERNEL_SERIES)('the put-back of a network on %s', (series) => {
   });
   afterAll(() => host?.kill());
 
-  putBackSuite(() => host);
+  putBackSuite(() => host, KERNEL_SERIES.indexOf(series));
 });
 
 describe('without IPv6', () => {
