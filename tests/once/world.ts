@@ -73,6 +73,11 @@ export class World {
   async apply(operation: Operation): Promise<void> {
     this.#do(operation);
     await idle();
+    // A server that was slow may give back what is due by now; the sweeper, which looks every second, is next.
+    if (operation.op === 'release' || operation.op === 'connect') {
+      this.#up()?.sweep();
+      await idle();
+    }
     this.check();
   }
 
