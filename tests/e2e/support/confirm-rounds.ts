@@ -80,7 +80,10 @@ export async function confirmRound(
   // A host that reboots on a loaded machine may report late; what it reports is the question.
   const body = { confirmWindow: world.windowSeconds, overrides: ['route'], expiresIn: 600 };
   const ids = await Promise.all(hosts.map((name) => lab.post(name, verb, KMOD, body)));
-  const armedAt = await Promise.all(ids.map((id) => armed(lab, id)));
+  const isLone = LONE_CASES.includes(kind);
+  const armedAt = await Promise.all(
+    ids.map((id, index) => (isLone ? cutOff(lab, lab.host(hosts[index] ?? ''), id) : armed(lab, id))),
+  );
   await fault(world, kind, hosts, ids).finally(() => proxy?.loseAnswers(false));
   return Promise.all(
     hosts.map(async (name, index) => {
@@ -104,6 +107,20 @@ export async function armed(lab: LabFleet, id: string): Promise<number> {
   return Date.now();
 }
 
+/**
+ * Waits until a host has cut itself off; when its window was armed, as far as that was seen. The word of it may still lie on the host when the card
+ * goes, and reach the server only after the revert.
+ */
+async function cutOff(lab: LabFleet, host: LabHost, id: string): Promise<number> {
+  let armedAt = Infinity;
+  void armed(lab, id).then(
+    (at) => (armedAt = at),
+    () => undefined,
+  );
+  await gone(host);
+  return Math.min(armedAt, Date.now());
+}
+
 async function fault(
   { lab, windowSeconds }: RoundWorld,
   kind: ConfirmCase,
@@ -113,19 +130,12 @@ async function fault(
   const each = (work: (host: LabHost) => Promise<unknown>) => Promise.all(hosts.map((name) => work(lab.host(name))));
   switch (kind) {
     case 'cut':
-      await each(gone);
       return;
     case 'agent_killed':
-      await each(async (host) => {
-        await gone(host);
-        await host.must(`kill -9 ${await host.agentPid()}`);
-      });
+      await each(async (host) => host.must(`kill -9 ${await host.agentPid()}`));
       return;
     case 'host_reboots':
-      await each(async (host) => {
-        await gone(host);
-        await host.reboot({ hard: true });
-      });
+      await each((host) => host.reboot({ hard: true }));
       return;
     case 'server_dies':
       await lab.fleet.stopServer('SIGKILL');
