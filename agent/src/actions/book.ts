@@ -38,6 +38,7 @@ export class Book {
   #unread = false;
   /** The ledger knows what the journal does not: a write failed. */
   #behind = false;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(journal: Journal, log: ActionLog) {
     this.#journal = journal;
@@ -128,7 +129,7 @@ export class Book {
   /** Writes what could not be written before. True: everything that is known is on disk. */
   async catchUp(): Promise<boolean> {
     if (!this.#behind) return true;
-    await this.#compact();
+    await this.#inTurn(() => this.#compact());
     return !this.#behind;
   }
 
@@ -160,7 +161,7 @@ export class Book {
       await this.#keep({ kind: 'tombstone', id, digest, outcome: result.outcome, expiresAtMs });
     }
     const purged = this.#ledger.purge(now);
-    if (purged > 0 || this.#appended >= COMPACT_AFTER) await this.#compact();
+    if (purged > 0 || this.#appended >= COMPACT_AFTER) await this.#inTurn(() => this.#compact());
   }
 
   /** Whether there is room for one more action, after forgetting what may be forgotten. */
@@ -175,11 +176,13 @@ export class Book {
   }
 
   /** On disk, with all that was known before, when this resolves. */
-  async #promise(record: JournalRecord): Promise<void> {
-    if (this.#damage !== undefined) throw this.#damage;
-    if (this.#behind) await this.#rewrite();
-    await this.#append(record);
-    this.#ledger.add(record);
+  #promise(record: JournalRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#damage !== undefined) throw this.#damage;
+      if (this.#behind) await this.#rewrite();
+      await this.#append(record);
+      this.#ledger.add(record);
+    });
   }
 
   /** True: it is on disk. */
@@ -187,13 +190,20 @@ export class Book {
     this.#ledger.add(record);
     if (this.#damage !== undefined) return false;
     try {
-      await this.#append(record);
+      await this.#inTurn(() => this.#append(record));
       return true;
     } catch (error) {
       this.#behind = true;
       this.#log.error({ actionId: record.id, record: record.kind, err: error }, messageOf(error));
       return false;
     }
+  }
+
+  /** One after the other: a rewrite that was begun while an intent is on its way to the disk would leave it out, and take its place. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
   }
 
   async #append(record: JournalRecord): Promise<void> {
