@@ -2,6 +2,7 @@ import type { ActionRequest, PlanStep } from '@modfleet/proto';
 import type { StepEnd, StepReport } from '../../agent/src/actions/action.machine.ts';
 import { refusalVerdict } from '../../agent/src/actions/findings/refusal.ts';
 import { KmodActionEngine } from '../../agent/src/actions/engine.ts';
+import type { Disk } from '../../agent/src/actions/journal/disk.ts';
 import { FileJournal } from '../../agent/src/actions/journal/file-journal.ts';
 import { type PowerCut, SimulatedDisk } from '../../agent/src/actions/testing/simulated-disk.ts';
 import { QuietLog, SimulatedHost, SimulatedKernel } from '../../agent/src/actions/testing/simulated-host.ts';
@@ -146,9 +147,34 @@ export class SimulatedMachine {
     this.disk.change(JOURNAL, how);
   }
 
-  journal(): FileJournal {
-    return new FileJournal(STATE, this.disk);
+  journal(process: SimulatedProcess): FileJournal {
+    return new FileJournal(STATE, diskOf(this.disk, process));
   }
+}
+
+/** The disk as one process has it: what a dead one still had in mind is never done. */
+function diskOf(disk: Disk, process: SimulatedProcess): Disk {
+  const alive = async (): Promise<void> => {
+    if (!process.alive) await new Promise<never>(() => undefined);
+  };
+  return {
+    makeFolder: (folder) => alive().then(() => disk.makeFolder(folder)),
+    read: (file) => alive().then(() => disk.read(file)),
+    rename: (from, to) => alive().then(() => disk.rename(from, to)),
+    remove: (file) => alive().then(() => disk.remove(file)),
+    syncFolder: (folder) => alive().then(() => disk.syncFolder(folder)),
+    open: async (file, how) => {
+      await alive();
+      const handle = await disk.open(file, how);
+      return {
+        write: (bytes, position) => alive().then(() => handle.write(bytes, position)),
+        truncate: (length) => alive().then(() => handle.truncate(length)),
+        datasync: () => alive().then(() => handle.datasync()),
+        sync: () => alive().then(() => handle.sync()),
+        close: () => alive().then(() => handle.close()),
+      };
+    },
+  };
 }
 
 /** One life of an agent: the real engine, and what a session does around it. */
@@ -171,7 +197,7 @@ export class SimulatedAgent {
     this.#gate = new FreshTimeGate(machine.bootClock, () => this.beat());
     this.engine = new KmodActionEngine({
       host: new MachineHost(machine, this.process, world),
-      journal: machine.journal(),
+      journal: machine.journal(this.process),
       clock: machine.bootClock,
       serverClock: this.#clock,
       log: this.log,
