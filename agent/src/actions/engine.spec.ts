@@ -134,6 +134,24 @@ describe('action engine', () => {
     expect([...kernel.loaded]).toEqual(['dummy']);
   });
 
+  it('does not begin a request that comes while its cancel is on the way to the disk', async () => {
+    const journal = new MemoryJournal();
+    let write: () => void = () => undefined;
+    const append = journal.append.bind(journal);
+    journal.append = async (record) => {
+      if (record.kind === 'tombstone') await new Promise<void>((resolve) => (write = resolve));
+      return append(record);
+    };
+    const { engine, resultNo, kernel } = anEngine({ journal });
+    await engine.start();
+    engine.cancel(aRequest().actionId);
+    engine.submit(aRequest());
+    await new Promise((resolve) => setImmediate(resolve));
+    write();
+    for (const number of [1, 2]) expect((await resultNo(number)).outcome).toBe(Outcome.OUTCOME_CANCELLED);
+    expect(kernel.effects).toEqual([]);
+  });
+
   it('cancels an id that it has not seen yet, for good', async () => {
     const journal = new MemoryJournal();
     const { engine, resultNo, kernel } = anEngine({ journal });

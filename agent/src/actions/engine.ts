@@ -51,7 +51,7 @@ export interface EngineParts {
  *
  * INVARIANTS
  * - One lane: recovery of what a crash left open, then actions in the order in which they came. Nothing else calls the host's executors.
- * - An id is looked up in queue, run and ledger before anything is done for it; only `new` is queued.
+ * - An id is looked up in queue, run, cancels under way and ledger before anything is done for it; only `new` is queued.
  * - A result is in the book before anybody hears of it.
  */
 export class KmodActionEngine implements ActionEngine {
@@ -63,6 +63,8 @@ export class KmodActionEngine implements ActionEngine {
   readonly #queue: ActionRun[] = [];
   /** Cancelled before their turn; their result is being written. */
   readonly #ending = new Set<ActionRun>();
+  /** Cancelled before they came; what they are is being written, and a request that comes meanwhile waits for it. */
+  readonly #cancelling = new Map<string, Promise<void>>();
   readonly #besides = new Set<Promise<void>>();
   readonly #progressListeners: ((report: ActionProgressReport) => void)[] = [];
   readonly #resultListeners: ((result: ActionResult) => void)[] = [];
@@ -130,6 +132,8 @@ export class KmodActionEngine implements ActionEngine {
         });
       return;
     }
+    const cancelling = this.#cancelling.get(request.actionId);
+    if (cancelling !== undefined) return this.#beside(() => cancelling.then(() => this.submit(request)));
     if (this.#answerKnown(request, digest)) return;
     if (this.#queue.length >= QUEUE_MAX) {
       this.#say(
@@ -161,7 +165,10 @@ export class KmodActionEngine implements ActionEngine {
       });
       return;
     }
-    if (this.#pending(actionId) === undefined) this.#beside(() => this.#cancelUnseen(actionId));
+    if (this.#pending(actionId) !== undefined || this.#cancelling.has(actionId)) return;
+    const done = this.#cancelUnseen(actionId).finally(() => this.#cancelling.delete(actionId));
+    this.#cancelling.set(actionId, done);
+    this.#beside(() => done);
   }
 
   /** Resolves when they are put away. A disk that is full holds that up, until there is room or this engine stops. */
