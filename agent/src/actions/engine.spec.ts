@@ -1,6 +1,7 @@
 import { Outcome, Verb } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FailingJournal, MemoryJournal } from './journal/memory-journal.ts';
+import { Ledger } from './ledger.ts';
 import { aRequest } from './testing/builders.ts';
 import { anEngine, stopEngines } from './testing/engines.ts';
 import { SimulatedKernel } from './testing/simulated-host.ts';
@@ -200,6 +201,32 @@ describe('action engine', () => {
     expect(await resultNo(2)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, loadedAfter: false });
     await engine.stop();
     expect(results).toHaveLength(2);
+  });
+
+  it.each([
+    ['rmmod', 'its unload was refused late', true, Outcome.OUTCOME_FAILED],
+    ['rmmod', 'its unload was done late', false, Outcome.OUTCOME_FAILED],
+    ['modprobe', 'its load was done late', true, Outcome.OUTCOME_SUCCEEDED],
+  ] as const)('a reload stuck in %s, of which %s', async (stuckIn, _what, isLoaded, outcome) => {
+    const journal = new MemoryJournal();
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    const first = anEngine({ journal, kernel });
+    first.host.ends = (step) => (step.kind === stuckIn ? { kind: 'stuck', message: 'stuck' } : { kind: 'done' });
+    await first.engine.start();
+    first.engine.submit(aRequest({ verb: Verb.VERB_RELOAD }));
+    expect((await first.resultNo(1)).outcome).toBe(Outcome.OUTCOME_STUCK);
+    await first.engine.acknowledge([aRequest().actionId]);
+    await first.engine.stop();
+    // Also from a journal that was made small meanwhile: it says in which step.
+    const { records } = await journal.open();
+    await journal.rewrite(new Ledger(records).records());
+    kernel.halfway.clear();
+    if (isLoaded) kernel.loaded.add('dummy');
+    else kernel.loaded.delete('dummy');
+    const second = anEngine({ journal, kernel });
+    await second.engine.start();
+    expect(await second.resultNo(1)).toMatchObject({ outcome, loadedAfter: isLoaded });
   });
 
   it('does not say how a stuck step ended while its program is still at it', async () => {

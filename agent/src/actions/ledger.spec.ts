@@ -59,7 +59,7 @@ describe('ledger', () => {
     const ledger = new Ledger([intent, result(Outcome.OUTCOME_STUCK)]);
     ledger.add({ kind: 'tombstone', id: request.actionId, digest, outcome: Outcome.OUTCOME_STUCK, expiresAtMs: 0 });
     const again = new Ledger(ledger.records());
-    expect(again.stuckActions()).toEqual([intent]);
+    expect(again.stuckActions()).toEqual([{ intent, lastStep: 0 }]);
     expect(again.openActions()).toEqual([]);
     expect(again.unacknowledged()).toEqual([]);
     again.add(result(Outcome.OUTCOME_SUCCEEDED));

@@ -44,8 +44,8 @@ export class Ledger {
   readonly #open = new Map<string, OpenAction>();
   readonly #results = new Map<string, ResultRecord>();
   readonly #tombstones = new Map<string, TombstoneRecord>();
-  /** Intents of actions that ended stuck: kept to see how they end after all. */
-  readonly #stuck = new Map<string, IntentRecord>();
+  /** Actions that ended stuck: kept to see how they end after all. */
+  readonly #stuck = new Map<string, OpenAction>();
   readonly #torn = new Set<string>();
   #died: { readonly id: string; readonly bootId: string; readonly detail: string } | undefined;
 
@@ -100,7 +100,7 @@ export class Ledger {
     return [...this.#open.values()];
   }
 
-  stuckActions(): readonly IntentRecord[] {
+  stuckActions(): readonly OpenAction[] {
     return [...this.#stuck.values()];
   }
 
@@ -149,14 +149,12 @@ export class Ledger {
 
   /** The fewest records that say all this. */
   records(): JournalRecord[] {
-    const open = [...this.#open.values()].flatMap(({ intent, lastStep }): JournalRecord[] =>
-      lastStep === 0 ? [intent] : [intent, { kind: 'step', id: intent.id, index: lastStep }],
-    );
+    const open = [...this.#open.values()].flatMap(begunRecords);
     const died: JournalRecord[] = this.#died === undefined ? [] : [{ kind: 'kernel_died', ...this.#died }];
     const torn = [...this.#torn].map((id): JournalRecord => ({ kind: 'torn', id }));
     return [
       ...died,
-      ...this.#stuck.values(),
+      ...[...this.#stuck.values()].flatMap(begunRecords),
       ...this.#stuckEnds(),
       ...this.#results.values(),
       ...this.#tombstones.values(),
@@ -168,8 +166,8 @@ export class Ledger {
   /** An intent that is written for a stuck action needs its end beside it, or it would read as open. */
   #stuckEnds(): JournalRecord[] {
     return [...this.#stuck.values()]
-      .filter((intent) => !this.#results.has(intent.id))
-      .map((intent) => stuckEnd(intent));
+      .filter(({ intent }) => !this.#results.has(intent.id))
+      .map(({ intent }) => stuckEnd(intent));
   }
 
   #addStep(record: StepRecord): void {
@@ -178,14 +176,18 @@ export class Ledger {
   }
 
   #addResult(record: ResultRecord): void {
-    const intent = this.#open.get(record.id)?.intent ?? this.#stuck.get(record.id);
+    const begun = this.#open.get(record.id) ?? this.#stuck.get(record.id);
     this.#open.delete(record.id);
     this.#stuck.delete(record.id);
     this.#tombstones.delete(record.id);
     this.#torn.delete(record.id);
     this.#results.set(record.id, record);
-    if (intent !== undefined && isResolvable(record.result.outcome)) this.#stuck.set(record.id, intent);
+    if (begun !== undefined && isResolvable(record.result.outcome)) this.#stuck.set(record.id, begun);
   }
+}
+
+function begunRecords({ intent, lastStep }: OpenAction): JournalRecord[] {
+  return lastStep === 0 ? [intent] : [intent, { kind: 'step', id: intent.id, index: lastStep }];
 }
 
 function stuckEnd(intent: IntentRecord): ResultRecord {

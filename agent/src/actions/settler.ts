@@ -41,7 +41,7 @@ export class Settler {
   /** Forgets windows whose actions have ended. That of a stuck action is needed once more when its routine returns. */
   async tidy(): Promise<void> {
     const stuck = this.#ports.book.ledger.stuckActions();
-    if (stuck.every(({ request }) => request.confirmWindowSeconds === 0))
+    if (stuck.every(({ intent }) => intent.request.confirmWindowSeconds === 0))
       await this.#ports.windows?.tidy(this.#stopped);
   }
 
@@ -101,10 +101,11 @@ export class Settler {
     const { host, book } = this.#ports;
     if (book.ledger.stuckActions().length === 0) return;
     const bootId = await host.bootId();
-    for (const intent of book.ledger.stuckActions()) {
+    for (const open of book.ledger.stuckActions()) {
+      const { intent } = open;
       const sameBoot = intent.bootId === bootId;
       if (sameBoot && (await host.stepStillRuns(intent.request.kmod))) continue;
-      const end = lateEnd(intent, sameBoot, await host.stateOf(intent.request.kmod));
+      const end = lateEnd(open, sameBoot, await host.stateOf(intent.request.kmod));
       if (end === undefined) continue;
       const run = new ActionRun(intent.request, intent.digest, this.#ports);
       const begun = begunIn(intent, sameBoot);
@@ -135,24 +136,27 @@ function begunIn(intent: IntentRecord, sameBoot: boolean): Begun {
   return sameBoot ? intent : { ...intent, startedBootMs: Number.MAX_SAFE_INTEGER };
 }
 
-/** How a stuck action ended after all; undefined while it has not. Pure. */
+/** How a stuck action ended after all; undefined while it has not. Only a last step that had its effect late has done what was asked. Pure. */
 export function lateEnd(
-  intent: IntentRecord,
+  { intent, lastStep }: OpenAction,
   sameBoot: boolean,
   state: KernelState,
 ): { outcome: Outcome; message: string } | undefined {
+  const { plan } = intent.verdict;
   const { kmod } = intent.request;
   if (!sameBoot) {
     return { outcome: Outcome.OUTCOME_INTERRUPTED, message: `${kmod} was stuck until the host rebooted` };
   }
   if (state === 'unloading' || state === 'loading' || state === 'unknown') return undefined;
-  const wantsAbsent = intent.verdict.plan.every((step) => step.kind === 'rmmod');
-  if (wantsAbsent && state === 'absent')
+  const isLast = lastStep === plan.length - 1;
+  const unloads = plan[lastStep]?.kind === 'rmmod';
+  if (isLast && unloads && state === 'absent')
     return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is unloaded: its exit routine returned late` };
-  if (!wantsAbsent && state === 'live')
+  if (isLast && !unloads && state === 'live')
     return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kmod} is loaded: its init routine returned late` };
+  const rest = isLast ? '' : ', and the steps after it were not tried';
   return {
     outcome: Outcome.OUTCOME_FAILED,
-    message: `${kmod} is ${state === 'live' ? 'loaded' : 'not loaded'}: a routine returned late`,
+    message: `${kmod} is ${state === 'live' ? 'loaded' : 'not loaded'}: a routine returned late${rest}`,
   };
 }
