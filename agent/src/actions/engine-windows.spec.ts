@@ -65,7 +65,8 @@ class SimulatedWindow {
 const RELOAD = { verb: Verb.VERB_RELOAD, confirmWindowSeconds: 30 };
 
 describe('a disk that is full when an action ends', () => {
-  it('does not forget a result that was not written, so that its work is not done again', async () => {
+  /** A reload that was done, and whose result is not on the disk. */
+  async function unwrittenReload() {
     const kernel = new SimulatedKernel();
     kernel.loaded.add('dummy');
     const journal = new MemoryJournal();
@@ -74,6 +75,11 @@ describe('a disk that is full when an action ends', () => {
     await first.engine.start();
     first.engine.submit(aRequest({ verb: Verb.VERB_RELOAD }));
     expect((await first.resultNo(1)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    return { kernel, journal, first };
+  }
+
+  it('does not forget a result that was not written, so that its work is not done again', async () => {
+    const { kernel, journal, first } = await unwrittenReload();
     let isPutAway = false;
     const acknowledged = first.engine.acknowledge([aRequest().actionId]).then(() => (isPutAway = true));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -93,14 +99,7 @@ describe('a disk that is full when an action ends', () => {
   });
 
   it('writes it when the engine stops, if there is room by then', async () => {
-    const kernel = new SimulatedKernel();
-    kernel.loaded.add('dummy');
-    const journal = new MemoryJournal();
-    const first = anEngine({ kernel, journal });
-    first.host.beforeStep = () => void (journal.isFull = true);
-    await first.engine.start();
-    first.engine.submit(aRequest({ verb: Verb.VERB_RELOAD }));
-    await first.resultNo(1);
+    const { kernel, journal, first } = await unwrittenReload();
     journal.isFull = false;
     await first.engine.stop();
     kernel.loaded.delete('dummy');
@@ -110,12 +109,18 @@ describe('a disk that is full when an action ends', () => {
     expect(second.engine.unacknowledged().map((result) => result.outcome)).toEqual([Outcome.OUTCOME_SUCCEEDED]);
   });
 
-  it('keeps the window until its end is written: what was reverted is not called succeeded', async () => {
+  /** The disk is full from the end of the window on. */
+  function fullAtTheEnd() {
     const kernel = new SimulatedKernel();
     kernel.loaded.add('dummy');
     const journal = new MemoryJournal();
     const window = new SimulatedWindow();
     window.onEnd = () => void (journal.isFull = true);
+    return { kernel, journal, window };
+  }
+
+  it('keeps the window until its end is written: what was reverted is not called succeeded', async () => {
+    const { kernel, journal, window } = fullAtTheEnd();
     const first = anEngine({ kernel, journal, windows: window.windows, dies: true });
     await first.engine.start();
     first.engine.submit(aRequest(RELOAD));
@@ -130,11 +135,7 @@ describe('a disk that is full when an action ends', () => {
   });
 
   it('forgets the window when there is room again, so that the next action finds none', async () => {
-    const kernel = new SimulatedKernel();
-    kernel.loaded.add('dummy');
-    const journal = new MemoryJournal();
-    const window = new SimulatedWindow();
-    window.onEnd = () => void (journal.isFull = true);
+    const { kernel, journal, window } = fullAtTheEnd();
     const { engine, resultNo } = anEngine({ kernel, journal, windows: window.windows });
     await engine.start();
     engine.submit(aRequest(RELOAD));

@@ -3,31 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { FileWindowStore } from './file-window-store.ts';
-import { type RevertReport, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
+import { aPlan, aReport } from './testing/builders.ts';
 
-const PLAN: WindowPlan = {
-  format: WINDOW_FORMAT,
-  actionId: 'a1',
-  kmod: 'virtio_net',
-  bootId: 'boot-1',
-  windowSeconds: 30,
-  deadlineBootMs: 30_000,
-  deadlineServerMs: 1,
-  agent: { pid: 42, startTicks: '1' },
-  rebootToRecover: false,
-  server: { host: '', port: 0 },
-  snapshot: { links: [], addresses: [], routes: [], rules: [], settings: [], kmods: [] },
-};
-const REPORT: RevertReport = {
-  format: WINDOW_FORMAT,
-  actionId: 'a1',
-  cause: 'no_server',
-  by: 'timer',
-  restored: [],
-  missing: [],
-  rebootedToRecover: false,
-  waitsForServer: false,
-};
+const PLAN = aPlan();
+const REPORT = aReport();
 
 let folder: string;
 let store: FileWindowStore;

@@ -1,31 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { reachedBy } from './revert-command.ts';
 import { EARLY_MS, type MoveFrame, moveOf } from './revert-move.ts';
-import { type RevertReport, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
+import { aPlan, aReport } from './testing/builders.ts';
 
-const PLAN: WindowPlan = {
-  format: WINDOW_FORMAT,
-  actionId: 'a1',
-  kmod: 'virtio_net',
-  bootId: 'boot-1',
-  windowSeconds: 30,
-  deadlineBootMs: 30_000,
-  deadlineServerMs: 1,
-  agent: { pid: 42, startTicks: '1' },
-  rebootToRecover: true,
-  server: { host: 'modfleet.example.com', port: 7783 },
-  snapshot: { links: [], addresses: [], routes: [], rules: [], settings: [], kmods: [] },
-};
-const REPORT: RevertReport = {
-  format: WINDOW_FORMAT,
-  actionId: 'a1',
-  cause: 'no_server',
-  by: 'timer',
-  restored: [],
-  missing: [],
-  rebootedToRecover: false,
-  waitsForServer: true,
-};
+const PLAN = aPlan({ rebootToRecover: true, server: { host: 'modfleet.example.com', port: 7783 } });
+const REPORT = aReport({ waitsForServer: true });
 const NOT_OPEN = { kind: 'end', end: 'not_open' };
 
 const frame = (changes: Partial<MoveFrame> = {}): MoveFrame => ({

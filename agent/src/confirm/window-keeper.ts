@@ -15,6 +15,7 @@ import {
 } from './confirm.machine.ts';
 import type { Confirmer } from './confirmer.ts';
 import type { RevertTimer } from './revert-timer.ts';
+import { seldom } from './seldom.ts';
 import type { HostSnapshot } from './snapshot/host-snapshot.ts';
 import type { PutBackReport } from './snapshot/put-back.ts';
 import { type ProcessMark, type ServerAddress, WINDOW_FORMAT, type WindowPlan } from './window-plan.ts';
@@ -27,9 +28,6 @@ const LOOK_MS = 250;
 
 /** A revert loads kmods (65 s each at most), waits for devices and puts things back; past this it is called unknown, unless it is seen at work. */
 const REVERT_LIMIT_MS = 240_000;
-
-/** Between two questions whether a revert is at work: each starts two programs. */
-const AT_WORK_EVERY_MS = 2_000;
 
 /** How often a window that cannot be read is looked at again, before a revert is begun unseen, and once more before that is given up. */
 const READ_TRIES = 40;
@@ -73,10 +71,11 @@ export class WindowKeeper implements ConfirmWindows {
   #restored: readonly string[] = [];
   /** Actions whose windows have come to no end that was seen. */
   readonly #unsettled = new Set<string>();
-  #atWork: { readonly seen: AtWork; readonly atMs: number } | undefined;
+  readonly #atWork: () => Promise<AtWork>;
 
   constructor(parts: WindowParts) {
     this.#parts = parts;
+    this.#atWork = seldom(parts.atWork, parts.clock);
     this.#sleep = parts.sleep ?? ((ms, signal) => delay(ms, undefined, { signal }));
   }
 
@@ -367,7 +366,7 @@ export class WindowKeeper implements ConfirmWindows {
         if (seen.kind === 'none') throw new Error('the confirm window is gone from the disk');
         const report = seen.kind === 'reverted' && seen.report.actionId === actionId ? seen.report : undefined;
         const claimed = seen.kind === 'reverting' || seen.kind === 'reverted';
-        return { kind: 'seen', claimed, report, atWork: await this.#isAtWork() };
+        return { kind: 'seen', claimed, report, atWork: await this.#atWork() };
       }
       case 'end':
         return undefined;
@@ -385,14 +384,6 @@ export class WindowKeeper implements ConfirmWindows {
       log.error({ err: error }, 'that the change is kept cannot be written down');
       return (await store.look()).kind === 'kept';
     }
-  }
-
-  async #isAtWork(): Promise<AtWork> {
-    const nowMs = this.#parts.clock.nowMs();
-    if (this.#atWork === undefined || nowMs >= this.#atWork.atMs + AT_WORK_EVERY_MS) {
-      this.#atWork = { seen: await this.#parts.atWork(), atMs: nowMs };
-    }
-    return this.#atWork.seen;
   }
 }
 

@@ -49,8 +49,13 @@ const DM_UUID = [
   ['INTEGRITY-', 'dm_integrity'],
 ] as const;
 
-/** md levels and the kmod of each (drivers/md). */
+/** md levels whose kmod is not called after them (drivers/md). */
 const MD_LEVEL: Readonly<Record<string, string>> = { raid4: 'raid456', raid5: 'raid456', raid6: 'raid456' };
+
+/** The kmod of an array's level, as md/level has it. */
+export function kmodOfLevel(level: string): string {
+  return MD_LEVEL[level] ?? kernelName(level);
+}
 
 /** The kmods that a block device stands on, through partitions, device-mapper, md and multipath, down to its buses. */
 export async function supportsOfBlock(files: HostFiles, folder: string, tables: DmTables): Promise<Support[]> {
@@ -85,25 +90,30 @@ async function supportsOfFolder(files: HostFiles, real: string, tables: DmTables
     supports.push({ kmod: kmodOfTarget(kind), seenAt: `dmsetup table ${volume ?? ''}: ${kind}` });
   const level = valueOf(await files.readText(`${real}/md/level`))?.trim();
   if (level !== undefined && level !== '')
-    supports.push({ kmod: MD_LEVEL[level] ?? kernelName(level), seenAt: `${real}/md/level: ${level}` });
+    supports.push({ kmod: kmodOfLevel(level), seenAt: `${real}/md/level: ${level}` });
   return [...supports, ...(await transportOf(files, real))];
 }
 
 /** The kmod that speaks to a disk's controller where no driver link says it: SCSI hosts without a device, NVMe over a network or Fibre Channel. */
 async function transportOf(files: HostFiles, real: string): Promise<Support[]> {
   const supports: Support[] = [];
-  const host = ancestor(real, /^host\d+$/);
-  const proc = host === undefined ? undefined : `${host}/scsi_host/${baseName(host)}/proc_name`;
-  const named = proc === undefined ? undefined : valueOf(await files.readText(proc))?.trim();
-  // "(null)" and "<NULL>" are hosts that give no name.
-  if (named !== undefined && /^[A-Za-z0-9_-]+$/.test(named))
-    supports.push({ kmod: kernelName(named), seenAt: `${proc ?? ''}: ${named}` });
+  const host = await scsiHost(files, real);
+  if (host !== undefined) supports.push({ kmod: kernelName(host.name), seenAt: host.seenAt });
   const controller = nvmeController(real);
   const transport =
     controller === undefined ? undefined : valueOf(await files.readText(`${controller}/transport`))?.trim();
   if (transport !== undefined && transport !== 'pcie')
     supports.push({ kmod: `nvme_${kernelName(transport)}`, seenAt: `${controller ?? ''}/transport: ${transport}` });
   return supports;
+}
+
+/** What the SCSI host that a real folder lies below calls itself: the kmod's name. Undefined: there is none, or it gives no name ("(null)"). */
+export async function scsiHost(files: HostFiles, real: string): Promise<{ name: string; seenAt: string } | undefined> {
+  const host = ancestor(real, /^host\d+$/);
+  if (host === undefined) return undefined;
+  const path = `${host}/scsi_host/${baseName(host)}/proc_name`;
+  const name = valueOf(await files.readText(path))?.trim();
+  return name !== undefined && /^[A-Za-z0-9_-]+$/.test(name) ? { name, seenAt: `${path}: ${name}` } : undefined;
 }
 
 /** The folder of the NVMe controller that a real folder is, or lies in. */

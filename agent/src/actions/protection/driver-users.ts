@@ -1,5 +1,6 @@
+import type { HostFiles } from '../../host/host-files.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
-import type { Support } from './device-chain.ts';
+import { type Support, supportsOfDevice } from './device-chain.ts';
 
 /**
  * Cores of what a card may be beside a network card: a kmod that uses one of them and the card's driver makes the other half (mlx5_ib, irdma,
@@ -23,11 +24,23 @@ export interface DriverUsers {
   readonly others: readonly Support[];
 }
 
+/** What a card stands on, and who uses its driver. `device`: its real folder. */
+export async function supportsOfCard(
+  files: HostFiles,
+  device: string,
+  modules: readonly ProcModule[],
+  rdma: boolean,
+): Promise<DriverUsers & { readonly hardware: readonly Support[] }> {
+  const hardware = await supportsOfDevice(files, device);
+  const driver = hardware.find((support) => support.seenAt === `${device}/driver/module`);
+  return { hardware, ...driverUsers(driver, modules, rdma) };
+}
+
 /**
  * Who uses the driver that a card is bound to, directly or not: with drivers of two kmods it is a user that makes the interface, and sysfs names
  * only the other. `rdma`: the interface is one over InfiniBand, which RDMA kmods make.
  */
-export function driverUsers(driver: Support | undefined, modules: readonly ProcModule[], rdma: boolean): DriverUsers {
+function driverUsers(driver: Support | undefined, modules: readonly ProcModule[], rdma: boolean): DriverUsers {
   if (driver === undefined) return { parts: [], others: [] };
   const usersOf = (kmod: string): readonly string[] => modules.find((module) => module.name === kmod)?.users ?? [];
   const other = new Set(OTHER_HALVES.flatMap((core) => (rdma && core === 'ib_core' ? [] : usersOf(core))));

@@ -1,8 +1,8 @@
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
-import { type Support, supportsOfDevice } from './device-chain.ts';
-import { driverUsers } from './driver-users.ts';
+import type { Support } from './device-chain.ts';
+import { supportsOfCard } from './driver-users.ts';
 
 /** A network card whose interface lives in another network namespace. */
 export interface HiddenCard {
@@ -41,10 +41,8 @@ async function cardsOfBus(files: HostFiles, folder: string, modules: readonly Pr
     const interfaces = valueOf(await files.list(`${folder}/${name}/net`));
     const device = interfaces?.length === 0 ? valueOf(await files.realPath(`${folder}/${name}`)) : undefined;
     if (device === undefined) continue;
-    const supports = await supportsOfDevice(files, device);
-    const driver = supports.find((support) => support.seenAt === `${device}/driver/module`);
-    const { parts, others } = driverUsers(driver, modules, false);
-    found.push({ device, supports: [...supports, ...parts, ...others] });
+    const { hardware, parts, others } = await supportsOfCard(files, device, modules, false);
+    found.push({ device, supports: [...hardware, ...parts, ...others] });
   }
   return found;
 }

@@ -2,8 +2,8 @@ import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
-import { type Support, supportsOfDevice } from './device-chain.ts';
-import { driverUsers } from './driver-users.ts';
+import type { Support } from './device-chain.ts';
+import { supportsOfCard } from './driver-users.ts';
 import { type KmodsOfKind, kmodsOfKind } from './interface-kinds.ts';
 import { type LinkSaid, readLinks } from './ip-links.ts';
 import type { ResolveAlias } from './storage.ts';
@@ -80,19 +80,17 @@ async function readInterface(
   const device = valueOf(await files.realPath(`${folder}/device`));
   const kind = link?.kind ?? (await kindFromSysfs(files, folder, entries));
   const ofKind = kind === undefined ? undefined : kmodsOfKind(kind, resolve, indexed);
-  const hardware = device === undefined ? [] : await supportsOfDevice(files, device);
-  const driver = hardware.find((support) => support.seenAt === `${device ?? ''}/driver/module`);
-  const users = driverUsers(driver, modules, kind === 'ipoib');
+  const card = device === undefined ? undefined : await supportsOfCard(files, device, modules, kind === 'ipoib');
   return {
     name,
     state: await readState(files, folder),
     tied: entries.some((entry) => entry === 'master' || entry.startsWith('upper_')),
     own: [
-      ...hardware,
-      ...users.parts,
+      ...(card?.hardware ?? []),
+      ...(card?.parts ?? []),
       ...(ofKind?.kmods ?? []).map((kmod) => ({ kmod, seenAt: `${name} is of kind ${kind ?? ''}` })),
     ],
-    beside: users.others,
+    beside: card?.others ?? [],
     lower: [
       ...entries.filter((entry) => entry.startsWith('lower_')).map((entry) => entry.slice('lower_'.length)),
       ...(link?.boundTo === undefined ? [] : [link.boundTo]),

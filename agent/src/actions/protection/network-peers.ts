@@ -1,6 +1,6 @@
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
-import { ancestor, baseName, nvmeController } from './device-chain.ts';
+import { ancestor, baseName, nvmeController, scsiHost } from './device-chain.ts';
 import type { Mount } from './mounts.ts';
 
 /** Another machine that something stored is reached through. */
@@ -27,10 +27,8 @@ async function peersOfFolder(files: HostFiles, real: string): Promise<Peer[]> {
   if (session !== undefined) return iscsiPeers(files, baseName(session).slice('session'.length));
   const controller = nvmeController(real);
   if (controller !== undefined) return nvmePeers(files, controller);
-  const host = ancestor(real, /^host\d+$/);
-  const name = host === undefined ? undefined : `${host}/scsi_host/${baseName(host)}/proc_name`;
-  const said = name === undefined ? undefined : valueOf(await files.readText(name))?.trim();
-  return said !== undefined && FCOE.has(said) ? [{ address: undefined, seenAt: `${name ?? ''}: ${said}` }] : [];
+  const host = await scsiHost(files, real);
+  return host !== undefined && FCOE.has(host.name) ? [{ address: undefined, seenAt: host.seenAt }] : [];
 }
 
 /** `connection1:0` is connection 0 of session 1 (drivers/scsi/scsi_transport_iscsi.c). */

@@ -1,12 +1,9 @@
 import type { Evidence } from '@modfleet/proto';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
-import { kernelName } from '../../kmod/kernel-name.ts';
 import { evidence } from '../findings/facts.ts';
+import { kmodOfLevel } from '../protection/device-chain.ts';
 import { type DmTables, kmodOfTarget } from './dm-tables.ts';
-
-/** md levels whose kmod is not called after them (drivers/md). */
-const MD_LEVEL: Readonly<Record<string, string>> = { raid4: 'raid456', raid5: 'raid456', raid6: 'raid456' };
 
 /** Block devices that this kmod made and that something is behind: loop files, nbd servers, device-mapper volumes, arrays. */
 export async function blockUsers(files: HostFiles, kmod: string, tables: DmTables): Promise<Evidence[]> {
@@ -43,7 +40,5 @@ async function volume(files: HostFiles, name: string, kmod: string, tables: DmTa
 async function array(files: HostFiles, name: string, kmod: string): Promise<Evidence[]> {
   const level = valueOf(await files.readText(`/sys/block/${name}/md/level`))?.trim();
   if (level === undefined || level === '') return [];
-  return kmod === 'md_mod' || kmod === (MD_LEVEL[level] ?? kernelName(level))
-    ? [evidence('block', `/dev/${name}: ${level}`)]
-    : [];
+  return kmod === 'md_mod' || kmod === kmodOfLevel(level) ? [evidence('block', `/dev/${name}: ${level}`)] : [];
 }

@@ -1,4 +1,4 @@
-import { names } from './ip-json.ts';
+import { names } from '../../exec/ip-json.ts';
 
 /*
  * What a virtual link is made with: which fields of `ip -d -j link` are options, under which word `ip link` takes them, and which value they have

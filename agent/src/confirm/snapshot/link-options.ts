@@ -1,4 +1,4 @@
-import { type Fields, fieldsOf, listOf, plainText } from './ip-json.ts';
+import { type Fields, fieldsOf, listOf, plainText } from '../../exec/ip-json.ts';
 import { KINDS, MEMBERS, MIIMON_MODES, type Option, VLAN_FLAGS } from './kind-options.ts';
 
 /** Name and value, as `ip` shows them. */

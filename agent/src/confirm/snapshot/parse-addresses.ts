@@ -1,5 +1,5 @@
 import type { AddressState } from './host-snapshot.ts';
-import { type Fields, fieldsOf, listOf, names, pair, strangeFields, textOf } from './ip-json.ts';
+import { type Fields, fieldsOf, listOf, names, pair, strangeFields, textOf } from '../../exec/ip-json.ts';
 
 /** Longest life of an address, seconds: the kernel's word for "for ever" (INFINITY_LIFE_TIME). */
 const FOR_EVER = 4_294_967_295;

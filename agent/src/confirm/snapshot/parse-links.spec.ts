@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsOf, parseList } from './ip-json.ts';
+import { fieldsOf, parseList } from '../../exec/ip-json.ts';
 import { fromMac, parseAddresses } from './parse-addresses.ts';
 import { parseLinks } from './parse-links.ts';
 

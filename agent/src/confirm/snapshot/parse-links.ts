@@ -1,5 +1,5 @@
 import type { LinkState } from './host-snapshot.ts';
-import { type Fields, fieldsOf, listOf, plainText, textOf } from './ip-json.ts';
+import { type Fields, fieldsOf, listOf, plainText, textOf } from '../../exec/ip-json.ts';
 import { laterOf, makingWords, memberTraitsOf, type Trait, traitsOf } from './link-options.ts';
 
 /** Links of this network namespace but loopback, from `ip -d -j addr show`. Pure. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseList } from './ip-json.ts';
+import { parseList } from '../../exec/ip-json.ts';
 import { hasMetrics, lockedMetrics, parseRoutes } from './parse-routes.ts';
 import { parseRules } from './parse-rules.ts';
 

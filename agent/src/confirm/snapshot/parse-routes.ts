@@ -1,5 +1,5 @@
 import type { Family, LineState } from './host-snapshot.ts';
-import { type Fields, fieldsOf, listOf, names, pair, plainText, strangeFields, textOf } from './ip-json.ts';
+import { type Fields, fieldsOf, listOf, names, pair, plainText, strangeFields, textOf } from '../../exec/ip-json.ts';
 
 /*
  * Routes as words of `ip route`. Every field of a route has its word here, or changes by itself, or makes the route strange: that one is compared

@@ -1,5 +1,5 @@
 import type { Family, LineState } from './host-snapshot.ts';
-import { type Fields, names, pair, strangeFields, textOf } from './ip-json.ts';
+import { type Fields, names, pair, strangeFields, textOf } from '../../exec/ip-json.ts';
 
 /*
  * Rules as words of `ip rule`. A rule that came back with less than it had would send other packets its way, so one with a field that has no word

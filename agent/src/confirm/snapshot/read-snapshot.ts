@@ -3,7 +3,7 @@ import type { Exec, ExecResult } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { Family, HostSnapshot, LineState, SettingState } from './host-snapshot.ts';
-import { type Fields, parseList } from './ip-json.ts';
+import { type Fields, parseList } from '../../exec/ip-json.ts';
 import { parseAddresses } from './parse-addresses.ts';
 import { parseLinks } from './parse-links.ts';
 import { hasMetrics, type Locks, lockedMetrics, parseRoutes } from './parse-routes.ts';
