@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { globSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { binFolder, cacheFolder, repository } from './paths.ts';
 import { runProgram } from './program.ts';
 
@@ -10,7 +10,7 @@ export interface SuiteResult {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
-  /** Why something was skipped or could not run, one line each. */
+  /** What failed, and why something was skipped or could not run, one line each. */
   readonly notes: readonly string[];
 }
 
@@ -37,7 +37,11 @@ interface VitestReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly unknown[];
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -100,9 +104,22 @@ function summarise(suite: Suite, status: number, reportFile: string): SuiteResul
     failed: report.numFailedTests + unloaded.length + outside,
     skipped: report.numPendingTests + report.numTodoTests,
     notes: [
+      ...failedTests(report),
       ...unloaded.map((file) => `did not load: ${file.name}`),
       ...(outside === 1 ? ['the run failed outside the tests (see above)'] : []),
       ...(report.numPendingTests + report.numTodoTests > 0 ? ['tests skipped themselves (see above)'] : []),
     ],
   };
+}
+
+/** One line for each failed test, so that the end of a long output names them: file, test, first line of the error. */
+function failedTests(report: VitestReport): string[] {
+  return report.testResults.flatMap((file) =>
+    file.assertionResults
+      .filter((test) => test.status === 'failed')
+      .map((test) => {
+        const [why = ''] = (test.failureMessages?.[0] ?? '').split('\n');
+        return `failed: ${relative(repository, file.name)}: ${test.fullName}: ${why}`;
+      }),
+  );
 }
