@@ -25,6 +25,7 @@ import { EnvelopeInterceptor } from './http/envelope.interceptor.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { ValidationPipe } from './http/validation.ts';
 import { IdempotencyModule } from './idempotency/idempotency.module.ts';
+import { KeysModule } from './keys/keys.module.ts';
 import { KmodsModule } from './kmods/kmods.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
@@ -47,6 +48,7 @@ export class AppModule {
         OpenApiModule,
         BusModule,
         PresenceModule,
+        KeysModule,
         CaModule,
         EnrollmentModule,
         AgentGatewayModule,

@@ -5,6 +5,8 @@ import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
 import { AppError } from './errors/app-error.ts';
 import { DatabaseUnavailableError } from './database/database.errors.ts';
+import { CaStoreError } from './ca/ca-store.ts';
+import { KeyFileError } from './keys/key-files.ts';
 import { MigrationError } from './database/migrate.ts';
 import { withoutSecrets } from './logging/logger.ts';
 
@@ -66,7 +68,9 @@ function textOf(error: unknown): string {
   if (error instanceof DatabaseUnavailableError) {
     return 'The database does not answer: check DATABASE_URL, and that PostgreSQL runs there.';
   }
-  const known = [UsageError, ConfigError, AppError, MigrationError].some((kind) => error instanceof kind);
+  const known = [UsageError, ConfigError, AppError, MigrationError, CaStoreError, KeyFileError].some(
+    (kind) => error instanceof kind,
+  );
   if (!(error instanceof Error)) return String(error);
   if (known || isArgumentError(error)) return error.message;
   return startProblem(error) ?? error.stack ?? error.message;

@@ -1,17 +1,8 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { certificatePem, issue, privateKeyFromPem, spkiOf, x509 } from './x509.ts';
+import { KeyFileError, openPrivateKey, writeOnce } from '../keys/key-files.ts';
+import { certificatePem, issue, spkiOf, x509 } from './x509.ts';
 
 /** The CA's key and certificate, as kept in STATE_DIR/ca: ca.key (0600) and ca.crt. */
 export interface CaMaterial {
@@ -31,22 +22,21 @@ const CA_DAYS = 3650;
 /**
  * Reads the CA below `folder`, or makes one. Two processes that start at once agree on one: the first to link its file wins.
  *
- * @throws CaStoreError when the files do not belong together or cannot be read.
+ * @param passphrase encrypts the key's file.
+ * @throws CaStoreError when the files do not belong together or cannot be read; KeyFileError when the key does not open.
  */
-export async function openCaStore(folder: string, now: Date): Promise<CaMaterial> {
+export async function openCaStore(folder: string, passphrase: string | undefined, now: Date): Promise<CaMaterial> {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     chmodSync(folder, 0o700);
-    const fresh = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
-    const key = privateKeyFromPem(
-      writeOnce(join(folder, 'ca.key'), fresh.export({ type: 'pkcs8', format: 'pem' }).toString(), 0o600),
+    const key = openPrivateKey(
+      join(folder, 'ca.key'),
+      () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
+      passphrase,
     );
     const name = `CN=modfleet CA ${randomBytes(4).toString('hex')}`;
-    const certificatePemText = writeOnce(
-      join(folder, 'ca.crt'),
-      certificatePem(await selfSigned(key, name, now)),
-      0o644,
-    );
+    const made = certificatePem(await selfSigned(key, name, now));
+    const certificatePemText = writeOnce(join(folder, 'ca.crt'), () => made, 0o644);
     const certificate = new X509Certificate(certificatePemText);
     if (!certificate.checkPrivateKey(key))
       throw new CaStoreError(`${folder}: ca.key and ca.crt do not belong together; restore both from one backup`);
@@ -56,7 +46,7 @@ export async function openCaStore(folder: string, now: Date): Promise<CaMaterial
       name: new x509.X509Certificate(new Uint8Array(certificate.raw)).subject,
     };
   } catch (error) {
-    if (error instanceof CaStoreError) throw error;
+    if (error instanceof CaStoreError || error instanceof KeyFileError) throw error;
     throw new CaStoreError(`The CA in ${folder} cannot be used: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -69,36 +59,4 @@ async function selfSigned(key: KeyObject, name: string, now: Date): Promise<Buff
     new x509.KeyUsagesExtension(usage.keyCertSign | usage.cRLSign | usage.digitalSignature, true),
   ];
   return (await issue({ subject: name, days: CA_DAYS, now, extensions }, spki, { name, spki, key })).der;
-}
-
-/** Puts `text` at `path` unless something is there; returns what is there. Synced before it is visible, never visible in part. */
-function writeOnce(path: string, text: string, mode: number): string {
-  const existing = readIfThere(path);
-  if (existing !== undefined) return existing;
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  const file = openSync(temporary, 'wx', mode);
-  try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  try {
-    linkSync(temporary, path);
-    return text;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    return readFileSync(path, 'utf8');
-  } finally {
-    unlinkSync(temporary);
-  }
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -10,7 +10,8 @@ import { CertificateAuthority } from './certificate-authority.ts';
     {
       provide: CertificateAuthority,
       inject: [SERVER_CONFIG],
-      useFactory: (config: ServerConfig) => CertificateAuthority.open(join(config.stateDir, 'ca')),
+      useFactory: (config: ServerConfig) =>
+        CertificateAuthority.open(join(config.stateDir, 'ca'), config.keyPassphrase),
     },
   ],
   exports: [CertificateAuthority],

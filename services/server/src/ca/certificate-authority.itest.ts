@@ -32,7 +32,7 @@ describe('CertificateAuthority', () => {
 
   it('issues host certificates for TLS clients only, backdated five minutes', async () => {
     const now = new Date('2026-11-22T12:00:00Z');
-    const authority = await CertificateAuthority.open(join(folder, 'ca'), () => now);
+    const authority = await CertificateAuthority.open(join(folder, 'ca'), undefined, () => now);
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const issued = await authority.issueHostCertificate(HOST, spkiOf(privateKey), 90);
     const certificate = new X509Certificate(issued.der);

@@ -41,9 +41,13 @@ export class CertificateAuthority {
     this.#now = now;
   }
 
-  /** @throws CaStoreError */
-  static async open(folder: string, now: () => Date = () => new Date()): Promise<CertificateAuthority> {
-    return new CertificateAuthority(await openCaStore(folder, now()), now);
+  /** @param passphrase encrypts the key's file. @throws CaStoreError, KeyFileError */
+  static async open(
+    folder: string,
+    passphrase?: string,
+    now: () => Date = () => new Date(),
+  ): Promise<CertificateAuthority> {
+    return new CertificateAuthority(await openCaStore(folder, passphrase, now()), now);
   }
 
   /** DER. */

@@ -47,8 +47,10 @@ export const environmentSchema = z.object({
   MODFLEET_SESSION_LISTEN: listenAddress.prefault('127.0.0.1:7781'),
   /** Machines that want to become hosts. */
   MODFLEET_IDENTITY_LISTEN: listenAddress.prefault('127.0.0.1:7782'),
-  /** Holds ca/, admin-token and listening.json. */
+  /** Holds ca/, keys/, admin-token and listening.json. */
   MODFLEET_STATE_DIR: z.string().min(1).optional(),
+  /** A file with the passphrase under which the key files in ca/ and keys/ are encrypted. */
+  MODFLEET_KEY_PASSPHRASE_FILE: z.string().optional(),
   /** Further names and addresses that agents may reach this server by (comma separated): they go into its certificate. */
   MODFLEET_SERVER_NAMES: z
     .string()
@@ -81,7 +83,7 @@ export const environmentSchema = z.object({
   MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
 });
 
-/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`. */
+/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`. */
 export interface ServerConfig {
   readonly databaseUrl: string;
   readonly databaseDirectUrl: string;
@@ -89,6 +91,8 @@ export interface ServerConfig {
   readonly sessionListen: ListenAddress;
   readonly identityListen: ListenAddress;
   readonly stateDir: string;
+  /** Secret. Undefined: key files are protected by their mode alone. */
+  readonly keyPassphrase: string | undefined;
   readonly serverNames: readonly string[];
   readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
   readonly dbPoolSize: number;
@@ -154,6 +158,7 @@ export function readServerConfig(environment: Environment = process.env): Server
         'MODFLEET_HTTP_TLS_KEY_FILE, or MODFLEET_TRUSTED_PROXY when a proxy speaks TLS for it',
     );
   }
+  const keyPassphrase = passphraseFromFile(values.MODFLEET_KEY_PASSPHRASE_FILE, problems);
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     databaseUrl: url,
@@ -162,6 +167,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     sessionListen: values.MODFLEET_SESSION_LISTEN,
     identityListen: values.MODFLEET_IDENTITY_LISTEN,
     stateDir: values.MODFLEET_STATE_DIR ?? join(homedir(), '.local', 'state', 'modfleet-server'),
+    keyPassphrase,
     serverNames: values.MODFLEET_SERVER_NAMES,
     logLevel: values.MODFLEET_LOG_LEVEL,
     dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
@@ -194,6 +200,25 @@ function urlFromFile(path: string | undefined, problems: string[]): string | und
     problems.push(`DATABASE_URL_FILE: ${path} does not hold a postgresql:// connection string`);
   } catch (error) {
     problems.push(`DATABASE_URL_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
+  }
+  return undefined;
+}
+
+/** Shorter ones can be guessed: what derives a key from it is fast. 16 characters of base64 are 96 bits. */
+const PASSPHRASE_CHARACTERS = 16;
+
+function passphraseFromFile(path: string | undefined, problems: string[]): string | undefined {
+  if (path === undefined) return undefined;
+  try {
+    const passphrase = readFileSync(path, 'utf8').trim();
+    if (passphrase.length >= PASSPHRASE_CHARACTERS) return passphrase;
+    problems.push(
+      `MODFLEET_KEY_PASSPHRASE_FILE: ${path} holds fewer than ${PASSPHRASE_CHARACTERS} characters: make it with "head -c 24 /dev/urandom | base64"`,
+    );
+  } catch (error) {
+    problems.push(
+      `MODFLEET_KEY_PASSPHRASE_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
+    );
   }
   return undefined;
 }

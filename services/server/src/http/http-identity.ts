@@ -12,7 +12,7 @@ import type { HttpIdentity } from './fastify-app.ts';
 export async function httpIdentity(config: ServerConfig): Promise<HttpIdentity | null> {
   if (config.httpTls === null) return null;
   if (config.httpTls.kind === 'own-ca') {
-    const authority = await CertificateAuthority.open(join(config.stateDir, 'ca'));
+    const authority = await CertificateAuthority.open(join(config.stateDir, 'ca'), config.keyPassphrase);
     const identity = await authority.issueServerIdentity(config.serverNames);
     return { cert: identity.certificatePem, key: identity.keyPem };
   }

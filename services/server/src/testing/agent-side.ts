@@ -16,6 +16,7 @@ import { DatabaseModule } from '../database/database.module.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { EnrollmentModule } from '../enrollment/enrollment.module.ts';
 import { JoinTokenService } from '../enrollment/join-token.service.ts';
+import { KeysModule } from '../keys/keys.module.ts';
 import { MetricsModule } from '../metrics/metrics.module.ts';
 import { PresenceModule } from '../presence/presence.module.ts';
 import { RetentionModule } from '../retention/retention.module.ts';
@@ -55,6 +56,7 @@ export class AgentSide {
       MetricsModule,
       BusModule,
       PresenceModule,
+      KeysModule,
       CaModule,
       EnrollmentModule,
     ];

@@ -1,0 +1,46 @@
+import { generateKeyPairSync, hkdfSync, type KeyObject } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { openPrivateKey } from './key-files.ts';
+
+/** What a sealing key is for; each has its own, derived. */
+export type SealPurpose = 'access' | 'audit' | 'audit-seal';
+
+/**
+ * The keys that are kept outside the database, in STATE_DIR/keys: with database access alone nobody can make a command that a host takes, a right
+ * that the server believes, or an audit row that verifies. All replicas of one server share them.
+ *
+ * - `command.key`: Ed25519, signs what is asked of hosts.
+ * - `seal.key`: an X25519 private key, for its 32 random secret bytes only (RFC 7748), so that one kind of file and of encryption serves both;
+ *   HKDF (RFC 5869) derives a key for each purpose from them.
+ */
+export class ServerKeys {
+  readonly folder: string;
+  /** Ed25519, private. */
+  readonly command: KeyObject;
+  readonly #secret: Buffer;
+
+  private constructor(folder: string, command: KeyObject, seal: KeyObject) {
+    this.folder = folder;
+    this.command = command;
+    this.#secret = Buffer.from(seal.export({ format: 'jwk' }).d ?? '', 'base64url');
+  }
+
+  /** Reads the keys below `folder`, or makes them. @param passphrase encrypts the files. @throws KeyFileError */
+  static open(folder: string, passphrase: string | undefined): ServerKeys {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
+    const open = (name: string, type: 'ed25519' | 'x25519') =>
+      openPrivateKey(join(folder, name), () => newKey(type), passphrase);
+    return new ServerKeys(folder, open('command.key', 'ed25519'), open('seal.key', 'x25519'));
+  }
+
+  /** 32 bytes, the same at each call. */
+  sealKey(purpose: SealPurpose): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.#secret, '', `modfleet-seal-v1 ${purpose}`, 32));
+  }
+}
+
+function newKey(type: 'ed25519' | 'x25519'): KeyObject {
+  return type === 'ed25519' ? generateKeyPairSync('ed25519').privateKey : generateKeyPairSync('x25519').privateKey;
+}
