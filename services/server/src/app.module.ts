@@ -4,6 +4,7 @@ import { AccessModule } from './access/access.module.ts';
 import { ActionsModule } from './actions/actions.module.ts';
 import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
 import { AgentSessionModule } from './agent-session/agent-session.module.ts';
+import { AuditModule } from './audit/audit.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
@@ -49,6 +50,7 @@ export class AppModule {
         BusModule,
         PresenceModule,
         KeysModule,
+        AuditModule,
         CaModule,
         EnrollmentModule,
         AgentGatewayModule,

@@ -70,6 +70,7 @@ const EXIT_BY_CODE = {
   body_invalid: 2,
   body_too_large: 2,
   database_unavailable: 5,
+  audit_unavailable: 5,
   overloaded: 5,
   internal: 5,
 } as const satisfies Partial<ErrorExitCodes>;
@@ -129,6 +130,7 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
   database_unavailable: TRY_AGAIN,
   overloaded: TRY_AGAIN,
   idempotency_in_flight: TRY_AGAIN,
+  audit_unavailable: (problem) => [`the server's log says why, under request ${problem.requestId}`],
   internal: (problem) => [`the server's log has more under request ${problem.requestId}`],
 };
 

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { ensureAdminToken } from './admin-token.ts';
@@ -35,7 +36,7 @@ describe('bearer tokens', () => {
       expired.id,
     ]);
     const revoked = await tokens.create('revoked', null);
-    await tokens.revoke(revoked.prefix);
+    await tokens.revoke(revoked.prefix, SERVER_SOURCE);
     expect(await asked(null)).toMatchObject({
       status: 401,
       body: { code: 'unauthenticated' },
@@ -54,11 +55,11 @@ describe('bearer tokens', () => {
     const stored = JSON.stringify(row);
     expect(stored).not.toContain(token);
     expect(stored).not.toContain(token.slice(12));
-    expect((await tokens.revoke(prefix)).id).toBe(id);
-    await expect(tokens.revoke(prefix)).rejects.toMatchObject({ code: 'not_found' });
+    expect((await tokens.revoke(prefix, SERVER_SOURCE)).id).toBe(id);
+    await expect(tokens.revoke(prefix, SERVER_SOURCE)).rejects.toMatchObject({ code: 'not_found' });
     await tokens.create('one', null);
     await tokens.create('two', null);
-    await expect(tokens.revoke('mfl_')).rejects.toMatchObject({ code: 'query_invalid' });
+    await expect(tokens.revoke('mfl_', SERVER_SOURCE)).rejects.toMatchObject({ code: 'query_invalid' });
   });
 
   it('notes when a token was last used', async () => {
@@ -90,7 +91,7 @@ describe('the admin token', () => {
     await ensureAdminToken(stateDir, tokens, server.database);
     const second = (await readFile(path, 'utf8')).trim();
     expect(second).not.toBe(first);
-    await tokens.revoke(second.slice(0, 12));
+    await tokens.revoke(second.slice(0, 12), SERVER_SOURCE);
     await ensureAdminToken(stateDir, tokens, server.database);
     expect((await readFile(path, 'utf8')).trim()).toBe(second);
   });

@@ -1,5 +1,8 @@
 import { randomUUID, timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import {
@@ -20,11 +23,13 @@ const TOUCH_INTERVAL_MS = 60_000;
 @Injectable()
 export class ApiTokenService {
   readonly #database: DatabaseService;
+  readonly #audit: AuditService;
   readonly #logger = new Logger('access');
   readonly #touched = new Map<string, number>();
 
-  constructor(@Inject(DatabaseService) database: DatabaseService) {
+  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(AuditService) audit: AuditService) {
     this.#database = database;
+    this.#audit = audit;
   }
 
   /**
@@ -56,10 +61,18 @@ export class ApiTokenService {
   }
 
   /** @returns the secret, shown once. @param expiresInSeconds null: until revoked. */
-  async create(name: string, expiresInSeconds: number | null): Promise<{ id: string; token: string; prefix: string }> {
+  async create(
+    name: string,
+    expiresInSeconds: number | null,
+    source: AuditSource = SERVER_SOURCE,
+  ): Promise<{ id: string; token: string; prefix: string }> {
     const id = randomUUID();
     const minted = mintApiToken();
-    await insertToken(this.#database, id, name, minted, expiresInSeconds);
+    await this.#database.tx('READ COMMITTED', async (sql) => {
+      await insertToken(sql, id, name, minted, expiresInSeconds);
+      const details = { name, prefix: minted.prefix, expiresInSeconds };
+      await this.#audit.record(sql, source, { what: 'api_token.create', object: id, details });
+    });
     return { id, token: minted.token, prefix: minted.prefix };
   }
 
@@ -72,7 +85,7 @@ export class ApiTokenService {
    *
    * @throws AppError not_found, or query_invalid when several tokens begin so.
    */
-  async revoke(prefix: string): Promise<ApiTokenRow> {
+  async revoke(prefix: string, source: AuditSource): Promise<ApiTokenRow> {
     const [row, ...others] = await findOpenByPrefix(this.#database, prefix);
     if (row === undefined)
       throw new AppError(
@@ -87,7 +100,11 @@ export class ApiTokenService {
         { candidates },
       );
     }
-    await revokeToken(this.#database, row.id);
+    await this.#database.tx('READ COMMITTED', async (sql) => {
+      await revokeToken(sql, row.id);
+      const details = { name: row.name, prefix: row.prefix };
+      await this.#audit.record(sql, source, { what: 'api_token.revoke', object: row.id, details });
+    });
     return row;
   }
 

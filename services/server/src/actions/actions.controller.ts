@@ -2,7 +2,8 @@ import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@ne
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { CurrentCaller, type Caller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -19,7 +20,7 @@ import {
   cancelActionSchema,
   createActionBody,
 } from './actions.schema.ts';
-import { ActionsService, type ActionListQuery, type CreateActionBody } from './actions.service.ts';
+import { actionDecision, ActionsService, type ActionListQuery, type CreateActionBody } from './actions.service.ts';
 
 type WithoutFreeze<T> = Omit<T, 'freeze'>;
 
@@ -30,17 +31,20 @@ export class ActionsController {
   readonly #idempotency: IdempotencyService;
   readonly #cursors: CursorService;
   readonly #watch: ActionWatch;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(ActionsService) actions: ActionsService,
     @Inject(IdempotencyService) idempotency: IdempotencyService,
     @Inject(CursorService) cursors: CursorService,
     @Inject(ActionWatch) watch: ActionWatch,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#actions = actions;
     this.#idempotency = idempotency;
     this.#cursors = cursors;
     this.#watch = watch;
+    this.#audit = audit;
   }
 
   @Post()
@@ -53,14 +57,16 @@ export class ActionsController {
   @ApiChange('kmod_name_invalid', 'host_not_found', 'host_ambiguous', 'host_retired', 'host_quarantined', 'frozen')
   async create(
     @Body({ schema: createActionBody }) body: CreateActionBody,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ActionItem> {
-    const { body: item, replayed } = await this.#idempotency.run(request, reply, async (sql) => {
-      const action = await this.#actions.create(sql, body, caller.name);
-      return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
-    });
+    const source = sourceOf(request);
+    const { body: item, replayed } = await this.#audit.orRefused(source, actionDecision(body), () =>
+      this.#idempotency.run(request, reply, async (sql) => {
+        const action = await this.#actions.create(sql, body, source);
+        return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
+      }),
+    );
     if (!replayed) this.#actions.begin(item);
     return item;
   }
@@ -123,14 +129,13 @@ export class ActionsController {
   async cancel(
     @Param('id') id: string,
     @Body({ schema: cancelActionBody }) _body: Record<string, never>,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ cancelled: boolean; action: ActionItem }> {
     // What is stored for a repetition is that the cancel was asked for; how it went is looked up each time.
     let applied: Applied | undefined;
     await this.#idempotency.run(request, reply, async (sql) => {
-      applied = await this.#actions.cancel(sql, id, caller.name);
+      applied = await this.#actions.cancel(sql, id, sourceOf(request));
       return { status: 200, body: {} };
     });
     const { cancelled, action } = await this.#actions.settleCancel(id, applied);

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIRM_WINDOW_DEFAULT_S, outcomeFromWord } from '@modfleet/proto';
 import type { z } from 'zod';
+import type { AuditDecision, AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { FreezeService } from '../freeze/freeze.service.ts';
@@ -39,6 +41,7 @@ export class ActionsService {
   readonly #dispatcher: ActionDispatcher;
   readonly #freeze: FreezeService;
   readonly #metrics: ActionMetrics;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -47,6 +50,7 @@ export class ActionsService {
     @Inject(ActionDispatcher) dispatcher: ActionDispatcher,
     @Inject(FreezeService) freeze: FreezeService,
     @Inject(ActionMetrics) metrics: ActionMetrics,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#actions = actions;
@@ -54,6 +58,7 @@ export class ActionsService {
     this.#dispatcher = dispatcher;
     this.#freeze = freeze;
     this.#metrics = metrics;
+    this.#audit = audit;
   }
 
   /**
@@ -61,7 +66,7 @@ export class ActionsService {
    *
    * @throws AppError frozen, host_not_found, host_ambiguous, host_retired, host_quarantined.
    */
-  async create(sql: Sql, body: CreateActionBody, requestedBy: string): Promise<StoredAction> {
+  async create(sql: Sql, body: CreateActionBody, source: AuditSource): Promise<StoredAction> {
     const freeze = await this.#freeze.read(sql);
     if (freeze !== null) {
       throw new AppError(
@@ -80,13 +85,14 @@ export class ActionsService {
       parameters: toParameters(body.parameters ?? {}),
       dryRun: body.dryRun ?? false,
       reason: body.reason ?? null,
-      requestedBy,
+      requestedBy: source.actor.name,
       expiresAt: new Date(now.getTime() + (body.expiresIn ?? DEFAULT_LIFETIME_S) * 1000),
       confirmWindowSeconds: windowSeconds(body.confirmWindow),
       overrides: [...new Set(body.overrides ?? [])],
     });
     const stored = await this.#actions.find(id, sql);
     if (stored === undefined) throw new Error(`action ${id} was stored and is not there`);
+    await this.#audit.record(sql, source, { ...actionDecision(body), object: id, hosts: [host.id] });
     return stored;
   }
 
@@ -133,9 +139,11 @@ export class ActionsService {
    *
    * @throws AppError action_not_found.
    */
-  async cancel(sql: Sql, id: string, by: string): Promise<Applied> {
-    const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by });
+  async cancel(sql: Sql, id: string, source: AuditSource): Promise<Applied> {
+    const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by: source.actor.name });
     if (applied === undefined) throw notFound(id);
+    const { kmod, hostId } = applied.before;
+    await this.#audit.record(sql, source, { what: 'action.cancel', object: id, kmod, hosts: [hostId] });
     return applied;
   }
 
@@ -150,6 +158,12 @@ export class ActionsService {
     }
     return { cancelled: (action.resolvedOutcome ?? action.outcome) === 'cancelled', action };
   }
+}
+
+/** A request for an action, as the audit log keeps it whether it was allowed or not. */
+export function actionDecision(body: CreateActionBody): AuditDecision {
+  const { host, verb, kmod, reason, ...rest } = body;
+  return { what: 'action.request', kmod, reason, details: { host, verb, ...rest } };
 }
 
 function windowSeconds(asked: true | number | undefined): number {

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
+import { localSource } from '../audit/audit-source.ts';
+import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { parseDuration } from './duration.ts';
@@ -17,7 +19,7 @@ export async function token(config: ServerConfig, args: readonly string[], print
   const [verb, ...rest] = args;
   const database = new DatabaseService(config);
   try {
-    await run(verb, rest, new ApiTokenService(database), print);
+    await run(verb, rest, new ApiTokenService(database, await localAudit(config, database)), print);
   } finally {
     await database.onApplicationShutdown();
   }
@@ -38,7 +40,7 @@ async function run(
       const prefix = rest[0] ?? '';
       if (!/^mfl_[A-Za-z0-9_-]{4,}$/.test(prefix))
         throw new UsageError(`say which token: its first characters, as "token list" shows them\n${TOKEN_USAGE}`);
-      const row = await tokens.revoke(prefix.slice(0, 12));
+      const row = await tokens.revoke(prefix.slice(0, 12), localSource());
       return print(`revoked ${row.prefix}… (${row.name})`);
     }
     default:
@@ -56,7 +58,8 @@ async function create(args: readonly string[], tokens: ApiTokenService, print: P
     throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
   if (!TOKEN_NAME.test(name)) throw new UsageError('a token name has no control or invisible characters');
   const expiresIn = values['expires-in'];
-  const { token: secret } = await tokens.create(name, expiresIn === undefined ? null : parseDuration(expiresIn));
+  const lifetime = expiresIn === undefined ? null : parseDuration(expiresIn);
+  const { token: secret } = await tokens.create(name, lifetime, localSource());
   print(secret);
 }
 

@@ -13,6 +13,9 @@ export interface Sql {
   query<Row extends object>(text: string, params?: readonly unknown[]): Promise<Row[]>;
 }
 
+/** How a transaction ended; `unknown` when the connection broke: it may have committed, or hold its locks a while longer. */
+export type TxEnd = 'committed' | 'rolled_back' | 'unknown';
+
 export type Isolation = 'READ COMMITTED' | 'REPEATABLE READ' | 'REPEATABLE READ READ ONLY' | 'SERIALIZABLE';
 
 /** A caller waits this long for a connection before it hears 503; the adapter's own default is for ever. */
@@ -37,6 +40,8 @@ const types = {
 export class DatabaseService implements Sql, OnApplicationShutdown {
   readonly prisma: PrismaClient;
   readonly pool: pg.Pool;
+  /** Of the transactions that are open: who wants to hear of their end. */
+  readonly #open = new WeakMap<Sql, ((end: TxEnd) => void)[]>();
 
   constructor(@Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize'>) {
     this.pool = new pg.Pool({
@@ -63,9 +68,20 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
   }
 
   /**
+   * Calls `listener` once when the transaction has ended, before its result is handed on.
+   *
+   * @throws Error when `sql` is no open transaction of this database.
+   */
+  onEnd(sql: Sql, listener: (end: TxEnd) => void): void {
+    const listeners = this.#open.get(sql);
+    if (listeners === undefined) throw new Error('this needs a transaction that is open');
+    listeners.push(listener);
+  }
+
+  /**
    * Runs `work` in one transaction; rolls back when it throws.
    *
-   * @throws DatabaseUnavailableError when Postgres is away.
+   * @throws DatabaseUnavailableError when Postgres is away; Error when a statement had failed, whether or not `work` let that be seen.
    */
   async tx<T>(isolation: Isolation, work: (sql: Sql) => Promise<T>): Promise<T> {
     let client: pg.PoolClient;
@@ -77,26 +93,51 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
     let broken: Error | undefined;
     const onError = (error: Error): void => void (broken = error);
     client.on('error', onError);
+    const sql: Sql = {
+      query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
+        (await client.query<Row>({ text, values: [...params], types })).rows,
+    };
+    const listeners: ((end: TxEnd) => void)[] = [];
+    this.#open.set(sql, listeners);
+    let end: TxEnd = 'rolled_back';
     try {
       await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
-      const result = await work({
-        query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
-          (await client.query<Row>({ text, values: [...params], types })).rows,
-      });
-      await client.query('COMMIT');
+      const result = await work(sql);
+      end = 'unknown';
+      // Postgres answers ROLLBACK to the COMMIT of a transaction in which a statement failed, and calls that no error.
+      const { command } = await client.query('COMMIT');
+      end = command === 'COMMIT' ? 'committed' : 'rolled_back';
+      if (end === 'rolled_back')
+        throw new Error(
+          'a statement of this transaction had failed and the failure was not passed on: it was rolled back',
+        );
       return result;
     } catch (error) {
-      if (isUnavailable(error)) broken ??= error as Error;
-      else await client.query('ROLLBACK').catch((failure: Error) => (broken = failure));
+      // Its end may come later: the backend may not know yet that we are gone.
+      if (isUnavailable(error)) [broken, end] = [broken ?? (error as Error), 'unknown'];
+      else if (await rollsBack(client, (failure) => (broken = failure))) end = 'rolled_back';
       throw explained(error);
     } finally {
+      this.#open.delete(sql);
       client.off('error', onError);
       client.release(broken);
+      for (const listener of listeners) listener(end);
     }
   }
 
   async onApplicationShutdown(): Promise<void> {
     await this.prisma.$disconnect();
     await this.pool.end();
+  }
+}
+
+/** True when Postgres said that the transaction is rolled back; a COMMIT that failed with an answer is none either. */
+async function rollsBack(client: pg.PoolClient, onFailure: (failure: Error) => void): Promise<boolean> {
+  try {
+    await client.query('ROLLBACK');
+    return true;
+  } catch (failure) {
+    onFailure(failure as Error);
+    return false;
   }
 }

@@ -2,6 +2,7 @@ import { createHash, sign, verify, X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { diagnoseRequestBytes, diagnosisBytes, IdentityStatus } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { AgentSide } from '../testing/agent-side.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { TestAgent } from '../testing/test-agent.ts';
@@ -54,8 +55,11 @@ describe('enrolment', () => {
     ]);
     await expect(agent.enroll(side, expired)).rejects.toMatchObject({ details: expect.stringContaining('expired') });
     const tokens = side.app.get(JoinTokenService);
-    const revoked = await tokens.create({ maxUses: 1, expiresInSeconds: 60, createdBy: 'test' });
-    await tokens.revoke(revoked.joinToken.id);
+    const revoked = await side.database.tx('READ COMMITTED', async (sql) => {
+      const made = await tokens.create(sql, { maxUses: 1, expiresInSeconds: 60 }, SERVER_SOURCE);
+      await tokens.revoke(sql, made.joinToken.id, SERVER_SOURCE);
+      return made;
+    });
     await expect(agent.enroll(side, revoked.joinString.split('.')[0] ?? '')).rejects.toMatchObject({
       details: expect.stringContaining('revoked'),
     });

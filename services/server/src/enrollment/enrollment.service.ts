@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HostFacts } from '@modfleet/proto';
+import { hostSource } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { CertificateAuthority, CsrError, verifyCsr, type IssuedCertificate } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
@@ -29,19 +31,22 @@ export class EnrollmentService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
   readonly #certDays: number;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertDays'>,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#ca = ca;
     this.#certDays = config.hostCertDays;
+    this.#audit = audit;
   }
 
-  /** @throws EnrollmentError, DatabaseUnavailableError */
-  async enroll(joinToken: string, csr: Uint8Array, facts: HostFacts): Promise<EnrolledHost> {
+  /** @param peer where the call came from. @throws EnrollmentError, DatabaseUnavailableError */
+  async enroll(joinToken: string, csr: Uint8Array, facts: HostFacts, peer: string): Promise<EnrolledHost> {
     const columns = hostColumns(facts);
     const key = await verifyCsr(csr).catch((error: unknown) => {
       throw error instanceof CsrError ? new EnrollmentError('csr_invalid', error.message, error) : error;
@@ -54,9 +59,23 @@ export class EnrollmentService {
           'The server does not know this join token: make one with "modfleet join-tokens create".',
         );
       const before = await findJoinTokenUse(sql, token.id, key.keyFingerprint);
-      if (before !== undefined) return this.#again(sql, token, before, key.keyFingerprint, key.spki);
-      refuseUnusable(token);
-      return this.#newHost(sql, token, columns, key.keyFingerprint, key.spki);
+      if (before === undefined) refuseUnusable(token);
+      const host =
+        before === undefined
+          ? await this.#newHost(sql, token, columns, key.keyFingerprint, key.spki)
+          : await this.#again(sql, token, before, key.keyFingerprint, key.spki);
+      await this.#audit.record(sql, hostSource(host.hostId, columns.name, peer), {
+        what: 'host.join',
+        object: host.hostId,
+        hosts: [host.hostId],
+        details: {
+          joinToken: token.id,
+          again: before !== undefined,
+          keyFingerprint: key.keyFingerprint.toString('hex'),
+          labels: token.labels,
+        },
+      });
+      return host;
     });
   }
 

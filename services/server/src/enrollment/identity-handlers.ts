@@ -59,7 +59,7 @@ export class IdentityHandlers {
   ): Promise<EnrollResponse> {
     const { joinToken, csr, facts } = call.request;
     if (facts === undefined) throw new EnrollmentError('facts_invalid', 'The machine said nothing of itself.');
-    const host = await this.#enrollment.enroll(joinToken, csr, facts);
+    const host = await this.#enrollment.enroll(joinToken, csr, facts, call.getPeer());
     this.#log.log(`host ${host.hostId} (${facts.hostname}) joined from ${call.getPeer()}`);
     return {
       hostId: host.hostId,

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatJoinString } from '@modfleet/proto';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { insertJoinToken, type JoinTokenRow, listJoinTokens, revokeJoinToken } from './join-token.queries.ts';
@@ -12,7 +14,6 @@ export interface NewJoinToken {
   readonly maxUses: number;
   readonly expiresInSeconds: number;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly createdBy: string;
 }
 
 /** Join tokens: made, listed and revoked here; used by {@link EnrollmentService}. */
@@ -20,19 +21,23 @@ export interface NewJoinToken {
 export class JoinTokenService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#ca = ca;
+    this.#audit = audit;
   }
 
-  /** `joinString` is the secret with the CA's pin: shown this once, stored nowhere. @param sql the caller's transaction, if it has one. */
+  /** `joinString` is the secret with the CA's pin: shown this once, stored nowhere. @param sql the caller's transaction. */
   async create(
+    sql: Sql,
     wanted: NewJoinToken,
-    sql: Sql = this.#database,
+    source: AuditSource,
   ): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
     const { token, prefix, hash } = mintJoinToken();
     const joinToken = await insertJoinToken(sql, {
@@ -43,7 +48,17 @@ export class JoinTokenService {
       labels: wanted.labels ?? {},
       maxUses: wanted.maxUses,
       expiresInSeconds: wanted.expiresInSeconds,
-      createdBy: wanted.createdBy,
+      createdBy: source.actor.name,
+    });
+    await this.#audit.record(sql, source, {
+      what: 'join_token.create',
+      object: joinToken.id,
+      details: {
+        name: joinToken.name,
+        maxUses: joinToken.maxUses,
+        expiresAt: joinToken.expiresAt.toISOString(),
+        labels: joinToken.labels,
+      },
     });
     const caFingerprint = createHash('sha256').update(this.#ca.certificate).digest();
     return { joinToken, joinString: formatJoinString({ token, caFingerprint }) };
@@ -58,7 +73,10 @@ export class JoinTokenService {
   }
 
   /** Hosts that joined with it stay. Undefined: no such token. */
-  revoke(id: string, sql: Sql = this.#database): Promise<JoinTokenRow | undefined> {
-    return revokeJoinToken(sql, id);
+  async revoke(sql: Sql, id: string, source: AuditSource): Promise<JoinTokenRow | undefined> {
+    const row = await revokeJoinToken(sql, id);
+    if (row !== undefined)
+      await this.#audit.record(sql, source, { what: 'join_token.revoke', object: id, details: { name: row.name } });
+    return row;
   }
 }

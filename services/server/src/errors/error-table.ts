@@ -49,6 +49,7 @@ export const ERROR_TABLE = {
   },
   frozen: { http: 423, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'The fleet is frozen' },
   database_unavailable: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The database does not answer' },
+  audit_unavailable: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The audit log cannot be written' },
   overloaded: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The server has too much to do' },
   internal: { http: 500, grpc: status.INTERNAL, exit: 5, title: 'A fault of the server' },
 } as const satisfies Record<string, { http: number; grpc: status; exit: number; title: string }>;

@@ -2,7 +2,7 @@ import { Body, Controller, Inject, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { CurrentCaller, type Caller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import type { Sql } from '../database/database.service.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange } from '../openapi/api-decorators.ts';
@@ -32,11 +32,10 @@ export class FreezeController {
   @ApiChange()
   freeze(
     @Body({ schema: freezeBody }) body: z.output<typeof freezeBody>,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ freeze: Freeze }> {
-    return this.#change(request, reply, (sql) => this.#freeze.freeze(sql, caller.name, body.reason));
+    return this.#change(request, reply, (sql) => this.#freeze.freeze(sql, sourceOf(request), body.reason));
   }
 
   @Post('thaw')
@@ -48,7 +47,7 @@ export class FreezeController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ freeze: Freeze }> {
-    return this.#change(request, reply, (sql) => this.#freeze.thaw(sql));
+    return this.#change(request, reply, (sql) => this.#freeze.thaw(sql, sourceOf(request)));
   }
 
   /** The answer says what holds now, also when an old request is repeated. */

@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { z } from 'zod';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import type { freezeSchema } from '../http/common.schema.ts';
@@ -24,12 +26,18 @@ const CACHE_MS = 500;
 export class FreezeService implements FreezeReader {
   readonly #database: DatabaseService;
   readonly #bus: Bus;
+  readonly #audit: AuditService;
   readonly #logger = new Logger('freeze');
   #cached: { readonly freeze: Promise<Freeze>; readonly at: number } | undefined;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(Bus) bus: Bus) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(Bus) bus: Bus,
+    @Inject(AuditService) audit: AuditService,
+  ) {
     this.#database = database;
     this.#bus = bus;
+    this.#audit = audit;
     this.#bus.subscribe(FREEZE_CHANNEL, () => (this.#cached = undefined));
   }
 
@@ -55,13 +63,15 @@ export class FreezeService implements FreezeReader {
   }
 
   /** Freezes, in the caller's transaction; {@link announce} after its commit. */
-  async freeze(sql: Sql, by: string, reason: string): Promise<Freeze> {
-    await updateFrozen(sql, by, reason);
+  async freeze(sql: Sql, source: AuditSource, reason: string): Promise<Freeze> {
+    await updateFrozen(sql, source.actor.name, reason);
+    await this.#audit.record(sql, source, { what: 'fleet.freeze', reason });
     return this.read(sql);
   }
 
-  async thaw(sql: Sql): Promise<Freeze> {
+  async thaw(sql: Sql, source: AuditSource): Promise<Freeze> {
     await updateThawed(sql);
+    await this.#audit.record(sql, source, { what: 'fleet.thaw' });
     return this.read(sql);
   }
 

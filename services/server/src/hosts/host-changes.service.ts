@@ -3,6 +3,8 @@ import type { z } from 'zod';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
 import type { LabelResult, RetiredHost } from '../api-types.ts';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import type { Sql } from '../database/database.service.ts';
 import { resolveTarget } from '../selectors/target.ts';
@@ -19,12 +21,18 @@ const HOSTS_SHOWN = 1_000;
 export class HostChangesService implements OnModuleInit, OnModuleDestroy {
   readonly #gateway: AgentGateway;
   readonly #bus: Bus;
+  readonly #audit: AuditService;
   readonly #logger = new Logger('hosts');
   #unsubscribe: (() => void) | undefined;
 
-  constructor(@Inject(AgentGateway) gateway: AgentGateway, @Inject(Bus) bus: Bus) {
+  constructor(
+    @Inject(AgentGateway) gateway: AgentGateway,
+    @Inject(Bus) bus: Bus,
+    @Inject(AuditService) audit: AuditService,
+  ) {
     this.#gateway = gateway;
     this.#bus = bus;
+    this.#audit = audit;
   }
 
   onModuleInit(): void {
@@ -36,7 +44,11 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
   }
 
   /** @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired. */
-  async label(sql: Sql, body: z.output<typeof labelHostsBody>): Promise<Omit<LabelResult, 'freeze'>> {
+  async label(
+    sql: Sql,
+    body: z.output<typeof labelHostsBody>,
+    source: AuditSource,
+  ): Promise<Omit<LabelResult, 'freeze'>> {
     const { hosts, unknown } = await resolveTarget(sql, body);
     const entries = Object.entries(body.labels);
     const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
@@ -47,6 +59,12 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
       set,
       remove,
     );
+    await this.#audit.record(sql, source, {
+      what: 'host.label',
+      selector: body.all === true ? '--all' : body.selector,
+      hosts: changed.map((host) => host.id),
+      details: { labels: body.labels },
+    });
     return { matched: hosts.length, changed: changed.length, hosts: changed.slice(0, HOSTS_SHOWN), unknown };
   }
 
@@ -55,10 +73,17 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
    *
    * @throws AppError host_not_found, host_ambiguous, host_retired.
    */
-  async retire(sql: Sql, idOrName: string, by: string, reason: string | null): Promise<Omit<RetiredHost, 'freeze'>> {
+  async retire(
+    sql: Sql,
+    idOrName: string,
+    source: AuditSource,
+    reason: string | null,
+  ): Promise<Omit<RetiredHost, 'freeze'>> {
+    const by = source.actor.name;
     const { id, name } = await findHost(sql, idOrName);
     const { retired_at: retiredAt, changed } = await retireHost(sql, id, by, reason);
     if (!changed) throw hostRetired({ id, name, retiredAt });
+    await this.#audit.record(sql, source, { what: 'host.retire', object: id, hosts: [id], reason, details: { name } });
     return { host: { id, name }, retiredAt: retiredAt.toISOString(), retiredBy: by, reason };
   }
 

@@ -2,8 +2,8 @@ import { Body, Controller, Delete, Get, Inject, Param, Patch, Query, Req, Res } 
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { callerOf } from '../access/caller.ts';
 import type { HostDeviceList, HostKmodList, HostList, LabelResult, RetiredHost } from '../api-types.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { hostParam } from '../http/common.schema.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
@@ -69,7 +69,7 @@ export class HostsController {
   ): Answer<LabelResult> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#changes.label(sql, body),
+      body: await this.#changes.label(sql, body, sourceOf(request)),
     }));
     return done.body;
   }
@@ -92,10 +92,9 @@ export class HostsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Answer<RetiredHost> {
-    const { name } = callerOf(request);
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#changes.retire(sql, host, name, body.reason ?? null),
+      body: await this.#changes.retire(sql, host, sourceOf(request), body.reason ?? null),
     }));
     await this.#changes.announceRetired(done.body.host.id);
     return done.body;

@@ -29,7 +29,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
     method: request.method,
     path: pathOf(request),
   };
-  if (error.code === 'internal') logger.error({ ...fields, err: thrown });
+  if (error.code === 'internal' || error.code === 'audit_unavailable') logger.error({ ...fields, err: thrown });
   else if (problem.status >= 500) logger.warn({ ...fields, detail: error.message });
   else logger.debug({ ...fields, detail: error.message });
   if (reply.sent || reply.raw.headersSent) {

@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { bearerToken } from '../access/api-token.ts';
-import { CurrentCaller, type Caller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { JoinTokenService } from '../enrollment/join-token.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
@@ -49,7 +49,6 @@ export class JoinTokensController {
   @ApiChange()
   async create(
     @Body({ schema: createJoinTokenBody }) body: z.output<typeof createJoinTokenBody>,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JoinTokenItem & { joinString: string }> {
@@ -57,14 +56,14 @@ export class JoinTokensController {
     const salt = request.idempotencyKey ?? '';
     const { body: stored } = await this.#idempotency.run(request, reply, async (sql) => {
       const { joinToken, joinString } = await this.#tokens.create(
+        sql,
         {
           name: body.name,
           maxUses: body.maxUses ?? 1,
           expiresInSeconds: body.expiresIn ?? DEFAULT_LIFETIME_S,
           labels: body.labels,
-          createdBy: caller.name,
         },
-        sql,
+        sourceOf(request),
       );
       return { status: 201, body: { item: toJoinTokenItem(joinToken), sealed: sealSecret(joinString, bearer, salt) } };
     });
@@ -100,7 +99,7 @@ export class JoinTokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JoinTokenItem> {
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
-      const row = UUID.test(id) ? await this.#tokens.revoke(id, sql) : undefined;
+      const row = UUID.test(id) ? await this.#tokens.revoke(sql, id, sourceOf(request)) : undefined;
       if (row === undefined) {
         throw new AppError(
           'join_token_not_found',

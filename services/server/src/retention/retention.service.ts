@@ -7,6 +7,8 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { SessionRegistry } from '../agent-session/session-registry.service.ts';
 import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -34,6 +36,7 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
   readonly #partitions: EventPartitions;
   readonly #registry: SessionRegistry;
   readonly #bus: Bus;
+  readonly #audit: AuditService;
   readonly #retireAfterDays: number;
   readonly #timers: NodeJS.Timeout[] = [];
   #running: Promise<void> = Promise.resolve();
@@ -43,12 +46,14 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     @Inject(EventPartitions) partitions: EventPartitions,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(Bus) bus: Bus,
+    @Inject(AuditService) audit: AuditService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'retireAfterDays'>,
   ) {
     this.#database = database;
     this.#partitions = partitions;
     this.#registry = registry;
     this.#bus = bus;
+    this.#audit = audit;
     this.#retireAfterDays = config.retireAfterDays;
   }
 
@@ -84,7 +89,13 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
 
   /** Ids of hosts that were retired because nothing was heard of them for too long. */
   async retireSilent(): Promise<string[]> {
-    const ids = await retireSilentHosts(this.#database, this.#retireAfterDays);
+    const reason = `not seen for ${this.#retireAfterDays} days`;
+    const ids = await this.#database.tx('READ COMMITTED', async (sql) => {
+      const retired = await retireSilentHosts(sql, this.#retireAfterDays);
+      if (retired.length > 0)
+        await this.#audit.record(sql, SERVER_SOURCE, { what: 'host.retire', hosts: retired, reason });
+      return retired;
+    });
     for (const id of ids) {
       this.#log.log(`host ${id} is retired: not seen for ${this.#retireAfterDays} days`);
       await this.#bus.publish(RETIRED_CHANNEL, id);

@@ -7,6 +7,8 @@ import { NestFactory } from '@nestjs/core';
 import { AgentGatewayModule } from '../agent-session/agent-gateway.module.ts';
 import { AgentListeners } from '../agent-session/agent-listeners.service.ts';
 import { AgentSessionModule } from '../agent-session/agent-session.module.ts';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { AuditModule } from '../audit/audit.module.ts';
 import { BusModule } from '../bus/bus.module.ts';
 import { CaModule } from '../ca/ca.module.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
@@ -57,6 +59,7 @@ export class AgentSide {
       BusModule,
       PresenceModule,
       KeysModule,
+      AuditModule,
       CaModule,
       EnrollmentModule,
     ];
@@ -90,12 +93,10 @@ export class AgentSide {
       readonly labels?: Record<string, string>;
     } = {},
   ): Promise<string> {
-    const { joinString } = await this.app.get(JoinTokenService).create({
-      maxUses: options.maxUses ?? 1,
-      expiresInSeconds: options.expiresInSeconds ?? 600,
-      labels: options.labels,
-      createdBy: 'test',
-    });
+    const { maxUses = 1, expiresInSeconds = 600, labels } = options;
+    const { joinString } = await this.database.tx('READ COMMITTED', (sql) =>
+      this.app.get(JoinTokenService).create(sql, { maxUses, expiresInSeconds, labels }, SERVER_SOURCE),
+    );
     return joinString.split('.')[0] ?? '';
   }
 
