@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ApiTokenService } from './access/api-token.service.ts';
+import { AccessService } from './access/access.service.ts';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -38,7 +38,7 @@ export async function createApp(
     'onRequest',
     async (request, reply) => void reply.header('x-request-id', request.id).header('cache-control', 'no-store'),
   );
-  fastify.addHook('onRequest', accessHook({ tokens: app.get(ApiTokenService), scrapeIsOpen }));
+  fastify.addHook('onRequest', accessHook({ access: app.get(AccessService), scrapeIsOpen }));
   fastify.addHook('onRoute', refuseUnruledRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));
   await app.init();

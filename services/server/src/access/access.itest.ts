@@ -31,10 +31,7 @@ describe('bearer tokens', () => {
   });
 
   it('each failure has its own code', async () => {
-    const expired = await tokens.create('expired', 60);
-    await server.database.query(`UPDATE api_token SET expires_at = now() - interval '1 second' WHERE id = $1`, [
-      expired.id,
-    ]);
+    const expired = await tokens.create('expired', 0.001);
     const revoked = await tokens.create('revoked', null);
     await tokens.revoke(revoked.prefix, SERVER_SOURCE);
     expect(await asked(null)).toMatchObject({
@@ -81,18 +78,18 @@ describe('bearer tokens', () => {
 describe('the admin token', () => {
   it('is made once, kept at 0600, and made anew for another database', async () => {
     const stateDir = server.stateDir;
-    const path = await ensureAdminToken(stateDir, tokens, server.database);
+    const path = await ensureAdminToken(stateDir, tokens);
     const first = (await readFile(path, 'utf8')).trim();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await asked(first)).status).toBe(200);
-    await ensureAdminToken(stateDir, tokens, server.database);
+    await ensureAdminToken(stateDir, tokens);
     expect((await readFile(path, 'utf8')).trim()).toBe(first);
     await server.database.query(`DELETE FROM api_token WHERE prefix = $1`, [first.slice(0, 12)]);
-    await ensureAdminToken(stateDir, tokens, server.database);
+    await ensureAdminToken(stateDir, tokens);
     const second = (await readFile(path, 'utf8')).trim();
     expect(second).not.toBe(first);
     await tokens.revoke(second.slice(0, 12), SERVER_SOURCE);
-    await ensureAdminToken(stateDir, tokens, server.database);
+    await ensureAdminToken(stateDir, tokens);
     expect((await readFile(path, 'utf8')).trim()).toBe(second);
   });
 });

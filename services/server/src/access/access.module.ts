@@ -1,6 +1,12 @@
 import { Global, Module } from '@nestjs/common';
+import { AccessRepository } from './access.repository.ts';
+import { AccessService } from './access.service.ts';
 import { ApiTokenService } from './api-token.service.ts';
 
+/** Who may do what. Global: every change asks. */
 @Global()
-@Module({ providers: [ApiTokenService], exports: [ApiTokenService] })
+@Module({
+  providers: [AccessRepository, AccessService, ApiTokenService],
+  exports: [AccessRepository, AccessService, ApiTokenService],
+})
 export class AccessModule {}

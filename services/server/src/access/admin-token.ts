@@ -1,7 +1,5 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DatabaseService } from '../database/database.service.ts';
-import { findByHash } from './api-token.queries.ts';
 import type { ApiTokenService } from './api-token.service.ts';
 import { bearerToken, hashToken } from './api-token.ts';
 
@@ -13,14 +11,10 @@ const FILE_NAME = 'admin-token';
  *
  * @returns the path of the file.
  */
-export async function ensureAdminToken(
-  stateDir: string,
-  tokens: ApiTokenService,
-  database: DatabaseService,
-): Promise<string> {
+export async function ensureAdminToken(stateDir: string, tokens: ApiTokenService): Promise<string> {
   const path = join(stateDir, FILE_NAME);
   const present = bearerToken(`Bearer ${(await readFile(path, 'utf8').catch(emptyWhenMissing)).trim()}`);
-  if (typeof present === 'string' && (await findByHash(database, hashToken(present))) !== undefined) return path;
+  if (typeof present === 'string' && (await tokens.has(hashToken(present)))) return path;
   const { token } = await tokens.create('admin', null);
   const draft = `${path}.${process.pid}.new`;
   try {

@@ -1,59 +1,83 @@
 import type { Sql } from '../database/database.service.ts';
-import type { MintedToken } from './api-token.ts';
+import type { ApiTokenRow } from './access.rows.ts';
 
-export interface ApiTokenRow {
-  readonly id: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly role: string;
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly revoked_at: Date | null;
-  readonly last_used_at: Date | null;
-}
-
-const COLUMNS = 'id, name, prefix, role, created_at, expires_at, revoked_at, last_used_at';
-
-/** The token of a hash, with its stored hash (to be compared again) and whether it has expired by Postgres's clock. */
-export async function findByHash(
-  sql: Sql,
-  hash: Buffer,
-): Promise<(ApiTokenRow & { hash: Buffer; expired: boolean }) | undefined> {
-  const rows = await sql.query<ApiTokenRow & { hash: Buffer; expired: boolean }>(
-    `SELECT ${COLUMNS}, hash, coalesce(expires_at <= now(), false) AS expired FROM api_token WHERE hash = $1`,
-    [hash],
-  );
-  return rows[0];
-}
+const COLUMNS = `t.id, t.name, t.prefix, t.hash, t.account_id, a.name AS account_name, t.routes, t.created_by, t.created_at, t.expires_at,
+  coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.revoked_by, t.last_used_at, t.seal`;
+const FROM = 'FROM api_token t LEFT JOIN account a ON a.id = t.account_id';
 
 export async function insertToken(
   sql: Sql,
-  id: string,
-  name: string,
-  minted: MintedToken,
-  expiresInSeconds: number | null,
+  token: Pick<
+    ApiTokenRow,
+    'id' | 'name' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'created_by' | 'seal'
+  >,
 ): Promise<void> {
   await sql.query(
-    `INSERT INTO api_token (id, name, prefix, hash, expires_at)
-     VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5::double precision))`,
-    [id, name, minted.prefix, minted.hash, expiresInSeconds],
+    `INSERT INTO api_token (id, name, prefix, hash, account_id, routes, expires_at, created_by, seal)
+     VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)`,
+    [
+      token.id,
+      token.name,
+      token.prefix,
+      token.hash,
+      token.account_id,
+      token.routes === null ? null : JSON.stringify(token.routes),
+      token.expires_at,
+      token.created_by,
+      token.seal,
+    ],
   );
 }
 
-export async function listTokens(sql: Sql): Promise<ApiTokenRow[]> {
-  return sql.query<ApiTokenRow>(`SELECT ${COLUMNS} FROM api_token ORDER BY created_at, id`);
+export interface TokenFilter {
+  readonly accountId: string | null;
+  readonly includeEnded: boolean;
+}
+
+/** Oldest first, after `after`. */
+export function listTokens(
+  sql: Sql,
+  filter: TokenFilter = { accountId: null, includeEnded: true },
+  limit = 10_000,
+  after: { readonly createdAt: string; readonly id: string } | null = null,
+): Promise<(ApiTokenRow & { readonly created_at_text: string })[]> {
+  return sql.query(
+    `SELECT ${COLUMNS}, to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at_text ${FROM}
+      WHERE ($1::uuid IS NULL OR t.account_id = $1)
+        AND ($2 OR (t.revoked_at IS NULL AND NOT coalesce(t.expires_at <= now(), false)))
+        AND ($3::timestamptz IS NULL OR (t.created_at, t.id) > ($3, $4::uuid))
+      ORDER BY t.created_at, t.id LIMIT $5`,
+    [filter.accountId, filter.includeEnded, after?.createdAt ?? null, after?.id ?? null, limit],
+  );
 }
 
 /** Tokens that are not revoked and whose shown prefix begins so. */
-export async function findOpenByPrefix(sql: Sql, prefix: string): Promise<ApiTokenRow[]> {
+export function findOpenByPrefix(sql: Sql, prefix: string): Promise<ApiTokenRow[]> {
   return sql.query<ApiTokenRow>(
-    `SELECT ${COLUMNS} FROM api_token WHERE starts_with(prefix, $1) AND revoked_at IS NULL ORDER BY id`,
+    `SELECT ${COLUMNS} ${FROM} WHERE starts_with(t.prefix, $1) AND t.revoked_at IS NULL ORDER BY t.id`,
     [prefix],
   );
 }
 
-export async function revokeToken(sql: Sql, id: string): Promise<void> {
-  await sql.query('UPDATE api_token SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL', [id]);
+export async function lockToken(sql: Sql, id: string): Promise<ApiTokenRow | undefined> {
+  return (await sql.query<ApiTokenRow>(`SELECT ${COLUMNS} ${FROM} WHERE t.id = $1 FOR UPDATE OF t`, [id]))[0];
+}
+
+export async function updateTokenRevoked(
+  sql: Sql,
+  token: Pick<ApiTokenRow, 'id' | 'revoked_at' | 'revoked_by' | 'seal'>,
+): Promise<void> {
+  await sql.query('UPDATE api_token SET revoked_at = $2, revoked_by = $3, seal = $4 WHERE id = $1', [
+    token.id,
+    token.revoked_at,
+    token.revoked_by,
+    token.seal,
+  ]);
+}
+
+/** Whether a token of this hash is in this database, in whatever state. */
+export async function hasToken(sql: Sql, hash: Buffer): Promise<boolean> {
+  return (await sql.query('SELECT 1 FROM api_token WHERE hash = $1', [hash])).length > 0;
 }
 
 /** Written at most once a minute a token, so that a busy caller costs no write a call. */
@@ -62,4 +86,25 @@ export async function touchToken(sql: Sql, id: string): Promise<void> {
     `UPDATE api_token SET last_used_at = now() WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')`,
     [id],
   );
+}
+
+/** Of tokens that belong to an account; the others give nothing anyway. */
+export function unsealedTokens(sql: Sql): Promise<ApiTokenRow[]> {
+  return sql.query<ApiTokenRow>(
+    `SELECT ${COLUMNS} ${FROM} WHERE t.seal IS NULL AND t.account_id IS NOT NULL FOR UPDATE OF t`,
+  );
+}
+
+/** Times without microseconds, as they are sealed. */
+export async function sealToken(
+  sql: Sql,
+  token: Pick<ApiTokenRow, 'id' | 'expires_at' | 'revoked_at'>,
+  seal: Buffer,
+): Promise<void> {
+  await sql.query('UPDATE api_token SET seal = $2, expires_at = $3, revoked_at = $4 WHERE id = $1 AND seal IS NULL', [
+    token.id,
+    seal,
+    token.expires_at,
+    token.revoked_at,
+  ]);
 }

@@ -1,83 +1,64 @@
-import { randomUUID, timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
-import {
-  type ApiTokenRow,
-  findByHash,
-  findOpenByPrefix,
-  insertToken,
-  listTokens,
-  revokeToken,
-  touchToken,
-} from './api-token.queries.ts';
-import { hashToken, mintApiToken } from './api-token.ts';
-import type { Caller } from './caller.ts';
+import { AccessRepository } from './access.repository.ts';
+import type { AccountRow, ApiTokenRow } from './access.rows.ts';
+import { ACCOUNT_NAME } from './account-name.ts';
+import { findAccount } from './account.queries.ts';
+import { findOpenByPrefix, hasToken, listTokens } from './api-token.queries.ts';
 
-const TOUCH_INTERVAL_MS = 60_000;
-
-/** API tokens: who calls, and their making and ending. A revocation holds from the next call on: nothing is cached. */
+/** API tokens on the server's own machine: the way in for whoever runs the server. What the API gives is in accounts/. */
 @Injectable()
 export class ApiTokenService {
   readonly #database: DatabaseService;
+  readonly #repository: AccessRepository;
   readonly #audit: AuditService;
-  readonly #logger = new Logger('access');
-  readonly #touched = new Map<string, number>();
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(AuditService) audit: AuditService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(AuditService) audit: AuditService,
+  ) {
     this.#database = database;
+    this.#repository = repository;
     this.#audit = audit;
   }
 
   /**
-   * The caller of a token. It is looked up by its SHA-256, which a guesser does not control, and the hash compared again in constant time.
+   * A token that may do everything. It acts for the service account of its name; where there is none, or it may not do everything (any more), for a new one.
    *
-   * @throws AppError unauthenticated, token_expired, token_revoked; DatabaseUnavailableError.
+   * @param expiresInSeconds null: until revoked. @returns the secret, shown once.
    */
-  async authenticate(token: string): Promise<Caller> {
-    const hash = hashToken(token);
-    const row = await findByHash(this.#database, hash);
-    if (row === undefined || !timingSafeEqual(row.hash, hash)) {
-      throw new AppError(
-        'unauthenticated',
-        'this API token is not known here; make one with "modfleet-server token create --name NAME"',
-      );
-    }
-    if (row.revoked_at !== null)
-      throw new AppError(
-        'token_revoked',
-        `the API token ${row.prefix}… was revoked at ${row.revoked_at.toISOString()}`,
-      );
-    if (row.expired)
-      throw new AppError(
-        'token_expired',
-        `the API token ${row.prefix}… expired at ${row.expires_at?.toISOString() ?? ''}`,
-      );
-    this.#touch(row.id);
-    return { tokenId: row.id, name: row.name, role: row.role };
-  }
-
-  /** @returns the secret, shown once. @param expiresInSeconds null: until revoked. */
-  async create(
+  create(
     name: string,
     expiresInSeconds: number | null,
     source: AuditSource = SERVER_SOURCE,
   ): Promise<{ id: string; token: string; prefix: string }> {
-    const id = randomUUID();
-    const minted = mintApiToken();
-    await this.#database.tx('READ COMMITTED', async (sql) => {
-      await insertToken(sql, id, name, minted, expiresInSeconds);
-      const details = { name, prefix: minted.prefix, expiresInSeconds };
+    return this.#database.tx('READ COMMITTED', async (sql) => {
+      const account = await this.#adminAccount(sql, name, source);
+      const { row, secret } = await this.#repository.createToken(sql, {
+        accountId: account.id,
+        name,
+        routes: null,
+        expiresInSeconds,
+        createdBy: source.actor.name,
+      });
+      const { id, prefix } = row;
+      const details = { name, prefix, expiresInSeconds, account: account.name };
       await this.#audit.record(sql, source, { what: 'api_token.create', object: id, details });
+      return { id, token: secret, prefix };
     });
-    return { id, token: minted.token, prefix: minted.prefix };
   }
 
   list(): Promise<ApiTokenRow[]> {
     return listTokens(this.#database);
+  }
+
+  has(hash: Buffer): Promise<boolean> {
+    return hasToken(this.#database, hash);
   }
 
   /**
@@ -101,19 +82,38 @@ export class ApiTokenService {
       );
     }
     await this.#database.tx('READ COMMITTED', async (sql) => {
-      await revokeToken(sql, row.id);
+      await this.#repository.revokeToken(sql, row.id, source.actor.name);
       const details = { name: row.name, prefix: row.prefix };
       await this.#audit.record(sql, source, { what: 'api_token.revoke', object: row.id, details });
     });
     return row;
   }
 
-  #touch(id: string): void {
-    const now = performance.now();
-    if (now - (this.#touched.get(id) ?? -Infinity) < TOUCH_INTERVAL_MS) return;
-    this.#touched.set(id, now);
-    touchToken(this.#database, id).catch((error: unknown) =>
-      this.#logger.debug({ message: 'last use of a token not noted', err: error }),
-    );
+  async #adminAccount(sql: Sql, tokenName: string, source: AuditSource): Promise<AccountRow> {
+    const admins = await this.#repository.fleetAdmins(sql);
+    for (let number = 1; ; number += 1) {
+      const name = accountName(tokenName, number);
+      const made = await this.#repository.createAccount(sql, { name, kind: 'service', createdBy: source.actor.name });
+      if (made !== undefined) {
+        const createdBy = source.actor.name;
+        const { id } = await this.#repository.addGrant(sql, { accountId: made.id, role: 'admin', selector: null, createdBy });
+        await this.#audit.record(
+          sql,
+          source,
+          { what: 'account.create', object: made.id, details: { name, kind: 'service' } },
+          { what: 'grant.add', object: id, details: { account: name, role: 'admin' } },
+        );
+        return made;
+      }
+      const there = await findAccount(sql, name);
+      if (there !== undefined && there.kind === 'service' && admins.has(there.id)) return there;
+    }
   }
+}
+
+/** Token names are freer than account names: what no account name takes becomes "-". */
+function accountName(tokenName: string, number: number): string {
+  const folded = tokenName.replaceAll(/[^A-Za-z0-9._@+-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+  const base = ACCOUNT_NAME.test(folded.slice(0, 90)) ? folded.slice(0, 90) : 'token';
+  return number === 1 ? base : `${base}-${number}`;
 }

@@ -1,17 +1,46 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.ts';
+import type { LabelSelector } from './host-scope.ts';
+import type { Role } from './roles.ts';
 
-/** Who calls: the API token. */
+export type AccountKind = 'person' | 'service';
+
+/** One right that holds: neither revoked nor changed by hand. */
+export interface Grant {
+  readonly id: string;
+  readonly role: Role;
+  /** Null: the whole fleet. */
+  readonly selector: LabelSelector | null;
+}
+
+/** With what a caller has shown who it is. */
+export interface Credential {
+  readonly kind: 'token' | 'session';
+  readonly id: string;
+}
+
+/** Who calls: an account, by one of its credentials. */
 export interface Caller {
-  readonly tokenId: string;
+  readonly accountId: string;
+  /** The account's name. */
   readonly name: string;
-  readonly role: string;
+  readonly kind: AccountKind;
+  readonly credential: Credential;
+  readonly grants: readonly Grant[];
+  /** Grants whose seal is broken: they give nothing. */
+  readonly brokenGrants: number;
+  /** Routes that the credential is narrowed to ("GET /api/v1/hosts"); null: all that the account may. */
+  readonly routes: readonly string[] | null;
+  /** When the credential ends; null: never by itself. */
+  readonly expiresAt: Date | null;
+  /** Where the call came from: the true peer, or what a trusted proxy says. */
+  readonly address: string;
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the access hook on every route that needs a token. */
+    /** Set by the access hook on every route that needs one. */
     caller: Caller | null;
   }
 }

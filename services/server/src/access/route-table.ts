@@ -1,58 +1,72 @@
+import type { Permission } from './roles.ts';
+
 /**
- * Who may call what: one row a route, default deny. A route without a row answers `forbidden` to everyone, and a test fails (route-table.itest.ts).
+ * Who may call what: one row a route, default deny. A route without a row answers `forbidden` to everyone, and the server does not start with it.
  *
- * - `public`: no token. Health only: says nothing about the fleet.
- * - `scrape`: no token when the listener is on loopback and no proxy is in front; else a token.
- * - `token`: any valid API token. Roles come with the access issue.
+ * - `public`: no credential. Health only: says nothing about the fleet.
+ * - `scrape`: no credential when the listener is on loopback and no proxy is in front; else as `caller`.
+ * - `caller`: a valid credential, and what `may` says.
  */
-export type Access = 'public' | 'scrape' | 'token';
+export type Access = 'public' | 'scrape' | 'caller';
 
 export interface RouteRule {
   readonly access: Access;
+  /** What it takes (roles.ts); absent: any account may. */
+  readonly may?: Permission;
+  /** `fleet`: over the whole fleet. `some`: over some hosts at least; the answer holds those alone, and a change is refused on others. */
+  readonly over?: 'fleet' | 'some';
   /** The route changes something, so it needs an Idempotency-Key. */
   readonly change?: true;
 }
 
-const token = { access: 'token' } as const;
-const change = { access: 'token', change: true } as const;
+const read = { access: 'caller', may: 'read', over: 'some' } as const;
+const act = { access: 'caller', may: 'act', over: 'some', change: true } as const;
+const hosts = { access: 'caller', may: 'hosts', over: 'some', change: true } as const;
+const freeze = { access: 'caller', may: 'freeze', over: 'fleet', change: true } as const;
+const join = { access: 'caller', may: 'join', over: 'fleet' } as const;
 
 export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /healthz': { access: 'public' },
   'GET /readyz': { access: 'public' },
-  'GET /metrics': { access: 'scrape' },
-  'GET /api/v1/openapi.json': token,
+  'GET /metrics': { access: 'scrape', may: 'read', over: 'fleet' },
+  'GET /api/v1/openapi.json': { access: 'caller' },
 
-  'GET /api/v1/hosts': token,
-  'PATCH /api/v1/hosts': change,
-  'GET /api/v1/hosts/:host': token,
-  'DELETE /api/v1/hosts/:host': change,
-  'GET /api/v1/hosts/:host/kmods': token,
-  'GET /api/v1/hosts/:host/devices': token,
-  'GET /api/v1/hosts/:host/events': token,
+  'GET /api/v1/hosts': read,
+  'PATCH /api/v1/hosts': hosts,
+  'GET /api/v1/hosts/:host': read,
+  'DELETE /api/v1/hosts/:host': hosts,
+  'GET /api/v1/hosts/:host/kmods': read,
+  'GET /api/v1/hosts/:host/devices': read,
+  'GET /api/v1/hosts/:host/events': read,
 
-  'GET /api/v1/kmods': token,
-  'GET /api/v1/kmods/:name': token,
-  'GET /api/v1/kmods/:name/hosts': token,
-  'GET /api/v1/drivers/:name/hosts': token,
+  'GET /api/v1/kmods': read,
+  'GET /api/v1/kmods/:name': read,
+  'GET /api/v1/kmods/:name/hosts': read,
+  'GET /api/v1/drivers/:name/hosts': read,
 
-  'POST /api/v1/actions': change,
-  'GET /api/v1/actions': token,
-  'GET /api/v1/actions/:id': token,
-  'GET /api/v1/actions/:id/watch': token,
-  'POST /api/v1/actions/:id/cancel': change,
+  'POST /api/v1/actions': act,
+  'GET /api/v1/actions': read,
+  'GET /api/v1/actions/:id': read,
+  'GET /api/v1/actions/:id/watch': read,
+  'POST /api/v1/actions/:id/cancel': act,
   // Asks hosts, changes nothing and stores nothing.
-  'POST /api/v1/queries': token,
-  'POST /api/v1/freeze': change,
-  'POST /api/v1/thaw': change,
+  'POST /api/v1/queries': read,
+  'POST /api/v1/freeze': freeze,
+  'POST /api/v1/thaw': freeze,
 
-  'GET /api/v1/join-tokens': token,
-  'POST /api/v1/join-tokens': change,
-  'DELETE /api/v1/join-tokens/:id': change,
+  'GET /api/v1/join-tokens': join,
+  'POST /api/v1/join-tokens': { ...join, change: true },
+  'DELETE /api/v1/join-tokens/:id': { ...join, change: true },
 };
 
-/** The rule of a route; undefined when there is none, which means deny. HEAD is GET without its body. */
+/** The route's name in the table. HEAD is GET without its body. */
+export function routeName(method: string, routePattern: string): string {
+  return `${method === 'HEAD' ? 'GET' : method} ${routePattern}`;
+}
+
+/** The rule of a route; undefined when there is none, which means deny. */
 export function ruleOf(method: string, routePattern: string): RouteRule | undefined {
-  const key = `${method === 'HEAD' ? 'GET' : method} ${routePattern}`;
+  const key = routeName(method, routePattern);
   return Object.hasOwn(ROUTE_TABLE, key) ? ROUTE_TABLE[key] : undefined;
 }
 

@@ -3,13 +3,13 @@ import type { FastifyRequest } from 'fastify';
 import { callerOf } from '../access/caller.ts';
 import type { AuditSource } from './audit.model.ts';
 
-/** Who sent a request, and from where. */
+/** Who sent a request, and from where: the token and its account's name, or the account that a session belongs to. */
 export function sourceOf(request: FastifyRequest): AuditSource {
-  const caller = callerOf(request);
+  const { accountId, name, credential, address } = callerOf(request);
   return {
-    actor: { kind: 'token', id: caller.tokenId, name: caller.name },
+    actor: { kind: credential.kind === 'token' ? 'token' : 'account', id: credential.kind === 'token' ? credential.id : accountId, name },
     via: 'http',
-    address: request.ip,
+    address,
     requestId: request.id,
     idempotencyKey: request.idempotencyKey,
   };

@@ -8,7 +8,6 @@ import type { AddressInfo } from 'node:net';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { createApp } from '../app.ts';
 import type { ServerConfig } from '../config/server-config.ts';
-import { DatabaseService } from '../database/database.service.ts';
 import { migrate } from '../database/migrate.ts';
 import { httpIdentity } from '../http/http-identity.ts';
 
@@ -23,7 +22,7 @@ export async function serve(config: ServerConfig): Promise<void> {
   const logger = new Logger('server');
   if (migrations.length > 0) logger.log({ message: 'migrated', migrations });
   stopOnSignals(app, logger);
-  const adminToken = await ensureAdminToken(config.stateDir, app.get(ApiTokenService), app.get(DatabaseService));
+  const adminToken = await ensureAdminToken(config.stateDir, app.get(ApiTokenService));
   await app.listen(config.httpListen.port, config.httpListen.host);
   logger.log({ message: 'admin token is kept', file: adminToken });
   const agents = app.get(AgentListeners);

@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util';
+import { AccessRepository } from '../access/access.repository.ts';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { openServerKeys } from '../keys/keys.module.ts';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,7 +21,9 @@ export async function token(config: ServerConfig, args: readonly string[], print
   const [verb, ...rest] = args;
   const database = new DatabaseService(config);
   try {
-    await run(verb, rest, new ApiTokenService(database, await localAudit(config, database)), print);
+    const repository = new AccessRepository(openServerKeys(config));
+    const audit = await localAudit(config, database);
+    await run(verb, rest, new ApiTokenService(database, repository, audit), print);
   } finally {
     await database.onApplicationShutdown();
   }
@@ -72,9 +76,13 @@ async function list(tokens: ApiTokenService, print: Print): Promise<void> {
           ? 'open'
           : `until ${row.expires_at.toISOString()}`;
     print(
-      [`${row.prefix}…`, row.name, row.role, state, `last used ${row.last_used_at?.toISOString() ?? 'never'}`].join(
-        '\t',
-      ),
+      [
+        `${row.prefix}…`,
+        row.name,
+        `account ${row.account_name ?? 'none'}`,
+        state,
+        `last used ${row.last_used_at?.toISOString() ?? 'never'}`,
+      ].join('\t'),
     );
   }
 }

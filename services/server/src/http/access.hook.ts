@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { bearerToken } from '../access/api-token.ts';
-import type { ApiTokenService } from '../access/api-token.service.ts';
-import { ruleOf } from '../access/route-table.ts';
+import type { AccessService } from '../access/access.service.ts';
+import { requireAllowed } from '../access/allowed.ts';
+import { decideRoute } from '../access/decision.ts';
+import { routeName, ruleOf } from '../access/route-table.ts';
 import { AppError } from '../errors/app-error.ts';
 
 /** Printable ASCII without spaces, as ids and hashes are. */
@@ -15,7 +17,7 @@ declare module 'fastify' {
 }
 
 export interface AccessOptions {
-  readonly tokens: Pick<ApiTokenService, 'authenticate'>;
+  readonly access: Pick<AccessService, 'authenticate'>;
   /** True when only this machine can reach the listener, and no proxy stands in front of it. */
   readonly scrapeIsOpen: boolean;
 }
@@ -26,6 +28,7 @@ export interface AccessOptions {
  * INVARIANTS
  * - A path that no route serves needs a token too: who has none learns nothing of what there is.
  * - A route without a row in the route table is denied to everyone.
+ * - The caller's grants are decided on here as far as the route tells; on which host is decided where the host is known.
  * - A change is described by its path and body alone.
  */
 export function accessHook(options: AccessOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
@@ -34,9 +37,10 @@ export function accessHook(options: AccessOptions): (request: FastifyRequest, re
     const isRoute = pattern !== undefined && !request.is404;
     const rule = isRoute ? ruleOf(request.method, pattern) : undefined;
     if (rule?.access === 'public' || (rule?.access === 'scrape' && options.scrapeIsOpen)) return;
-    request.caller = await options.tokens.authenticate(requiredToken(request));
+    request.caller = await options.access.authenticate(requiredToken(request), request.ip);
     if (!isRoute) return;
     if (rule === undefined) throw new AppError('forbidden', `no rule lets anyone call ${request.method} ${pattern}`);
+    requireAllowed(decideRoute(request.caller, rule, routeName(request.method, pattern)));
     if (rule.change !== true) return;
     refuseQuery(request);
     request.idempotencyKey = requiredKey(request);

@@ -4,7 +4,7 @@
  * INVARIANTS
  * - The answer is stored in the transaction of its effect: either both are there or neither.
  * - An error stores nothing: the same key may be tried again.
- * - A key belongs to one token, one route and one request (path parameters, query and body alike); anything else under it is refused.
+ * - A key belongs to one credential (token or session), one route and one request (path parameters, query and body alike); anything else under it is refused.
  * - What is sent to hosts or closed follows the commit, never precedes it.
  */
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
@@ -109,7 +109,7 @@ function scopeOf(request: FastifyRequest): KeyScope {
   if (request.idempotencyKey === null)
     throw new AppError('idempotency_key_required', 'a change needs an Idempotency-Key header');
   return {
-    tokenId: callerOf(request).tokenId,
+    tokenId: callerOf(request).credential.id,
     route: `${request.method} ${request.routeOptions.url ?? ''}`,
     key: request.idempotencyKey,
   };

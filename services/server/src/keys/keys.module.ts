@@ -3,6 +3,11 @@ import { Global, Module } from '@nestjs/common';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { ServerKeys } from './server-keys.ts';
 
+/** @throws KeyFileError */
+export function openServerKeys(config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>): ServerKeys {
+  return ServerKeys.open(join(config.stateDir, 'keys'), config.keyPassphrase);
+}
+
 /** The keys that are kept outside the database, opened or made at start. */
 @Global()
 @Module({
@@ -10,7 +15,7 @@ import { ServerKeys } from './server-keys.ts';
     {
       provide: ServerKeys,
       inject: [SERVER_CONFIG],
-      useFactory: (config: ServerConfig) => ServerKeys.open(join(config.stateDir, 'keys'), config.keyPassphrase),
+      useFactory: openServerKeys,
     },
   ],
   exports: [ServerKeys],

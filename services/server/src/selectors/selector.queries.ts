@@ -40,12 +40,9 @@ export async function selectorExpression(sql: Sql, selector: Selector, params: S
 
 async function requirementExpression(sql: Sql, requirement: Requirement, params: SqlParams): Promise<string> {
   switch (requirement.kind) {
-    case 'label': {
-      const has = `coalesce(h.labels ->> ${params.add(requirement.key)} = ANY (${params.add(requirement.values)}::text[]), false)`;
-      return requirement.operator === 'in' ? has : `NOT ${has}`;
-    }
+    case 'label':
     case 'label_exists':
-      return `${requirement.exists ? '' : 'NOT '}(h.labels ? ${params.add(requirement.key)})`;
+      return labelExpression(requirement, params);
     case 'fact_set': {
       const has = setExpression(requirement.fact, requirement.values, params);
       return known(requirement.fact, requirement.operator === 'in' ? has : `NOT ${has}`);
@@ -59,6 +56,17 @@ async function requirementExpression(sql: Sql, requirement: Requirement, params:
     default:
       return assertNever(requirement);
   }
+}
+
+/** Over `host h`. Labels are always known: never NULL. */
+export function labelExpression(
+  requirement: Extract<Requirement, { kind: 'label' | 'label_exists' }>,
+  params: SqlParams,
+): string {
+  if (requirement.kind === 'label_exists')
+    return `${requirement.exists ? '' : 'NOT '}(h.labels ? ${params.add(requirement.key)})`;
+  const has = `coalesce(h.labels ->> ${params.add(requirement.key)} = ANY (${params.add(requirement.values)}::text[]), false)`;
+  return requirement.operator === 'in' ? has : `NOT ${has}`;
 }
 
 /** `expression` where the fact is known, else NULL. */

@@ -1,0 +1,77 @@
+import type { AccountKind } from './caller.ts';
+import type { Role } from './roles.ts';
+import type { AccountFacts, GrantFacts, TokenFacts } from './seals.ts';
+
+export interface AccountRow {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: AccountKind;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly disabled_at: Date | null;
+  readonly disabled_by: string | null;
+  readonly seal: Buffer | null;
+}
+
+export interface GrantRow {
+  readonly id: string;
+  readonly account_id: string;
+  readonly account_name: string;
+  readonly role: Role;
+  readonly selector: string | null;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly revoked_at: Date | null;
+  readonly revoked_by: string | null;
+  readonly seal: Buffer | null;
+}
+
+export interface ApiTokenRow {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly hash: Buffer;
+  /** Null: made by a server of before migration 0008; it belongs to nobody. */
+  readonly account_id: string | null;
+  readonly account_name: string | null;
+  readonly routes: string[] | null;
+  readonly created_by: string;
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly expired: boolean;
+  readonly revoked_at: Date | null;
+  readonly revoked_by: string | null;
+  readonly last_used_at: Date | null;
+  readonly seal: Buffer | null;
+}
+
+/** A grant as the principal query brings it, in JSON. */
+export interface GrantJson {
+  readonly id: string;
+  readonly accountId: string;
+  readonly role: Role;
+  readonly selector: string | null;
+  /** Hex. */
+  readonly seal: string | null;
+}
+
+export function accountFacts(row: Pick<AccountRow, 'id' | 'name' | 'kind' | 'disabled_at'>): AccountFacts {
+  return { id: row.id, name: row.name, kind: row.kind, disabledAt: row.disabled_at };
+}
+
+export function grantFacts(row: Pick<GrantRow, 'id' | 'account_id' | 'role' | 'selector' | 'revoked_at'>): GrantFacts {
+  return { id: row.id, accountId: row.account_id, role: row.role, selector: row.selector, revokedAt: row.revoked_at };
+}
+
+export function tokenFacts(
+  row: Pick<ApiTokenRow, 'id' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at'>,
+): TokenFacts {
+  return {
+    id: row.id,
+    accountId: row.account_id ?? '',
+    hash: row.hash,
+    routes: row.routes,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  };
+}

@@ -1,0 +1,196 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Bus } from '../bus/bus.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { AppError } from '../errors/app-error.ts';
+import { ServerKeys } from '../keys/server-keys.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
+import { AccessRepository } from './access.repository.ts';
+import { touchToken } from './api-token.queries.ts';
+import { hashToken } from './api-token.ts';
+import type { Caller, Credential } from './caller.ts';
+import { sealOnce } from './first-seal.ts';
+import { isRefusal, type Principal, principalOf, principalOfToken, type Refusal } from './principal.ts';
+import { accountWithGrants, tokenWithAccount, type TokenWithAccount } from './principal.queries.ts';
+
+/** Told to every replica after a change of rights. */
+const ACCESS_CHANNEL = 'access';
+/**
+ * How long a replica believes what it read of a token, its account and its grants. A change through this replica holds from the next call on, one through
+ * another as soon as the bus has told; a lost word, or a change by hand, costs this long. What is sent to hosts is looked at anew, without this.
+ * Without it, 5,000 calls a second ask Postgres 5,000 times for the same few rows.
+ */
+const CACHE_MS = 1_000;
+/** Tokens in use at a time; beyond that the oldest is read again. */
+const CACHE_ENTRIES = 10_000;
+const TOUCH_INTERVAL_MS = 60_000;
+/** A broken row is told of once a minute, not at each call. */
+const TELL_INTERVAL_MS = 60_000;
+
+interface Known {
+  readonly token: TokenWithAccount;
+  readonly principal: Principal | Refusal;
+}
+
+/** Who calls, and what they may. */
+@Injectable()
+export class AccessService implements OnModuleInit, OnModuleDestroy {
+  readonly #database: DatabaseService;
+  readonly #repository: AccessRepository;
+  readonly #keys: ServerKeys;
+  readonly #bus: Bus;
+  readonly #logger = new Logger('access');
+  readonly #broken;
+  readonly #cache = new Map<string, { readonly known: Promise<Known | undefined>; readonly at: number }>();
+  readonly #touched = new Map<string, number>();
+  readonly #told = new Map<string, number>();
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(ServerKeys) keys: ServerKeys,
+    @Inject(Bus) bus: Bus,
+    @Inject(Metrics) metrics: Metrics,
+  ) {
+    this.#database = database;
+    this.#repository = repository;
+    this.#keys = keys;
+    this.#bus = bus;
+    this.#broken = metrics.counter(
+      'modfleet_access_seals_broken_total',
+      'Uses of an account, grant or token that was changed outside the server, by what it was.',
+      ['kind'],
+    );
+  }
+
+  async onModuleInit(): Promise<void> {
+    const sealed = await sealOnce(this.#keys.folder, this.#repository, this.#database);
+    if (sealed > 0)
+      this.#logger.warn({
+        message: 'the rights that were in the database before seals are sealed as they are',
+        rows: sealed,
+      });
+    this.#unsubscribe = this.#bus.subscribe(ACCESS_CHANNEL, () => this.#cache.clear());
+  }
+
+  onModuleDestroy(): void {
+    this.#unsubscribe?.();
+  }
+
+  /**
+   * The caller of an API token. It is looked up by its SHA-256, which a guesser does not control, and the hash compared again in constant time.
+   *
+   * @throws AppError unauthenticated, token_expired, token_revoked, account_disabled, access_seal_broken; DatabaseUnavailableError.
+   */
+  async authenticate(secret: string, address: string): Promise<Caller> {
+    const hash = hashToken(secret);
+    const known = await this.#read(hash);
+    if (known === undefined || !timingSafeEqual(known.token.hash, hash)) {
+      throw new AppError(
+        'unauthenticated',
+        'this API token is not known here; make one with "modfleet-server token create --name NAME"',
+      );
+    }
+    const { token, principal } = known;
+    const caller = this.#callerOf(principal, { kind: 'token', id: token.id }, address);
+    this.#touch(token.id);
+    return { ...caller, routes: token.routes, expiresAt: token.expires_at };
+  }
+
+  /**
+   * The caller of an account that has shown in another way who it is (a session).
+   *
+   * @throws AppError unauthenticated, account_disabled, access_seal_broken; DatabaseUnavailableError.
+   */
+  async callerOfAccount(
+    accountId: string,
+    credential: Credential,
+    address: string,
+    sql: Sql = this.#database,
+  ): Promise<Caller> {
+    const account = await accountWithGrants(sql, accountId);
+    if (account === undefined) throw new AppError('unauthenticated', 'the account of this session is not there');
+    return this.#callerOf(principalOf(account, this.#repository.seals), credential, address);
+  }
+
+  /** After the commit of a change of rights. Never fails: the other replicas see it within a second anyway. */
+  async changed(): Promise<void> {
+    this.#cache.clear();
+    try {
+      await this.#bus.publish(ACCESS_CHANNEL, '');
+    } catch (error) {
+      this.#logger.warn({
+        message: 'the other replicas were not told of a change of rights; they see it within a second',
+        err: error,
+      });
+    }
+  }
+
+  /** Says that a row was changed by hand: a metric at each use, a line in the log once a minute. */
+  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester', id: string): void {
+    this.#broken.inc({ kind });
+    const now = performance.now();
+    if (now - (this.#told.get(id) ?? -Infinity) < TELL_INTERVAL_MS) return;
+    this.#told.set(id, now);
+    this.#logger.error({
+      message: 'a right was changed outside the server: it gives nothing',
+      code: 'access_seal_broken',
+      kind,
+      id,
+    });
+  }
+
+  #callerOf(principal: Principal | Refusal, credential: Credential, address: string): Caller {
+    if (isRefusal(principal)) {
+      if (principal.broken !== undefined) this.tellBroken(principal.broken.kind, principal.broken.id);
+      throw new AppError(principal.code, principal.detail);
+    }
+    for (const id of principal.brokenGrants) this.tellBroken('grant', id);
+    const { accountId, name, kind, grants, brokenGrants } = principal;
+    return {
+      accountId,
+      name,
+      kind,
+      credential,
+      grants,
+      brokenGrants: brokenGrants.length,
+      routes: null,
+      expiresAt: null,
+      address,
+    };
+  }
+
+  #read(hash: Buffer): Promise<Known | undefined> {
+    const key = hash.toString('base64');
+    const now = performance.now();
+    const cached = this.#cache.get(key);
+    if (cached !== undefined && now - cached.at < CACHE_MS) return cached.known;
+    const entry = { known: this.#load(hash), at: now };
+    this.#cache.delete(key);
+    if (this.#cache.size >= CACHE_ENTRIES)
+      for (const oldest of this.#cache.keys()) {
+        this.#cache.delete(oldest);
+        break;
+      }
+    this.#cache.set(key, entry);
+    const forget = (): void => void (this.#cache.get(key) === entry && this.#cache.delete(key));
+    // What is not known is not remembered: a token that was just made works at once, and guesses take no room.
+    entry.known.then((known) => known === undefined && forget(), forget);
+    return entry.known;
+  }
+
+  async #load(hash: Buffer): Promise<Known | undefined> {
+    const token = await tokenWithAccount(this.#database, hash);
+    return token === undefined ? undefined : { token, principal: principalOfToken(token, this.#repository.seals) };
+  }
+
+  #touch(id: string): void {
+    const now = performance.now();
+    if (now - (this.#touched.get(id) ?? -Infinity) < TOUCH_INTERVAL_MS) return;
+    this.#touched.set(id, now);
+    touchToken(this.#database, id).catch((error: unknown) =>
+      this.#logger.debug({ message: 'last use of a token not noted', err: error }),
+    );
+  }
+}

@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import type { DatabaseService } from '../database/database.service.ts';
+import { readIfThere, writeOnce } from '../keys/key-files.ts';
+import type { AccessRepository } from './access.repository.ts';
+
+/** Beside seal.key: who can write the database alone cannot have rows sealed a second time. */
+const MARK = 'access-sealed';
+
+/**
+ * Seals what migration 0008 made of the tokens of before, once in the life of a key folder. From then on a row without a seal was put there by hand, and
+ * gives nothing. Several replicas that start at once seal the same rows with the same key.
+ *
+ * @param folder of the keys. @returns how many rows were sealed.
+ */
+export async function sealOnce(
+  folder: string,
+  repository: AccessRepository,
+  database: DatabaseService,
+): Promise<number> {
+  const mark = join(folder, MARK);
+  if (readIfThere(mark) !== undefined) return 0;
+  const sealed = await database.tx('READ COMMITTED', (sql) => repository.sealUnsealed(sql));
+  writeOnce(mark, () => 'The rights that were in the database before seals are sealed. Do not delete.\n', 0o600);
+  return sealed;
+}

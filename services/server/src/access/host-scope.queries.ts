@@ -1,0 +1,23 @@
+import type { SqlParams } from '../database/sql-params.ts';
+import { labelExpression } from '../selectors/selector.queries.ts';
+import type { HostScope } from './host-scope.ts';
+
+/** Condition over `host h`: the host is in scope. Never NULL. */
+export function scopeCondition(scope: HostScope, params: SqlParams): string {
+  if (scope === 'all') return 'true';
+  if (scope.length === 0) return 'false';
+  const selectors = scope.map((selector) =>
+    selector.map((requirement) => `(${labelExpression(requirement, params)})`).join(' AND '),
+  );
+  return `(${selectors.map((selector) => `(${selector})`).join(' OR ')})`;
+}
+
+/**
+ * Condition that a set (by its digest) is what a host in scope last reported; `true` for the whole fleet, where sets that no host has any more count too,
+ * as they always did. Rejected for the whole fleet: one look into host_facet a set costs more than the answer.
+ */
+export function setInScope(scope: HostScope, digest: string, params: SqlParams): string {
+  if (scope === 'all') return 'true';
+  return `${digest} IN (SELECT hf.digest FROM host_facet hf JOIN host h ON h.id = hf.host_id
+            WHERE h.retired_at IS NULL AND ${scopeCondition(scope, params)})`;
+}

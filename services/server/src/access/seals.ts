@@ -1,0 +1,84 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { AccountKind } from './caller.ts';
+import type { Role } from './roles.ts';
+
+/*
+ * A row that gives a right carries a seal: an HMAC-SHA256, under a key that is not in the database, over every column that the right follows from. Whoever
+ * can write the database alone can take rights away, and put back a row with a seal that it once had, but makes none (docs/security.md).
+ */
+
+/** What of an account gives or takes a right. */
+export interface AccountFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: AccountKind;
+  readonly disabledAt: Date | null;
+}
+
+export interface GrantFacts {
+  readonly id: string;
+  readonly accountId: string;
+  readonly role: Role;
+  /** As it is stored; null: the whole fleet. */
+  readonly selector: string | null;
+  readonly revokedAt: Date | null;
+}
+
+export interface TokenFacts {
+  readonly id: string;
+  readonly accountId: string;
+  readonly hash: Buffer;
+  readonly routes: readonly string[] | null;
+  readonly expiresAt: Date | null;
+  readonly revokedAt: Date | null;
+}
+
+/** Who asked for an action. */
+export interface RequesterFacts {
+  readonly actionId: string;
+  readonly accountId: string;
+  readonly tokenId: string | null;
+}
+
+/** Times are sealed in milliseconds: what the server writes has no more. */
+export class AccessSeals {
+  readonly #key: Buffer;
+
+  /** @param key of ServerKeys.sealKey('access'). */
+  constructor(key: Buffer) {
+    this.#key = key;
+  }
+
+  account(facts: AccountFacts): Buffer {
+    return this.#seal('account', [facts.id, facts.name, facts.kind, time(facts.disabledAt)]);
+  }
+
+  grant(facts: GrantFacts): Buffer {
+    return this.#seal('grant', [facts.id, facts.accountId, facts.role, facts.selector, time(facts.revokedAt)]);
+  }
+
+  token(facts: TokenFacts): Buffer {
+    const { id, accountId, hash, routes, expiresAt, revokedAt } = facts;
+    return this.#seal('token', [id, accountId, hash.toString('hex'), routes, time(expiresAt), time(revokedAt)]);
+  }
+
+  requester(facts: RequesterFacts): Buffer {
+    return this.#seal('requester', [facts.actionId, facts.accountId, facts.tokenId]);
+  }
+
+  /** JSON keeps the fields apart: no two lists of values give the same text. */
+  #seal(kind: string, fields: readonly (string | number | null | readonly string[])[]): Buffer {
+    return createHmac('sha256', this.#key)
+      .update(JSON.stringify(['modfleet-access-v1', kind, ...fields]))
+      .digest();
+  }
+}
+
+/** False for a row without a seal, too. */
+export function isSealed(seal: Buffer | null, expected: Buffer): boolean {
+  return seal !== null && seal.length === expected.length && timingSafeEqual(seal, expected);
+}
+
+function time(instant: Date | null): number | null {
+  return instant === null ? null : instant.getTime();
+}
