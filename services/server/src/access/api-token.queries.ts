@@ -75,6 +75,10 @@ export async function updateTokenRevoked(
   ]);
 }
 
+export async function findToken(sql: Sql, id: string): Promise<ApiTokenRow | undefined> {
+  return (await sql.query<ApiTokenRow>(`SELECT ${COLUMNS} ${FROM} WHERE t.id = $1`, [id]))[0];
+}
+
 /** Whether a token of this hash is in this database, in whatever state. */
 export async function hasToken(sql: Sql, hash: Buffer): Promise<boolean> {
   return (await sql.query('SELECT 1 FROM api_token WHERE hash = $1', [hash])).length > 0;

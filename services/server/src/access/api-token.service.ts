@@ -96,7 +96,12 @@ export class ApiTokenService {
       const made = await this.#repository.createAccount(sql, { name, kind: 'service', createdBy: source.actor.name });
       if (made !== undefined) {
         const createdBy = source.actor.name;
-        const { id } = await this.#repository.addGrant(sql, { accountId: made.id, role: 'admin', selector: null, createdBy });
+        const { id } = await this.#repository.addGrant(sql, {
+          accountId: made.id,
+          role: 'admin',
+          selector: null,
+          createdBy,
+        });
         await this.#audit.record(
           sql,
           source,

@@ -1,6 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../errors/app-error.ts';
+import { scopeOf } from './decision.ts';
 import type { LabelSelector } from './host-scope.ts';
 import type { Role } from './roles.ts';
 
@@ -54,4 +55,9 @@ export function callerOf(request: FastifyRequest): Caller {
 /** Parameter decorator: the {@link Caller}. */
 export const CurrentCaller = createParamDecorator((_data: unknown, context: ExecutionContext) =>
   callerOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);
+
+/** Parameter decorator: the hosts that the caller may read. */
+export const ReadScope = createParamDecorator((_data: unknown, context: ExecutionContext) =>
+  scopeOf(callerOf(context.switchToHttp().getRequest<FastifyRequest>()), 'read'),
 );

@@ -52,9 +52,7 @@ export async function updateGrantRevoked(
 }
 
 /** Grants of role admin over the whole fleet that stand, with their accounts: candidates for the last admin. */
-export function fleetAdminGrants(
-  sql: Sql,
-): Promise<
+export function fleetAdminGrants(sql: Sql): Promise<
   (GrantRow & {
     readonly a_kind: 'person' | 'service';
     readonly a_disabled_at: Date | null;

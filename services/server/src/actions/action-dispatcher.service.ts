@@ -16,11 +16,13 @@ import {
   selectPending,
 } from './dispatch.queries.ts';
 import { sayAgain } from './dispatch.rules.ts';
+import { DispatchRights } from './dispatch-rights.service.ts';
 import { HostWork } from './host-work.ts';
 
 /*
  * INVARIANTS
  * - An action is marked dispatched, under every guard, before its first byte is written; it goes back to the queue only when nothing was.
+ * - Whoever asked for it still has the right to, by rows of this transaction: else it ends here (right_withdrawn) or is asked back.
  * - Only the replica that holds the host's session sends to it.
  * - The same id is always sent with the same digest: the request is built from the row alone.
  * - An action whose cancel was asked for is not sent again before its expiry, only its cancel is: nothing starts by being asked to stop.
@@ -39,6 +41,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #changes: ActionChanges;
   readonly #gateway: AgentGateway;
   readonly #mail: ReplicaMail;
+  readonly #rights: DispatchRights;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -46,12 +49,14 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(ActionChanges) changes: ActionChanges,
     @Inject(AgentGateway) gateway: AgentGateway,
     @Inject(ReplicaMail) mail: ReplicaMail,
+    @Inject(DispatchRights) rights: DispatchRights,
   ) {
     this.#database = database;
     this.#actions = actions;
     this.#changes = changes;
     this.#gateway = gateway;
     this.#mail = mail;
+    this.#rights = rights;
   }
 
   onModuleInit(): void {
@@ -124,10 +129,21 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
         this.#owed.add(hostId);
         return;
       }
-      const sent = kind === 'cancel' ? this.#sendCancel(hostId, id) : await this.#saySentAgain(id);
+      const sent =
+        kind === 'cancel' || (await this.#isTakenBack(id))
+          ? this.#sendCancel(hostId, id)
+          : await this.#saySentAgain(id);
       if (!sent) return;
     }
     if (thenNext) await this.#sendNext(hostId);
+  }
+
+  /** What was sent and has not started, as far as is known, is asked back when the right to it is gone. */
+  async #isTakenBack(id: string): Promise<boolean> {
+    const why = await this.#rights.whyWithdrawn(this.#database, id);
+    const applied = why === undefined ? undefined : await this.#actions.apply(id, { kind: 'withdraw', why });
+    if (applied !== undefined) this.#changes.applied(applied);
+    return applied?.effects.some((effect) => effect.kind === 'send_cancel') === true;
   }
 
   /** False when the session is gone. */
@@ -140,9 +156,15 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     const claimed = await this.#database.tx('READ COMMITTED', async (sql) => {
       await lockHostDispatch(sql, hostId);
       const id = await claimNext(sql, hostId, this.#mail.self);
-      return id === undefined ? undefined : this.#actions.applyIn(sql, id, { kind: 'dispatch' });
+      if (id === undefined) return undefined;
+      const why = await this.#rights.whyWithdrawn(sql, id);
+      return this.#actions.applyIn(sql, id, why === undefined ? { kind: 'dispatch' } : { kind: 'withdraw', why });
     });
     if (claimed === undefined) return;
+    if (claimed.after.state !== 'dispatched') {
+      this.#changes.applied(claimed);
+      return this.#work.request(hostId, false);
+    }
     if (this.#send(claimed.after)) return this.#changes.applied(claimed);
     const back = await this.#actions.apply(claimed.after.id, { kind: 'not_sent' });
     if (back !== undefined) this.#changes.applied(back);

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { callerOf } from '../access/caller.ts';
+import { scopeOf } from '../access/decision.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { isEnded } from './action.states.ts';
@@ -25,7 +27,7 @@ export class ActionWatch {
 
   /** @throws AppError action_not_found, overloaded: before anything is sent. */
   async stream(id: string, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const first = await this.#actions.get(id);
+    const first = await this.#actions.get(id, scopeOf(callerOf(request), 'read'));
     const seen = versionOf(request.headers['last-event-id']);
     if (isEnded(first.state) && first.version <= seen) {
       // The client has it all: 204 tells an EventSource not to come back.

@@ -39,6 +39,7 @@ const event: fc.Arbitrary<ActionEvent> = fc.oneof(
     { kind: 'received' },
     { kind: 'started' },
     { kind: 'cancel', by: 'ops' },
+    { kind: 'withdraw', why: 'the account ops was disabled' },
     { kind: 'cancel_refused' },
     { kind: 'sweep' },
   ),

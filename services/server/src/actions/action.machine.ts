@@ -5,6 +5,7 @@ import { resultGraceMs, isEnded, isOpenToReport, isReportable, type ActionState 
  * INVARIANTS
  * - Nothing but a result of the host, or proof that it was never sent, gives an action its outcome. `unconfirmed` says that there is neither.
  * - `cancelled` and `expired` are said by this server only of an action in state `queued`: no byte of it has left.
+ * - An action whose right was withdrawn never goes from `queued` to `dispatched`; one that was sent and has not started is asked back.
  * - An outcome never changes. `unconfirmed` and `stuck` may be resolved by one report, once; both are kept.
  * - A result is never dropped: it is the action's own, or it is kept apart with the reason; either way the host may forget it (acknowledge).
  * - The confirm is given to a host that asks inside an open action with a window, and is no outcome: success is what the host's result says.
@@ -47,6 +48,8 @@ export type ActionEvent =
   | { readonly kind: 'confirm_asked'; readonly peer: string }
   /** Somebody wants it back. */
   | { readonly kind: 'cancel'; readonly by: string }
+  /** Who asked for it may not any more. */
+  | { readonly kind: 'withdraw'; readonly why: string }
   /** The host says that it does not take it back: it has started, or the host could not keep the cancel. */
   | { readonly kind: 'cancel_refused' }
   /** The host says how it ended. `startedAt` is unset when no step began. */
@@ -77,9 +80,12 @@ export interface Decision {
   readonly effects: readonly ActionEffect[];
 }
 
+/** What stands in the place of who cancelled it, for an action whose right was withdrawn. No account is called so. */
+export const RIGHT_WITHDRAWN = 'right_withdrawn';
+
 /** Which state an event leads to; an event without an entry is refused and changes nothing. `same` keeps the state. */
 export const TRANSITIONS = {
-  queued: { dispatch: 'dispatched', cancel: 'ended', result: 'ended', sweep: 'ended' },
+  queued: { dispatch: 'dispatched', cancel: 'ended', withdraw: 'ended', result: 'ended', sweep: 'ended' },
   dispatched: {
     not_sent: 'queued',
     received: 'received',
@@ -87,6 +93,7 @@ export const TRANSITIONS = {
     window_armed: 'started',
     confirm_asked: 'started',
     cancel: 'same',
+    withdraw: 'same',
     cancel_refused: 'same',
     result: 'ended',
     sweep: 'ended',
@@ -96,6 +103,7 @@ export const TRANSITIONS = {
     window_armed: 'started',
     confirm_asked: 'started',
     cancel: 'same',
+    withdraw: 'same',
     cancel_refused: 'same',
     result: 'ended',
     sweep: 'ended',
@@ -142,6 +150,8 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
       return decideConfirm(action, event.peer, now);
     case 'cancel':
       return decideCancel(action, event.by, now);
+    case 'withdraw':
+      return decideWithdrawal(action, event.why, now);
     case 'cancel_refused':
       // Nothing is concluded about the start: the host says that by itself.
       return move(
@@ -195,6 +205,17 @@ function decideCancel(action: ActionSnapshot, by: string, now: Date): Decision {
   return {
     next: { ...action, ...asked },
     effects: [...(first ? [{ kind: 'record', note } as const] : []), { kind: 'send_cancel' }],
+  };
+}
+
+/** Like a cancel; who takes it back is the lost right, and the reason stands in the timeline. */
+function decideWithdrawal(action: ActionSnapshot, why: string, now: Date): Decision {
+  const { next, effects } = decideCancel(action, RIGHT_WITHDRAWN, now);
+  return {
+    next,
+    effects: effects.map((effect) =>
+      effect.kind === 'record' ? { ...effect, note: `${effect.note}; ${RIGHT_WITHDRAWN}: ${why}` } : effect,
+    ),
   };
 }
 

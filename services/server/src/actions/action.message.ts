@@ -1,4 +1,5 @@
 import { assertNever, type OutcomeWord, splitPaths, type VerbWord } from '@modfleet/proto';
+import { RIGHT_WITHDRAWN } from './action.machine.ts';
 import type { StoredAction } from './action.model.ts';
 
 /** What a sentence about an action needs to know. */
@@ -83,6 +84,8 @@ function sentence(action: Described, outcome: OutcomeWord): string {
     case 'expired':
       return `Expired: it did not start on ${host} by ${clock(action.expiresAt)}.`;
     case 'cancelled':
+      if (action.cancelledBy === RIGHT_WITHDRAWN)
+        return `Cancelled before it started on ${host}: who asked for it has lost the right to (right_withdrawn).`;
       return `Cancelled${action.cancelledBy === null ? '' : ` by ${action.cancelledBy}`} before it started on ${host}.`;
     case 'interrupted':
       return `Interrupted: the agent of ${host} ended in the middle, and what happened cannot be told${because(action)}`;
@@ -122,6 +125,8 @@ function confirmWords({ confirmDeadline, confirmOfferedAt, hostName }: Described
 }
 
 function asked(action: Described): string {
+  if (action.cancelledBy === RIGHT_WITHDRAWN)
+    return ` It is asked back: who asked for it has lost the right to; ${action.hostName} has not answered that.`;
   return action.cancelRequestedAt === null
     ? ''
     : ` ${action.cancelledBy ?? 'Somebody'} asked to cancel it; ${action.hostName} has not answered that.`;

@@ -1,5 +1,6 @@
 import type { OutcomeWord, OverrideWord, VerbWord } from '@modfleet/proto';
 import type { z } from 'zod';
+import type { Labels } from '../access/host-scope.ts';
 import type { ActionSnapshot } from './action.machine.ts';
 import type { actionItemSchema, actionResultSchema, verdictSchema } from './actions.schema.ts';
 
@@ -23,6 +24,8 @@ export interface StoredAction extends ActionSnapshot {
   readonly id: string;
   readonly hostId: string;
   readonly hostName: string;
+  /** As they are now. */
+  readonly hostLabels: Labels;
   /** The host's session is live on some replica. */
   readonly hostConnected: boolean;
   readonly verb: VerbWord;

@@ -1,3 +1,6 @@
+import type { HostScope, Labels } from '../access/host-scope.ts';
+import { scopeCondition } from '../access/host-scope.queries.ts';
+import { SqlParams } from '../database/sql-params.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { ActionState } from './action.states.ts';
 import type { StoredResult, StoredVerdict } from './action.model.ts';
@@ -7,6 +10,7 @@ export interface ActionRow {
   readonly id: string;
   readonly host_id: string;
   readonly host_name: string;
+  readonly host_labels: Labels;
   readonly host_connected: boolean;
   readonly verb: number;
   readonly kmod: string;
@@ -39,7 +43,7 @@ export interface ActionRow {
 }
 
 const COLUMNS = `
-  a.id, a.host_id, h.name AS host_name, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
+  a.id, a.host_id, h.name AS host_name, h.labels AS host_labels, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
   a.requested_by, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
@@ -70,6 +74,8 @@ export async function lockAction(sql: Sql, id: string): Promise<boolean> {
 }
 
 export interface ActionFilter {
+  /** Actions on other hosts are not shown. */
+  readonly scope: HostScope;
   readonly hostId?: string | undefined;
   readonly state?: string | undefined;
   readonly outcome?: number | undefined;
@@ -84,6 +90,17 @@ export async function selectActions(
   sql: Sql,
   filter: ActionFilter,
 ): Promise<(ActionRow & { readonly created_at_text: string })[]> {
+  const params = new SqlParams();
+  for (const value of [
+    filter.hostId ?? null,
+    filter.state ?? null,
+    filter.outcome ?? null,
+    filter.kmod ?? null,
+    filter.after?.createdAt ?? null,
+    filter.after?.id ?? null,
+    filter.limit,
+  ])
+    params.add(value);
   return sql.query(
     `SELECT ${COLUMNS}, to_char(a.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at_text ${FROM}
       WHERE ($1::uuid IS NULL OR a.host_id = $1)
@@ -91,17 +108,10 @@ export async function selectActions(
         AND ($3::smallint IS NULL OR coalesce(a.resolved_outcome, a.outcome) = $3)
         AND ($4::text IS NULL OR a.kmod = $4)
         AND ($5::timestamptz IS NULL OR (a.created_at, a.id) < ($5, $6::uuid))
+        AND ${scopeCondition(filter.scope, params)}
       ORDER BY a.created_at DESC, a.id DESC
       LIMIT $7`,
-    [
-      filter.hostId ?? null,
-      filter.state ?? null,
-      filter.outcome ?? null,
-      filter.kmod ?? null,
-      filter.after?.createdAt ?? null,
-      filter.after?.id ?? null,
-      filter.limit,
-    ],
+    params.values,
   );
 }
 
@@ -118,14 +128,15 @@ export interface InsertedAction {
   readonly expiresAt: Date;
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly string[];
+  readonly requester: { readonly accountId: string; readonly tokenId: string | null; readonly seal: Buffer };
 }
 
 export async function insertAction(sql: Sql, action: InsertedAction): Promise<void> {
   await sql.query(
     `WITH inserted AS (
        INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at,
-                           confirm_window_s, overrides)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12)
+                           confirm_window_s, overrides, requested_account, requested_token, requester_seal)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15)
        RETURNING id, created_at)
      INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
     [
@@ -141,6 +152,9 @@ export async function insertAction(sql: Sql, action: InsertedAction): Promise<vo
       action.expiresAt,
       action.confirmWindowSeconds,
       action.overrides,
+      action.requester.accountId,
+      action.requester.tokenId,
+      action.requester.seal,
     ],
   );
 }

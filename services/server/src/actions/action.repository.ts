@@ -17,6 +17,7 @@ import {
 } from './action.queries.ts';
 import { fromRow } from './action.rows.ts';
 import { outcomeNumber } from './action.states.ts';
+import type { Requester } from './dispatch-rights.service.ts';
 import { nextSweep } from './dispatch.rules.ts';
 import { isSuperseded } from '../presence/session.queries.ts';
 
@@ -56,9 +57,10 @@ export class ActionRepository {
     return (await selectActions(sql, filter)).map((row) => ({ action: fromRow(row), createdAt: row.created_at_text }));
   }
 
-  async insert(sql: Sql, action: NewAction): Promise<void> {
+  async insert(sql: Sql, action: NewAction, requester: Requester): Promise<void> {
     await insertAction(sql, {
       ...action,
+      requester,
       verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
       requestDigest: digestOf(action),
     });

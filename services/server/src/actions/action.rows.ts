@@ -12,6 +12,7 @@ export function fromRow(row: ActionRow): StoredAction {
     id: row.id,
     hostId: row.host_id,
     hostName: row.host_name,
+    hostLabels: row.host_labels,
     hostConnected: row.host_connected,
     verb: VERB_WORDS[row.verb],
     kmod: row.kmod,

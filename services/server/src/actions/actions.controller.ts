@@ -2,6 +2,9 @@ import { Body, Controller, Get, Inject, Param, Post, Query, Req, Res } from '@ne
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { CurrentCaller, ReadScope, type Caller } from '../access/caller.ts';
+import { scopeOf } from '../access/decision.ts';
+import type { HostScope } from '../access/host-scope.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
@@ -63,7 +66,7 @@ export class ActionsController {
     const source = sourceOf(request);
     const { body: item, replayed } = await this.#audit.orRefused(source, actionDecision(body), () =>
       this.#idempotency.run(request, reply, async (sql) => {
-        const action = await this.#actions.create(sql, body, source);
+        const action = await this.#actions.create(sql, body, caller, source);
         return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
       }),
     );
@@ -85,13 +88,14 @@ export class ActionsController {
   )
   async list(
     @Query({ schema: actionListQuery }) query: ActionListQuery,
+    @ReadScope() hosts: HostScope,
   ): Promise<WithoutFreeze<z.output<typeof actionListSchema>>> {
     const { limit: _limit, cursor, ...filters } = query;
     const scope = { list: 'actions', ...filters };
     const position = await this.#cursors.open(scope, cursor);
     const [createdAt, id] = position?.key ?? [];
     const after = createdAt === undefined ? undefined : { createdAt: String(createdAt), id: String(id) };
-    const { items, next, asOf } = await this.#actions.list(query, after);
+    const { items, next, asOf } = await this.#actions.list(query, after, hosts);
     const asOfMs = position?.asOfMs ?? asOf.getTime();
     const nextCursor =
       next === null ? null : await this.#cursors.seal(scope, { key: [next.createdAt, next.id], asOfMs });
@@ -102,8 +106,8 @@ export class ActionsController {
   @ApiOperation({ summary: 'One action, as far as this server has seen' })
   @ApiAnswer(200, actionSchema, 'The action.')
   @ApiProblems('action_not_found')
-  async show(@Param('id') id: string): Promise<ActionItem> {
-    return toItem(await this.#actions.get(id));
+  async show(@Param('id') id: string, @ReadScope() scope: HostScope): Promise<ActionItem> {
+    return toItem(await this.#actions.get(id, scope));
   }
 
   @Get(':id/watch')
@@ -135,10 +139,10 @@ export class ActionsController {
     // What is stored for a repetition is that the cancel was asked for; how it went is looked up each time.
     let applied: Applied | undefined;
     await this.#idempotency.run(request, reply, async (sql) => {
-      applied = await this.#actions.cancel(sql, id, sourceOf(request));
+      applied = await this.#actions.cancel(sql, id, caller, sourceOf(request));
       return { status: 200, body: {} };
     });
-    const { cancelled, action } = await this.#actions.settleCancel(id, applied);
+    const { cancelled, action } = await this.#actions.settleCancel(id, applied, scopeOf(caller, 'read'));
     return { cancelled, action: toItem(action) };
   }
 }

@@ -5,6 +5,7 @@ import { ActionDispatcher } from './action-dispatcher.service.ts';
 import { ActionIntake } from './action-intake.service.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository } from './action.repository.ts';
+import { DispatchRights } from './dispatch-rights.service.ts';
 import { ActionSweeper } from './action-sweeper.service.ts';
 import { ActionWatch } from './action-watch.service.ts';
 import { ActionsController } from './actions.controller.ts';
@@ -25,6 +26,7 @@ import { ConfirmService } from './confirm.service.ts';
     ActionsService,
     ActionWatch,
     ConfirmService,
+    DispatchRights,
   ],
   exports: [ActionsService],
 })

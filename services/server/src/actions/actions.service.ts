@@ -2,6 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { CONFIRM_WINDOW_DEFAULT_S, outcomeFromWord } from '@modfleet/proto';
 import type { z } from 'zod';
+import { requireOnHost } from '../access/allowed.ts';
+import type { Caller } from '../access/caller.ts';
+import { scopeOf } from '../access/decision.ts';
+import { type HostScope, inScope } from '../access/host-scope.ts';
 import type { AuditDecision, AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
@@ -11,10 +15,11 @@ import { findHost } from '../hosts/host-lookup.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
-import type { ActionItem, StoredAction } from './action.model.ts';
+import type { ActionItem, NewAction, StoredAction } from './action.model.ts';
 import { selectNow } from './action.queries.ts';
 import { ActionRepository, type Applied } from './action.repository.ts';
 import { isEnded } from './action.states.ts';
+import { DispatchRights } from './dispatch-rights.service.ts';
 import { findActionTarget } from './action-target.ts';
 import { toParameters } from './action.view.ts';
 import type { actionListQuery, createActionBody } from './actions.schema.ts';
@@ -42,6 +47,7 @@ export class ActionsService {
   readonly #freeze: FreezeService;
   readonly #metrics: ActionMetrics;
   readonly #audit: AuditService;
+  readonly #rights: DispatchRights;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -51,6 +57,7 @@ export class ActionsService {
     @Inject(FreezeService) freeze: FreezeService,
     @Inject(ActionMetrics) metrics: ActionMetrics,
     @Inject(AuditService) audit: AuditService,
+    @Inject(DispatchRights) rights: DispatchRights,
   ) {
     this.#database = database;
     this.#actions = actions;
@@ -59,14 +66,15 @@ export class ActionsService {
     this.#freeze = freeze;
     this.#metrics = metrics;
     this.#audit = audit;
+    this.#rights = rights;
   }
 
   /**
    * Stores an action, in the caller's transaction. {@link begin} after its commit.
    *
-   * @throws AppError frozen, host_not_found, host_ambiguous, host_retired, host_quarantined.
+   * @throws AppError frozen, host_not_found, forbidden, host_ambiguous, host_retired, host_quarantined.
    */
-  async create(sql: Sql, body: CreateActionBody, source: AuditSource): Promise<StoredAction> {
+  async create(sql: Sql, body: CreateActionBody, caller: Caller, source: AuditSource): Promise<StoredAction> {
     const freeze = await this.#freeze.read(sql);
     if (freeze !== null) {
       throw new AppError(
@@ -74,10 +82,10 @@ export class ActionsService {
         `the fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}; no action is taken until the freeze is lifted (POST /api/v1/thaw)`,
       );
     }
-    const host = await findActionTarget(sql, body.host);
+    const host = await findActionTarget(sql, body.host, caller);
     const now = await selectNow(sql);
     const id = randomUUID();
-    await this.#actions.insert(sql, {
+    const requested: NewAction = {
       id,
       hostId: host.id,
       verb: body.verb,
@@ -85,11 +93,12 @@ export class ActionsService {
       parameters: toParameters(body.parameters ?? {}),
       dryRun: body.dryRun ?? false,
       reason: body.reason ?? null,
-      requestedBy: source.actor.name,
+      requestedBy: caller.name,
       expiresAt: new Date(now.getTime() + (body.expiresIn ?? DEFAULT_LIFETIME_S) * 1000),
       confirmWindowSeconds: windowSeconds(body.confirmWindow),
       overrides: [...new Set(body.overrides ?? [])],
-    });
+    };
+    await this.#actions.insert(sql, requested, this.#rights.requesterOf(id, caller));
     const stored = await this.#actions.find(id, sql);
     if (stored === undefined) throw new Error(`action ${id} was stored and is not there`);
     await this.#audit.record(sql, source, { ...actionDecision(body), object: id, hosts: [host.id] });
@@ -103,10 +112,10 @@ export class ActionsService {
     void this.#dispatcher.wake(item.host.id);
   }
 
-  /** @throws AppError action_not_found. */
-  async get(id: string): Promise<StoredAction> {
-    const action = await this.#actions.find(id);
-    if (action === undefined) throw notFound(id);
+  /** An action of a host out of scope is not found. @throws AppError action_not_found. */
+  async get(id: string, scope: HostScope, sql: Sql = this.#database): Promise<StoredAction> {
+    const action = await this.#actions.find(id, sql);
+    if (action === undefined || !inScope(scope, action.hostLabels)) throw notFound(id);
     return action;
   }
 
@@ -114,11 +123,13 @@ export class ActionsService {
   list(
     query: ActionListQuery,
     after: ActionPosition | undefined,
+    scope: HostScope,
   ): Promise<{ items: StoredAction[]; next: ActionPosition | null; asOf: Date }> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const hostId = query.host === undefined ? undefined : (await findHost(sql, query.host)).id;
+      const hostId = query.host === undefined ? undefined : (await findHost(sql, query.host, scope)).id;
       const rows = await this.#actions.list(sql, {
         hostId,
+        scope,
         state: query.state,
         outcome: query.outcome === undefined ? undefined : outcomeFromWord(query.outcome),
         kmod: query.kmod,
@@ -137,10 +148,12 @@ export class ActionsService {
    * Cancels what was not sent, and notes that what was sent is to be taken back; in the caller's transaction. {@link settleCancel} after its
    * commit.
    *
-   * @throws AppError action_not_found.
+   * @throws AppError action_not_found, forbidden.
    */
-  async cancel(sql: Sql, id: string, source: AuditSource): Promise<Applied> {
-    const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by: source.actor.name });
+  async cancel(sql: Sql, id: string, caller: Caller, source: AuditSource): Promise<Applied> {
+    const { hostName, hostLabels } = await this.get(id, scopeOf(caller, 'read'), sql);
+    requireOnHost(caller, 'act', { name: hostName, labels: hostLabels });
+    const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by: caller.name });
     if (applied === undefined) throw notFound(id);
     const { kmod, hostId } = applied.before;
     await this.#audit.record(sql, source, { what: 'action.cancel', object: id, kmod, hosts: [hostId] });
@@ -149,9 +162,13 @@ export class ActionsService {
 
   /** Asks the host to take it back where it has been sent and has not started, and waits a moment for the host's word. @param applied what
    * {@link cancel} changed; undefined when the request is a repetition. */
-  async settleCancel(id: string, applied: Applied | undefined): Promise<{ cancelled: boolean; action: StoredAction }> {
+  async settleCancel(
+    id: string,
+    applied: Applied | undefined,
+    scope: HostScope,
+  ): Promise<{ cancelled: boolean; action: StoredAction }> {
     if (applied !== undefined) this.#changes.applied(applied);
-    let action = await this.get(id);
+    let action = await this.get(id, scope);
     if (!isCancelAnswered(action)) {
       await this.#dispatcher.requestCancel(action);
       action = (await this.#changes.waitFor(id, isCancelAnswered, CANCEL_WAIT_MS)) ?? action;

@@ -7,7 +7,11 @@ import type { AuditSource } from './audit.model.ts';
 export function sourceOf(request: FastifyRequest): AuditSource {
   const { accountId, name, credential, address } = callerOf(request);
   return {
-    actor: { kind: credential.kind === 'token' ? 'token' : 'account', id: credential.kind === 'token' ? credential.id : accountId, name },
+    actor: {
+      kind: credential.kind === 'token' ? 'token' : 'account',
+      id: credential.kind === 'token' ? credential.id : accountId,
+      name,
+    },
     via: 'http',
     address,
     requestId: request.id,

@@ -1,6 +1,8 @@
 /**
  * Which hosts have devices bound to a driver, built in or not. As with kmods: only a fresh facet `devices` makes a host known.
  */
+import type { HostScope } from '../access/host-scope.ts';
+import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
@@ -9,18 +11,26 @@ import { chosen, type Selection, selectionSql } from '../selectors/selection.que
 export type DriverPresence = 'bound' | 'builtin' | 'none';
 
 /** The spellings of a driver's name that hosts report ("-" and "_" are one), with the kmods behind it. */
-export async function driverSpellings(sql: Sql, folded: string): Promise<{ driver: string; kmod: string | null }[]> {
+export async function driverSpellings(
+  sql: Sql,
+  folded: string,
+  scope: HostScope,
+): Promise<{ driver: string; kmod: string | null }[]> {
+  const params = new SqlParams();
   return sql.query<{ driver: string; kmod: string | null }>(
     `SELECT DISTINCT d.driver, k.name AS kmod FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id
-      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = $1 ORDER BY 1, 2`,
-    [folded],
+      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY 1, 2`,
+    params.values,
   );
 }
 
-export async function allDriverNames(sql: Sql): Promise<string[]> {
-  return (
-    await sql.query<{ driver: string }>(`SELECT DISTINCT driver FROM device_driver WHERE driver <> '' ORDER BY driver`)
-  ).map((row) => row.driver);
+export async function allDriverNames(sql: Sql, scope: HostScope): Promise<string[]> {
+  const params = new SqlParams();
+  const rows = await sql.query<{ driver: string }>(
+    `SELECT DISTINCT d.driver FROM device_driver d WHERE d.driver <> '' AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY d.driver`,
+    params.values,
+  );
+  return rows.map((row) => row.driver);
 }
 
 /** CTEs `selected` and `standing` (one row a chosen host). */

@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { ReadScope } from '../access/caller.ts';
+import type { HostScope } from '../access/host-scope.ts';
 import type { DriverHostList } from '../api-types.ts';
 import { driverParam } from '../http/common.schema.ts';
 import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
@@ -26,7 +28,8 @@ export class DriversController {
   hosts(
     @Param('name', { schema: driverParam }) name: string,
     @Query({ schema: driverHostsQuery }) query: z.output<typeof driverHostsQuery>,
+    @ReadScope() scope: HostScope,
   ): Promise<Omit<DriverHostList, 'freeze'>> {
-    return this.#drivers.hosts(name, query);
+    return this.#drivers.hosts(name, query, scope);
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import type { HostScope } from '../access/host-scope.ts';
 import type { DriverHost, DriverHostList } from '../api-types.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -31,14 +32,19 @@ export class DriversService {
   }
 
   /** @throws SelectorError; AppError driver_unknown, query_invalid, cursor_invalid. */
-  async hosts(requested: string, query: z.output<typeof driverHostsQuery>): Promise<Omit<DriverHostList, 'freeze'>> {
-    const { limit, cursor, presence: words, ...selection } = query;
+  async hosts(
+    requested: string,
+    query: z.output<typeof driverHostsQuery>,
+    hosts: HostScope,
+  ): Promise<Omit<DriverHostList, 'freeze'>> {
+    const { limit, cursor, presence: words, ...chosen } = query;
+    const selection = { ...chosen, scope: hosts };
     const presence = presenceWords(words, PRESENCES, ['bound', 'builtin']);
-    const scope = { list: 'driver hosts', requested, presence, ...selection };
+    const scope = { list: 'driver hosts', requested, presence, ...chosen };
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const spellings = await driverSpellings(sql, requested.replaceAll('-', '_'));
-      if (spellings.length === 0) throw await unknown(sql, requested);
+      const spellings = await driverSpellings(sql, requested.replaceAll('-', '_'), hosts);
+      if (spellings.length === 0) throw await unknown(sql, requested, hosts);
       const drivers = [...new Set(spellings.map((row) => row.driver))];
       const rows = await pageOfDriverHosts(sql, drivers, selection, presence, position?.key ?? null, limit);
       return { spellings, drivers, rows, tally: await tallyDriver(sql, drivers, selection) };
@@ -88,8 +94,8 @@ function toDriverTally(
   };
 }
 
-async function unknown(sql: Sql, requested: string): Promise<AppError> {
-  const candidates = nearest(requested, await allDriverNames(sql));
+async function unknown(sql: Sql, requested: string, hosts: HostScope): Promise<AppError> {
+  const candidates = nearest(requested, await allDriverNames(sql, hosts));
   const hint =
     candidates.length === 0
       ? 'a kmod without devices has none: ask for the kmod instead'

@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { ReadScope } from '../access/caller.ts';
+import type { HostScope } from '../access/host-scope.ts';
 import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
 import { hostEventsQuery, hostEventsSchema } from './host-events.schema.ts';
 import { HostEventsService } from './host-events.service.ts';
@@ -31,7 +33,8 @@ export class HostEventsController {
   list(
     @Param('host') host: string,
     @Query({ schema: hostEventsQuery }) query: z.output<typeof hostEventsQuery>,
+    @ReadScope() scope: HostScope,
   ): Promise<Omit<z.output<typeof hostEventsSchema>, 'freeze'>> {
-    return this.#events.page(host, query);
+    return this.#events.page(host, query, scope);
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import type { HostScope } from '../access/host-scope.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { findHost } from '../hosts/host-lookup.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -27,9 +28,9 @@ export class HostEventsService {
   }
 
   /** Newest first. A retired host's events are there for as long as events are kept. @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
-  async page(idOrName: string, query: z.output<typeof hostEventsQuery>): Promise<Page> {
+  async page(idOrName: string, query: z.output<typeof hostEventsQuery>, hosts: HostScope): Promise<Page> {
     const { limit, cursor, ...filters } = query;
-    const host = await findHost(this.#database, idOrName);
+    const host = await findHost(this.#database, idOrName, hosts);
     const scope = { list: 'host-events', host: host.id, ...filters };
     const position = await this.#cursors.open(scope, cursor);
     const [at, id] = position?.key ?? [];

@@ -1,4 +1,13 @@
+import type { Labels } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
+
+/** Holds the hosts' rows until the transaction ends. In the order of their ids, so that two such changes never wait for each other. */
+export function lockLabels(sql: Sql, hostIds: readonly string[]): Promise<{ name: string; labels: Labels }[]> {
+  return sql.query<{ name: string; labels: Labels }>(
+    'SELECT name, labels FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NULL ORDER BY id FOR UPDATE',
+    [hostIds],
+  );
+}
 
 /** Sets and removes labels; @returns the hosts whose labels are others now, by name. */
 export function updateLabels(

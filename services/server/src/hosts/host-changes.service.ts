@@ -1,5 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { z } from 'zod';
+import { requireOnHost } from '../access/allowed.ts';
+import type { Caller } from '../access/caller.ts';
+import { scopeOf } from '../access/decision.ts';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
 import type { LabelResult, RetiredHost } from '../api-types.ts';
@@ -8,7 +11,7 @@ import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import type { Sql } from '../database/database.service.ts';
 import { resolveTarget } from '../selectors/target.ts';
-import { retireHost, updateLabels } from './host-changes.queries.ts';
+import { lockLabels, retireHost, updateLabels } from './host-changes.queries.ts';
 import { findHost, hostRetired } from './host-lookup.ts';
 import type { labelHostsBody } from './hosts.schema.ts';
 
@@ -43,6 +46,7 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
     this.#unsubscribe?.();
   }
 
+<<<<<<< HEAD
   /** @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired. */
   async label(
     sql: Sql,
@@ -65,22 +69,55 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
       hosts: changed.map((host) => host.id),
       details: { labels: body.labels },
     });
+=======
+  /**
+   * Labels decide who may do what with a host (a grant may be narrowed by them), so a host may be moved only by who holds both ends: its labels before and
+   * after are looked at, on rows that are held.
+   *
+   * @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired, forbidden.
+   */
+  async label(sql: Sql, body: z.output<typeof labelHostsBody>, caller: Caller): Promise<Omit<LabelResult, 'freeze'>> {
+    const { hosts, unknown } = await resolveTarget(sql, body, scopeOf(caller, 'read'));
+    const entries = Object.entries(body.labels);
+    const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
+    const remove = entries.filter(([, value]) => value === null).map(([key]) => key);
+    const ids = hosts.map((host) => host.id);
+    if (scopeOf(caller, 'hosts') !== 'all') {
+      for (const { name, labels } of await lockLabels(sql, ids)) {
+        const after = Object.fromEntries(
+          Object.entries({ ...labels, ...set }).filter(([key]) => !remove.includes(key)),
+        );
+        for (const each of [labels, after]) requireOnHost(caller, 'hosts', { name, labels: each });
+      }
+    }
+    const changed = await updateLabels(sql, ids, set, remove);
+>>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
     return { matched: hosts.length, changed: changed.length, hosts: changed.slice(0, HOSTS_SHOWN), unknown };
   }
 
   /**
    * Retires a host for good: its id is never used again, and its certificate is good for nothing any more. Call {@link announceRetired} after the commit.
    *
-   * @throws AppError host_not_found, host_ambiguous, host_retired.
+   * @throws AppError host_not_found, host_ambiguous, host_retired, forbidden.
    */
   async retire(
     sql: Sql,
     idOrName: string,
+<<<<<<< HEAD
     source: AuditSource,
     reason: string | null,
   ): Promise<Omit<RetiredHost, 'freeze'>> {
     const by = source.actor.name;
     const { id, name } = await findHost(sql, idOrName);
+=======
+    caller: Caller,
+    reason: string | null,
+  ): Promise<Omit<RetiredHost, 'freeze'>> {
+    const found = await findHost(sql, idOrName, scopeOf(caller, 'read'));
+    requireOnHost(caller, 'hosts', found);
+    const { id, name } = found;
+    const by = caller.name;
+>>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
     const { retired_at: retiredAt, changed } = await retireHost(sql, id, by, reason);
     if (!changed) throw hostRetired({ id, name, retiredAt });
     await this.#audit.record(sql, source, { what: 'host.retire', object: id, hosts: [id], reason, details: { name } });

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import type { HostScope } from '../access/host-scope.ts';
 import type { HostDeviceList, HostKmodList } from '../api-types.ts';
 import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -28,12 +29,16 @@ export class HostInventoryService {
   }
 
   /** @throws AppError host_not_found, host_ambiguous, host_retired, query_invalid, cursor_invalid. */
-  async kmods(idOrName: string, query: z.output<typeof hostKmodsQuery>): Promise<Omit<HostKmodList, 'freeze'>> {
+  async kmods(
+    idOrName: string,
+    query: z.output<typeof hostKmodsQuery>,
+    hosts: HostScope,
+  ): Promise<Omit<HostKmodList, 'freeze'>> {
     const presence = presenceWords(query.presence, PRESENCES, ['loaded', 'builtin']);
     const scope = { list: 'host kmods', host: idOrName, presence, name: query.name };
     const position = await this.#cursors.open(scope, query.cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const host = await findHost(sql, idOrName);
+      const host = await findHost(sql, idOrName, hosts);
       const facets = await facetsOf(sql, [host.id]);
       const digests = digestsOf(facets);
       const after = position === null ? null : String(position.key[0]);
@@ -70,12 +75,16 @@ export class HostInventoryService {
   }
 
   /** @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
-  async devices(idOrName: string, query: z.output<typeof hostDevicesQuery>): Promise<Omit<HostDeviceList, 'freeze'>> {
+  async devices(
+    idOrName: string,
+    query: z.output<typeof hostDevicesQuery>,
+    hosts: HostScope,
+  ): Promise<Omit<HostDeviceList, 'freeze'>> {
     const { limit, cursor, ...filter } = query;
     const scope = { list: 'host devices', host: idOrName, ...filter };
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const host = await findHost(sql, idOrName);
+      const host = await findHost(sql, idOrName, hosts);
       const facets = await facetsOf(sql, [host.id]);
       const rows = await pageOfDevices(sql, digestsOf(facets).devices, filter, position?.key ?? null, limit);
       return { host, facets, rows, asOf: await databaseTime(sql) };

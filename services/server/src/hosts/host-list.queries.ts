@@ -1,3 +1,4 @@
+import type { HostScope } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { JournalDamage } from '../enrollment/host-facts.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
@@ -5,6 +6,7 @@ import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverag
 import { chosen, selectionSql } from '../selectors/selection.queries.ts';
 
 export interface HostFilter {
+  readonly scope: HostScope;
   readonly selector?: string | undefined;
   readonly name?: string | undefined;
   readonly includeUnknown: boolean;

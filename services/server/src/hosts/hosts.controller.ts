@@ -2,6 +2,11 @@ import { Body, Controller, Delete, Get, Inject, Param, Patch, Query, Req, Res } 
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+<<<<<<< HEAD
+=======
+import { type Caller, CurrentCaller, ReadScope } from '../access/caller.ts';
+import type { HostScope } from '../access/host-scope.ts';
+>>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
 import type { HostDeviceList, HostKmodList, HostList, LabelResult, RetiredHost } from '../api-types.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { hostParam } from '../http/common.schema.ts';
@@ -51,8 +56,11 @@ export class HostsController {
   @ApiOperation({ summary: 'List hosts', description: 'By name, then id. Coverage is that of the facet `loaded`.' })
   @ApiAnswer(200, hostListSchema, 'A page of hosts.')
   @ApiProblems('selector_invalid', 'limit_invalid', 'cursor_invalid', 'query_invalid')
-  list(@Query({ schema: hostListQuery }) query: z.output<typeof hostListQuery>): Answer<HostList> {
-    return this.#hosts.list(query);
+  list(
+    @Query({ schema: hostListQuery }) query: z.output<typeof hostListQuery>,
+    @ReadScope() scope: HostScope,
+  ): Answer<HostList> {
+    return this.#hosts.list(query, scope);
   }
 
   @Patch()
@@ -64,12 +72,17 @@ export class HostsController {
   @ApiChange('selector_invalid', 'host_not_found', 'host_ambiguous', 'host_retired')
   async label(
     @Body({ schema: labelHostsBody }) body: z.output<typeof labelHostsBody>,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Answer<LabelResult> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
+<<<<<<< HEAD
       body: await this.#changes.label(sql, body, sourceOf(request)),
+=======
+      body: await this.#changes.label(sql, body, caller),
+>>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
     }));
     return done.body;
   }
@@ -78,8 +91,8 @@ export class HostsController {
   @ApiOperation({ summary: 'Show a host', description: 'By id, or by name when only one host has it.' })
   @ApiAnswer(200, hostSchema, 'The host.')
   @ApiProblems('host_not_found', 'host_ambiguous', 'host_retired')
-  show(@Param('host', { schema: hostParam }) host: string): Promise<HostAnswer> {
-    return this.#hosts.show(host);
+  show(@Param('host', { schema: hostParam }) host: string, @ReadScope() scope: HostScope): Promise<HostAnswer> {
+    return this.#hosts.show(host, scope);
   }
 
   @Delete(':host')
@@ -89,12 +102,17 @@ export class HostsController {
   async retire(
     @Param('host', { schema: hostParam }) host: string,
     @Body({ schema: retireHostBody }) body: z.output<typeof retireHostBody>,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Answer<RetiredHost> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
+<<<<<<< HEAD
       body: await this.#changes.retire(sql, host, sourceOf(request), body.reason ?? null),
+=======
+      body: await this.#changes.retire(sql, host, caller, body.reason ?? null),
+>>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
     }));
     await this.#changes.announceRetired(done.body.host.id);
     return done.body;
@@ -110,8 +128,9 @@ export class HostsController {
   kmods(
     @Param('host', { schema: hostParam }) host: string,
     @Query({ schema: hostKmodsQuery }) query: z.output<typeof hostKmodsQuery>,
+    @ReadScope() scope: HostScope,
   ): Answer<HostKmodList> {
-    return this.#inventory.kmods(host, query);
+    return this.#inventory.kmods(host, query, scope);
   }
 
   @Get(':host/devices')
@@ -124,7 +143,8 @@ export class HostsController {
   devices(
     @Param('host', { schema: hostParam }) host: string,
     @Query({ schema: hostDevicesQuery }) query: z.output<typeof hostDevicesQuery>,
+    @ReadScope() scope: HostScope,
   ): Answer<HostDeviceList> {
-    return this.#inventory.devices(host, query);
+    return this.#inventory.devices(host, query, scope);
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import type { HostScope } from '../access/host-scope.ts';
 import type { HostList } from '../api-types.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -25,9 +26,10 @@ export class HostsService {
     this.#cursors = cursors;
   }
 
-  async list(query: ListQuery): Promise<Omit<HostList, 'freeze'>> {
-    const { limit, cursor, ...filter } = query;
-    const scope = { list: 'hosts', ...filter };
+  async list(query: ListQuery, hosts: HostScope): Promise<Omit<HostList, 'freeze'>> {
+    const { limit, cursor, ...filters } = query;
+    const scope = { list: 'hosts', ...filters };
+    const filter = { ...filters, scope: hosts };
     const position = await this.#cursors.open(scope, cursor);
     const { counts, rows, facets } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const page = await pageOfHosts(sql, filter, position?.key ?? null, limit);
@@ -55,9 +57,9 @@ export class HostsService {
   }
 
   /** @throws AppError host_not_found, host_ambiguous, host_retired. */
-  async show(idOrName: string): Promise<HostAnswer> {
+  async show(idOrName: string, hosts: HostScope): Promise<HostAnswer> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const { id } = await findHost(sql, idOrName);
+      const { id } = await findHost(sql, idOrName, hosts);
       const row = await hostById(sql, id);
       if (row === undefined) throw new AppError('host_not_found', `no host has the id ${id}`);
       const facets = await facetsOf(sql, [id]);

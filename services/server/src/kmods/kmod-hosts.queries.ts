@@ -1,4 +1,7 @@
+import type { HostScope } from '../access/host-scope.ts';
+import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
+import { SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
 import type { Selection } from '../selectors/selection.queries.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
@@ -156,17 +159,26 @@ export interface KmodDetails {
   readonly depends: string[];
 }
 
-/** What the newest tree that has the kmod says of it. */
-export async function detailsOfKmod(sql: Sql, kmodId: number): Promise<KmodDetails | undefined> {
+/** What the newest tree of a host in scope that has the kmod says of it. */
+export async function detailsOfKmod(sql: Sql, kmodId: number, scope: HostScope): Promise<KmodDetails | undefined> {
+  const params = new SqlParams();
   const rows = await sql.query<KmodDetails>(
     `SELECT a.description, a.license, a.depends FROM available_kmod a JOIN available_set s ON s.digest = a.set_digest
-      WHERE a.kmod_id = $1 ORDER BY a.builtin, s.created_at DESC, s.digest LIMIT 1`,
-    [kmodId],
+      WHERE a.kmod_id = ${params.add(kmodId)} AND ${setInScope(scope, 'a.set_digest', params)}
+      ORDER BY a.builtin, s.created_at DESC, s.digest LIMIT 1`,
+    params.values,
   );
   return rows[0];
 }
 
-export async function countAliases(sql: Sql, kmodId: number): Promise<number> {
-  const rows = await sql.query<{ count: number }>('SELECT count(*) FROM kmod_alias WHERE kmod_id = $1', [kmodId]);
-  return rows[0]?.count ?? 0;
+/** Of the whole fleet from the dictionary; of some hosts from their trees. */
+export async function countAliases(sql: Sql, kmodId: number, scope: HostScope): Promise<number> {
+  const params = new SqlParams();
+  const id = params.add(kmodId);
+  const text =
+    scope === 'all'
+      ? `SELECT count(*) FROM kmod_alias WHERE kmod_id = ${id}`
+      : `SELECT count(DISTINCT alias) FROM available_kmod a CROSS JOIN unnest(a.aliases) AS alias
+          WHERE a.kmod_id = ${id} AND ${setInScope(scope, 'a.set_digest', params)}`;
+  return (await sql.query<{ count: number }>(text, params.values))[0]?.count ?? 0;
 }

@@ -1,3 +1,4 @@
+import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
@@ -68,7 +69,7 @@ export async function pageOfKmods(
          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND set_digest IN (SELECT dd FROM hosts)),
       kmod_of AS (
         SELECT b.driver, k.name FROM (SELECT DISTINCT driver FROM bound) b
-          CROSS JOIN LATERAL (SELECT DISTINCT o.kmod_id FROM device_driver o WHERE o.driver = b.driver AND o.kmod_id IS NOT NULL) o
+          CROSS JOIN LATERAL (SELECT DISTINCT o.kmod_id FROM device_driver o WHERE o.driver = b.driver AND o.kmod_id IS NOT NULL AND ${setInScope(filter.scope, 'o.set_digest', params)}) o
           JOIN kmod k ON k.id = o.kmod_id),
       by_device AS MATERIALIZED (
         SELECT b.set_digest, m.name FROM bound b JOIN kmod_of m ON m.driver = b.driver

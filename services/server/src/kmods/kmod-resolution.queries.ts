@@ -1,14 +1,30 @@
+import type { HostScope } from '../access/host-scope.ts';
+import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
+import { SqlParams } from '../database/sql-params.ts';
 
-/** The id of a canonical name that some host reported in some way; names in the dictionary that none did are unknown. */
-export async function knownKmod(sql: Sql, name: string): Promise<number | undefined> {
-  const rows = await sql.query<{ id: number }>(
-    `SELECT k.id FROM kmod k WHERE k.name = $1
-        AND (EXISTS (SELECT FROM available_kmod a WHERE a.kmod_id = k.id) OR EXISTS (SELECT FROM loaded_set s WHERE s.kmod_ids @> ARRAY[k.id])
-          OR EXISTS (SELECT FROM device_driver d WHERE d.kmod_id = k.id) OR EXISTS (SELECT FROM config_block b WHERE b.kmod_id = k.id))`,
-    [name],
+/** Condition on `kmod k`: some host in scope reported it in some way. */
+function reported(scope: HostScope, params: SqlParams): string {
+  const within = (digest: string): string => setInScope(scope, digest, params);
+  return `(EXISTS (SELECT FROM available_kmod a WHERE a.kmod_id = k.id AND ${within('a.set_digest')})
+          OR EXISTS (SELECT FROM loaded_set s WHERE s.kmod_ids @> ARRAY[k.id] AND ${within('s.digest')})
+          OR EXISTS (SELECT FROM device_driver d WHERE d.kmod_id = k.id AND ${within('d.set_digest')})
+          OR EXISTS (SELECT FROM config_block b WHERE b.kmod_id = k.id AND ${within('b.set_digest')}))`;
+}
+
+/** Ids of the canonical names that some host in scope reported in some way; names in the dictionary that none did are unknown. */
+export async function knownKmods(
+  sql: Sql,
+  names: readonly string[],
+  scope: HostScope,
+): Promise<ReadonlyMap<string, number>> {
+  if (names.length === 0) return new Map();
+  const params = new SqlParams();
+  const rows = await sql.query<{ id: number; name: string }>(
+    `SELECT k.id, k.name FROM kmod k WHERE k.name = ANY (${params.add(names)}::text[]) AND ${reported(scope, params)}`,
+    params.values,
   );
-  return rows[0]?.id;
+  return new Map(rows.map((row) => [row.name, row.id]));
 }
 
 /** Aliases whose literal beginning is one of these; kmods that some host has loaded come first. */
@@ -24,24 +40,35 @@ export function aliasesByBeginning(
   );
 }
 
-/** Kmods behind a driver's name ("-" and "_" folded); null for code that is built in without a kmod's name. */
-export function kmodsOfDriver(sql: Sql, folded: string): Promise<{ name: string | null }[]> {
+/** Kmods behind a driver's name ("-" and "_" folded) on hosts in scope; null for code that is built in without a kmod's name. */
+export function kmodsOfDriver(sql: Sql, folded: string, scope: HostScope): Promise<{ name: string | null }[]> {
+  const params = new SqlParams();
   return sql.query<{ name: string | null }>(
     `SELECT DISTINCT k.name FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id
-      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = $1 ORDER BY k.name NULLS LAST`,
-    [folded],
+      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'd.set_digest', params)}
+      ORDER BY k.name NULLS LAST`,
+    params.values,
   );
 }
 
-/** Drivers that a kmod provides on some host, as the devices say them. */
-export async function driversOfKmod(sql: Sql, kmodId: number): Promise<string[]> {
+/** Drivers that a kmod provides on some host in scope, as the devices say them. */
+export async function driversOfKmod(sql: Sql, kmodId: number, scope: HostScope): Promise<string[]> {
+  const params = new SqlParams();
   const rows = await sql.query<{ driver: string }>(
-    `SELECT DISTINCT driver FROM device_driver WHERE kmod_id = $1 AND driver <> '' ORDER BY driver`,
-    [kmodId],
+    `SELECT DISTINCT d.driver FROM device_driver d
+      WHERE d.kmod_id = ${params.add(kmodId)} AND d.driver <> '' AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY d.driver`,
+    params.values,
   );
   return rows.map((row) => row.driver);
 }
 
-export async function allKmodNames(sql: Sql): Promise<string[]> {
-  return (await sql.query<{ name: string }>('SELECT name FROM kmod ORDER BY name')).map((row) => row.name);
+/** Names to look for one like another in. */
+export async function allKmodNames(sql: Sql, scope: HostScope): Promise<string[]> {
+  const params = new SqlParams();
+  const where = scope === 'all' ? 'true' : reported(scope, params);
+  const rows = await sql.query<{ name: string }>(
+    `SELECT k.name FROM kmod k WHERE ${where} ORDER BY k.name`,
+    params.values,
+  );
+  return rows.map((row) => row.name);
 }

@@ -1,4 +1,5 @@
 import { canonicalKmodName, KmodNameError } from '@modfleet/proto';
+import type { HostScope } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { nearest } from '../errors/nearest.ts';
@@ -8,7 +9,7 @@ import {
   allKmodNames,
   driversOfKmod,
   kmodsOfDriver,
-  knownKmod,
+  knownKmods,
 } from './kmod-resolution.queries.ts';
 
 /** What an answer is about. */
@@ -28,15 +29,15 @@ export interface KmodSubject {
 const ALIAS = /^[A-Za-z0-9_][A-Za-z0-9_.,:*?[\]+=()-]{0,254}$/;
 
 /**
- * The kmod of a name, of an alias, or of a driver, in this order.
+ * The kmod of a name, of an alias, or of a driver, in this order; among what hosts in scope reported.
  *
  * @throws KmodNameError for what can be none of these; AppError kmod_unknown, with names like it.
  */
-export async function resolveKmod(sql: Sql, requested: string): Promise<KmodSubject> {
+export async function resolveKmod(sql: Sql, requested: string, scope: HostScope): Promise<KmodSubject> {
   const name = canonicalOrAlias(requested);
   if (name !== undefined) {
-    const kmodId = await knownKmod(sql, name);
-    if (kmodId !== undefined) return subject(sql, { name, kmodId, requested, resolvedBy: 'name', candidates: [] });
+    const found = await firstKnown(sql, [name], scope);
+    if (found !== undefined) return subject(sql, { ...found, requested, resolvedBy: 'name' }, scope);
   }
   const aliases = (await aliasesByBeginning(sql, beginningsOf(requested))).filter((row) =>
     aliasMatches(row.pattern, requested),
@@ -44,19 +45,21 @@ export async function resolveKmod(sql: Sql, requested: string): Promise<KmodSubj
   const byAlias = await firstKnown(
     sql,
     aliases.map((row) => row.name),
+    scope,
   );
-  if (byAlias !== undefined) return subject(sql, { ...byAlias, requested, resolvedBy: 'alias' });
+  if (byAlias !== undefined) return subject(sql, { ...byAlias, requested, resolvedBy: 'alias' }, scope);
 
   const folded = requested.replaceAll('-', '_');
-  const behind = await kmodsOfDriver(sql, folded);
+  const behind = await kmodsOfDriver(sql, folded, scope);
   const byDriver = await firstKnown(
     sql,
     behind.map((row) => row.name).filter((each) => each !== null),
+    scope,
   );
-  if (byDriver !== undefined) return subject(sql, { ...byDriver, requested, resolvedBy: 'driver' });
+  if (byDriver !== undefined) return subject(sql, { ...byDriver, requested, resolvedBy: 'driver' }, scope);
   if (behind.length > 0)
     return { name: folded, requested, resolvedBy: 'driver', candidates: [], kmodId: null, drivers: [folded] };
-  throw await unknown(sql, requested, folded);
+  throw await unknown(sql, requested, folded, scope);
 }
 
 function canonicalOrAlias(requested: string): string | undefined {
@@ -71,18 +74,24 @@ function canonicalOrAlias(requested: string): string | undefined {
 async function firstKnown(
   sql: Sql,
   names: readonly string[],
+  scope: HostScope,
 ): Promise<(Pick<KmodSubject, 'name' | 'candidates'> & { kmodId: number }) | undefined> {
-  const [name, ...candidates] = new Set(names);
-  const kmodId = name === undefined ? undefined : await knownKmod(sql, name);
+  const ids = await knownKmods(sql, [...new Set(names)], scope);
+  const [name, ...candidates] = new Set(names.filter((each) => ids.has(each)));
+  const kmodId = name === undefined ? undefined : ids.get(name);
   return name === undefined || kmodId === undefined ? undefined : { name, kmodId, candidates };
 }
 
-async function subject(sql: Sql, found: Omit<KmodSubject, 'drivers'> & { kmodId: number }): Promise<KmodSubject> {
-  return { ...found, drivers: await driversOfKmod(sql, found.kmodId) };
+async function subject(
+  sql: Sql,
+  found: Omit<KmodSubject, 'drivers'> & { kmodId: number },
+  scope: HostScope,
+): Promise<KmodSubject> {
+  return { ...found, drivers: await driversOfKmod(sql, found.kmodId, scope) };
 }
 
-async function unknown(sql: Sql, requested: string, folded: string): Promise<AppError> {
-  const candidates = nearest(folded, await allKmodNames(sql));
+async function unknown(sql: Sql, requested: string, folded: string, scope: HostScope): Promise<AppError> {
+  const candidates = nearest(folded, await allKmodNames(sql, scope));
   const hint =
     candidates.length === 0 ? 'GET /api/v1/kmods lists what the fleet has' : `did you mean ${candidates.join(', ')}?`;
   return new AppError(

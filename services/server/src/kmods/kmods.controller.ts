@@ -1,6 +1,8 @@
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { ReadScope } from '../access/caller.ts';
+import type { HostScope } from '../access/host-scope.ts';
 import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
 import { kmodParam } from '../http/common.schema.ts';
 import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
@@ -31,8 +33,11 @@ export class KmodsController {
   })
   @ApiAnswer(200, kmodListSchema, 'A page of kmods.')
   @ApiProblems('selector_invalid', 'limit_invalid', 'cursor_invalid', 'query_invalid')
-  list(@Query({ schema: kmodListQuery }) query: z.output<typeof kmodListQuery>): Answer<KmodList> {
-    return this.#kmods.list(query);
+  list(
+    @Query({ schema: kmodListQuery }) query: z.output<typeof kmodListQuery>,
+    @ReadScope() scope: HostScope,
+  ): Answer<KmodList> {
+    return this.#kmods.list(query, scope);
   }
 
   @Get(':name')
@@ -42,8 +47,9 @@ export class KmodsController {
   show(
     @Param('name', { schema: kmodParam }) name: string,
     @Query({ schema: kmodQuery }) query: z.output<typeof kmodQuery>,
+    @ReadScope() scope: HostScope,
   ): Answer<Kmod> {
-    return this.#kmods.show(name, query);
+    return this.#kmods.show(name, query, scope);
   }
 
   @Get(':name/hosts')
@@ -64,7 +70,8 @@ export class KmodsController {
   hosts(
     @Param('name', { schema: kmodParam }) name: string,
     @Query({ schema: kmodHostsQuery }) query: z.output<typeof kmodHostsQuery>,
+    @ReadScope() scope: HostScope,
   ): Answer<KmodHostList> {
-    return this.#kmods.hosts(name, query);
+    return this.#kmods.hosts(name, query, scope);
   }
 }

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import type { HostScope } from '../access/host-scope.ts';
 import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { presenceWords } from '../http/presence-query.ts';
@@ -32,10 +33,11 @@ export class KmodsService {
     this.#cursors = cursors;
   }
 
-  async list(query: z.output<typeof kmodListQuery>): Promise<Omit<KmodList, 'freeze'>> {
+  async list(query: z.output<typeof kmodListQuery>, hosts: HostScope): Promise<Omit<KmodList, 'freeze'>> {
     const { limit, cursor, presence: words, ...rest } = query;
-    const filter = { ...rest, presence: presenceWords(words, LIST_PRESENCES, ['loaded', 'builtin']) };
-    const scope = { list: 'kmods', ...filter };
+    const filters = { ...rest, presence: presenceWords(words, LIST_PRESENCES, ['loaded', 'builtin']) };
+    const scope = { list: 'kmods', ...filters };
+    const filter = { ...filters, scope: hosts };
     const position = await this.#cursors.open(scope, cursor);
     const after = position === null ? null : String(position.key[0]);
     const { rows, counted } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => ({
@@ -60,31 +62,37 @@ export class KmodsService {
   }
 
   /** @throws KmodNameError; SelectorError; AppError kmod_unknown. */
-  async show(requested: string, selection: z.output<typeof kmodQuery>): Promise<Omit<Kmod, 'freeze'>> {
+  async show(requested: string, query: z.output<typeof kmodQuery>, hosts: HostScope): Promise<Omit<Kmod, 'freeze'>> {
+    const selection = { ...query, scope: hosts };
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested);
+      const subject = await resolveKmod(sql, requested, hosts);
       const tally = await tallyKmod(sql, subject, selection);
       const { kmodId } = subject;
       return {
         ...toResolution(subject),
-        ...toDetails(kmodId === null ? undefined : await detailsOfKmod(sql, kmodId)),
+        ...toDetails(kmodId === null ? undefined : await detailsOfKmod(sql, kmodId, hosts)),
         ...toTally(tally),
         builds: await buildsOfKmod(sql, subject, selection),
         drivers: [...subject.drivers],
-        aliases: kmodId === null ? 0 : await countAliases(sql, kmodId),
+        aliases: kmodId === null ? 0 : await countAliases(sql, kmodId, hosts),
         blocked: toBlockedCounts(tally),
       };
     });
   }
 
   /** @throws KmodNameError; SelectorError; AppError kmod_unknown, query_invalid, cursor_invalid. */
-  async hosts(requested: string, query: z.output<typeof kmodHostsQuery>): Promise<Omit<KmodHostList, 'freeze'>> {
-    const { limit, cursor, presence: words, ...selection } = query;
+  async hosts(
+    requested: string,
+    query: z.output<typeof kmodHostsQuery>,
+    hosts: HostScope,
+  ): Promise<Omit<KmodHostList, 'freeze'>> {
+    const { limit, cursor, presence: words, ...chosen } = query;
+    const selection = { ...chosen, scope: hosts };
     const presence = presenceWords(words, HOST_PRESENCES, ['loaded', 'builtin']);
-    const scope = { list: 'kmod hosts', requested, presence, ...selection };
+    const scope = { list: 'kmod hosts', requested, presence, ...chosen };
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested);
+      const subject = await resolveKmod(sql, requested, hosts);
       const page = { presence, after: position?.key ?? null, limit };
       const { rows, tally } = await readKmodHosts(sql, subject, selection, page);
       const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));

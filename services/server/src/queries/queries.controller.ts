@@ -3,6 +3,8 @@ import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/comm
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { ReadScope } from '../access/caller.ts';
+import type { HostScope } from '../access/host-scope.ts';
 import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { QueriesService } from './queries.service.ts';
@@ -48,10 +50,11 @@ export class QueriesController {
   )
   async ask(
     @Body({ schema: queryBody }) body: z.output<typeof queryBody>,
+    @ReadScope() scope: HostScope,
     @Req() request: FastifyRequest,
     @Res() reply: FastifyReply,
   ): Promise<void> {
-    const { hosts, unknown, asOf, freeze } = await this.#targets.resolve(body);
+    const { hosts, unknown, asOf, freeze } = await this.#targets.resolve(body, scope);
     const queryId = randomUUID();
     const over = new AbortController();
     try {

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { HostScope } from '../access/host-scope.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { FreezeService, type Freeze } from '../freeze/freeze.service.ts';
 import { resolveTarget, type Target } from '../selectors/target.ts';
@@ -23,9 +24,9 @@ export class QueryTargets {
   }
 
   /** @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired. */
-  resolve(target: Target): Promise<ResolvedHosts> {
+  resolve(target: Target, scope: HostScope): Promise<ResolvedHosts> {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const { hosts, unknown } = await resolveTarget(sql, target);
+      const { hosts, unknown } = await resolveTarget(sql, target, scope);
       const held = await selectHeldHosts(
         sql,
         hosts.map((host) => host.id),

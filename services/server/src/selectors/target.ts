@@ -1,3 +1,4 @@
+import type { HostScope } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
 import { findHost, hostRetired } from '../hosts/host-lookup.ts';
 import { selectedHosts } from './target.queries.ts';
@@ -16,23 +17,27 @@ export interface ResolvedTarget {
 }
 
 /**
- * The hosts of a target that are not retired, by name and id.
+ * The hosts of a target that are in scope and not retired, by name and id.
  *
  * @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired.
  */
-export async function resolveTarget(sql: Sql, target: Target): Promise<ResolvedTarget> {
-  if (target.hosts !== undefined) return { hosts: await namedHosts(sql, target.hosts), unknown: 0 };
-  const rows = await selectedHosts(sql, target.all === true ? undefined : (target.selector ?? ''));
+export async function resolveTarget(sql: Sql, target: Target, scope: HostScope): Promise<ResolvedTarget> {
+  if (target.hosts !== undefined) return { hosts: await namedHosts(sql, target.hosts, scope), unknown: 0 };
+  const rows = await selectedHosts(sql, target.all === true ? undefined : (target.selector ?? ''), scope);
   return {
     hosts: rows.filter((row) => row.matches === true).map(({ id, name }) => ({ id, name })),
     unknown: rows.filter((row) => row.matches === null).length,
   };
 }
 
-async function namedHosts(sql: Sql, names: readonly string[]): Promise<{ id: string; name: string }[]> {
+async function namedHosts(
+  sql: Sql,
+  names: readonly string[],
+  scope: HostScope,
+): Promise<{ id: string; name: string }[]> {
   const found = new Map<string, { id: string; name: string }>();
   for (const name of names) {
-    const host = await findHost(sql, name);
+    const host = await findHost(sql, name, scope);
     if (host.retiredAt !== null) throw hostRetired({ ...host, retiredAt: host.retiredAt });
     found.set(host.id, { id: host.id, name: host.name });
   }

@@ -39,7 +39,7 @@ export class ActionStack {
   }
 
   static async start(databaseUrl: string): Promise<ActionStack> {
-    const stateDir = await mkdtemp(join(tmpdir(), 'modfleet-actions-'));
+    const stateDir = await sharedStateDir(databaseUrl);
     const app = await createApp(
       readServerConfig({
         DATABASE_URL: databaseUrl,
@@ -157,8 +157,27 @@ export class ActionStack {
 
   async stop(): Promise<void> {
     await this.app.close();
-    await rm(this.#stateDir, { recursive: true, force: true });
+    await releaseStateDir(this.databaseUrl);
   }
+}
+
+/** Replicas of one database share their keys. By the database's name: some reach it through a gate. */
+const stateDirs = new Map<string, { readonly path: Promise<string>; users: number }>();
+
+function sharedStateDir(databaseUrl: string): Promise<string> {
+  const name = new URL(databaseUrl).pathname;
+  const shared = stateDirs.get(name) ?? { path: mkdtemp(join(tmpdir(), 'modfleet-actions-')), users: 0 };
+  stateDirs.set(name, shared);
+  shared.users += 1;
+  return shared.path;
+}
+
+async function releaseStateDir(databaseUrl: string): Promise<void> {
+  const name = new URL(databaseUrl).pathname;
+  const shared = stateDirs.get(name);
+  if (shared === undefined || (shared.users -= 1) > 0) return;
+  stateDirs.delete(name);
+  await rm(await shared.path, { recursive: true, force: true });
 }
 
 /** One event of a stream. */
