@@ -3,6 +3,7 @@
  * imported at run time.
  */
 import type { z } from 'zod';
+import type * as accounts from './accounts/accounts.schema.ts';
 import type * as actions from './actions/actions.schema.ts';
 import type { ERROR_TABLE, ErrorCode } from './errors/error-table.ts';
 import type * as drivers from './drivers/drivers.schema.ts';
@@ -86,6 +87,24 @@ export type JoinToken = z.output<typeof joinTokens.joinTokenSchema>;
 export type JoinTokenItem = z.output<typeof joinTokens.joinTokenItemSchema>;
 export type CreatedJoinToken = z.output<typeof joinTokens.createdJoinTokenSchema>;
 export type JoinTokenList = z.output<typeof joinTokens.joinTokenListSchema>;
+
+export type Account = z.output<typeof accounts.accountSchema>;
+export type AccountItem = z.output<typeof accounts.accountItemSchema>;
+export type AccountList = z.output<typeof accounts.accountListSchema>;
+export type CreateAccountBody = z.input<typeof accounts.createAccountBody>;
+export type RoleWord = z.output<typeof accounts.roleWord>;
+export type Grant = z.output<typeof accounts.grantSchema>;
+export type GrantItem = z.output<typeof accounts.grantItemSchema>;
+export type GrantList = z.output<typeof accounts.grantListSchema>;
+export type GrantListQuery = z.input<typeof accounts.grantListQuery>;
+export type AddGrantBody = z.input<typeof accounts.addGrantBody>;
+export type ApiToken = z.output<typeof accounts.tokenSchema>;
+export type ApiTokenItem = z.output<typeof accounts.tokenItemSchema>;
+export type ApiTokenList = z.output<typeof accounts.tokenListSchema>;
+export type ApiTokenListQuery = z.input<typeof accounts.tokenListQuery>;
+export type CreateTokenBody = z.input<typeof accounts.createTokenBody>;
+export type CreatedToken = z.output<typeof accounts.createdTokenSchema>;
+export type Me = z.output<typeof accounts.meSchema>;
 
 export type HostEventsQuery = z.input<typeof hostEvents.hostEventsQuery>;
 export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;

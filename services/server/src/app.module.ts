@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
 import { AccessModule } from './access/access.module.ts';
+import { AccountsModule } from './accounts/accounts.module.ts';
 import { ActionsModule } from './actions/actions.module.ts';
 import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
 import { AgentSessionModule } from './agent-session/agent-session.module.ts';
@@ -66,6 +67,7 @@ export class AppModule {
         ActionsModule,
         QueriesModule,
         JoinTokensModule,
+        AccountsModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

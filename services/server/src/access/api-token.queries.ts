@@ -79,6 +79,15 @@ export async function findToken(sql: Sql, id: string): Promise<ApiTokenRow | und
   return (await sql.query<ApiTokenRow>(`SELECT ${COLUMNS} ${FROM} WHERE t.id = $1`, [id]))[0];
 }
 
+/** By id, or by the whole shown beginning (12 characters; two of a fleet never share one in practice: then the open one). */
+export async function findTokenByIdOrPrefix(sql: Sql, idOrPrefix: string): Promise<ApiTokenRow | undefined> {
+  const rows = await sql.query<ApiTokenRow>(
+    `SELECT ${COLUMNS} ${FROM} WHERE t.id::text = $1 OR t.prefix = $1 ORDER BY t.revoked_at IS NULL DESC, t.id LIMIT 1`,
+    [idOrPrefix],
+  );
+  return rows[0];
+}
+
 /** Whether a token of this hash is in this database, in whatever state. */
 export async function hasToken(sql: Sql, hash: Buffer): Promise<boolean> {
   return (await sql.query('SELECT 1 FROM api_token WHERE hash = $1', [hash])).length > 0;

@@ -23,6 +23,9 @@ const read = { access: 'caller', may: 'read', over: 'some' } as const;
 const act = { access: 'caller', may: 'act', over: 'some', change: true } as const;
 const hosts = { access: 'caller', may: 'hosts', over: 'some', change: true } as const;
 const freeze = { access: 'caller', may: 'freeze', over: 'fleet', change: true } as const;
+const access = { access: 'caller', may: 'access', over: 'fleet' } as const;
+// Everyone may have to do with the own account's tokens; with whose else is decided in tokens.service.ts.
+const own = { access: 'caller' } as const;
 const join = { access: 'caller', may: 'join', over: 'fleet' } as const;
 
 export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
@@ -57,6 +60,19 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/join-tokens': join,
   'POST /api/v1/join-tokens': { ...join, change: true },
   'DELETE /api/v1/join-tokens/:id': { ...join, change: true },
+
+  'GET /api/v1/me': own,
+  'GET /api/v1/tokens': own,
+  'POST /api/v1/tokens': { ...own, change: true },
+  'DELETE /api/v1/tokens/:token': { ...own, change: true },
+  'GET /api/v1/accounts': access,
+  'POST /api/v1/accounts': { ...access, change: true },
+  'POST /api/v1/accounts/:account/disable': { ...access, change: true },
+  'POST /api/v1/accounts/:account/enable': { ...access, change: true },
+  // An admin of some hosts gives and takes rights over those alone (grants.service.ts).
+  'GET /api/v1/grants': { ...access, over: 'some' },
+  'POST /api/v1/grants': { ...access, over: 'some', change: true },
+  'DELETE /api/v1/grants/:id': { ...access, over: 'some', change: true },
 };
 
 /** The route's name in the table. HEAD is GET without its body. */

@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { AccessRepository, BrokenSealError } from '../access/access.repository.ts';
+import type { AccountRow } from '../access/access.rows.ts';
+import { findAccount, listAccounts, lockAdmins } from '../access/account.queries.ts';
+import type { Caller } from '../access/caller.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { AppError } from '../errors/app-error.ts';
+import { type AccountItem, toAccountItem } from './accounts.view.ts';
+
+/** Accounts: made, seen, disabled and enabled by admins of the whole fleet. */
+@Injectable()
+export class AccountsService {
+  readonly #database: DatabaseService;
+  readonly #repository: AccessRepository;
+
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(AccessRepository) repository: AccessRepository,
+  ) {
+    this.#database = database;
+    this.#repository = repository;
+  }
+
+  async list(limit: number, after: string | null): Promise<{ items: AccountItem[]; next: string | null }> {
+    const rows = await listAccounts(this.#database, limit + 1, after);
+    const page = rows.slice(0, limit);
+    return {
+      items: page.map((row) => this.#item(row)),
+      next: rows.length > page.length ? (page.at(-1)?.name ?? null) : null,
+    };
+  }
+
+  /** @throws AppError account_exists. */
+  async create(sql: Sql, name: string, kind: AccountRow['kind'], caller: Caller): Promise<AccountItem> {
+    const row = await this.#repository.createAccount(sql, { name, kind, createdBy: caller.name });
+    if (row === undefined)
+      throw new AppError('account_exists', `there is an account ${name} already; names are never given twice`);
+    return this.#item(row);
+  }
+
+  /** @throws AppError account_not_found, last_admin, access_seal_broken. */
+  async setDisabled(sql: Sql, idOrName: string, disabled: boolean, caller: Caller): Promise<AccountItem> {
+    const { id, name } = await requireAccount(sql, idOrName);
+    if (disabled) await this.#refuseLastAdmin(sql, id, name);
+    try {
+      const row = await this.#repository.setDisabled(sql, id, caller.name, disabled);
+      if (row === undefined) throw new Error(`the account ${id} is gone`);
+      return this.#item(row);
+    } catch (error) {
+      if (error instanceof BrokenSealError) throw new AppError('access_seal_broken', error.message, {}, error);
+      throw error;
+    }
+  }
+
+  async #refuseLastAdmin(sql: Sql, id: string, name: string): Promise<void> {
+    await lockAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql);
+    if (admins.size === 1 && admins.has(id)) throw lastAdmin(name);
+  }
+
+  #item(row: AccountRow): AccountItem {
+    return toAccountItem(row, this.#repository.isAccountSealed(row));
+  }
+}
+
+/** @throws AppError account_not_found. */
+export async function requireAccount(sql: Sql, idOrName: string): Promise<AccountRow> {
+  // Postgres stores no NUL; no account has one in its name.
+  const row = idOrName.includes('\0') ? undefined : await findAccount(sql, idOrName);
+  if (row === undefined)
+    throw new AppError(
+      'account_not_found',
+      `there is no account ${JSON.stringify(idOrName.slice(0, 100))}; GET /api/v1/accounts lists them`,
+    );
+  return row;
+}
+
+export function lastAdmin(name: string): AppError {
+  return new AppError(
+    'last_admin',
+    `${name} is the last account that is admin of the whole fleet: give another account that role first`,
+  );
+}
