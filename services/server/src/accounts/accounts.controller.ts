@@ -3,7 +3,7 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AccessService } from '../access/access.service.ts';
-import { type Caller, CurrentCaller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -53,13 +53,12 @@ export class AccountsController {
   @ApiChange('account_exists')
   async create(
     @Body({ schema: createAccountBody }) body: z.output<typeof createAccountBody>,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 201,
-      body: await this.#accounts.create(sql, body.name, body.kind ?? 'service', caller),
+      body: await this.#accounts.create(sql, body.name, body.kind ?? 'service', sourceOf(request)),
     }));
     return done.body;
   }
@@ -76,11 +75,10 @@ export class AccountsController {
   disable(
     @Param('account') account: string,
     @Body({ schema: emptyBody }) _body: object,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountItem> {
-    return this.#setDisabled(account, true, caller, request, reply);
+    return this.#setDisabled(account, true, request, reply);
   }
 
   @Post(':account/enable')
@@ -94,23 +92,21 @@ export class AccountsController {
   enable(
     @Param('account') account: string,
     @Body({ schema: emptyBody }) _body: object,
-    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountItem> {
-    return this.#setDisabled(account, false, caller, request, reply);
+    return this.#setDisabled(account, false, request, reply);
   }
 
   async #setDisabled(
     account: string,
     disabled: boolean,
-    caller: Caller,
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<AccountItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#accounts.setDisabled(sql, account, disabled, caller),
+      body: await this.#accounts.setDisabled(sql, account, disabled, sourceOf(request)),
     }));
     await this.#access.changed();
     return done.body;

@@ -66,7 +66,6 @@ describe('accounts, grants and tokens', () => {
       may: [
         { what: 'read', over: ['env in (staging)'] },
         { what: 'act', over: ['env in (staging)'] },
-        { what: 'freeze', over: ['env in (staging)'] },
       ],
     });
     expect((await post('/freeze', { reason: 'no' }, made.body.token)).body).toMatchObject({ code: 'forbidden' });

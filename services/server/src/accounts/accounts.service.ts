@@ -2,7 +2,8 @@ import { Inject, Injectable } from '@nestjs/common';
 import { AccessRepository, BrokenSealError } from '../access/access.repository.ts';
 import type { AccountRow } from '../access/access.rows.ts';
 import { findAccount, listAccounts, lockAdmins } from '../access/account.queries.ts';
-import type { Caller } from '../access/caller.ts';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { type AccountItem, toAccountItem } from './accounts.view.ts';
@@ -12,13 +13,16 @@ import { type AccountItem, toAccountItem } from './accounts.view.ts';
 export class AccountsService {
   readonly #database: DatabaseService;
   readonly #repository: AccessRepository;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#repository = repository;
+    this.#audit = audit;
   }
 
   async list(limit: number, after: string | null): Promise<{ items: AccountItem[]; next: string | null }> {
@@ -31,20 +35,23 @@ export class AccountsService {
   }
 
   /** @throws AppError account_exists. */
-  async create(sql: Sql, name: string, kind: AccountRow['kind'], caller: Caller): Promise<AccountItem> {
-    const row = await this.#repository.createAccount(sql, { name, kind, createdBy: caller.name });
+  async create(sql: Sql, name: string, kind: AccountRow['kind'], source: AuditSource): Promise<AccountItem> {
+    const row = await this.#repository.createAccount(sql, { name, kind, createdBy: source.actor.name });
     if (row === undefined)
       throw new AppError('account_exists', `there is an account ${name} already; names are never given twice`);
+    await this.#audit.record(sql, source, { what: 'account.create', object: row.id, details: { name, kind } });
     return this.#item(row);
   }
 
   /** @throws AppError account_not_found, last_admin, access_seal_broken. */
-  async setDisabled(sql: Sql, idOrName: string, disabled: boolean, caller: Caller): Promise<AccountItem> {
+  async setDisabled(sql: Sql, idOrName: string, disabled: boolean, source: AuditSource): Promise<AccountItem> {
     const { id, name } = await requireAccount(sql, idOrName);
     if (disabled) await this.#refuseLastAdmin(sql, id, name);
     try {
-      const row = await this.#repository.setDisabled(sql, id, caller.name, disabled);
+      const row = await this.#repository.setDisabled(sql, id, source.actor.name, disabled);
       if (row === undefined) throw new Error(`the account ${id} is gone`);
+      const what = disabled ? 'account.disable' : 'account.enable';
+      await this.#audit.record(sql, source, { what, object: id, details: { name } });
       return this.#item(row);
     } catch (error) {
       if (error instanceof BrokenSealError) throw new AppError('access_seal_broken', error.message, {}, error);

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { AccountRow, ApiTokenRow, GrantRow } from '../access/access.rows.ts';
 import type { Caller } from '../access/caller.ts';
 import { scopeOf } from '../access/decision.ts';
-import { PERMISSIONS, type Permission } from '../access/roles.ts';
+import { FLEET_ONLY, PERMISSIONS, type Permission } from '../access/roles.ts';
 import { formatSelector } from '../selectors/selector.format.ts';
 import type { accountItemSchema, grantItemSchema, meSchema, tokenItemSchema } from './accounts.schema.ts';
 
@@ -79,6 +79,6 @@ export function toMe(caller: Caller): Omit<z.output<typeof meSchema>, 'freeze'> 
 function mayOf(caller: Caller): z.output<typeof meSchema>['may'] {
   return (Object.keys(PERMISSIONS) as Permission[])
     .map((what) => ({ what, scope: scopeOf(caller, what) }))
-    .filter(({ scope }) => scope.length > 0)
+    .filter(({ what, scope }) => scope === 'all' || (scope.length > 0 && !FLEET_ONLY.includes(what)))
     .map(({ what, scope }) => ({ what, over: scope === 'all' ? 'fleet' : scope.map(formatSelector) }));
 }

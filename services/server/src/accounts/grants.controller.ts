@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AccessService } from '../access/access.service.ts';
 import { type Caller, CurrentCaller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -68,7 +69,7 @@ export class GrantsController {
   ): Promise<GrantItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 201,
-      body: await this.#grants.add(sql, body, caller),
+      body: await this.#grants.add(sql, body, caller, sourceOf(request)),
     }));
     await this.#access.changed();
     return done.body;
@@ -86,7 +87,7 @@ export class GrantsController {
   ): Promise<GrantItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#grants.remove(sql, id, caller),
+      body: await this.#grants.remove(sql, id, caller, sourceOf(request)),
     }));
     await this.#access.changed();
     return done.body;

@@ -8,6 +8,8 @@ import { scopeOf } from '../access/decision.ts';
 import { listGrants, lockGrant } from '../access/grant.queries.ts';
 import { isWithin, type LabelSelector, parseGrantSelector } from '../access/host-scope.ts';
 import { isRole } from '../access/roles.ts';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { SelectorError } from '../selectors/selector.ast.ts';
@@ -30,13 +32,16 @@ const BATCH = 500;
 export class GrantsService {
   readonly #database: DatabaseService;
   readonly #repository: AccessRepository;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#repository = repository;
+    this.#audit = audit;
   }
 
   /** By account name. @throws AppError account_not_found. */
@@ -64,7 +69,7 @@ export class GrantsService {
   }
 
   /** The same grant once more is the one that is there. @throws SelectorError; AppError account_not_found, forbidden. */
-  async add(sql: Sql, body: z.output<typeof addGrantBody>, caller: Caller): Promise<GrantItem> {
+  async add(sql: Sql, body: z.output<typeof addGrantBody>, caller: Caller, source: AuditSource): Promise<GrantItem> {
     const selector = body.all === true ? null : (body.selector ?? '').trim();
     const parsed = selector === null ? null : parseGrantSelector(selector);
     if (!holds(caller, parsed)) throw tooMuch(caller, selector);
@@ -80,11 +85,18 @@ export class GrantsService {
         selector,
         createdBy: caller.name,
       }));
+    const details = { account: account.name, role: body.role };
+    await this.#audit.record(sql, source, {
+      what: 'grant.add',
+      object: row.id,
+      selector: selector ?? '--all',
+      details,
+    });
     return this.#item(row);
   }
 
   /** @throws AppError grant_not_found, last_admin. */
-  async remove(sql: Sql, id: string, caller: Caller): Promise<GrantItem> {
+  async remove(sql: Sql, id: string, caller: Caller, source: AuditSource): Promise<GrantItem> {
     await lockAdmins(sql);
     const row = UUID.test(id) ? await lockGrant(sql, id) : undefined;
     if (row === undefined || !holds(caller, selectorOf(row)))
@@ -97,6 +109,13 @@ export class GrantsService {
     if (admins.size === 1 && own?.length === 1 && own[0] === id) throw lastAdmin(row.account_name);
     const revoked = await this.#repository.revokeGrant(sql, id, caller.name);
     if (revoked === undefined) throw new Error(`the grant ${id} is gone`);
+    const details = { account: row.account_name, role: row.role };
+    await this.#audit.record(sql, source, {
+      what: 'grant.remove',
+      object: id,
+      selector: row.selector ?? '--all',
+      details,
+    });
     return this.#item(revoked);
   }
 

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { AccessService } from '../access/access.service.ts';
 import { bearerToken } from '../access/api-token.ts';
 import { type Caller, CurrentCaller } from '../access/caller.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { openSecret, sealSecret } from '../join-tokens/sealed-secret.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
@@ -77,7 +78,7 @@ export class TokensController {
     const bearer = bearerToken(request.headers.authorization) ?? '';
     const salt = request.idempotencyKey ?? '';
     const { body: stored } = await this.#idempotency.run(request, reply, async (sql) => {
-      const { item, secret } = await this.#tokens.create(sql, body, caller);
+      const { item, secret } = await this.#tokens.create(sql, body, caller, sourceOf(request));
       return { status: 201, body: { item, sealed: sealSecret(secret, bearer, salt) } };
     });
     return { ...stored.item, token: openSecret(stored.sealed, bearer, salt) };
@@ -99,7 +100,7 @@ export class TokensController {
   ): Promise<TokenItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#tokens.revoke(sql, token, caller),
+      body: await this.#tokens.revoke(sql, token, caller, sourceOf(request)),
     }));
     await this.#access.changed();
     return done.body;

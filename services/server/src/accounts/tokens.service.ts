@@ -6,6 +6,8 @@ import { requireAllowed } from '../access/allowed.ts';
 import { findTokenByIdOrPrefix, listTokens } from '../access/api-token.queries.ts';
 import type { Caller } from '../access/caller.ts';
 import { decide, scopeOf } from '../access/decision.ts';
+import type { AuditSource } from '../audit/audit.model.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { requireAccount } from './accounts.service.ts';
@@ -25,13 +27,16 @@ const DEFAULT_LIFETIME_S = 90 * 24 * 60 * 60;
 export class TokensService {
   readonly #database: DatabaseService;
   readonly #repository: AccessRepository;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#repository = repository;
+    this.#audit = audit;
   }
 
   /** Oldest first. @throws AppError account_not_found, forbidden. */
@@ -55,6 +60,7 @@ export class TokensService {
     sql: Sql,
     body: z.output<typeof createTokenBody>,
     caller: Caller,
+    source: AuditSource,
   ): Promise<{ item: TokenItem; secret: string }> {
     const account = await this.#accountOf(sql, body.account, caller);
     const isOwn = account.id === caller.accountId;
@@ -82,11 +88,14 @@ export class TokensService {
       notAfter: isOwn && caller.credential.kind === 'token' ? caller.expiresAt : null,
       createdBy: caller.name,
     });
+    const { name, prefix } = row;
+    const details = { name, prefix, account: account.name, routes, expiresAt: row.expires_at?.toISOString() ?? null };
+    await this.#audit.record(sql, source, { what: 'api_token.create', object: row.id, details });
     return { item: this.#item(row), secret };
   }
 
   /** @param idOrPrefix the id, or the shown beginning. @throws AppError token_not_found. */
-  async revoke(sql: Sql, idOrPrefix: string, caller: Caller): Promise<TokenItem> {
+  async revoke(sql: Sql, idOrPrefix: string, caller: Caller, source: AuditSource): Promise<TokenItem> {
     const row = idOrPrefix.includes('\0') ? undefined : await findTokenByIdOrPrefix(sql, idOrPrefix);
     const isTheirs = row !== undefined && (row.account_id === caller.accountId || isAccessAdmin(caller));
     const revoked = isTheirs ? await this.#repository.revokeToken(sql, row.id, caller.name) : undefined;
@@ -95,6 +104,9 @@ export class TokensService {
         'token_not_found',
         `there is no API token ${JSON.stringify(idOrPrefix.slice(0, 64))}; GET /api/v1/tokens lists them`,
       );
+    const { name, prefix } = revoked;
+    const details = { name, prefix, account: revoked.account_name };
+    await this.#audit.record(sql, source, { what: 'api_token.revoke', object: revoked.id, details });
     return this.#item(revoked);
   }
 

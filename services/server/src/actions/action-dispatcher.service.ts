@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
 import { ActionChanges } from './action-changes.service.ts';
@@ -42,6 +44,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #gateway: AgentGateway;
   readonly #mail: ReplicaMail;
   readonly #rights: DispatchRights;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -50,6 +53,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(AgentGateway) gateway: AgentGateway,
     @Inject(ReplicaMail) mail: ReplicaMail,
     @Inject(DispatchRights) rights: DispatchRights,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#actions = actions;
@@ -57,6 +61,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     this.#gateway = gateway;
     this.#mail = mail;
     this.#rights = rights;
+    this.#audit = audit;
   }
 
   onModuleInit(): void {
@@ -158,7 +163,17 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
       const id = await claimNext(sql, hostId, this.#mail.self);
       if (id === undefined) return undefined;
       const why = await this.#rights.whyWithdrawn(sql, id);
-      return this.#actions.applyIn(sql, id, why === undefined ? { kind: 'dispatch' } : { kind: 'withdraw', why });
+      if (why === undefined) return this.#actions.applyIn(sql, id, { kind: 'dispatch' });
+      const withdrawn = await this.#actions.applyIn(sql, id, { kind: 'withdraw', why });
+      const { kmod } = withdrawn?.before ?? {};
+      await this.#audit.record(sql, SERVER_SOURCE, {
+        what: 'action.withdraw',
+        object: id,
+        kmod,
+        hosts: [hostId],
+        reason: why,
+      });
+      return withdrawn;
     });
     if (claimed === undefined) return;
     if (claimed.after.state !== 'dispatched') {

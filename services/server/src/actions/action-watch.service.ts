@@ -2,11 +2,16 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { callerOf } from '../access/caller.ts';
 import { scopeOf } from '../access/decision.ts';
+import { AppError } from '../errors/app-error.ts';
+import type { EventStream } from '../streaming/event-stream.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { isEnded } from './action.states.ts';
 import { toItem } from './action.view.ts';
 import { ActionsService } from './actions.service.ts';
+
+/** A revocation holds within five seconds, for answers that stay open too. */
+const LOOK_AGAIN_MS = 4_000;
 
 /** Streams one action until it ended. */
 @Injectable()
@@ -35,6 +40,7 @@ export class ActionWatch {
       return;
     }
     const stream = this.#streams.open(reply, formatOf(request));
+    const guard = setInterval(() => void this.#endUnlessAllowed(id, request, stream), LOOK_AGAIN_MS);
     try {
       for await (const action of this.#changes.watch(id, stream.closed)) {
         if (action.version > seen)
@@ -42,7 +48,18 @@ export class ActionWatch {
         if (isEnded(action.state)) break;
       }
     } finally {
+      clearInterval(guard);
       stream.end();
+    }
+  }
+
+  /** A stream does not outlive the right to it by more than {@link LOOK_AGAIN_MS}. While the database is away nothing new is told anyway. */
+  async #endUnlessAllowed(id: string, request: FastifyRequest, stream: EventStream): Promise<void> {
+    try {
+      const caller = await request.authenticateAgain?.();
+      if (caller !== undefined) await this.#actions.get(id, scopeOf(caller, 'read'));
+    } catch (error) {
+      if (error instanceof AppError) stream.end();
     }
   }
 }

@@ -60,6 +60,7 @@ export class ActionsController {
   @ApiChange('kmod_name_invalid', 'host_not_found', 'host_ambiguous', 'host_retired', 'host_quarantined', 'frozen')
   async create(
     @Body({ schema: createActionBody }) body: CreateActionBody,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ActionItem> {
@@ -133,6 +134,7 @@ export class ActionsController {
   async cancel(
     @Param('id') id: string,
     @Body({ schema: cancelActionBody }) _body: Record<string, never>,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<{ cancelled: boolean; action: ActionItem }> {

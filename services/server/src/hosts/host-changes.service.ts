@@ -46,37 +46,18 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
     this.#unsubscribe?.();
   }
 
-<<<<<<< HEAD
-  /** @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired. */
-  async label(
-    sql: Sql,
-    body: z.output<typeof labelHostsBody>,
-    source: AuditSource,
-  ): Promise<Omit<LabelResult, 'freeze'>> {
-    const { hosts, unknown } = await resolveTarget(sql, body);
-    const entries = Object.entries(body.labels);
-    const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
-    const remove = entries.filter(([, value]) => value === null).map(([key]) => key);
-    const changed = await updateLabels(
-      sql,
-      hosts.map((host) => host.id),
-      set,
-      remove,
-    );
-    await this.#audit.record(sql, source, {
-      what: 'host.label',
-      selector: body.all === true ? '--all' : body.selector,
-      hosts: changed.map((host) => host.id),
-      details: { labels: body.labels },
-    });
-=======
   /**
    * Labels decide who may do what with a host (a grant may be narrowed by them), so a host may be moved only by who holds both ends: its labels before and
    * after are looked at, on rows that are held.
    *
    * @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired, forbidden.
    */
-  async label(sql: Sql, body: z.output<typeof labelHostsBody>, caller: Caller): Promise<Omit<LabelResult, 'freeze'>> {
+  async label(
+    sql: Sql,
+    body: z.output<typeof labelHostsBody>,
+    caller: Caller,
+    source: AuditSource,
+  ): Promise<Omit<LabelResult, 'freeze'>> {
     const { hosts, unknown } = await resolveTarget(sql, body, scopeOf(caller, 'read'));
     const entries = Object.entries(body.labels);
     const set = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null));
@@ -91,7 +72,12 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
       }
     }
     const changed = await updateLabels(sql, ids, set, remove);
->>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
+    await this.#audit.record(sql, source, {
+      what: 'host.label',
+      selector: body.all === true ? '--all' : body.selector,
+      hosts: changed.map((host) => host.id),
+      details: { labels: body.labels },
+    });
     return { matched: hosts.length, changed: changed.length, hosts: changed.slice(0, HOSTS_SHOWN), unknown };
   }
 
@@ -103,21 +89,14 @@ export class HostChangesService implements OnModuleInit, OnModuleDestroy {
   async retire(
     sql: Sql,
     idOrName: string,
-<<<<<<< HEAD
-    source: AuditSource,
-    reason: string | null,
-  ): Promise<Omit<RetiredHost, 'freeze'>> {
-    const by = source.actor.name;
-    const { id, name } = await findHost(sql, idOrName);
-=======
     caller: Caller,
+    source: AuditSource,
     reason: string | null,
   ): Promise<Omit<RetiredHost, 'freeze'>> {
     const found = await findHost(sql, idOrName, scopeOf(caller, 'read'));
     requireOnHost(caller, 'hosts', found);
     const { id, name } = found;
     const by = caller.name;
->>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
     const { retired_at: retiredAt, changed } = await retireHost(sql, id, by, reason);
     if (!changed) throw hostRetired({ id, name, retiredAt });
     await this.#audit.record(sql, source, { what: 'host.retire', object: id, hosts: [id], reason, details: { name } });

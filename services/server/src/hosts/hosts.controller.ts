@@ -2,11 +2,8 @@ import { Body, Controller, Delete, Get, Inject, Param, Patch, Query, Req, Res } 
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-<<<<<<< HEAD
-=======
 import { type Caller, CurrentCaller, ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
->>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
 import type { HostDeviceList, HostKmodList, HostList, LabelResult, RetiredHost } from '../api-types.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { hostParam } from '../http/common.schema.ts';
@@ -78,11 +75,7 @@ export class HostsController {
   ): Answer<LabelResult> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-<<<<<<< HEAD
-      body: await this.#changes.label(sql, body, sourceOf(request)),
-=======
-      body: await this.#changes.label(sql, body, caller),
->>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
+      body: await this.#changes.label(sql, body, caller, sourceOf(request)),
     }));
     return done.body;
   }
@@ -108,11 +101,7 @@ export class HostsController {
   ): Answer<RetiredHost> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-<<<<<<< HEAD
-      body: await this.#changes.retire(sql, host, sourceOf(request), body.reason ?? null),
-=======
-      body: await this.#changes.retire(sql, host, caller, body.reason ?? null),
->>>>>>> 3a29b67 (server: what a caller reads is narrowed to the hosts of its grants, and rights are looked at again when an action is sent)
+      body: await this.#changes.retire(sql, host, caller, sourceOf(request), body.reason ?? null),
     }));
     await this.#changes.announceRetired(done.body.host.id);
     return done.body;

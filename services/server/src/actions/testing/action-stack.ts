@@ -49,6 +49,9 @@ export class ActionStack {
         MODFLEET_STATE_DIR: stateDir,
         MODFLEET_LOG_LEVEL: 'silent',
         MODFLEET_DB_POOL_SIZE: '6',
+        MODFLEET_RATE_IDENTITY_PER_SECOND: '0',
+        MODFLEET_RATE_ADDRESS_PER_SECOND: '0',
+        MODFLEET_RATE_FAILURES_PER_MINUTE: '0',
       }),
     );
     const { token } = await app.get(ApiTokenService).create('ops', null);
