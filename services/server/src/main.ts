@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { startProblem } from './commands/start-problem.ts';
+import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { TOKEN_USAGE, token } from './commands/token.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
@@ -13,6 +14,7 @@ import { withoutSecrets } from './logging/logger.ts';
 const USAGE = `modfleet-server [serve]      run the server (settings: docs/operations.md)
 modfleet-server migrate      bring the database to this version
 ${TOKEN_USAGE}
+${ADMIN_TOKEN_USAGE}
 modfleet-server openapi      print the OpenAPI document of the API
 modfleet-server health       ask the running server whether it is ready`;
 
@@ -34,6 +36,9 @@ async function main(args: readonly string[]): Promise<number | undefined> {
     }
     case 'token':
       await token(readServerConfig(), rest, print);
+      return 0;
+    case 'admin-token':
+      await adminToken(readServerConfig(), rest, print);
       return 0;
     case 'openapi': {
       const { openapi } = await import('./commands/openapi.ts');

@@ -24,7 +24,7 @@ export async function serve(config: ServerConfig): Promise<void> {
   stopOnSignals(app, logger);
   const adminToken = await ensureAdminToken(config.stateDir, app.get(ApiTokenService));
   await app.listen(config.httpListen.port, config.httpListen.host);
-  logger.log({ message: 'admin token is kept', file: adminToken });
+  if (adminToken !== null) logger.log({ message: 'admin token is kept', file: adminToken });
   const agents = app.get(AgentListeners);
   await announce(
     config.stateDir,

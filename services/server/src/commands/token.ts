@@ -16,14 +16,20 @@ export const TOKEN_USAGE = `modfleet-server token create --name NAME [--expires-
 modfleet-server token list
 modfleet-server token revoke PREFIX`;
 
-/** API tokens, on the server's own machine: whoever reaches the database may make them. */
+/** API tokens, on the server's own machine: whoever has the server's keys and reaches its database may make them. */
 export async function token(config: ServerConfig, args: readonly string[], print: Print): Promise<void> {
   const [verb, ...rest] = args;
+  await withTokens(config, (tokens) => run(verb, rest, tokens, print));
+}
+
+export async function withTokens(
+  config: ServerConfig,
+  work: (tokens: ApiTokenService) => Promise<void>,
+): Promise<void> {
   const database = new DatabaseService(config);
   try {
     const repository = new AccessRepository(openServerKeys(config));
-    const audit = await localAudit(config, database);
-    await run(verb, rest, new ApiTokenService(database, repository, audit), print);
+    await work(new ApiTokenService(database, repository, await localAudit(config, database)));
   } finally {
     await database.onApplicationShutdown();
   }

@@ -1,0 +1,31 @@
+import { closeAdminToken, rotateAdminToken } from '../access/admin-token.ts';
+import { localSource } from '../audit/audit-source.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { withTokens } from './token.ts';
+import { UsageError } from './usage-error.ts';
+
+export const ADMIN_TOKEN_USAGE = `modfleet-server admin-token rotate
+modfleet-server admin-token close`;
+
+/** The token that the first start makes: another one in its place, or none any more. */
+export async function adminToken(
+  config: ServerConfig,
+  args: readonly string[],
+  print: (line: string) => void,
+): Promise<void> {
+  const [verb, ...rest] = args;
+  if (rest.length > 0 || (verb !== 'rotate' && verb !== 'close'))
+    throw new UsageError(`say what to do with the admin token\n${ADMIN_TOKEN_USAGE}`);
+  await withTokens(config, async (tokens) => {
+    if (verb === 'rotate') {
+      print(
+        `another admin token is in ${await rotateAdminToken(config.stateDir, tokens, localSource())}; the one before is worthless`,
+      );
+    } else {
+      await closeAdminToken(config.stateDir, tokens, localSource());
+      print(
+        'the admin token is worthless, and no start makes another; a way back in: modfleet-server token create --name NAME',
+      );
+    }
+  });
+}
