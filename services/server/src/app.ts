@@ -7,7 +7,9 @@ import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import { createFastifyAdapter, type HttpIdentity } from './http/fastify-app.ts';
 import { accessHook, refuseUnruledRoute } from './http/access.hook.ts';
+import { RateLimits } from './http/rate-limit.ts';
 import { requestLogHook } from './http/request-log.hook.ts';
+import { setSecurityHeaders } from './http/security-headers.ts';
 import { createLogger, NestPinoLogger } from './logging/logger.ts';
 import { Metrics } from './metrics/metrics.service.ts';
 import { OpenApiHolder } from './openapi/openapi.controller.ts';
@@ -20,7 +22,12 @@ import { openApiDocument } from './openapi/openapi-document.ts';
  */
 export async function createApp(
   config: ServerConfig,
-  options: { readonly preview?: boolean; readonly identity?: HttpIdentity | null } = {},
+  options: {
+    readonly preview?: boolean;
+    readonly identity?: HttpIdentity | null;
+    /** Hears of every route that really exists. */
+    readonly onRoute?: (route: { readonly method: string | string[]; readonly url: string }) => void;
+  } = {},
 ): Promise<NestFastifyApplication> {
   const adapter = createFastifyAdapter(config, options.identity ?? null);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule.of(config), adapter, {
@@ -34,12 +41,16 @@ export async function createApp(
 
   const fastify = adapter.getInstance();
   const scrapeIsOpen = isLoopback(config.httpListen.host) && config.trustedProxy === null;
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.header('x-request-id', request.id).header('cache-control', 'no-store');
+    setSecurityHeaders(reply, config.httpTls?.kind === 'files');
+  });
   fastify.addHook(
     'onRequest',
-    async (request, reply) => void reply.header('x-request-id', request.id).header('cache-control', 'no-store'),
+    accessHook({ access: app.get(AccessService), limits: new RateLimits(config), scrapeIsOpen }),
   );
-  fastify.addHook('onRequest', accessHook({ access: app.get(AccessService), scrapeIsOpen }));
   fastify.addHook('onRoute', refuseUnruledRoute);
+  if (options.onRoute !== undefined) fastify.addHook('onRoute', options.onRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));
   await app.init();
   app.get(OpenApiHolder).document = openApiDocument(app);

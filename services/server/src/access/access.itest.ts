@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
-import { ensureAdminToken } from './admin-token.ts';
+import { closeAdminToken, ensureAdminToken, rotateAdminToken } from './admin-token.ts';
+import { AccessService } from './access.service.ts';
 import { ApiTokenService } from './api-token.service.ts';
 import { ROUTE_TABLE } from './route-table.ts';
 
@@ -78,7 +79,7 @@ describe('bearer tokens', () => {
 describe('the admin token', () => {
   it('is made once, kept at 0600, and made anew for another database', async () => {
     const stateDir = server.stateDir;
-    const path = await ensureAdminToken(stateDir, tokens);
+    const path = (await ensureAdminToken(stateDir, tokens)) ?? '';
     const first = (await readFile(path, 'utf8')).trim();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect((await asked(first)).status).toBe(200);
@@ -91,6 +92,24 @@ describe('the admin token', () => {
     await tokens.revoke(second.slice(0, 12), SERVER_SOURCE);
     await ensureAdminToken(stateDir, tokens);
     expect((await readFile(path, 'utf8')).trim()).toBe(second);
+  });
+
+  it('can be rotated, and closed for good', async () => {
+    const { stateDir } = server;
+    const path = (await ensureAdminToken(stateDir, tokens)) ?? '';
+    const before = (await readFile(path, 'utf8')).trim();
+    await rotateAdminToken(stateDir, tokens, SERVER_SOURCE);
+    const after = (await readFile(path, 'utf8')).trim();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect((await asked(after)).status).toBe(200);
+    await server.app.get(AccessService).changed();
+    expect((await asked(before)).body).toMatchObject({ code: 'token_revoked' });
+    await closeAdminToken(stateDir, tokens, SERVER_SOURCE);
+    await server.app.get(AccessService).changed();
+    expect((await asked(after)).body).toMatchObject({ code: 'token_revoked' });
+    expect(await ensureAdminToken(stateDir, tokens)).toBeNull();
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(rotateAdminToken(stateDir, tokens, SERVER_SOURCE)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });
 

@@ -23,6 +23,7 @@ const ACCESS_CHANNEL = 'access';
 const CACHE_MS = 1_000;
 /** Tokens in use at a time; beyond that the oldest is read again. */
 const CACHE_ENTRIES = 10_000;
+const GOOD_FOR_MS = 60 * 60 * 1000;
 const TOUCH_INTERVAL_MS = 60_000;
 /** A broken row is told of once a minute, not at each call. */
 const TELL_INTERVAL_MS = 60_000;
@@ -44,6 +45,8 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   readonly #cache = new Map<string, { readonly known: Promise<Known | undefined>; readonly at: number }>();
   readonly #touched = new Map<string, number>();
   readonly #told = new Map<string, number>();
+  /** Tokens (by their hash) that were good lately, and when. */
+  readonly #good = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
 
   constructor(
@@ -94,8 +97,15 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
     }
     const { token, principal } = known;
     const caller = this.#callerOf(principal, { kind: 'token', id: token.id }, address);
+    this.#remember(hash.toString('base64'));
     this.#touch(token.id);
     return { ...caller, routes: token.routes, expiresAt: token.expires_at };
+  }
+
+  /** The token authenticated here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
+  wasGood(secret: string): boolean {
+    const at = this.#good.get(hashToken(secret).toString('base64'));
+    return at !== undefined && performance.now() - at < GOOD_FOR_MS;
   }
 
   /**
@@ -183,6 +193,15 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   async #load(hash: Buffer): Promise<Known | undefined> {
     const token = await tokenWithAccount(this.#database, hash);
     return token === undefined ? undefined : { token, principal: principalOfToken(token, this.#repository.seals) };
+  }
+
+  #remember(key: string): void {
+    this.#good.delete(key);
+    for (const oldest of this.#good.keys()) {
+      if (this.#good.size < CACHE_ENTRIES) break;
+      this.#good.delete(oldest);
+    }
+    this.#good.set(key, performance.now());
   }
 
   #touch(id: string): void {

@@ -20,6 +20,9 @@ export const PERMISSIONS = {
   access: ['admin'],
 } as const satisfies Record<string, readonly Role[]>;
 
+/** What concerns every host or none: a grant that is narrowed to some gives nothing of it. */
+export const FLEET_ONLY: readonly (keyof typeof PERMISSIONS)[] = ['freeze', 'join'];
+
 export type Permission = keyof typeof PERMISSIONS;
 
 export function gives(role: Role, permission: Permission): boolean {

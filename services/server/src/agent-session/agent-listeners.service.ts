@@ -15,11 +15,13 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { ConfirmServiceService, IdentityServiceService, SessionServiceService } from '@modfleet/proto';
+import { refuseUnruledRpc } from '../access/rpc-table.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { IdentityHandlers } from '../enrollment/identity-handlers.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
+import type { BucketLimit } from '../rate-limits/token-buckets.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
 import { GrpcListener } from './grpc-listener.ts';
 import { ServerTls } from './server-tls.ts';
@@ -38,6 +40,8 @@ const IDENTITY_CONNECTION_MS = 30_000;
 /** Hosts that are told to move come back within so long, spread. */
 const RECONNECT_SPREAD_MS = 2_000;
 const STOP_GRACE_MS = 3_000;
+/** So many seconds' worth of connections one address may make at once after quiet. */
+const JOIN_BURST_SECONDS = 5;
 
 @Injectable()
 export class AgentListeners implements OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -122,6 +126,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       options,
       Buffer.from(this.#ca.certificatePem),
     );
+    for (const service of [SessionServiceService, ConfirmServiceService]) refuseUnruledRpc('session', service);
     listener.server.addService(
       SessionServiceService,
       this.#sessions.service((peer) => listener.peerArrived(peer)),
@@ -145,6 +150,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       sessionPort: () => this.#session?.address.port ?? 0,
       onCall: (peer: string) => listener.peerArrived(peer),
     };
+    refuseUnruledRpc('identity', IdentityServiceService);
     listener.server.addService(IdentityServiceService, this.#identities.service(context));
     return { listener, address: await listener.start() };
   }
@@ -163,9 +169,14 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       grpc,
       clientCa,
       identity,
+      ...(name === 'identity' && this.#config.rateJoinsPerSecond > 0 ? { addressLimit: joinLimit(this.#config) } : {}),
       onRefused: (reason) => this.#refused.inc({ listener: name, reason }),
     });
   }
+}
+
+function joinLimit({ rateJoinsPerSecond }: Pick<ServerConfig, 'rateJoinsPerSecond'>): BucketLimit {
+  return { perSecond: rateJoinsPerSecond, burst: rateJoinsPerSecond * JOIN_BURST_SECONDS };
 }
 
 function shown(address: AddressInfo): string {

@@ -10,21 +10,26 @@ import { createServer, type AddressInfo, type Server as NetServer, type Socket }
 import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import type { ServerIdentity } from '../ca/certificate-authority.ts';
 import type { ListenAddress } from '../config/server-config.ts';
+import { addressKey, type BucketLimit, TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
 
 /** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow. */
 const HANDSHAKE_TIMEOUT_MS = 15_000;
+/** Addresses that are remembered. */
+const ADDRESSES = 20_000;
 
 export interface GrpcListenerOptions {
   readonly listen: ListenAddress;
   readonly limits: GateLimits;
+  /** New connections of one address; absent: no limit of its own. */
+  readonly addressLimit?: BucketLimit;
   readonly grpc: ServerOptions;
   /** The CA, when a client must show a certificate of it. */
   readonly clientCa: Buffer | null;
   readonly identity: ServerIdentity;
   /** Another time limit for tests. */
   readonly handshakeTimeoutMs?: number;
-  readonly onRefused?: (refusal: Refusal) => void;
+  readonly onRefused?: (refusal: Refusal | 'address') => void;
 }
 
 type Injector = ReturnType<Server['createConnectionInjector']>;
@@ -38,6 +43,7 @@ export class GrpcListener {
   readonly server: Server;
   readonly #options: GrpcListenerOptions;
   readonly #gate: ConnectionGate;
+  readonly #addresses: TokenBuckets | undefined;
   readonly #net: NetServer;
   readonly #pending = new Map<string, () => void>();
   readonly #sockets = new Set<Socket>();
@@ -46,6 +52,8 @@ export class GrpcListener {
   constructor(options: GrpcListenerOptions) {
     this.#options = options;
     this.#gate = new ConnectionGate(options.limits, performance.now());
+    this.#addresses =
+      options.addressLimit === undefined ? undefined : new TokenBuckets(options.addressLimit, ADDRESSES);
     this.server = new Server({ 'grpc.enable_channelz': 0, ...options.grpc });
     this.#injector = this.#newInjector(options.identity);
     this.#net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, (socket) =>
@@ -99,7 +107,10 @@ export class GrpcListener {
   #accept(socket: Socket): void {
     // A reset by the peer is its own affair.
     socket.on('error', () => socket.destroy());
-    const refusal = this.#gate.admit(performance.now());
+    const now = performance.now();
+    // First: what one address is refused takes nothing from the others.
+    const isTooOften = this.#addresses?.take(addressKey(socket.remoteAddress ?? ''), now).allowed === false;
+    const refusal = isTooOften ? 'address' : this.#gate.admit(now);
     if (refusal !== undefined) {
       this.#options.onRefused?.(refusal);
       socket.destroy();

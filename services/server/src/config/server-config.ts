@@ -70,7 +70,7 @@ export const environmentSchema = z.object({
     .optional(),
   MODFLEET_HTTP_TLS_CERT_FILE: z.string().optional(),
   MODFLEET_HTTP_TLS_KEY_FILE: z.string().optional(),
-  /** Address or CIDR of a proxy that speaks TLS for this server. */
+  /** Addresses or CIDRs of proxies that speak TLS for this server, comma separated: their X-Forwarded-For is believed, nobody else's. */
   MODFLEET_TRUSTED_PROXY: z.string().optional(),
   /** A quarter: what an incident review looks back over. */
   MODFLEET_EVENT_RETENTION_DAYS: wholeNumber(1, 3650, 90),
@@ -80,6 +80,14 @@ export const environmentSchema = z.object({
   /** Poll of /proc/modules, where uevents are not to be had. */
   MODFLEET_POLL_INTERVAL_MS: wholeNumber(100, 300_000, 2_000),
   MODFLEET_FACET_INTERVAL_MS: wholeNumber(1_000, 3_600_000, 60_000),
+  /** Requests a second of one account, on one replica; five times that at once. 0: no limit. */
+  MODFLEET_RATE_IDENTITY_PER_SECOND: wholeNumber(0, 1_000_000, 200),
+  /** Requests a second from one address, whoever sends them. */
+  MODFLEET_RATE_ADDRESS_PER_SECOND: wholeNumber(0, 1_000_000, 500),
+  /** Calls a minute from one address without a valid credential: a person mistypes a few times, a guesser does not stop. */
+  MODFLEET_RATE_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000, 30),
+  /** New connections a second from one address to the identity listener; five times that at once. A whole rack may stand behind one address. */
+  MODFLEET_RATE_JOINS_PER_SECOND: wholeNumber(0, 1_000_000, 20),
   MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
 });
 
@@ -104,6 +112,11 @@ export interface ServerConfig {
   readonly pollIntervalMs: number;
   readonly facetIntervalMs: number;
   readonly hostCertDays: number;
+  /** 0: no limit. */
+  readonly rateIdentityPerSecond: number;
+  readonly rateAddressPerSecond: number;
+  readonly rateFailuresPerMinute: number;
+  readonly rateJoinsPerSecond: number;
 }
 
 /** Where the API's certificate comes from. */
@@ -184,6 +197,10 @@ export function readServerConfig(environment: Environment = process.env): Server
     pollIntervalMs: values.MODFLEET_POLL_INTERVAL_MS,
     facetIntervalMs: values.MODFLEET_FACET_INTERVAL_MS,
     hostCertDays: values.MODFLEET_HOST_CERT_DAYS,
+    rateIdentityPerSecond: values.MODFLEET_RATE_IDENTITY_PER_SECOND,
+    rateAddressPerSecond: values.MODFLEET_RATE_ADDRESS_PER_SECOND,
+    rateFailuresPerMinute: values.MODFLEET_RATE_FAILURES_PER_MINUTE,
+    rateJoinsPerSecond: values.MODFLEET_RATE_JOINS_PER_SECOND,
   };
 }
 

@@ -4,7 +4,10 @@ import type { AccessService } from '../access/access.service.ts';
 import { requireAllowed } from '../access/allowed.ts';
 import { decideRoute } from '../access/decision.ts';
 import { routeName, ruleOf } from '../access/route-table.ts';
+import type { Caller } from '../access/caller.ts';
+import { ERROR_TABLE } from '../errors/error-table.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { RateLimits } from './rate-limit.ts';
 
 /** Printable ASCII without spaces, as ids and hashes are. */
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
@@ -13,11 +16,14 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The Idempotency-Key of a change; null on the other routes. */
     idempotencyKey: string | null;
+    /** The caller as it is now, for answers that stay open; throws when it may not call any more. Null on open routes. */
+    authenticateAgain: (() => Promise<Caller>) | null;
   }
 }
 
 export interface AccessOptions {
-  readonly access: Pick<AccessService, 'authenticate'>;
+  readonly access: Pick<AccessService, 'authenticate' | 'wasGood'>;
+  readonly limits: RateLimits;
   /** True when only this machine can reach the listener, and no proxy stands in front of it. */
   readonly scrapeIsOpen: boolean;
 }
@@ -32,15 +38,19 @@ export interface AccessOptions {
  * - A change is described by its path and body alone.
  */
 export function accessHook(options: AccessOptions): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
-  return async (request) => {
+  return async (request, reply) => {
+    options.limits.address(request.ip, reply);
     const pattern = request.routeOptions.url;
     const isRoute = pattern !== undefined && !request.is404;
     const rule = isRoute ? ruleOf(request.method, pattern) : undefined;
     if (rule?.access === 'public' || (rule?.access === 'scrape' && options.scrapeIsOpen)) return;
-    request.caller = await options.access.authenticate(requiredToken(request), request.ip);
+    const caller = await authenticated(options, request, reply);
+    request.caller = caller;
+    request.authenticateAgain = () => options.access.authenticate(requiredToken(request), request.ip);
+    options.limits.identity(caller.accountId, caller.name, reply);
     if (!isRoute) return;
     if (rule === undefined) throw new AppError('forbidden', `no rule lets anyone call ${request.method} ${pattern}`);
-    requireAllowed(decideRoute(request.caller, rule, routeName(request.method, pattern)));
+    requireAllowed(decideRoute(caller, rule, routeName(request.method, pattern)));
     if (rule.change !== true) return;
     refuseQuery(request);
     request.idempotencyKey = requiredKey(request);
@@ -54,6 +64,21 @@ export function refuseUnruledRoute(route: { readonly method: string | string[]; 
   for (const method of [route.method].flat()) {
     if (ruleOf(method, route.url) === undefined)
       throw new Error(`the route ${method} ${route.url} has no row in access/route-table.ts`);
+  }
+}
+
+async function authenticated(
+  { access, limits }: AccessOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Caller> {
+  const token = bearerToken(request.headers.authorization);
+  if (typeof token !== 'string' || !access.wasGood(token)) limits.beforeLookup(request.ip, reply);
+  try {
+    return await access.authenticate(requiredToken(request), request.ip);
+  } catch (error) {
+    if (error instanceof AppError && ERROR_TABLE[error.code].http < 500) limits.failed(request.ip);
+    throw error;
   }
 }
 

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerConfig } from '../config/server-config.ts';
 import { AppError } from '../errors/app-error.ts';
 import { BODY_LIMIT_BYTES, parseJsonBody } from './json-body.ts';
+import { setSecurityHeaders } from './security-headers.ts';
 import { sendProblem } from './problem.filter.ts';
 
 /** Whole of a request must have come in by then; answers may take as long as they want (event streams). */
@@ -21,7 +22,7 @@ export interface HttpIdentity {
   readonly key: Buffer;
 }
 
-type HttpConfig = Pick<ServerConfig, 'trustedProxy'>;
+type HttpConfig = Pick<ServerConfig, 'trustedProxy' | 'httpTls'>;
 
 /** Fastify with our limits: JSON only, bounded bodies, an id for each request, problem documents even for what never reaches a route. */
 export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity | null): FastifyAdapter {
@@ -34,13 +35,16 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
     requestTimeout: REQUEST_TIMEOUT_MS,
     trustProxy: config.trustedProxy ?? false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(error, request, reply, logger),
+    frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) => {
+      setSecurityHeaders(reply, config.httpTls?.kind === 'files');
+      sendProblem(error, request, reply, logger);
+    },
     ...(identity === null ? {} : { https: { ...identity, minVersion: 'TLSv1.2' } }),
   });
   const fastify = adapter.getInstance();
   fastify.decorateRequest('caller', null);
   fastify.decorateRequest('idempotencyKey', null);
+  fastify.decorateRequest('authenticateAgain', null);
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (request, body, done) => {
     try {

@@ -32,12 +32,15 @@ export class ApiServer {
   readonly database: DatabaseService;
   readonly token: string;
   readonly stateDir: string;
+  /** Every route that really exists, HEAD included. */
+  readonly routes: readonly string[];
 
-  private constructor(app: NestFastifyApplication, token: string, stateDir: string) {
+  private constructor(app: NestFastifyApplication, token: string, stateDir: string, routes: readonly string[]) {
     this.app = app;
     this.database = app.get(DatabaseService);
     this.token = token;
     this.stateDir = stateDir;
+    this.routes = routes;
   }
 
   static async start(databaseUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<ApiServer> {
@@ -49,11 +52,18 @@ export class ApiServer {
       MODFLEET_SESSION_LISTEN: '127.0.0.1:0',
       MODFLEET_IDENTITY_LISTEN: '127.0.0.1:0',
       MODFLEET_LOG_LEVEL: 'silent',
+      // Tests ask often, and from one address.
+      MODFLEET_RATE_IDENTITY_PER_SECOND: '0',
+      MODFLEET_RATE_ADDRESS_PER_SECOND: '0',
+      MODFLEET_RATE_FAILURES_PER_MINUTE: '0',
       ...settings,
     });
-    const app = await createApp(config);
+    const routes: string[] = [];
+    const app = await createApp(config, {
+      onRoute: ({ method, url }) => routes.push(...[method].flat().map((each) => `${each} ${url}`)),
+    });
     const { token } = await app.get(ApiTokenService).create('tests', null);
-    return new ApiServer(app, token, stateDir);
+    return new ApiServer(app, token, stateDir, routes);
   }
 
   async call<T = Problem>(

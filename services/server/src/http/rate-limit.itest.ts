@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { ApiServer } from '../testing/api-server.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
+import { testCaller } from '../testing/test-access.ts';
+
+let server: ApiServer;
+onTestDatabase(
+  async (url) =>
+    (server = await ApiServer.start(url, {
+      MODFLEET_RATE_IDENTITY_PER_SECOND: '2',
+      MODFLEET_RATE_ADDRESS_PER_SECOND: '10',
+      MODFLEET_RATE_FAILURES_PER_MINUTE: '3',
+      MODFLEET_TRUSTED_PROXY: '127.0.0.1',
+    })),
+);
+
+/** By the proxy on loopback, which tells where a call came from. */
+const from = (address: string, token: string | null, path = '/api/v1/me') =>
+  server.call('GET', path, { token, headers: { 'x-forwarded-for': address } });
+
+describe('rate limits', () => {
+  it('an identity may so much, wherever it calls from, and is told what is left', async () => {
+    const caller = await testCaller(server.app, []);
+    const first = await from('192.0.2.1', caller.token);
+    expect(first.headers).toMatchObject({ 'ratelimit-policy': '"identity";q=10;w=5', ratelimit: '"identity";r=9;t=1' });
+    const answers = await Promise.all(Array.from({ length: 15 }, (_, n) => from(`192.0.2.${n + 2}`, caller.token)));
+    const refused = answers.filter((answer) => answer.status === 429);
+    expect(refused.length).toBeGreaterThanOrEqual(3);
+    expect(refused[0]).toMatchObject({
+      body: { code: 'rate_limited', detail: expect.stringContaining(caller.name), retryAfterSeconds: 1 },
+      headers: { 'retry-after': '1' },
+    });
+    const other = await testCaller(server.app, []);
+    expect((await from('192.0.2.1', other.token)).status).toBe(200);
+  });
+
+  it('an address may so much, whoever calls', async () => {
+    const answers = await Promise.all(Array.from({ length: 70 }, () => from('198.51.100.1', null, '/healthz')));
+    expect(answers.filter((answer) => answer.status === 429).length).toBeGreaterThanOrEqual(10);
+    expect((await from('198.51.100.2', null, '/healthz')).status).toBe(200);
+  });
+
+  it('an address that fails too often is not even looked up, but a token that was good lately is served', async () => {
+    const neighbour = await testCaller(server.app, []);
+    expect((await from('203.0.113.1', neighbour.token)).status).toBe(200);
+    const guess = `mfl_${'x'.repeat(43)}`;
+    const statuses: number[] = [];
+    for (let tried = 0; tried < 5; tried += 1) statuses.push((await from('203.0.113.1', guess)).status);
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+    expect((await from('203.0.113.1', null)).status).toBe(429);
+    expect((await from('203.0.113.1', neighbour.token)).status).toBe(200);
+    expect((await from('203.0.113.2', guess)).status).toBe(401);
+  });
+});
+
+describe('without a listed proxy', () => {
+  it('forwarding headers are nobody’s word', async () => {
+    const [{ url }] = await server.database.query<{ url: string }>(`SELECT current_database() AS url`);
+    expect(url).toBeTruthy();
+    const caller = await testCaller(server.app, []);
+    const direct = await server.app.inject({
+      method: 'GET',
+      url: '/api/v1/me',
+      remoteAddress: '192.0.2.200',
+      headers: { authorization: `Bearer ${caller.token}`, 'x-forwarded-for': '10.9.9.9' },
+    });
+    expect(direct.json<{ address: string }>().address).toBe('192.0.2.200');
+  });
+});
+
+describe('security headers', () => {
+  it('are on every answer, errors too', async () => {
+    for (const path of ['/healthz', '/api/v1/nothing', '/%'])
+      expect((await from('192.0.2.99', null, path)).headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+        'referrer-policy': 'no-referrer',
+      });
+  });
+});
