@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerAccess } from '../access/access.commands.ts';
 import { registerActions } from '../actions/actions.commands.ts';
 import { registerCompletion } from '../completion/completion.commands.ts';
 import type { Context } from '../context.ts';
@@ -26,6 +27,7 @@ const NOUNS = [
   registerActions,
   registerFleet,
   registerJoinTokens,
+  registerAccess,
   registerLogin,
   registerCompletion,
   registerHelp,

@@ -51,7 +51,25 @@ describe('help', () => {
 
 describe('completion', () => {
   it.each([
-    [[''], ['hosts', 'kmods', 'drivers', 'actions', 'freeze', 'thaw', 'join-tokens', 'login', 'completion', 'help']],
+    [
+      [''],
+      [
+        'hosts',
+        'kmods',
+        'drivers',
+        'actions',
+        'freeze',
+        'thaw',
+        'join-tokens',
+        'whoami',
+        'accounts',
+        'grants',
+        'tokens',
+        'login',
+        'completion',
+        'help',
+      ],
+    ],
     [['kmods', 'h'], ['hosts']],
     [
       ['kmods', 'hosts', 'e1000e', '--li'],

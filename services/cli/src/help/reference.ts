@@ -1,6 +1,9 @@
 import type { Command } from 'commander';
 import { actionColumns } from '../actions/action-columns.ts';
 import { commandPath } from '../command-line/command-tree.ts';
+import { accountColumns } from '../access/accounts.run.ts';
+import { grantColumns } from '../access/grants.run.ts';
+import { tokenColumns } from '../access/tokens.run.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
 import { eventColumns } from '../hosts/host-events.run.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
@@ -54,6 +57,9 @@ function pipes(): [command: string, heads: string[]][] {
     ['drivers hosts', driverColumns()],
     ['actions list, and commands about one action', actionColumns(at, undefined)],
     ['join-tokens list', joinTokenColumns(at, undefined)],
+    ['accounts list', accountColumns(at, undefined)],
+    ['grants list', grantColumns(at, undefined)],
+    ['tokens list', tokenColumns(at, undefined)],
   ];
   return lists.map(([command, columns]) => [command, columns.map((column) => column.head)]);
 }
