@@ -127,7 +127,7 @@ describe('the route table', () => {
     expect(missing).toEqual([]);
   });
 
-  it.each(rows.filter(({ rule }) => rule.access === 'token'))(
+  it.each(rows.filter(({ rule }) => rule.access === 'caller'))(
     '$key needs a token before anything else',
     async ({ method, url }) => {
       const path = url.replaceAll(/:\w+/g, 'x');

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { PERMISSIONS, type Role, ROLES } from './roles.ts';
 import { ROUTE_TABLE } from './route-table.ts';
 
 const page = readFileSync(new URL('../../../../docs/api.md', import.meta.url), 'utf8');
@@ -25,6 +26,18 @@ function isExampleOf(route: string, method: string, path: string): boolean {
     parts.every((part, at) => (part.startsWith(':') ? given[at] !== '' : part === given[at]))
   );
 }
+
+describe('docs/access.md', () => {
+  const access = readFileSync(new URL('../../../../docs/access.md', import.meta.url), 'utf8');
+  it.each(Object.entries(PERMISSIONS))('has the row of %s as the table of roles has it', (permission, roles) => {
+    const row = access.split('\n').find((line) => line.startsWith(`| \`${permission}\``));
+    const cells = row
+      ?.split('|')
+      .slice(2, -1)
+      .map((cell) => cell.trim() === 'yes');
+    expect(cells).toEqual(ROLES.map((role) => (roles as readonly Role[]).includes(role)));
+  });
+});
 
 describe('docs/api.md', () => {
   it.each(Object.keys(ROUTE_TABLE))('has an example of %s', (route) => {

@@ -9,6 +9,7 @@ import type {
   GrantItem,
   GrantList,
   Me,
+  Problem,
 } from '../api-types.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
@@ -232,7 +233,7 @@ describe('accounts, grants and tokens', () => {
         expiresInSeconds: 600,
       });
       await tamper(text, [someone.tokenId, admin.accountId]);
-      expect((await get('/me', someone.token)).body.code).toMatch(/^(access_seal_broken|unauthenticated)$/);
+      expect((await get<Problem>('/me', someone.token)).body.code).toMatch(/^(access_seal_broken|unauthenticated)$/);
     });
 
     it('is counted', async () => {

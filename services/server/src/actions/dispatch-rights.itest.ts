@@ -133,3 +133,19 @@ describe('an action whose right was withdrawn after it was sent', () => {
     expect((await stack.call<ActionItem>('GET', `/actions/${id}`)).body.message).toContain('asked back');
   });
 });
+
+describe('a watch', () => {
+  it('ends within five seconds of the token being revoked', async () => {
+    const { id, who } = await asked([['operator', null]]);
+    const response = await stack.fetch('GET', `/actions/${id}/watch`, undefined, {
+      authorization: `Bearer ${who.token}`,
+    });
+    expect(response.status).toBe(200);
+    await change((r, sql) => r.revokeToken(sql, who.tokenId, 'tests'));
+    const began = performance.now();
+    // Resolves only when the server ends the stream: the action never ends.
+    await response.text();
+    // Four seconds, and one of the cache; the rest is what a busy machine takes.
+    expect(performance.now() - began).toBeLessThan(8_000);
+  }, 20_000);
+});

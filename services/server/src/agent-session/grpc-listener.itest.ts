@@ -83,6 +83,18 @@ describe('GrpcListener', () => {
     await comesTrue(() => expect(listener.openConnections).toBe(0));
   });
 
+  it('takes so many connections from one address, and no more for a while', async () => {
+    const refused: string[] = [];
+    const { port } = await listen({
+      addressLimit: { perSecond: 0.001, burst: 2 },
+      onRefused: (why) => refused.push(why),
+    });
+    expect(await challenge(port)).toBe(32);
+    expect(await challenge(port)).toBe(32);
+    await mute(port).closed;
+    expect(refused).toEqual(['address']);
+  });
+
   it('refuses messages that are too long', async () => {
     const { port } = await listen();
     const agent = await TestAgent.create('x'.repeat(2_000));

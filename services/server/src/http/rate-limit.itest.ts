@@ -53,10 +53,8 @@ describe('rate limits', () => {
   });
 });
 
-describe('without a listed proxy', () => {
-  it('forwarding headers are nobody’s word', async () => {
-    const [{ url }] = await server.database.query<{ url: string }>(`SELECT current_database() AS url`);
-    expect(url).toBeTruthy();
+describe('an address that is no listed proxy', () => {
+  it('forwards nobody: its own address counts', async () => {
     const caller = await testCaller(server.app, []);
     const direct = await server.app.inject({
       method: 'GET',

@@ -27,15 +27,13 @@ export class ActionStack {
   readonly url: string;
   readonly databaseUrl: string;
   readonly #token: string;
-  readonly #stateDir: string;
   readonly #hosts: FakeHost[] = [];
 
-  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string, stateDir: string) {
+  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string) {
     this.app = app;
     this.url = url;
     this.databaseUrl = databaseUrl;
     this.#token = token;
-    this.#stateDir = stateDir;
   }
 
   static async start(databaseUrl: string): Promise<ActionStack> {
@@ -56,7 +54,7 @@ export class ActionStack {
     );
     const { token } = await app.get(ApiTokenService).create('ops', null);
     await app.listen(0, '127.0.0.1');
-    return new ActionStack(app, await app.getUrl(), databaseUrl, token, stateDir);
+    return new ActionStack(app, await app.getUrl(), databaseUrl, token);
   }
 
   get database(): DatabaseService {
