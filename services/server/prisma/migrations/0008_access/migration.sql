@@ -30,7 +30,7 @@ CREATE INDEX access_grant_account_id_idx ON access_grant (account_id);
 -- `account_id` stays nullable and `role` stays for one release: a server of the version before may still make tokens while replicas are exchanged; those
 -- belong to nobody and give nothing. `routes` null: everything that the account may.
 ALTER TABLE api_token
-  ADD COLUMN account_id uuid REFERENCES account (id),
+  ADD COLUMN account_id uuid,
   ADD COLUMN routes     jsonb,
   ADD COLUMN created_by text NOT NULL DEFAULT '',
   ADD COLUMN revoked_by text,
@@ -44,6 +44,7 @@ INSERT INTO account (id, name, kind, created_by, created_at)
 SELECT account_id, CASE WHEN times = 1 AND name ~ '^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$' AND name !~ '^token-' THEN name ELSE 'token-' || id END,
        'service', 'migration 0008', created_at
   FROM (SELECT *, count(*) OVER (PARTITION BY name) AS times FROM api_token) t;
+ALTER TABLE api_token ADD CONSTRAINT api_token_account_id_fkey FOREIGN KEY (account_id) REFERENCES account (id);
 INSERT INTO access_grant (id, account_id, role, selector, created_by, created_at)
 SELECT gen_random_uuid(), account_id, 'admin', NULL, 'migration 0008', created_at FROM api_token;
 
