@@ -75,10 +75,6 @@ export async function updateTokenRevoked(
   ]);
 }
 
-export async function findToken(sql: Sql, id: string): Promise<ApiTokenRow | undefined> {
-  return (await sql.query<ApiTokenRow>(`SELECT ${COLUMNS} ${FROM} WHERE t.id = $1`, [id]))[0];
-}
-
 /** By id, or by the whole shown beginning (12 characters; two of a fleet never share one in practice: then the open one). */
 export async function findTokenByIdOrPrefix(sql: Sql, idOrPrefix: string): Promise<ApiTokenRow | undefined> {
   const rows = await sql.query<ApiTokenRow>(

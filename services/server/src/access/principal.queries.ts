@@ -12,9 +12,12 @@ export type TokenWithAccount = Pick<
   'id' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'expired' | 'revoked_at' | 'seal'
 > & { readonly account: AccountWithGrants | null };
 
-const GRANTS = `(SELECT jsonb_agg(jsonb_build_object('id', g.id, 'accountId', g.account_id, 'role', g.role, 'selector', g.selector,
+/** The grants of an account that are not revoked, as {@link GrantJson}. @param id the account's id, as SQL. */
+export const grantsOf = (
+  id: string,
+): string => `(SELECT jsonb_agg(jsonb_build_object('id', g.id, 'accountId', g.account_id, 'role', g.role, 'selector', g.selector,
                                                      'seal', encode(g.seal, 'hex')) ORDER BY g.created_at, g.id)
-                   FROM access_grant g WHERE g.account_id = a.id AND g.revoked_at IS NULL)`;
+                   FROM access_grant g WHERE g.account_id = ${id} AND g.revoked_at IS NULL)`;
 
 interface JoinedRow extends Omit<TokenWithAccount, 'account'> {
   readonly a_id: string | null;
@@ -29,7 +32,7 @@ interface JoinedRow extends Omit<TokenWithAccount, 'account'> {
 export async function tokenWithAccount(sql: Sql, hash: Buffer): Promise<TokenWithAccount | undefined> {
   const [row] = await sql.query<JoinedRow>(
     `SELECT t.id, t.prefix, t.hash, t.account_id, t.routes, t.expires_at, coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.seal,
-            a.id AS a_id, a.name AS a_name, a.kind AS a_kind, a.disabled_at AS a_disabled_at, a.seal AS a_seal, ${GRANTS} AS grants
+            a.id AS a_id, a.name AS a_name, a.kind AS a_kind, a.disabled_at AS a_disabled_at, a.seal AS a_seal, ${grantsOf('a.id')} AS grants
        FROM api_token t LEFT JOIN account a ON a.id = t.account_id WHERE t.hash = $1`,
     [hash],
   );
@@ -40,7 +43,7 @@ export async function tokenWithAccount(sql: Sql, hash: Buffer): Promise<TokenWit
 
 export async function accountWithGrants(sql: Sql, accountId: string): Promise<AccountWithGrants | undefined> {
   const rows = await sql.query<AccountWithGrants>(
-    `SELECT a.id, a.name, a.kind, a.disabled_at, a.seal, ${GRANTS} AS grants FROM account a WHERE a.id = $1`,
+    `SELECT a.id, a.name, a.kind, a.disabled_at, a.seal, ${grantsOf('a.id')} AS grants FROM account a WHERE a.id = $1`,
     [accountId],
   );
   return rows[0];
