@@ -28,7 +28,9 @@ describe('login --user', () => {
       typed: [' pass word with blanks '],
     });
     expect([code, out]).toEqual([0, '']);
-    expect(err).toContain(`Password of kim at ${url} (not shown): Signed in to ${url} as kim, until 23 Nov 02:03 at the latest`);
+    expect(err).toContain(
+      `Password of kim at ${url} (not shown): Signed in to ${url} as kim, until 23 Nov 02:03 at the latest`,
+    );
     const [request] = cli.server().requests;
     expect(request?.body).toEqual({ user: 'kim', password: ' pass word with blanks ', carrier: 'bearer' });
     expect(request?.headers.authorization).toBeUndefined();
