@@ -15,6 +15,7 @@ import type * as common from './http/common.schema.ts';
 import type * as joinTokens from './join-tokens/join-tokens.schema.ts';
 import type * as kmods from './kmods/kmods.schema.ts';
 import type * as queries from './queries/queries.schema.ts';
+import type * as signIn from './sign-in/sign-in.schema.ts';
 
 export type Problem = z.output<typeof common.problemSchema>;
 export type Freeze = z.output<typeof common.freezeSchema>;
@@ -109,6 +110,22 @@ export type Me = z.output<typeof accounts.meSchema>;
 export type HostEventsQuery = z.input<typeof hostEvents.hostEventsQuery>;
 export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;
 export type HostEventList = z.output<typeof hostEvents.hostEventsSchema>;
+
+export type LoginBody = z.input<typeof signIn.loginBody>;
+export type SignedIn = z.output<typeof signIn.signedInSchema>;
+export type LoggedOut = z.output<typeof signIn.logoutSchema>;
+export type ChangePasswordBody = z.input<typeof signIn.changePasswordBody>;
+export type ChangedPassword = z.output<typeof signIn.changedPasswordSchema>;
+export type DeviceOffer = z.output<typeof signIn.deviceOfferSchema>;
+export type DevicePollBody = z.input<typeof signIn.devicePollBody>;
+export type DevicePending = z.output<typeof signIn.devicePendingSchema>;
+export type SignInItem = z.output<typeof signIn.signInItemSchema>;
+export type SignInListQuery = z.input<typeof signIn.signInListQuery>;
+export type SignInList = z.output<typeof signIn.signInListSchema>;
+export type EndedSignIn = z.output<typeof signIn.endedSignInSchema>;
+export type OneTimePassword = z.output<typeof signIn.oneTimePasswordSchema>;
+export type LinkIdentityBody = z.input<typeof signIn.linkIdentityBody>;
+export type LinkedIdentity = z.output<typeof signIn.linkedIdentitySchema>;
 
 export type Readiness = z.output<typeof health.readinessSchema>;
 

@@ -31,6 +31,7 @@ import { KeysModule } from './keys/keys.module.ts';
 import { KmodsModule } from './kmods/kmods.module.ts';
 import { MetricsModule } from './metrics/metrics.module.ts';
 import { OpenApiModule } from './openapi/openapi.module.ts';
+import { SignInModule } from './sign-in/sign-in.module.ts';
 import { PagingModule } from './paging/paging.module.ts';
 
 /** The whole server. */
@@ -68,6 +69,7 @@ export class AppModule {
         QueriesModule,
         JoinTokensModule,
         AccountsModule,
+        SignInModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -13,6 +13,7 @@ import { setSecurityHeaders } from './http/security-headers.ts';
 import { createLogger, NestPinoLogger } from './logging/logger.ts';
 import { Metrics } from './metrics/metrics.service.ts';
 import { OpenApiHolder } from './openapi/openapi.controller.ts';
+import { SignInService } from './sign-in/sessions/sign-in.service.ts';
 import { openApiDocument } from './openapi/openapi-document.ts';
 
 /**
@@ -47,7 +48,13 @@ export async function createApp(
   });
   fastify.addHook(
     'onRequest',
-    accessHook({ access: app.get(AccessService), limits: new RateLimits(config), scrapeIsOpen }),
+    accessHook({
+      access: app.get(AccessService),
+      signIns: app.get(SignInService),
+      limits: new RateLimits(config),
+      publicUrl: config.publicUrl,
+      scrapeIsOpen,
+    }),
   );
   fastify.addHook('onRoute', refuseUnruledRoute);
   if (options.onRoute !== undefined) fastify.addHook('onRoute', options.onRoute);

@@ -27,6 +27,8 @@ export interface Api {
   get<T>(path: string, query?: Query, asked?: Asked): Promise<T>;
   /** Sent under one Idempotency-Key, so a retry after a lost answer changes nothing twice. */
   change<T>(change: Change): Promise<T>;
+  /** A POST that takes no Idempotency-Key, because a secret is in its body; sent once. */
+  post<T>(path: string, body: unknown): Promise<T>;
   /** Server-sent events. Ends when the server ends; comments keep it open. */
   stream(request: {
     method: 'GET' | 'POST';

@@ -5,6 +5,7 @@ import { CliError } from '../errors/cli-error.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
 import type { Api, Change, Query, StreamEvent } from './api.ts';
+import { VERSION } from '../version.ts';
 import { networkError } from './network-error.ts';
 
 /** What we ask of a fetch: less than the web's, so that Node's own and the undici package's both fit. */
@@ -72,6 +73,10 @@ export class HttpApi implements Api {
     }
   }
 
+  async post<T>(path: string, body: unknown): Promise<T> {
+    return (await this.#json(await this.#send({ method: 'POST', path, body }))) as T;
+  }
+
   async *stream(request: Parameters<Api['stream']>[0]): AsyncIterable<StreamEvent> {
     const { createParser } = await import('eventsource-parser');
     const headers: Record<string, string> = { accept: 'text/event-stream' };
@@ -102,7 +107,8 @@ export class HttpApi implements Api {
       signal: AbortSignal.any([this.#io.signal, ...timeout]),
       headers: {
         accept: 'application/json, application/problem+json',
-        authorization: `Bearer ${this.#settings.token}`,
+        'user-agent': `modfleet/${VERSION}`,
+        ...(this.#settings.token === '' ? {} : { authorization: `Bearer ${this.#settings.token}` }),
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...request.headers,
       },
@@ -114,7 +120,7 @@ export class HttpApi implements Api {
     } catch (error) {
       throw networkError(error, this.url, this.#io.signal);
     }
-    if (!response.ok) throw apiError(await this.#problem(response), request.asked ?? {});
+    if (!response.ok) throw apiError(await this.#problem(response), { again: this.#settings.again, ...request.asked });
     return response;
   }
 

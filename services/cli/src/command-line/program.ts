@@ -13,6 +13,7 @@ import { registerHosts } from '../hosts/hosts.commands.ts';
 import { registerJoinTokens } from '../join-tokens/join-tokens.commands.ts';
 import { registerKmods } from '../kmods/kmods.commands.ts';
 import { registerLogin } from '../login/login.commands.ts';
+import { registerSignIn } from '../sign-in/sign-in.commands.ts';
 import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
 import { commandAt, commandPath } from './command-tree.ts';
@@ -29,6 +30,7 @@ const NOUNS = [
   registerJoinTokens,
   registerAccess,
   registerLogin,
+  registerSignIn,
   registerCompletion,
   registerHelp,
 ];

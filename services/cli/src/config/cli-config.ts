@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { CliError, usageError } from '../errors/cli-error.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { readConfigFile, type ConfigFile } from './config-file.ts';
+import { shellWord } from '../output/words.ts';
 import type { Environment } from './environment.ts';
 
 /** Where the API is when a token is given and nothing says where: the server's default listener. */
@@ -12,7 +13,10 @@ export const DEFAULT_URL = 'http://127.0.0.1:7780';
 export interface Settings {
   /** Without a slash at its end. */
   readonly url: string;
+  /** Empty: none; to sign in. */
   readonly token: string;
+  /** How to sign in again, once the sign-in has ended. */
+  readonly again?: string | undefined;
   /** PEM of the CA that signs the API's certificate; undefined: the system's. */
   readonly ca: string | undefined;
   /** Where url and token came from, for errors. */
@@ -37,7 +41,8 @@ export function loadSettings(environment: Environment): Settings {
   if (url === undefined || token === undefined) throw noToken(url, file);
   const caFile = env['MODFLEET_CA_FILE'] || usable?.caFile;
   const ca = caFile ? readText(caFile, 'the CA certificate') : undefined;
-  return { url, token, ca, source: envToken === undefined ? (usable?.path ?? '') : 'the environment' };
+  if (envToken !== undefined) return { url, token, ca, source: 'the environment' };
+  return { url, token, ca, source: usable?.path ?? '', again: usable && againOf(usable) };
 }
 
 /** An http or https address without a slash at its end. */
@@ -77,6 +82,12 @@ export function checkToken(text: string, where: string): string {
   return token;
 }
 
+/** What was typed to sign in the last time. */
+export function againOf({ user, signIn }: Pick<ConfigFile, 'user' | 'signIn'>): string {
+  if (signIn === 'oidc') return 'modfleet login --oidc';
+  return user === undefined ? 'modfleet login' : `modfleet login --user ${shellWord(user)}`;
+}
+
 function tokenFromEnvironment(env: Environment['env']): string | undefined {
   if (env['MODFLEET_TOKEN']) return checkToken(env['MODFLEET_TOKEN'], 'MODFLEET_TOKEN');
   const file = env['MODFLEET_TOKEN_FILE'];
@@ -91,7 +102,8 @@ function tokenOfFile(file: ConfigFile): string | undefined {
 }
 
 function noToken(url: string | undefined, file: ConfigFile | undefined): CliError {
-  const elsewhere = file && url !== undefined ? ` (the token in ${file.path} is for ${file.url})` : '';
+  const hasToken = file?.token !== undefined || file?.tokenFile !== undefined;
+  const elsewhere = hasToken && url !== undefined ? ` (the token in ${file.path} is for ${file.url})` : '';
   return new CliError(url === undefined ? 'no server is known' : `no token is known for ${url}${elsewhere}`, {
     exitCode: EXIT.auth,
     hints: [

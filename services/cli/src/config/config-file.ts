@@ -10,9 +10,15 @@ export interface ConfigFile {
   /** Relative to the file's folder. */
   readonly tokenFile?: string;
   readonly caFile?: string;
+  /** Account that has signed in; absent: an API token. */
+  readonly user?: string;
+  /** password or oidc. */
+  readonly signIn?: string;
+  /** ISO time at which the sign-in ends in any case. */
+  readonly expiresAt?: string;
 }
 
-const KEYS = ['url', 'token', 'token_file', 'ca_file'];
+const KEYS = ['url', 'token', 'token_file', 'ca_file', 'user', 'sign_in', 'expires_at'];
 
 /** The file's settings; undefined where there is no such file. Flat `key: value` YAML is read here, the rest by the parser, loaded when needed. */
 export function readConfigFile(path: string): ConfigFile | undefined {
@@ -32,7 +38,7 @@ function parseFlat(text: string): Record<string, string> | undefined {
   const values: Record<string, string> = {};
   for (const line of text.split('\n')) {
     if (line.trim() === '' || line.startsWith('#')) continue;
-    const match = /^([a-z_]+): ([A-Za-z0-9_./][A-Za-z0-9_.:/-]*|"[A-Za-z0-9_.:/ -]*")$/.exec(line);
+    const match = /^([a-z_]+): ([A-Za-z0-9_./][A-Za-z0-9_.:/-]*|"[A-Za-z0-9_.:/@+ -]*")$/.exec(line);
     if (!match?.[1] || match[2] === undefined) return undefined;
     values[match[1]] = match[2].replace(/^"(.*)"$/, '$1');
   }
@@ -67,7 +73,19 @@ function checkConfig(path: string, value: unknown): ConfigFile {
     token,
     token_file: tokenFile,
     ca_file: caFile,
+    user,
+    sign_in: signIn,
+    expires_at: expiresAt,
   } = Object.fromEntries(entries) as Record<string, string | undefined>;
   if (url === undefined) throw usageError(`${path}: url is missing`, fix);
-  return { path, url, ...(token && { token }), ...(tokenFile && { tokenFile }), ...(caFile && { caFile }) };
+  return {
+    path,
+    url,
+    ...(token && { token }),
+    ...(tokenFile && { tokenFile }),
+    ...(caFile && { caFile }),
+    ...(user && { user }),
+    ...(signIn && { signIn }),
+    ...(expiresAt && { expiresAt }),
+  };
 }

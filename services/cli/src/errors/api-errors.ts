@@ -25,6 +25,8 @@ export interface Asked {
   readonly host?: string | undefined;
   /** The kmod or driver as typed. */
   readonly kmod?: string | undefined;
+  /** How to sign in again. */
+  readonly again?: string | undefined;
 }
 
 /** The error of a problem document, with what to do next. */
@@ -49,6 +51,15 @@ const EXIT_BY_CODE = {
   unauthenticated: 4,
   token_expired: 4,
   token_revoked: 4,
+  login_failed: 4,
+  session_ended: 4,
+  password_change_required: 4,
+  password_refused: 2,
+  cross_site: 4,
+  oidc_not_set_up: 3,
+  oidc_refused: 4,
+  oidc_unavailable: 5,
+  session_not_found: 3,
   forbidden: 4,
   account_disabled: 4,
   access_seal_broken: 4,
@@ -98,7 +109,7 @@ function exitOfStatus(status: number): ExitCode {
 
 type Hint = (problem: Problem, asked: Asked) => string[];
 
-const LOGIN: Hint = () => ['run: modfleet login'];
+const LOGIN: Hint = (_problem, { again }) => [`run: ${again ?? 'modfleet login'}`];
 const TRY_AGAIN: Hint = (problem) => [
   problem.retryAfterSeconds === undefined ? 'try again' : `try again in ${problem.retryAfterSeconds} s`,
 ];
@@ -108,6 +119,11 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
   unauthenticated: LOGIN,
   token_expired: LOGIN,
   token_revoked: LOGIN,
+  session_ended: LOGIN,
+  session_not_found: () => ['see which there are: modfleet sessions list'],
+  oidc_unavailable: TRY_AGAIN,
+  oidc_refused: () => ['begin again: modfleet login --oidc'],
+  oidc_not_set_up: () => ['sign in with a password: modfleet login --user NAME'],
   host_not_found: (_problem, { host }) => [
     host === undefined
       ? 'see which there are: modfleet hosts list'

@@ -11,6 +11,7 @@ import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
 import { liveColumns } from '../kmods/kmod-live.page.ts';
 import { fleetColumns, hostKmodColumns } from '../kmods/kmods-list.run.ts';
+import { sessionColumns } from '../sign-in/sessions.run.ts';
 import { TOPICS } from './topics.ts';
 
 const INTRO = `# The command modfleet
@@ -60,6 +61,7 @@ function pipes(): [command: string, heads: string[]][] {
     ['accounts list', accountColumns(at, undefined)],
     ['grants list', grantColumns(at, undefined)],
     ['tokens list', tokenColumns(at, undefined)],
+    ['sessions list', sessionColumns(at, undefined)],
   ];
   return lists.map(([command, columns]) => [command, columns.map((column) => column.head)]);
 }

@@ -27,7 +27,7 @@ const EXIT_CODES = `Exit codes are fixed; scripts can rely on them.
   1    the answer is no: an action ended without success, or --exit-status found nothing
   2    bad input: nothing was sent, or the server refused to read it
   3    no such host, kmod, driver, action or token
-  4    no token, or one that is not accepted
+  4    not signed in, no token, or one that is not accepted
   5    the server or its database cannot be reached
   6    a conflict: several hosts of that name, the fleet is frozen, a retired host, ...
   7    no answer in time
@@ -48,7 +48,7 @@ const ENVIRONMENT = `Where the server is and which token is used, in this order:
   ~/.config/modfleet/config.yaml   written by "modfleet login" (below XDG_CONFIG_HOME where that is set)
   .modfleet/cli.yaml               in the clone that the command runs from; written by "npm start"
 
-  Keys of both files: url, token or token_file, ca_file.
+  Keys of both files: url, token or token_file, ca_file; after signing in as a person also user, sign_in, expires_at.
 
 A stored token is sent only to the server that it was stored for: with another MODFLEET_URL give the token too.
 

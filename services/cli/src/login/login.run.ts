@@ -1,32 +1,73 @@
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { HostList } from '@modfleet/server/api-types';
 import { checkToken, DEFAULT_URL, normalUrl, readText } from '../config/cli-config.ts';
 import { readConfigFile } from '../config/config-file.ts';
+import { storeConfig } from '../config/store.ts';
 import type { Context } from '../context.ts';
-import { CliError, usageError } from '../errors/cli-error.ts';
+import { usageError } from '../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { clock } from '../output/time.ts';
 import { count } from '../output/words.ts';
+import { signInByDevice } from './device.ts';
+import { signInByPassword } from './password.ts';
 
 export interface LoginOptions {
   readonly url?: string;
   readonly tokenFile?: string;
   readonly caFile?: string;
+  readonly user?: string;
+  readonly passwordFile?: string;
+  readonly newPasswordFile?: string;
+  readonly oidc?: boolean;
 }
 
-/** `modfleet login`: a token is stored only after the server has accepted it. */
+/** Where to sign in. */
+export interface Target {
+  readonly url: string;
+  /** PEM. */
+  readonly ca: string | undefined;
+}
+
+/** `modfleet login`: whatever it is, it is stored only after the server has accepted it. */
 export async function login(context: Context, options: LoginOptions): Promise<ExitCode> {
   const { io, environment } = context;
+  const ways = [options.user, options.oidc, options.tokenFile].filter((each) => each !== undefined);
+  if (ways.length > 1) throw usageError('--user, --oidc and --token-file are three ways to sign in: choose one');
+  if (options.user === undefined && (options.passwordFile ?? options.newPasswordFile) !== undefined)
+    throw usageError('a password belongs to an account', 'say whose: modfleet login --user NAME --password-file FILE');
   const stored = readConfigFile(environment.userFile);
   const url = normalUrl(options.url ?? (io.env['MODFLEET_URL'] || (stored?.url ?? DEFAULT_URL)), '--url');
   const caFile = options.caFile ?? (io.env['MODFLEET_CA_FILE'] || (stored?.url === url ? stored.caFile : undefined));
   const ca = caFile === undefined ? undefined : readText(caFile, 'the CA certificate');
-  const token = await readToken(context, url, options.tokenFile);
-  const answer = await context.apiWith({ url, token, ca, source: 'login' }).get<HostList>('/hosts', { limit: 1 });
-  store(environment.userFile, { url, token, ...(caFile === undefined ? {} : { ca_file: resolve(caFile) }) });
-  io.err.write(
-    `Logged in to ${url}: ${count(answer.coverage.total, 'host')} in the fleet. Kept in ${environment.userFile}\n`,
-  );
+  const keep = (values: Record<string, string>) =>
+    storeConfig(environment.userFile, {
+      url,
+      ...values,
+      ca_file: caFile === undefined ? undefined : resolve(caFile),
+    });
+  if (options.user === undefined && options.oidc === undefined) {
+    const token = await readToken(context, url, options.tokenFile);
+    const answer = await context.apiWith({ url, token, ca, source: 'login' }).get<HostList>('/hosts', { limit: 1 });
+    keep({ token });
+    const fleet = count(answer.coverage.total, 'host');
+    io.err.write(`Logged in to ${url}: ${fleet} in the fleet. Kept in ${environment.userFile}\n`);
+  } else {
+    const target = { url, ca };
+    const done =
+      options.user === undefined
+        ? await signInByDevice(context, target)
+        : await signInByPassword(context, target, options.user, options);
+    keep({
+      token: done.secret ?? '',
+      user: done.account.name,
+      sign_in: options.user === undefined ? 'oidc' : 'password',
+      expires_at: done.expiresAt,
+    });
+    const until = clock(done.expiresAt, io.now(), io.timeZone);
+    io.err.write(
+      `Signed in to ${url} as ${done.account.name}, until ${until} at the latest. Kept in ${environment.userFile}\n`,
+    );
+  }
   const shadowing = ['MODFLEET_URL', 'MODFLEET_TOKEN', 'MODFLEET_TOKEN_FILE'].filter((name) => io.env[name]);
   if (shadowing.length > 0) io.err.write(`Mind: ${shadowing.join(' and ')} in the environment goes first.\n`);
   return EXIT.ok;
@@ -40,26 +81,7 @@ async function readToken(context: Context, url: string, file: string | undefined
     throw usageError(
       'there is no terminal to ask for the token on',
       'give it: modfleet login --token-file FILE (or - for standard input)',
+      'or sign in as a person: modfleet login --user NAME --password-file FILE',
     );
   return checkToken(await input.readLine(`Token for ${url} (not shown): `, true), 'what was typed');
-}
-
-/** Written beside its place and moved there, readable by the user only, at no moment by others. */
-function store(path: string, values: Readonly<Record<string, string>>): void {
-  const text = `# Written by "modfleet login". Holds a secret.\n${Object.entries(values)
-    .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
-    .join('')}`;
-  const draft = `${path}.${process.pid}.new`;
-  try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
-    chmodSync(draft, 0o600);
-    renameSync(draft, path);
-  } catch (error) {
-    throw new CliError(`cannot write ${path}: ${error instanceof Error ? error.message : String(error)}`, {
-      exitCode: EXIT.usage,
-      hints: ['or use the environment: MODFLEET_URL and MODFLEET_TOKEN_FILE'],
-      cause: error,
-    });
-  }
 }

@@ -20,6 +20,7 @@ import {
   tokenFacts,
 } from './access.rows.ts';
 import { insertToken, lockToken, sealToken, unsealedTokens, updateTokenRevoked } from './api-token.queries.ts';
+import { endSignInsOf } from '../sign-in/sessions/sign-in.queries.ts';
 import { mintApiToken } from './api-token.ts';
 import type { AccountKind } from './caller.ts';
 import {
@@ -92,6 +93,8 @@ export class AccessRepository {
     if ((row.disabled_at !== null) === disabled) return row;
     const disabledAt = disabled ? await sealableNow(sql) : null;
     const seal = this.seals.account({ ...accountFacts(row), disabledAt });
+    // For good: enabled again, the person signs in again.
+    if (disabled) await endSignInsOf(sql, row.id, null, by ?? '');
     await updateDisabled(sql, { id: row.id, disabled_at: disabledAt, disabled_by: disabled ? by : null, seal });
     return findAccount(sql, accountId);
   }

@@ -39,6 +39,12 @@ export async function findAccount(sql: Sql, idOrName: string): Promise<AccountRo
   return rows[0];
 }
 
+/** As findAccount; holds the row until the transaction ends. */
+export async function lockAccountNamed(sql: Sql, idOrName: string): Promise<AccountRow | undefined> {
+  const found = await findAccount(sql, idOrName);
+  return found === undefined ? undefined : lockAccount(sql, found.id);
+}
+
 /** Holds the row until the transaction ends. */
 export async function lockAccount(sql: Sql, id: string): Promise<AccountRow | undefined> {
   return (await sql.query<AccountRow>(`SELECT ${COLUMNS} FROM account WHERE id = $1 FOR UPDATE`, [id]))[0];

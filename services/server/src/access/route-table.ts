@@ -3,7 +3,7 @@ import type { Permission } from './roles.ts';
 /**
  * Who may call what: one row a route, default deny. A route without a row answers `forbidden` to everyone, and the server does not start with it.
  *
- * - `public`: no credential. Health only: says nothing about the fleet.
+ * - `public`: no credential. Health, and the ways to sign in: says nothing about the fleet.
  * - `scrape`: no credential when the listener is on loopback and no proxy is in front; else as `caller`.
  * - `caller`: a valid credential, and what `may` says.
  */
@@ -33,6 +33,19 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /readyz': { access: 'public' },
   'GET /metrics': { access: 'scrape', may: 'read', over: 'fleet' },
   'GET /api/v1/openapi.json': { access: 'caller' },
+
+  'POST /api/v1/login': { access: 'public' },
+  'GET /api/v1/oidc/start': { access: 'public' },
+  'GET /api/v1/oidc/callback': { access: 'public' },
+  'POST /api/v1/oidc/device': { access: 'public' },
+  'POST /api/v1/oidc/device/poll': { access: 'public' },
+  // No Idempotency-Key where a password is in the body: its digest would be kept. See sign-in.controller.ts.
+  'POST /api/v1/logout': { access: 'caller' },
+  'POST /api/v1/me/password': { access: 'caller' },
+  'GET /api/v1/sessions': { access: 'caller' },
+  'DELETE /api/v1/sessions/:id': { access: 'caller', change: true },
+  'POST /api/v1/accounts/:account/password': { access: 'caller', may: 'access', over: 'fleet', change: true },
+  'POST /api/v1/accounts/:account/identities': { access: 'caller', may: 'access', over: 'fleet', change: true },
 
   'GET /api/v1/hosts': read,
   'PATCH /api/v1/hosts': hosts,

@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { ApiServer } from '../testing/api-server.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { testCaller } from '../testing/test-access.ts';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { SignInService } from '../sign-in/sessions/sign-in.service.ts';
 import { AccessRepository } from './access.repository.ts';
 import { AccessService } from './access.service.ts';
 import { PERMISSIONS, type Role } from './roles.ts';
@@ -44,6 +46,10 @@ const KINDS = [
   'admin',
   'admin of some hosts',
   'admin, token narrowed to other routes',
+  'signed-in viewer',
+  'signed-in admin of some hosts',
+  'ended sign-in',
+  'sign-in made for a cookie',
 ] as const;
 
 beforeAll(async () => {
@@ -78,6 +84,23 @@ beforeAll(async () => {
   await app.get(AccessService).changed();
   identities['revoked token'] = { token: revoked.token, refusedAs: 'token_revoked' };
   identities['disabled account'] = { token: disabled.token, refusedAs: 'account_disabled' };
+  const signIn = async (kind: string, grants: Identity['grants'] & object, refusedAs?: string) => {
+    const carrier = kind === 'sign-in made for a cookie' ? 'cookie' : 'bearer';
+    const { accountId } = await testCaller(app, grants);
+    const visitor = { way: 'password', address: '127.0.0.1', agent: 'tests' } as const;
+    const { id, secret } = await app
+      .get(SignInService, { strict: false })
+      .start(server.database, { accountId, carrier, ...visitor });
+    identities[kind] = { token: secret, grants, ...(refusedAs === undefined ? {} : { refusedAs }) };
+    return id;
+  };
+  await signIn('signed-in viewer', [['viewer', null]]);
+  await signIn('signed-in admin of some hosts', [['admin', 'env=staging']]);
+  const ended = await signIn('ended sign-in', [['admin', null]], 'session_ended');
+  await server.database.tx('READ COMMITTED', (sql) =>
+    app.get(SignInService, { strict: false }).end(sql, SERVER_SOURCE, ended, null),
+  );
+  await signIn('sign-in made for a cookie', [['admin', null]], 'session_ended');
   identities['changed token'] = { token: changed.token, refusedAs: 'access_seal_broken' };
 });
 

@@ -3,9 +3,9 @@ import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AccessService } from '../access/access.service.ts';
-import { bearerToken } from '../access/api-token.ts';
 import { type Caller, CurrentCaller } from '../access/caller.ts';
 import { sourceOf } from '../audit/audit-source.ts';
+import { secretOf } from '../http/credential.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { openSecret, sealSecret } from '../join-tokens/sealed-secret.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
@@ -75,7 +75,7 @@ export class TokensController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<TokenItem & { token: string }> {
-    const bearer = bearerToken(request.headers.authorization) ?? '';
+    const bearer = secretOf(request);
     const salt = request.idempotencyKey ?? '';
     const { body: stored } = await this.#idempotency.run(request, reply, async (sql) => {
       const { item, secret } = await this.#tokens.create(sql, body, caller, sourceOf(request));

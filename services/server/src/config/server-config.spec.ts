@@ -73,4 +73,37 @@ describe('readServerConfig', () => {
     });
     expect(config).toMatchObject({ trustedProxy: null, serverNames: ['a.example.org', '10.0.2.2'] });
   });
+
+  it('wants all that an identity provider needs, and nothing that would be read in the open', () => {
+    const oidc = {
+      DATABASE_URL: URL,
+      MODFLEET_PUBLIC_URL: 'https://modfleet.example.org/',
+      MODFLEET_OIDC_ISSUER: 'https://id.example.org/realms/ops',
+      MODFLEET_OIDC_CLIENT_ID: 'modfleet',
+      MODFLEET_OIDC_GRANTS: 'admin from platform',
+    };
+    expect(readServerConfig({ DATABASE_URL: URL }).oidc).toBeNull();
+    expect(readServerConfig(oidc).oidc).toMatchObject({
+      redirectUri: 'https://modfleet.example.org/api/v1/oidc/callback',
+      clientSecret: undefined,
+      groupGrants: [{ role: 'admin', selector: null, group: 'platform' }],
+      makesAccounts: false,
+    });
+    expect(problems({ DATABASE_URL: URL, MODFLEET_OIDC_ISSUER: 'https://id.example.org' })).toEqual([
+      expect.stringContaining('MODFLEET_OIDC_CLIENT_ID is not set'),
+      expect.stringContaining('MODFLEET_PUBLIC_URL is not set'),
+    ]);
+    for (const [name, value] of [
+      ['MODFLEET_OIDC_ISSUER', 'http://id.example.org'],
+      ['MODFLEET_OIDC_ISSUER', 'https://user:secret@id.example.org'],
+      ['MODFLEET_OIDC_SCOPES', 'profile'],
+      ['MODFLEET_OIDC_GRANTS', 'root from platform'],
+      ['MODFLEET_OIDC_MAKE_ACCOUNTS', 'perhaps'],
+      ['MODFLEET_OIDC_CLIENT_SECRET_FILE', '/nowhere/secret'],
+      ['MODFLEET_PUBLIC_URL', 'https://modfleet.example.org/path'],
+      ['MODFLEET_PUBLIC_URL', 'http://modfleet.example.org'],
+    ] as const)
+      expect(problems({ ...oidc, [name]: value }), `${name}=${value}`).toEqual([expect.stringContaining(name)]);
+    expect(problems({ ...oidc, MODFLEET_OIDC_ISSUER: 'http://127.0.0.1:9000' })).toEqual([]);
+  });
 });

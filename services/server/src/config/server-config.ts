@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isLoopback, listenAddress } from './listen-address.ts';
+import { isSafeUrl, type OidcConfig, oidcConfig } from './oidc-config.ts';
 
 /** Injection token of {@link ServerConfig}. */
 export const SERVER_CONFIG = Symbol('SERVER_CONFIG');
@@ -89,9 +90,32 @@ export const environmentSchema = z.object({
   /** New connections a second from one address to the identity listener; five times that at once. A whole rack may stand behind one address. */
   MODFLEET_RATE_JOINS_PER_SECOND: wholeNumber(0, 1_000_000, 20),
   MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
+  /** By which browsers reach this server; only an origin, since the API has its own paths. */
+  MODFLEET_PUBLIC_URL: z
+    .string()
+    .refine(
+      (text) => isSafeUrl(text) && new URL(text).pathname === '/',
+      'is no address like https://modfleet.example.org',
+    )
+    .transform((text) => new URL(text).origin)
+    .optional(),
+  /** A working day: nobody signs in twice a day, and a lost laptop is worth nothing the day after. */
+  MODFLEET_SIGN_IN_HOURS: wholeNumber(1, 720, 12),
+  /** Longer than a meeting. */
+  MODFLEET_SIGN_IN_IDLE_MINUTES: wholeNumber(5, 43_200, 120),
+  MODFLEET_OIDC_ISSUER: z.string().optional(),
+  MODFLEET_OIDC_CLIENT_ID: z.string().optional(),
+  MODFLEET_OIDC_CLIENT_SECRET_FILE: z.string().optional(),
+  MODFLEET_OIDC_SCOPES: z.string().default('openid profile'),
+  MODFLEET_OIDC_GROUPS_CLAIM: z.string().default('groups'),
+  MODFLEET_OIDC_NAME_CLAIM: z.string().default('preferred_username'),
+  /** Nobody gets a right by a group that no operator named. */
+  MODFLEET_OIDC_GRANTS: z.string().optional(),
+  /** Who may come in at all is decided here first, not at the provider. */
+  MODFLEET_OIDC_MAKE_ACCOUNTS: z.enum(['yes', 'no'], { error: 'is neither yes nor no' }).default('no'),
 });
 
-/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`. */
+/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`, `oidc.clientSecret`. */
 export interface ServerConfig {
   readonly databaseUrl: string;
   readonly databaseDirectUrl: string;
@@ -117,6 +141,12 @@ export interface ServerConfig {
   readonly rateAddressPerSecond: number;
   readonly rateFailuresPerMinute: number;
   readonly rateJoinsPerSecond: number;
+  /** Origin by which browsers reach this server, without a slash at its end. */
+  readonly publicUrl: string | null;
+  readonly signInHours: number;
+  readonly signInIdleMinutes: number;
+  /** Null: no identity provider. */
+  readonly oidc: OidcConfig | null;
 }
 
 /** Where the API's certificate comes from. */
@@ -172,6 +202,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     );
   }
   const keyPassphrase = passphraseFromFile(values.MODFLEET_KEY_PASSPHRASE_FILE, problems);
+  const oidc = oidcConfig(values, problems);
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
   return {
     databaseUrl: url,
@@ -201,6 +232,10 @@ export function readServerConfig(environment: Environment = process.env): Server
     rateAddressPerSecond: values.MODFLEET_RATE_ADDRESS_PER_SECOND,
     rateFailuresPerMinute: values.MODFLEET_RATE_FAILURES_PER_MINUTE,
     rateJoinsPerSecond: values.MODFLEET_RATE_JOINS_PER_SECOND,
+    publicUrl: values.MODFLEET_PUBLIC_URL ?? null,
+    signInHours: values.MODFLEET_SIGN_IN_HOURS,
+    signInIdleMinutes: values.MODFLEET_SIGN_IN_IDLE_MINUTES,
+    oidc,
   };
 }
 

@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bearerToken } from '../access/api-token.ts';
 import type { AccessService } from '../access/access.service.ts';
 import { requireAllowed } from '../access/allowed.ts';
 import { decideRoute } from '../access/decision.ts';
@@ -7,6 +6,8 @@ import { routeName, ruleOf } from '../access/route-table.ts';
 import type { Caller } from '../access/caller.ts';
 import { ERROR_TABLE } from '../errors/error-table.ts';
 import { AppError } from '../errors/app-error.ts';
+import type { SignInService } from '../sign-in/sessions/sign-in.service.ts';
+import { type Shown, shownBy } from './credential.ts';
 import type { RateLimits } from './rate-limit.ts';
 
 /** Printable ASCII without spaces, as ids and hashes are. */
@@ -23,7 +24,10 @@ declare module 'fastify' {
 
 export interface AccessOptions {
   readonly access: Pick<AccessService, 'authenticate' | 'wasGood'>;
+  readonly signIns: Pick<SignInService, 'authenticate' | 'wasGood'>;
   readonly limits: RateLimits;
+  /** Origin by which browsers reach this server, if it is set. */
+  readonly publicUrl: string | null;
   /** True when only this machine can reach the listener, and no proxy stands in front of it. */
   readonly scrapeIsOpen: boolean;
 }
@@ -46,7 +50,7 @@ export function accessHook(options: AccessOptions): (request: FastifyRequest, re
     if (rule?.access === 'public' || (rule?.access === 'scrape' && options.scrapeIsOpen)) return;
     const caller = await authenticated(options, request, reply);
     request.caller = caller;
-    request.authenticateAgain = () => options.access.authenticate(requiredToken(request), request.ip);
+    request.authenticateAgain = () => callerOf(options, shownBy(request, options.publicUrl), request.ip);
     options.limits.identity(caller.accountId, caller.name, reply);
     if (!isRoute) return;
     if (rule === undefined) throw new AppError('forbidden', `no rule lets anyone call ${request.method} ${pattern}`);
@@ -67,31 +71,33 @@ export function refuseUnruledRoute(route: { readonly method: string | string[]; 
   }
 }
 
-async function authenticated(
-  { access, limits }: AccessOptions,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Caller> {
-  const token = bearerToken(request.headers.authorization);
-  if (typeof token !== 'string' || !access.wasGood(token)) limits.beforeLookup(request.ip, reply);
+async function authenticated(options: AccessOptions, request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+  const { access, signIns, limits, publicUrl } = options;
+  let wasGood = false;
   try {
-    return await access.authenticate(requiredToken(request), request.ip);
+    const shown = shownBy(request, publicUrl);
+    wasGood = shown.kind === 'token' ? access.wasGood(shown.secret) : signIns.wasGood(shown.secret);
+    if (!wasGood) limits.beforeLookup(request.ip, reply);
+    return await callerOf(options, shown, request.ip);
   } catch (error) {
-    if (error instanceof AppError && ERROR_TABLE[error.code].http < 500) limits.failed(request.ip);
+    if (isFailure(error)) {
+      // Who shows nothing at all is told no more often than who shows something wrong.
+      if (!wasGood) limits.beforeLookup(request.ip, reply);
+      limits.failed(request.ip);
+    }
     throw error;
   }
 }
 
-function requiredToken(request: FastifyRequest): string {
-  const token = bearerToken(request.headers.authorization);
-  if (token === undefined)
-    throw new AppError('unauthenticated', 'this call needs an API token: send "Authorization: Bearer mfl_…"');
-  if (token === null)
-    throw new AppError(
-      'unauthenticated',
-      'the Authorization header holds no API token: it looks like "Bearer mfl_" and 43 characters',
-    );
-  return token;
+/** @throws what the credential's own check throws. */
+function callerOf({ access, signIns }: AccessOptions, shown: Shown, address: string): Promise<Caller> {
+  return shown.kind === 'token'
+    ? access.authenticate(shown.secret, address)
+    : signIns.authenticate(shown.secret, shown.carrier, address);
+}
+
+function isFailure(error: unknown): boolean {
+  return error instanceof AppError && error.code !== 'rate_limited' && ERROR_TABLE[error.code].http < 500;
 }
 
 /** What a change does is in its body. A `?dryRun=true` that nobody reads would be taken for a promise. */

@@ -5,7 +5,10 @@ import { FREEZE_READER, type FreezeReader } from './freeze-reader.ts';
 
 const API_PREFIX = '/api/v1/';
 
-/** Puts `freeze` on every JSON object that the API answers, so that no handler can forget it; a handler that says it itself is left alone. */
+/**
+ * Puts `freeze` on every JSON object that the API answers, so that no handler can forget it; a handler that says it itself is left alone. Who has not
+ * shown who they are hears nothing of the fleet.
+ */
 @Injectable()
 export class EnvelopeInterceptor implements NestInterceptor {
   readonly #freeze: FreezeReader;
@@ -15,7 +18,11 @@ export class EnvelopeInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (!request.url.startsWith(API_PREFIX) || request.routeOptions.url === `${API_PREFIX}openapi.json`)
+    if (
+      request.caller === null ||
+      !request.url.startsWith(API_PREFIX) ||
+      request.routeOptions.url === `${API_PREFIX}openapi.json`
+    )
       return next.handle();
     return next.handle().pipe(mergeMap((body: unknown) => this.#enveloped(body)));
   }

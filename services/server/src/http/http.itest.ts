@@ -115,14 +115,14 @@ interface OpenApi {
 
 /** What the document leaves out of an operation. */
 function gapsOf(path: string, method: string, operation: Operation): string[] {
-  const good = Object.entries(operation.responses).filter(([status]) => status.startsWith('2'));
+  const good = Object.entries(operation.responses).filter(([status]) => status.startsWith('2') || status === '302');
   const needed = path.startsWith('/api/') ? ['401', '403', '500', '503'] : [];
   const takesBody = ['post', 'patch'].includes(method) && !path.endsWith('/cancel');
   const gaps = [
     ...(operation.summary === undefined ? ['summary'] : []),
     ...(good.length === 0 ? ['good answer'] : []),
     ...good
-      .filter(([, response]) => Object.keys(response.content ?? {}).length === 0)
+      .filter(([status, response]) => status !== '302' && Object.keys(response.content ?? {}).length === 0)
       .map(([status]) => `schema of ${status}`),
     ...needed.filter((status) => operation.responses[status] === undefined),
     ...(takesBody && operation.requestBody === undefined ? ['body'] : []),

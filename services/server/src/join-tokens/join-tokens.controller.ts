@@ -2,10 +2,10 @@ import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } f
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { bearerToken } from '../access/api-token.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { JoinTokenService } from '../enrollment/join-token.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { secretOf } from '../http/credential.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -52,7 +52,7 @@ export class JoinTokensController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JoinTokenItem & { joinString: string }> {
-    const bearer = bearerToken(request.headers.authorization) ?? '';
+    const bearer = secretOf(request);
     const salt = request.idempotencyKey ?? '';
     const { body: stored } = await this.#idempotency.run(request, reply, async (sql) => {
       const { joinToken, joinString } = await this.#tokens.create(

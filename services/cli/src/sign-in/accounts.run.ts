@@ -1,0 +1,50 @@
+import type { LinkedIdentity, LinkIdentityBody, OneTimePassword } from '@modfleet/server/api-types';
+import { path } from '../api/api.ts';
+import type { Context } from '../context.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fields.ts';
+import { noteFreeze } from '../output/page.ts';
+import { clock } from '../output/time.ts';
+import { count } from '../output/words.ts';
+
+export interface OneTimeOptions {
+  readonly json?: JsonOption;
+}
+export interface LinkOptions {
+  readonly subject: string;
+  readonly json?: JsonOption;
+}
+
+/** `modfleet accounts passwd NAME`: the password alone on stdout, so that a script can take it. */
+export async function accountPasswd(context: Context, name: string, options: OneTimeOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, ['account', 'password', 'expiresAt', 'signInsEnded', 'freeze'] as const);
+  const made = await context
+    .api()
+    .change<OneTimePassword>({ method: 'POST', path: path`/accounts/${name}/password`, body: {} });
+  noteFreeze(made.freeze, io);
+  if (fields) io.out.write(renderJson(pick(made, fields), io.out.isTty));
+  else {
+    io.out.write(`${made.password}\n`);
+    const until = clock(made.expiresAt, io.now(), io.timeZone);
+    io.err.write(
+      `Good for one sign-in of ${made.account.name}, until ${until}; ${count(made.signInsEnded, 'sign-in')} ended. It is not shown again.\n`,
+    );
+    io.err.write(`They choose their own with it: modfleet login --user ${made.account.name}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** `modfleet accounts link NAME --subject SUB`. */
+export async function accountLink(context: Context, name: string, options: LinkOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, ['account', 'issuer', 'subject', 'freeze'] as const);
+  const body: LinkIdentityBody = { subject: options.subject };
+  const linked = await context
+    .api()
+    .change<LinkedIdentity>({ method: 'POST', path: path`/accounts/${name}/identities`, body });
+  noteFreeze(linked.freeze, io);
+  if (fields) io.out.write(renderJson(pick(linked, fields), io.out.isTty));
+  else io.err.write(`${linked.subject} at ${linked.issuer} signs in as ${linked.account.name}.\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,57 @@
+import type { Sql } from '../../database/database.service.ts';
+
+export interface IdentityRow {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly account_id: string;
+  readonly linked_by: string;
+  readonly linked_at: Date;
+  readonly last_used_at: Date | null;
+  readonly seal: Buffer;
+}
+
+export async function findIdentity(sql: Sql, issuer: string, subject: string): Promise<IdentityRow | undefined> {
+  const rows = await sql.query<IdentityRow>('SELECT * FROM account_identity WHERE issuer = $1 AND subject = $2', [
+    issuer,
+    subject,
+  ]);
+  return rows[0];
+}
+
+/** False: the identity is linked already. */
+export async function insertIdentity(
+  sql: Sql,
+  row: Pick<IdentityRow, 'issuer' | 'subject' | 'account_id' | 'linked_by' | 'seal'>,
+): Promise<boolean> {
+  const rows = await sql.query(
+    `INSERT INTO account_identity (issuer, subject, account_id, linked_by, seal) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (issuer, subject) DO NOTHING RETURNING account_id`,
+    [row.issuer, row.subject, row.account_id, row.linked_by, row.seal],
+  );
+  return rows.length > 0;
+}
+
+/** @returns how many there were. */
+export async function dropIdentities(sql: Sql, accountId: string): Promise<number> {
+  const rows = await sql.query('DELETE FROM account_identity WHERE account_id = $1 RETURNING account_id', [accountId]);
+  return rows.length;
+}
+
+export async function touchIdentity(sql: Sql, issuer: string, subject: string): Promise<void> {
+  await sql.query('UPDATE account_identity SET last_used_at = now() WHERE issuer = $1 AND subject = $2', [
+    issuer,
+    subject,
+  ]);
+}
+
+/** Grants that the identity provider's groups gave, and that stand. */
+export function mappedGrants(
+  sql: Sql,
+  accountId: string,
+  createdBy: string,
+): Promise<{ readonly id: string; readonly role: string; readonly selector: string | null }[]> {
+  return sql.query(
+    'SELECT id, role, selector FROM access_grant WHERE account_id = $1 AND created_by = $2 AND revoked_at IS NULL ORDER BY id FOR UPDATE',
+    [accountId, createdBy],
+  );
+}

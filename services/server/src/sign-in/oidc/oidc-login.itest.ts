@@ -1,0 +1,251 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AccessRepository } from '../../access/access.repository.ts';
+import { ApiServer } from '../../testing/api-server.ts';
+import { onTestDatabase } from '../../testing/on-test-database.ts';
+import type { SignedIn } from '../sign-in-answer.ts';
+import { Browser, CLIENT_ID, IdentityProvider } from '../testing/identity-provider.ts';
+import { clientSecretFile } from '../testing/client-secret-file.ts';
+import { addPerson, hashCheaply, logIn } from '../testing/people.ts';
+
+const PUBLIC_URL = 'https://modfleet.example.org';
+const CALLBACK = `${PUBLIC_URL}/api/v1/oidc/callback`;
+const PAGE = { accept: 'text/html,application/xhtml+xml' };
+
+let server: ApiServer;
+let provider: IdentityProvider;
+onTestDatabase(async (url) => {
+  provider = await IdentityProvider.start({ redirectUri: CALLBACK });
+  server = await ApiServer.start(url, {
+    MODFLEET_PUBLIC_URL: PUBLIC_URL,
+    MODFLEET_OIDC_ISSUER: provider.issuer,
+    MODFLEET_OIDC_CLIENT_ID: CLIENT_ID,
+    MODFLEET_OIDC_CLIENT_SECRET_FILE: clientSecretFile(),
+    MODFLEET_OIDC_GRANTS: 'admin from platform; operator over env=staging from sre',
+    MODFLEET_OIDC_MAKE_ACCOUNTS: 'yes',
+  });
+  hashCheaply(server);
+  return {
+    stop: async () => {
+      await server.stop();
+      await provider.stop();
+    },
+  };
+});
+beforeEach(async () => {
+  await empty();
+  provider.person = { subject: 'sub-1', name: 'kim', email: 'kim@example.org', groups: ['sre'] };
+});
+const empty = () =>
+  server.database.query(
+    'TRUNCATE sign_in, account_password, account_identity, login_counter, access_grant, api_token, account, idempotency_key CASCADE',
+  );
+
+interface Returned {
+  readonly status: number;
+  readonly payload: string;
+  readonly cookies: Readonly<Record<string, string>>;
+}
+
+/** A browser that is sent to the provider: where it comes back to, and what it kept. */
+async function sent(returnTo = '/hosts?q=1', person = new Browser()): Promise<{ callback: string; kept: string }> {
+  const start = await server.app.inject({
+    method: 'GET',
+    url: `/api/v1/oidc/start?returnTo=${encodeURIComponent(returnTo)}`,
+  });
+  expect(start.statusCode).toBe(302);
+  const line = String(start.headers['set-cookie']);
+  expect(line).toMatch(/^__Host-modfleet-oidc=[A-Za-z0-9_-]+; Path=\/; Secure; HttpOnly; SameSite=Lax; Max-Age=600$/);
+  const back = await person.open(String(start.headers.location), CALLBACK);
+  const { pathname, search } = new URL(back.url);
+  return { callback: pathname + search, kept: line.split(';')[0] ?? '' };
+}
+
+async function returned(
+  { callback, kept }: { callback: string; kept: string },
+  headers: object = PAGE,
+): Promise<Returned> {
+  const answer = await server.app.inject({
+    method: 'GET',
+    url: callback,
+    headers: { cookie: kept, ...headers },
+    remoteAddress: '127.0.0.1',
+  });
+  const lines = [answer.headers['set-cookie'] ?? []].flat();
+  const cookies = Object.fromEntries(lines.map((line) => (line.split(';')[0] ?? '').split('=', 2) as [string, string]));
+  return { status: answer.statusCode, payload: answer.payload, cookies };
+}
+
+const me = async (cookies: Returned['cookies'], path = '/api/v1/hosts') =>
+  server.app.inject({
+    method: 'GET',
+    url: path,
+    headers: { cookie: `__Host-modfleet=${cookies['__Host-modfleet'] ?? ''}` },
+  });
+const grants = () =>
+  server.database.query<{ role: string; selector: string | null; created_by: string }>(
+    'SELECT role, selector, created_by FROM access_grant WHERE revoked_at IS NULL ORDER BY role',
+  );
+
+describe('a browser that signs in at the identity provider', () => {
+  it('comes back signed in, with the rights of its groups, and goes on to where it wanted', async () => {
+    const done = await returned(await sent());
+    expect(done.status).toBe(200);
+    expect(done.cookies['__Host-modfleet']).toMatch(/^mfs_/);
+    expect(done.cookies['__Host-modfleet-oidc']).toBe('');
+    expect(done.payload).toContain('You are signed in as kim.');
+    expect(done.payload).toContain('content="0; url=/hosts?q=1"');
+    expect((await me(done.cookies)).statusCode).toBe(200);
+    expect(await grants()).toEqual([
+      { role: 'operator', selector: 'env in (staging)', created_by: 'identity provider' },
+    ]);
+    const decided = await server.database.query<{ what: string }>(
+      `SELECT what FROM audit.entry WHERE actor_name = 'kim' ORDER BY at, number`,
+    );
+    expect(decided.map(({ what }) => what)).toEqual(['account.create', 'grant.add', 'sign_in.start']);
+  });
+
+  it('is the same account the next time, whatever its name and address are by then', async () => {
+    await returned(await sent());
+    provider.person = { subject: 'sub-1', name: 'kim.new', email: 'other@example.org', groups: ['sre'] };
+    expect((await returned(await sent())).payload).toContain('signed in as kim.');
+    expect(await server.database.query('SELECT name FROM account')).toEqual([{ name: 'kim' }]);
+  });
+
+  it('gains and loses rights with its groups; what an admin gave stays', async () => {
+    await returned(await sent());
+    const [account] = await server.database.query<{ id: string }>('SELECT id FROM account');
+    const accountId = account?.id ?? '';
+    const given = { accountId, role: 'viewer', selector: null, createdBy: 'boss' } as const;
+    await server.app.get(AccessRepository).addGrant(server.database, given);
+    provider.person = { subject: 'sub-1', name: 'kim', groups: ['platform', 'unheard-of'] };
+    await returned(await sent());
+    expect(await grants()).toEqual([
+      { role: 'admin', selector: null, created_by: 'identity provider' },
+      { role: 'viewer', selector: null, created_by: 'boss' },
+    ]);
+    provider.person = { subject: 'sub-1', name: 'kim', groups: [] };
+    expect((await returned(await sent())).status).toBe(200);
+    expect(await grants()).toEqual([{ role: 'viewer', selector: null, created_by: 'boss' }]);
+  });
+
+  it('is nobody without a group that gives a right', async () => {
+    provider.person = { subject: 'sub-2', name: 'guest', groups: ['everybody'] };
+    const refused = await returned(await sent());
+    expect([refused.status, refused.cookies['__Host-modfleet']]).toEqual([401, undefined]);
+    expect(refused.payload).toContain('none of your groups');
+    expect(await server.database.query('SELECT 1 FROM account')).toEqual([]);
+  });
+
+  it('never becomes an account that is there already, by its name or address', async () => {
+    await addPerson(server, 'kim', { role: 'admin' });
+    await addPerson(server, 'kim@example.org', { role: 'admin' });
+    const refused = await returned(await sent());
+    expect(refused.status).toBe(401);
+    expect(refused.payload).toContain('modfleet accounts link kim --subject sub-1');
+  });
+
+  it('becomes the account that an admin linked it to', async () => {
+    await addPerson(server, 'kim');
+    await addPerson(server, 'boss', { role: 'admin' });
+    const token = (await logIn(server, 'boss')).body.secret ?? '';
+    const link = (key: string) =>
+      server.call<{ issuer?: string; code?: string }>('POST', '/api/v1/accounts/kim/identities', {
+        token,
+        body: { subject: 'sub-1' },
+        headers: { 'idempotency-key': key },
+      });
+    expect((await link('1')).body.issuer).toBe(provider.issuer);
+    expect((await link('2')).body.code).toBe('account_exists');
+    expect((await returned(await sent())).payload).toContain('signed in as kim.');
+    expect(await server.database.query('SELECT 1 FROM account')).toHaveLength(2);
+  });
+
+  it('is refused as a disabled account, which is left as it is', async () => {
+    await returned(await sent());
+    const [account] = await server.database.query<{ id: string }>('SELECT id FROM account');
+    await server.database.tx('READ COMMITTED', (sql) =>
+      server.app.get(AccessRepository).setDisabled(sql, account?.id ?? '', 'boss', true),
+    );
+    provider.person = { subject: 'sub-1', name: 'kim', groups: ['platform'] };
+    const refused = await returned(await sent());
+    expect([refused.status, refused.cookies['__Host-modfleet']]).toEqual([403, undefined]);
+    expect(await grants()).toMatchObject([{ role: 'operator' }]);
+  });
+
+  it('is refused when its link was changed in the database', async () => {
+    const boss = await addPerson(server, 'boss', { role: 'admin' });
+    await returned(await sent());
+    await server.database.query('UPDATE account_identity SET account_id = $1', [boss]);
+    const refused = await returned(await sent());
+    expect(refused.status).toBe(401);
+    expect(refused.payload).toContain('changed outside the server');
+  });
+
+  it.each([
+    ['with the cookie of another sign-in', async () => ({ ...(await sent()), kept: (await sent()).kept })],
+    ['without its cookie', async () => ({ ...(await sent()), kept: '' })],
+    ['with a cookie that it made up', async () => ({ ...(await sent()), kept: '__Host-modfleet-oidc=AAAA' })],
+    [
+      'with another state',
+      async () => {
+        const came = await sent();
+        return { ...came, callback: came.callback.replace(/state=[^&]+/, 'state=other') };
+      },
+    ],
+  ])('is refused %s', async (_words, come) => {
+    const refused = await returned(await come());
+    expect([refused.status, refused.cookies['__Host-modfleet']]).toEqual([401, undefined]);
+  });
+
+  it('is refused when it comes a second time', async () => {
+    const came = await sent();
+    expect((await returned(came)).status).toBe(200);
+    expect((await returned(came)).status).toBe(401);
+  });
+
+  it('goes to no other site afterwards, and a program gets a problem document', async () => {
+    for (const returnTo of ['//evil.example', 'https://evil.example', '/\\evil.example', 'x', '/a b']) {
+      const url = `/api/v1/oidc/start?returnTo=${encodeURIComponent(returnTo)}`;
+      expect((await server.call('GET', url, { token: null })).body.code).toBe('query_invalid');
+    }
+    const markup = await returned(await sent('/"><script>alert(1)</script>'));
+    expect(markup.payload).not.toContain('<script>');
+    const problem = await returned({ callback: '/api/v1/oidc/callback?error=access_denied', kept: '' }, {});
+    expect(JSON.parse(problem.payload)).toMatchObject({ code: 'oidc_refused', status: 401 });
+  });
+
+  it('is told when the provider is away; passwords go on', async () => {
+    await addPerson(server, 'boss', { role: 'admin' });
+    await provider.stop();
+    try {
+      const offer = await server.call('POST', '/api/v1/oidc/device', { token: null, body: {} });
+      expect(offer).toMatchObject({ status: 503, body: { code: 'oidc_unavailable', retryAfterSeconds: 5 } });
+      expect((await logIn(server, 'boss')).status).toBe(200);
+    } finally {
+      await provider.restart();
+    }
+  });
+});
+
+describe('a command line', () => {
+  it('gets a sign-in when the person has agreed in a browser', async () => {
+    const offer = (
+      await server.call<{ userCode: string; verificationUri: string; pending: string }>('POST', '/api/v1/oidc/device', {
+        token: null,
+        body: {},
+      })
+    ).body;
+    const poll = (pending = offer.pending) =>
+      server.call<SignedIn & { state?: string; code?: string }>('POST', '/api/v1/oidc/device/poll', {
+        token: null,
+        body: { pending },
+      });
+    expect(await poll()).toMatchObject({ status: 202, body: { state: 'pending', slower: false } });
+    await new Browser().confirmDevice(offer.verificationUri, offer.userCode);
+    const { status, body } = await poll();
+    expect([status, body.account.name]).toEqual([200, 'kim']);
+    expect((await server.call('GET', '/api/v1/hosts', { token: body.secret })).status).toBe(200);
+    expect((await poll()).body.code).toBe('oidc_refused');
+    expect((await poll('AAAA')).body.code).toBe('oidc_refused');
+  });
+});

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { envelope, instant, nextCursor, pageQuery } from '../http/common.schema.ts';
+
+/** Longer than any password that is taken: what is longer is wrong, and is not hashed. */
+const password = z.string().min(1).max(1024);
+
+/** What is done follows from the path and the caller alone. */
+export const emptyBody = z.strictObject({});
+
+export const loginBody = z.strictObject({
+  user: z.string().min(1).max(100).describe('Name of the account.'),
+  password,
+  newPassword: password
+    .optional()
+    .describe(
+      'Takes the place of the password; needed with a one-time password. All other sign-ins of the account end.',
+    ),
+  carrier: z
+    .enum(['cookie', 'bearer'])
+    .describe('cookie: for browsers, scripts cannot read it. bearer: the secret is in the answer, for command lines.'),
+});
+
+export const signedInSchema = z
+  .strictObject({
+    account: z.strictObject({ id: z.uuid(), name: z.string() }),
+    signInId: z.uuid(),
+    expiresAt: instant.describe('It ends then in any case.'),
+    idleSeconds: z.int().describe('It ends after so long without use.'),
+    secret: z
+      .string()
+      .nullable()
+      .describe('For "Authorization: Bearer"; shown only now. Null where a cookie carries it.'),
+  })
+  .meta({ id: 'SignedIn' });
+
+export const logoutSchema = z
+  .strictObject({ signInId: z.uuid(), endedAt: instant, ...envelope })
+  .meta({ id: 'LoggedOut' });
+
+export const changePasswordBody = z.strictObject({ password, newPassword: password });
+export const changedPasswordSchema = z
+  .strictObject({ signInsEnded: z.int().describe('Other sign-ins of the account that ended by it.'), ...envelope })
+  .meta({ id: 'ChangedPassword' });
+
+export const oidcStartQuery = z.strictObject({
+  returnTo: z
+    .string()
+    .max(1024)
+    .regex(/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/, 'returnTo is a path of this server, beginning with one "/"')
+    .optional()
+    .describe('Path to go on to; / when absent.'),
+});
+
+export const deviceOfferSchema = z
+  .strictObject({
+    userCode: z.string().describe('What the person types at the provider.'),
+    verificationUri: z.string(),
+    verificationUriComplete: z.string().nullable(),
+    expiresInSeconds: z.int(),
+    intervalSeconds: z.int().describe('Not to be asked more often.'),
+    pending: z.string().describe('Sealed; sent back at each poll.'),
+  })
+  .meta({ id: 'DeviceOffer' });
+export const devicePollBody = z.strictObject({ pending: z.string().min(1).max(4096) });
+export const devicePendingSchema = z
+  .strictObject({
+    state: z.literal('pending'),
+    slower: z.boolean().describe('Asked too often: wait 5 s more from now on.'),
+  })
+  .meta({ id: 'DevicePending' });
+
+const signInFields = {
+  id: z.uuid(),
+  account: z.strictObject({ id: z.uuid(), name: z.string() }),
+  way: z.enum(['password', 'oidc']),
+  carrier: z.enum(['cookie', 'bearer']),
+  place: z.string().describe('Address that it was made from; of IPv6 the first half.'),
+  agent: z.string().describe('What the program called itself.'),
+  createdAt: instant,
+  lastUsedAt: instant,
+  expiresAt: instant,
+  current: z.boolean().describe('The one that asks.'),
+};
+export const signInItemSchema = z.strictObject(signInFields).meta({ id: 'SignInItem' });
+export const endedSignInSchema = z
+  .strictObject({ ...signInFields, endedAt: instant, ...envelope })
+  .meta({ id: 'EndedSignIn' });
+export const signInListQuery = z.strictObject({
+  ...pageQuery,
+  account: z.string().min(1).max(100).optional().describe('Of this account (name or id); admins only for others.'),
+  all: z.literal('true').optional().describe('Of all accounts; admins only.'),
+});
+export const signInListSchema = z
+  .strictObject({ items: z.array(signInItemSchema), nextCursor, ...envelope })
+  .meta({ id: 'SignInList' });
+
+export const oneTimePasswordSchema = z
+  .strictObject({
+    account: z.strictObject({ id: z.uuid(), name: z.string() }),
+    password: z.string().describe('Good for one sign-in, which chooses another. Shown only now.'),
+    expiresAt: instant,
+    signInsEnded: z.int(),
+    ...envelope,
+  })
+  .meta({ id: 'OneTimePassword' });
+
+export const linkIdentityBody = z.strictObject({
+  subject: z
+    .string()
+    .min(1)
+    .max(255)
+    .describe('Claim "sub" of the person at the identity provider (OpenID Connect: at most 255 ASCII characters).'),
+});
+export const linkedIdentitySchema = z
+  .strictObject({
+    account: z.strictObject({ id: z.uuid(), name: z.string() }),
+    issuer: z.string(),
+    subject: z.string(),
+    ...envelope,
+  })
+  .meta({ id: 'LinkedIdentity' });
