@@ -20,6 +20,11 @@ await runMain(() =>
           'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds, added to those that bench/results/proof-confirm.json has (--rounds N, --minutes N, --case C, --network N, --series 6.1|6.12, --fresh)',
         run: async (args) => (await import('../bench/proof-confirm.ts')).proveConfirm(args),
       },
+      audit: {
+        about:
+          'the audit log changed, cut, reordered, forged, rolled back with every right in the database; 1,000 mutations (--runs N, --seed N)',
+        run: async (args) => (await import('../bench/proof-audit.ts')).proveAudit(args),
+      },
       kills: {
         about:
           'agent killed before and after each record and step of an action, agent and server killed at random moments; 200 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',
