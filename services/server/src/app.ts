@@ -2,6 +2,8 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessService } from './access/access.service.ts';
+import { AuditService } from './audit/audit.service.ts';
+import { exportHook } from './audit/export.hook.ts';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -49,6 +51,7 @@ export async function createApp(
     'onRequest',
     accessHook({ access: app.get(AccessService), limits: new RateLimits(config), scrapeIsOpen }),
   );
+  fastify.addHook('onRequest', exportHook(app.get(AuditService)));
   fastify.addHook('onRoute', refuseUnruledRoute);
   if (options.onRoute !== undefined) fastify.addHook('onRoute', options.onRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));

@@ -69,13 +69,17 @@ export class AuditWatch implements OnModuleInit, OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#running;
     await this.round();
     await dropLease(this.#parts.database, this.#parts.clock.id).catch(() => undefined);
   }
 
   /** Everything once. Never rejects. */
-  async round(): Promise<void> {
+  round(): Promise<void> {
+    this.#running = this.#running.then(() => this.#once());
+    return this.#running;
+  }
+
+  async #once(): Promise<void> {
     const { audit, sealer, seals, clock, database } = this.#parts;
     try {
       const heads = audit.heads();
@@ -135,7 +139,7 @@ export class AuditWatch implements OnModuleInit, OnApplicationShutdown {
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#running = this.round().finally(() => this.#schedule());
+      void this.round().finally(() => this.#schedule());
     }, ROUND_MS);
     this.#timer.unref();
   }
