@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessService } from './access/access.service.ts';
 import { AuditService } from './audit/audit.service.ts';
 import { exportHook } from './audit/export.hook.ts';
+import type { DestinationStream } from 'pino';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -27,6 +28,8 @@ export async function createApp(
   options: {
     readonly preview?: boolean;
     readonly identity?: HttpIdentity | null;
+    /** Where log lines go; standard output when it is left out. */
+    readonly logTo?: DestinationStream;
     /** Hears of every route that really exists. */
     readonly onRoute?: (route: { readonly method: string | string[]; readonly url: string }) => void;
   } = {},
@@ -36,7 +39,7 @@ export async function createApp(
     bodyParser: false,
     abortOnError: false,
     preview: options.preview ?? false,
-    logger: new NestPinoLogger(createLogger(config.logLevel)),
+    logger: new NestPinoLogger(createLogger(config.logLevel, options.logTo)),
   });
   app.setGlobalPrefix('api/v1', { exclude: ['healthz', 'readyz', 'metrics'] });
   if (options.preview === true) return app;

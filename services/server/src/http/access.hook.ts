@@ -7,6 +7,7 @@ import { routeName, ruleOf } from '../access/route-table.ts';
 import type { Caller } from '../access/caller.ts';
 import { ERROR_TABLE } from '../errors/error-table.ts';
 import { AppError } from '../errors/app-error.ts';
+import { holdsSecret } from '../logging/logger.ts';
 import type { RateLimits } from './rate-limit.ts';
 
 /** Printable ASCII without spaces, as ids and hashes are. */
@@ -106,6 +107,11 @@ function refuseQuery(request: FastifyRequest): void {
 
 function requiredKey(request: FastifyRequest): string {
   const key = request.headers['idempotency-key'];
+  if (typeof key === 'string' && holdsSecret(key))
+    throw new AppError(
+      'idempotency_key_required',
+      'the Idempotency-Key is a token, and keys are stored: use any new id',
+    );
   if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
   throw new AppError(
     'idempotency_key_required',
