@@ -1,5 +1,6 @@
 import { runByName } from './lib/named-runs.ts';
 import { runMain } from './lib/program.ts';
+import { importServerSources } from './lib/server-sources.ts';
 
 /** `npm run proof -- NAME`: what needs many repetitions, at full count; CI runs a few of every case. */
 await runMain(() =>
@@ -23,7 +24,10 @@ await runMain(() =>
       audit: {
         about:
           'the audit log changed, cut, reordered, forged, rolled back with every right in the database; 1,000 mutations (--runs N, --seed N)',
-        run: async (args) => (await import('../bench/proof-audit.ts')).proveAudit(args),
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/proof-audit.ts')).proveAudit(args);
+        },
       },
       kills: {
         about:

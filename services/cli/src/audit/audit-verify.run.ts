@@ -84,7 +84,10 @@ export function renderReport(report: AuditReport, io: Io): string {
       report.unsealedRows === 0 ? 'none' : `${report.unsealedRows}, the oldest for ${span(report.unsealedAgeMs ?? 0)}`,
     ],
     ['last seal', lastSeal === null ? 'none' : `${lastSeal.number}, ${exactClock(lastSeal.at, io.now(), io.timeZone)}`],
-    ['exported', report.exported === null ? 'no file to compare with' : `${report.exported.seals} seals, compared`],
+    [
+      'exported',
+      report.exported === null ? 'no file to compare with' : `${count(report.exported.seals, 'seal')}, compared`,
+    ],
     ['append-only', `${report.appendOnly.enforced ? 'enforced' : 'NOT enforced'}: ${report.appendOnly.why}`],
     ['took', seconds(report.durationMs)],
   ]);

@@ -48,7 +48,7 @@ export class AuditLog {
   /** Newest first. @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
   async page(query: z.output<typeof auditListQuery>): Promise<Omit<z.output<typeof auditListSchema>, 'freeze'>> {
     const { limit, cursor, host, since, until, ...filters } = query;
-    const hostId = host === undefined ? undefined : (await findHost(this.#database, host)).id;
+    const hostId = host === undefined ? undefined : (await findHost(this.#database, host, 'all')).id;
     const scope = { list: 'audit', ...filters, hostId, since, until };
     const position = await this.#cursors.open(scope, cursor);
     const [atMs, replicaId, lane, number] = position?.key ?? [];

@@ -55,7 +55,7 @@ export function provenBy(report: VerifyReport): string[] {
   const { macsChecked, sealedRows, seals, exported } = report;
   return [
     ...(macsChecked ? ['no row was changed or made by anybody without the key of the server'] : []),
-    `none of the ${sealedRows} sealed rows was changed, removed, added or moved since its seal (${seals} seals, each signed over the one before)`,
+    `none of the ${sealedRows} sealed rows was changed, removed, added or moved since its seal (${seals === 1 ? '1 seal' : `${seals} seals, each signed over the one before`})`,
     'no row is missing in front of another one that is there: the numbers of every lane are without gaps',
     ...(exported === null || exported.last === null
       ? []

@@ -159,7 +159,7 @@ async function checkUnsealed(
 function judged(may: Protection): VerifyReport['appendOnly'] {
   const why = [
     may.superuser ? `the server's role ${may.role} is a superuser` : '',
-    may.ownsTables || may.ownsSchema ? `the server's role ${may.role} owns the audit log` : '',
+    !may.superuser && (may.ownsTables || may.ownsSchema) ? `the server's role ${may.role} owns the audit log` : '',
     may.mayChange && !may.superuser && !may.ownsTables ? `the server's role ${may.role} may change the audit log` : '',
     may.triggersOff ? 'the triggers that refuse changes are off' : '',
   ].filter((each) => each !== '');
