@@ -1,5 +1,6 @@
 import { runByName } from './lib/named-runs.ts';
 import { runMain } from './lib/program.ts';
+import { importServerSources } from './lib/server-sources.ts';
 
 /** `npm run bench -- NAME`: measures this machine; figures beside what they have to reach. */
 await runMain(() =>
@@ -9,6 +10,13 @@ await runMain(() =>
       'first-light': {
         about: 'start, change to answer, freeze, memory, lab boot (--only PART[,PART])',
         run: async (args) => (await import('../bench/first-light.ts')).benchFirstLight(args),
+      },
+      audit: {
+        about: 'actions a second with the audit log and without, sealing, verifying (--rounds N, --verify-rows N)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/audit.ts')).benchAudit(args);
+        },
       },
       agent: {
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",

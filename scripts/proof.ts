@@ -1,5 +1,6 @@
 import { runByName } from './lib/named-runs.ts';
 import { runMain } from './lib/program.ts';
+import { importServerSources } from './lib/server-sources.ts';
 
 /** `npm run proof -- NAME`: what needs many repetitions, at full count; CI runs a few of every case. */
 await runMain(() =>
@@ -19,6 +20,14 @@ await runMain(() =>
         about:
           'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds, added to those that bench/results/proof-confirm.json has (--rounds N, --minutes N, --case C, --network N, --series 6.1|6.12, --fresh)',
         run: async (args) => (await import('../bench/proof-confirm.ts')).proveConfirm(args),
+      },
+      audit: {
+        about:
+          'the audit log changed, cut, reordered, forged, rolled back with every right in the database; 1,000 mutations (--runs N, --seed N)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/proof-audit.ts')).proveAudit(args);
+        },
       },
       kills: {
         about:

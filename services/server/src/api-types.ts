@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type * as accounts from './accounts/accounts.schema.ts';
 import type * as actions from './actions/actions.schema.ts';
+import type * as audit from './audit/audit.schema.ts';
 import type { ERROR_TABLE, ErrorCode } from './errors/error-table.ts';
 import type * as drivers from './drivers/drivers.schema.ts';
 import type * as freeze from './freeze/freeze.schema.ts';
@@ -106,6 +107,14 @@ export type ApiTokenListQuery = z.input<typeof accounts.tokenListQuery>;
 export type CreateTokenBody = z.input<typeof accounts.createTokenBody>;
 export type CreatedToken = z.output<typeof accounts.createdTokenSchema>;
 export type Me = z.output<typeof accounts.meSchema>;
+
+export type AuditListQuery = z.input<typeof audit.auditListQuery>;
+export type AuditRow = z.output<typeof audit.auditRowSchema>;
+export type AuditAlarm = z.output<typeof audit.auditAlarmSchema>;
+export type AuditList = z.output<typeof audit.auditListSchema>;
+export type AuditProgress = z.output<typeof audit.auditProgressSchema>;
+export type AuditProblem = z.output<typeof audit.auditProblemSchema>;
+export type AuditReport = z.output<typeof audit.auditReportSchema>;
 
 export type HostEventsQuery = z.input<typeof hostEvents.hostEventsQuery>;
 export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;

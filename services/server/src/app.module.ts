@@ -5,6 +5,7 @@ import { AccountsModule } from './accounts/accounts.module.ts';
 import { ActionsModule } from './actions/actions.module.ts';
 import { AgentGatewayModule } from './agent-session/agent-gateway.module.ts';
 import { AgentSessionModule } from './agent-session/agent-session.module.ts';
+import { AuditHttpModule } from './audit/audit-http.module.ts';
 import { AuditModule } from './audit/audit.module.ts';
 import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
@@ -70,6 +71,7 @@ export class AppModule {
         JoinTokensModule,
         AccountsModule,
         SignInModule,
+        AuditHttpModule,
       ],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -2,6 +2,9 @@ import { Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessService } from './access/access.service.ts';
+import { AuditService } from './audit/audit.service.ts';
+import { exportHook } from './audit/export.hook.ts';
+import type { DestinationStream } from 'pino';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
 import type { ServerConfig } from './config/server-config.ts';
@@ -26,6 +29,8 @@ export async function createApp(
   options: {
     readonly preview?: boolean;
     readonly identity?: HttpIdentity | null;
+    /** Where log lines go; standard output when it is left out. */
+    readonly logTo?: DestinationStream;
     /** Hears of every route that really exists. */
     readonly onRoute?: (route: { readonly method: string | string[]; readonly url: string }) => void;
   } = {},
@@ -35,7 +40,7 @@ export async function createApp(
     bodyParser: false,
     abortOnError: false,
     preview: options.preview ?? false,
-    logger: new NestPinoLogger(createLogger(config.logLevel)),
+    logger: new NestPinoLogger(createLogger(config.logLevel, options.logTo)),
   });
   app.setGlobalPrefix('api/v1', { exclude: ['healthz', 'readyz', 'metrics'] });
   if (options.preview === true) return app;
@@ -56,6 +61,7 @@ export async function createApp(
       scrapeIsOpen,
     }),
   );
+  fastify.addHook('onRequest', exportHook(app.get(AuditService)));
   fastify.addHook('onRoute', refuseUnruledRoute);
   if (options.onRoute !== undefined) fastify.addHook('onRoute', options.onRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { registerAccess } from '../access/access.commands.ts';
 import { registerActions } from '../actions/actions.commands.ts';
+import { registerAudit } from '../audit/audit.commands.ts';
 import { registerCompletion } from '../completion/completion.commands.ts';
 import type { Context } from '../context.ts';
 import { registerDrivers } from '../drivers/drivers.commands.ts';
@@ -29,6 +30,7 @@ const NOUNS = [
   registerFleet,
   registerJoinTokens,
   registerAccess,
+  registerAudit,
   registerLogin,
   registerSignIn,
   registerCompletion,

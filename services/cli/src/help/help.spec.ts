@@ -65,6 +65,7 @@ describe('completion', () => {
         'accounts',
         'grants',
         'tokens',
+        'audit',
         'login',
         'logout',
         'sessions',

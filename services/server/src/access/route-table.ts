@@ -70,6 +70,10 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'POST /api/v1/freeze': freeze,
   'POST /api/v1/thaw': freeze,
 
+  // The record of the whole fleet's decisions: for those who may read all of it.
+  'GET /api/v1/audit': { access: 'caller', may: 'read', over: 'fleet' },
+  'GET /api/v1/audit/verify': { access: 'caller', may: 'read', over: 'fleet' },
+
   'GET /api/v1/join-tokens': join,
   'POST /api/v1/join-tokens': { ...join, change: true },
   'DELETE /api/v1/join-tokens/:id': { ...join, change: true },

@@ -1,11 +1,18 @@
-import { randomUUID } from 'node:crypto';
+import { createPublicKey, randomUUID } from 'node:crypto';
+import { readFile, rename, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Problem } from '../api-types.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { Fleet } from '../testing/fleet.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
+import { AuditAlarms } from './audit-alarms.ts';
 import type { SealedRow } from './audit.model.ts';
+import { auditListSchema, auditVerifyLineSchema } from './audit.schema.ts';
+import { AuditWatch } from './audit-watch.service.ts';
+import { parseExportedLine } from './seal-line.ts';
+import { SealVerifier } from './seal-key.ts';
 import { SERVER_SOURCE } from './audit-source.ts';
 import { selectRows } from './audit-read.queries.ts';
 import { AuditService } from './audit.service.ts';
@@ -174,4 +181,157 @@ it('refuses to change or remove rows', async () => {
   for (const table of ['audit.entry', 'audit.seal'])
     for (const statement of [`DELETE FROM ${table}`, `TRUNCATE ${table}`, `UPDATE ${table} SET at = now()`])
       await expect(server.database.query(statement)).rejects.toThrow(/append-only/);
+});
+
+describe('GET /api/v1/audit', () => {
+  const list = (query: string) => server.read(`/audit${query}`, auditListSchema);
+
+  it('lists rows newest first, in pages, by who, host, kmod, what, outcome and time', async () => {
+    const id = await new Fleet(server.app).add({ name: 'listed' });
+    await post('/actions', { ...unload('listed'), kmod: 'algif-aead' });
+    await server.call('PATCH', '/api/v1/hosts', { body: { hosts: ['listed', id], labels: { a: 'b' } } });
+    const ofHost = await list('?host=listed');
+    expect(ofHost.items.map(({ what }) => what)).toEqual(['host.label', 'action.request']);
+    expect(ofHost.items[1]).toMatchObject({ kmod: 'algif_aead', who: { kind: 'token', name: 'tests' }, intact: true });
+    expect(ofHost.items[1]?.targets).toMatchObject({ count: 1, hosts: [id] });
+    expect((await list('?kmod=algif-aead&what=action')).items).toEqual([ofHost.items[1]]);
+    expect((await list('?what=action.request&outcome=frozen&who=tests')).items).toHaveLength(1);
+    expect((await list(`?since=${new Date(Date.now() + 60_000).toISOString()}`)).items).toEqual([]);
+    const all = await list('?limit=1000');
+    const walked: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: Awaited<ReturnType<typeof list>> = await list(
+        `?limit=7&until=${all.asOf}${cursor === '' ? '' : `&cursor=${cursor}`}`,
+      );
+      walked.push(...page.items.map((row) => row.id));
+      cursor = page.nextCursor;
+    }
+    expect(new Set(walked).size).toBe(walked.length);
+    expect(walked).toHaveLength(all.items.filter(({ at }) => at < all.asOf).length);
+    expect(all.alarms).toEqual([]);
+    expect((await server.call('GET', '/api/v1/audit?what=nothing')).body.code).toBe('query_invalid');
+  });
+
+  it('records exports of the inventory and of itself once a walk, and does not give what it cannot record', async () => {
+    const exports = async () => (await rows()).filter(({ what }) => what === 'inventory.export').length;
+    const before = await exports();
+    await server.call('GET', '/api/v1/hosts');
+    expect(await exports()).toBe(before);
+    await server.call('GET', '/api/v1/hosts?limit=1000&selector=env=prod');
+    await server.call('GET', '/api/v1/hosts?limit=1000&selector=env=prod');
+    expect(await exports()).toBe(before + 1);
+    expect(await newest('inventory.export')).toMatchObject({ object: '/api/v1/hosts', selector: 'env=prod' });
+    expect(await rows('audit.export')).not.toEqual([]);
+    await server.database.query('ALTER TABLE audit.entry RENAME TO lost');
+    const refused = await server.call('GET', '/api/v1/kmods/floppy/hosts?limit=1000');
+    await server.database.query('ALTER TABLE audit.lost RENAME TO entry');
+    expect(refused.body.code).toBe('audit_unavailable');
+  });
+
+  it('has a row for each live question, before any host is asked', async () => {
+    const answer = await server.app.inject({
+      method: 'POST',
+      url: '/api/v1/queries',
+      headers: {
+        authorization: `Bearer ${server.token}`,
+        'content-type': 'application/json',
+        accept: 'application/x-ndjson',
+      },
+      payload: JSON.stringify({ kmods: ['floppy'], all: true, timeoutMs: 100 }),
+    });
+    expect(answer.statusCode).toBe(200);
+    expect(await newest('inventory.ask')).toMatchObject({ selector: '--all', details: '{"kmods":["floppy"]}' });
+  });
+});
+
+describe('the watch over the log', () => {
+  const watch = () => server.app.get(AuditWatch);
+  const alarms = () =>
+    server.app
+      .get(AuditAlarms)
+      .list()
+      .map(({ code }) => code);
+  const file = () => join(server.stateDir, 'audit', 'seals.jsonl');
+  const verify = async () => {
+    const answer = await server.app.inject({
+      method: 'GET',
+      url: '/api/v1/audit/verify',
+      headers: { authorization: `Bearer ${server.token}`, accept: 'application/x-ndjson' },
+    });
+    const lines = answer.payload
+      .trim()
+      .split('\n')
+      .map((line) => auditVerifyLineSchema.parse(JSON.parse(line)));
+    const last = lines.at(-1);
+    if (last?.event !== 'report') throw new Error('no report');
+    return last.data;
+  };
+
+  it('seals and exports, and the whole verifies, also for who has the public key alone', async () => {
+    await watch().round();
+    const report = await verify();
+    expect(report).toMatchObject({
+      intact: true,
+      problems: [],
+      unsealedRows: 0,
+      unsealedAgeMs: null,
+      macsChecked: true,
+    });
+    expect(report.exported?.last).toBe(report.lastSeal?.number);
+    const lines = (await readFile(file(), 'utf8')).trim().split('\n');
+    expect(lines).toHaveLength(report.seals);
+    expect(await readFile(join(server.stateDir, 'audit', 'seal-public.pem'), 'utf8')).toBe(report.publicKey);
+    const verifier = new SealVerifier(createPublicKey(report.publicKey));
+    for (const text of lines) {
+      const line = parseExportedLine(text);
+      expect(line?.kind === 'seal' && verifier.proves(line.seal)).toBe(true);
+    }
+  });
+
+  it('goes on with a full disk under the export, and says what is at risk', async () => {
+    await watch().round();
+    const before = await readFile(file());
+    // What a full disk does to an append, on a folder that this test owns: /dev/full answers ENOSPC to every write.
+    await rename(file(), `${file()}.kept`);
+    await symlink('/dev/full', file());
+    await post('/freeze', { reason: 'disk full' });
+    await post('/thaw', {});
+    await watch().round();
+    expect(alarms()).toEqual(['export_failing']);
+    expect((await server.read('/audit', auditListSchema)).alarms[0]?.text).toMatch(
+      /ENOSPC.*actions go on.*rolls the database back/,
+    );
+    expect((await verify()).unsealedRows).toBe(0);
+    await rm(file());
+    await rename(`${file()}.kept`, file());
+    await watch().round();
+    expect(alarms()).toEqual([]);
+    expect((await readFile(file())).length).toBeGreaterThan(before.length);
+    expect(await verify()).toMatchObject({ intact: true });
+  });
+
+  it('notices rows that vanish before anybody verifies', async () => {
+    await server.database.query('ALTER TABLE audit.entry DISABLE TRIGGER USER');
+    await server.database.tx('READ COMMITTED', (sql) =>
+      audit().record(sql, SERVER_SOURCE, { what: 'fleet.thaw', object: 'vanishes' }),
+    );
+    await server.database.query(`DELETE FROM audit.entry WHERE object = 'vanishes'`);
+    await server.database.query('ALTER TABLE audit.entry ENABLE TRIGGER USER');
+    await watch().round();
+    expect(alarms()).toContain('rows_missing');
+  });
+
+  it('notices a database that was rolled back as a whole, and exports nothing more', async () => {
+    const before = await readFile(file(), 'utf8');
+    await server.database.query('ALTER TABLE audit.seal DISABLE TRIGGER USER');
+    await server.database.query('DELETE FROM audit.seal WHERE number = (SELECT max(number) FROM audit.seal)');
+    await server.database.query('ALTER TABLE audit.seal ENABLE TRIGGER USER');
+    await post('/freeze', { reason: 'after the rollback' });
+    await post('/thaw', {});
+    await watch().round();
+    expect(alarms()).toContain('rolled_back');
+    expect(await readFile(file(), 'utf8')).toBe(before);
+    expect((await verify()).problems.map(({ kind }) => kind)).toContain('export_differs');
+  });
 });

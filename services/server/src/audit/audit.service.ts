@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isUnavailable } from '../database/database.errors.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { withoutSecrets } from '../logging/logger.ts';
 import { canonicalJson } from '../idempotency/body-digest.ts';
 import type { AuditDecision, AuditRow, AuditSource, SealedRow } from './audit.model.ts';
 import { insertLane, insertRows } from './audit.queries.ts';
@@ -146,7 +147,11 @@ function clean(text: string | null | undefined): string | null {
   return text === null || text === undefined ? null : storable(text);
 }
 
-/** Postgres stores no NUL, and no half of a surrogate pair: what is stored has to be what the mac was made of. */
+/**
+ * Postgres stores no NUL, and no half of a surrogate pair: what is stored has to be what the mac was made of. A token that somebody put in the wrong place
+ * would stay for ever.
+ */
 function storable(text: string): string {
-  return text.replaceAll('\0', '\u{FFFD}').toWellFormed();
+  const whole = text.includes('\0') ? text.replaceAll('\0', '\u{FFFD}') : text;
+  return withoutSecrets(whole.toWellFormed());
 }

@@ -9,7 +9,15 @@ export interface Lane {
 
 interface OpenLane extends Lane {
   head: number;
+  /** By performance.now(). */
+  readonly openedMs: number;
 }
+
+const DAY_MS = 24 * 60 * 60_000;
+/** A lane gets no more rows after this, so that the sealer need not look at lanes for ever. */
+const LANE_LIFE_MS = 7 * DAY_MS;
+/** A lane that was opened so long ago has no transaction left, by far. */
+export const OLD_LANE_DAYS = 30;
 
 /**
  * Numbers for rows, without gaps and without waiting.
@@ -24,11 +32,11 @@ export class Lanes {
   readonly #free: OpenLane[] = [];
 
   /** A lane for one transaction. {@link release} when that has ended. */
-  take(): Lane {
+  take(nowMs = performance.now()): Lane {
     // The last one that was given back: few lanes, and these are warm.
-    const free = this.#free.pop();
-    if (free !== undefined) return free;
-    const made: OpenLane = { lane: this.#all.length, head: 0 };
+    for (let free = this.#free.pop(); free !== undefined; free = this.#free.pop())
+      if (nowMs - free.openedMs < LANE_LIFE_MS) return free;
+    const made: OpenLane = { lane: this.#all.length, head: 0, openedMs: nowMs };
     this.#all.push(made);
     return made;
   }

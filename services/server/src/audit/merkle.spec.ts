@@ -20,7 +20,7 @@ describe('merkleRoot', () => {
   it('is that of RFC 6962 for every count', () => {
     for (let count = 0; count <= 70; count += 1) {
       const leaves = Array.from({ length: count }, (_, index) => Buffer.from(`leaf ${index}`));
-      expect(merkleRoot(leaves.map(leafHash)).equals(definition(leaves))).toBe(true);
+      expect(merkleRoot(leaves.map((leaf) => leafHash(leaf))).equals(definition(leaves))).toBe(true);
     }
   });
 

@@ -4,9 +4,11 @@ import { createHash } from 'node:crypto';
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
 
-/** The hash of a leaf with this content. */
-export function leafHash(content: Uint8Array): Buffer {
-  return createHash('sha256').update(LEAF).update(content).digest();
+/** The hash of a leaf with this content, which may come in parts. */
+export function leafHash(...parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha256').update(LEAF);
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
 /** The Merkle tree hash (RFC 6962) of leaves that are hashed already; of none: SHA-256 of nothing. */

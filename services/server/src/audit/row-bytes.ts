@@ -3,21 +3,28 @@ import type { AuditRow, SealedRow } from './audit.model.ts';
 import { leafHash, merkleRoot } from './merkle.ts';
 
 const ROW_DOMAIN = 'modfleet audit row v1';
-const ABSENT = Buffer.of(0);
-
 type Field = string | number | Buffer | null;
 
-/** Fields one after the other, each with its length, so that no two lists of fields have the same bytes: 0 for null; 1, u32 length, content. */
+/**
+ * Fields one after the other, each with its length, so that no two lists of fields have the same bytes: 0 for null; 1, u32 length, content. Written into one
+ * buffer: this runs for every row, several times.
+ */
 export function fieldBytes(domain: string, fields: readonly Field[]): Buffer {
-  return Buffer.concat([Buffer.from(`${domain}\0`), ...fields.flatMap(encoded)]);
-}
-
-function encoded(field: Field): Buffer[] {
-  if (field === null) return [ABSENT];
-  const content = Buffer.isBuffer(field) ? field : Buffer.from(String(field));
-  const head = Buffer.alloc(5, 1);
-  head.writeUInt32BE(content.length, 1);
-  return [head, content];
+  const contents = fields.map((field) => (typeof field === 'number' ? String(field) : field));
+  const lengths = contents.map((content) => (content === null ? 0 : Buffer.byteLength(content)));
+  const size = contents.reduce((sum, content, index) => sum + (content === null ? 1 : 5 + (lengths[index] ?? 0)), 0);
+  const bytes = Buffer.alloc(domain.length + 1 + size);
+  let at = bytes.write(domain, 'latin1') + 1;
+  for (const [index, content] of contents.entries()) {
+    if (content === null) {
+      at += 1;
+      continue;
+    }
+    bytes.writeUInt8(1, at);
+    at = bytes.writeUInt32BE(lengths[index] ?? 0, at + 1);
+    at += typeof content === 'string' ? bytes.write(content, at) : content.copy(bytes, at);
+  }
+  return bytes;
 }
 
 /** What a row's mac is over: every column but the mac. */
@@ -54,7 +61,7 @@ export function rowMac(key: Buffer, bytes: Buffer): Buffer {
 
 /** The leaf of a row in the tree of its seal. */
 export function rowLeaf(row: SealedRow, bytes = rowBytes(row)): Buffer {
-  return leafHash(Buffer.concat([bytes, row.mac]));
+  return leafHash(bytes, row.mac);
 }
 
 /** Merkle root of a set of hosts: leaves are the 16 bytes of their ids, in ascending order. @param sortedIds lower case. */

@@ -89,6 +89,8 @@ export const environmentSchema = z.object({
   MODFLEET_RATE_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000, 30),
   /** New connections a second from one address to the identity listener; five times that at once. A whole rack may stand behind one address. */
   MODFLEET_RATE_JOINS_PER_SECOND: wholeNumber(0, 1_000_000, 20),
+  /** Where the seals of the audit log are exported to; default audit/seals.jsonl in the state folder. Another disk is better, another machine best. */
+  MODFLEET_AUDIT_SEALS_FILE: z.string().min(1).optional(),
   MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
   /** By which browsers reach this server; only an origin, since the API has its own paths. */
   MODFLEET_PUBLIC_URL: z
@@ -147,6 +149,7 @@ export interface ServerConfig {
   readonly signInIdleMinutes: number;
   /** Null: no identity provider. */
   readonly oidc: OidcConfig | null;
+  readonly auditSealsFile: string;
 }
 
 /** Where the API's certificate comes from. */
@@ -204,13 +207,14 @@ export function readServerConfig(environment: Environment = process.env): Server
   const keyPassphrase = passphraseFromFile(values.MODFLEET_KEY_PASSPHRASE_FILE, problems);
   const oidc = oidcConfig(values, problems);
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
+  const stateDir = values.MODFLEET_STATE_DIR ?? join(homedir(), '.local', 'state', 'modfleet-server');
   return {
     databaseUrl: url,
     databaseDirectUrl: withPassword(values.DATABASE_DIRECT_URL, values.DATABASE_PASSWORD_FILE, problems) ?? url,
     httpListen: values.MODFLEET_HTTP_LISTEN,
     sessionListen: values.MODFLEET_SESSION_LISTEN,
     identityListen: values.MODFLEET_IDENTITY_LISTEN,
-    stateDir: values.MODFLEET_STATE_DIR ?? join(homedir(), '.local', 'state', 'modfleet-server'),
+    stateDir,
     keyPassphrase,
     serverNames: values.MODFLEET_SERVER_NAMES,
     logLevel: values.MODFLEET_LOG_LEVEL,
@@ -236,6 +240,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     signInHours: values.MODFLEET_SIGN_IN_HOURS,
     signInIdleMinutes: values.MODFLEET_SIGN_IN_IDLE_MINUTES,
     oidc,
+    auditSealsFile: values.MODFLEET_AUDIT_SEALS_FILE ?? join(stateDir, 'audit', 'seals.jsonl'),
   };
 }
 

@@ -1,4 +1,5 @@
 import { HostFacts, JournalState } from '@modfleet/proto';
+import { holdsSecret } from '../logging/logger.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
 
 /** Longest text of one fact; a kernel version line has about 100 characters. */
@@ -48,6 +49,8 @@ export function hostColumns(facts: HostFacts): HostColumns {
       throw new EnrollmentError('facts_invalid', `A fact of the host is longer than ${TEXT_MAX} characters.`);
     if (/[\u0000-\u001f\u007f]/.test(text))
       throw new EnrollmentError('facts_invalid', 'A fact of the host holds control characters.');
+    if (holdsSecret(text))
+      throw new EnrollmentError('facts_invalid', 'A fact of the host holds a token or a private key.');
   }
   if (patterns.length > PATTERNS_MAX)
     throw new EnrollmentError('facts_invalid', `The host policy has more than ${PATTERNS_MAX} patterns.`);

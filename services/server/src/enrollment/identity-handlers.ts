@@ -5,6 +5,7 @@ import type { IdentityServiceServer, EnrollRequest, EnrollResponse } from '@modf
 import { assertNever } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
+import { withoutSecrets } from '../logging/logger.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
 import { DiagnoseRefusedError, DiagnoseService } from './diagnose.service.ts';
@@ -85,7 +86,7 @@ export class IdentityHandlers {
         (error: unknown) => {
           const { code, details } = this.#explain(method, call.getPeer(), error);
           this.#calls.inc({ method, result: status[code] });
-          reply({ code, details });
+          reply({ code, details: withoutSecrets(details) });
         },
       );
     };

@@ -8,6 +8,7 @@ import { ERROR_TABLE } from '../errors/error-table.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { SignInService } from '../sign-in/sessions/sign-in.service.ts';
 import { type Shown, shownBy } from './credential.ts';
+import { holdsSecret } from '../logging/logger.ts';
 import type { RateLimits } from './rate-limit.ts';
 
 /** Printable ASCII without spaces, as ids and hashes are. */
@@ -112,6 +113,11 @@ function refuseQuery(request: FastifyRequest): void {
 
 function requiredKey(request: FastifyRequest): string {
   const key = request.headers['idempotency-key'];
+  if (typeof key === 'string' && holdsSecret(key))
+    throw new AppError(
+      'idempotency_key_required',
+      'the Idempotency-Key is a token, and keys are stored: use any new id',
+    );
   if (typeof key === 'string' && IDEMPOTENCY_KEY.test(key)) return key;
   throw new AppError(
     'idempotency_key_required',

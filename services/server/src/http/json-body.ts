@@ -1,4 +1,5 @@
 import { AppError } from '../errors/app-error.ts';
+import { holdsSecret } from '../logging/logger.ts';
 
 /** Bytes of a request body. The largest lawful one names 10,000 hosts. */
 export const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -24,6 +25,12 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
         throw new AppError('body_invalid', `the JSON has a field ${JSON.stringify(key)}, which no request has`);
       if (key.includes('\0') || (typeof inner === 'string' && inner.includes('\0'))) {
         throw new AppError('body_invalid', 'the JSON has a NUL character (\\u0000) in it');
+      }
+      if (holdsSecret(key) || (typeof inner === 'string' && holdsSecret(inner))) {
+        throw new AppError(
+          'body_invalid',
+          'the JSON holds a token or a private key, which no request takes there; nothing was stored. Revoke it if others may have seen it',
+        );
       }
       return inner;
     });

@@ -5,6 +5,7 @@ import { methodsOf } from '../access/route-table.ts';
 import { DatabaseUnavailableError, explained } from '../database/database.errors.ts';
 import { AppError } from '../errors/app-error.ts';
 import { toProblem } from '../errors/problem.ts';
+import { withoutSecrets } from '../logging/logger.ts';
 import { SelectorError } from '../selectors/selector.ast.ts';
 
 /** Turns whatever was thrown into one problem document, and logs it once under the request's id. */
@@ -41,7 +42,7 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   void reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problem));
+    .send(withoutSecrets(JSON.stringify(problem)));
 }
 
 /** The path without its query: queries may hold what people search for. */

@@ -5,6 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
+import { sourceOf } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { QueriesService } from './queries.service.ts';
@@ -19,15 +21,18 @@ export class QueriesController {
   readonly #queries: QueriesService;
   readonly #targets: QueryTargets;
   readonly #streams: OpenStreams;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(QueriesService) queries: QueriesService,
     @Inject(QueryTargets) targets: QueryTargets,
     @Inject(OpenStreams) streams: OpenStreams,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#queries = queries;
     this.#targets = targets;
     this.#streams = streams;
+    this.#audit = audit;
   }
 
   @Post()
@@ -56,6 +61,10 @@ export class QueriesController {
   ): Promise<void> {
     const { hosts, unknown, asOf, freeze } = await this.#targets.resolve(body, scope);
     const queryId = randomUUID();
+    const ids = hosts.map((host) => host.id);
+    const selector = body.all === true ? '--all' : body.selector;
+    const asked = { object: queryId, selector, hosts: ids, details: { kmods: body.kmods } };
+    await this.#audit.recordAlone(sourceOf(request), { what: 'inventory.ask', ...asked });
     const over = new AbortController();
     try {
       const kmods = [...new Set(body.kmods)];

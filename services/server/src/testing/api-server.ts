@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DestinationStream } from 'pino';
 import type { ZodType } from 'zod';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import type { Problem } from '../api-types.ts';
@@ -43,7 +44,11 @@ export class ApiServer {
     this.routes = routes;
   }
 
-  static async start(databaseUrl: string, settings: Readonly<Record<string, string>> = {}): Promise<ApiServer> {
+  static async start(
+    databaseUrl: string,
+    settings: Readonly<Record<string, string>> = {},
+    logTo?: DestinationStream,
+  ): Promise<ApiServer> {
     const stateDir = await mkdtemp(join(tmpdir(), 'modfleet-api-test-'));
     const config = readServerConfig({
       DATABASE_URL: databaseUrl,
@@ -60,6 +65,7 @@ export class ApiServer {
     });
     const routes: string[] = [];
     const app = await createApp(config, {
+      ...(logTo === undefined ? {} : { logTo }),
       onRoute: ({ method, url }) => routes.push(...[method].flat().map((each) => `${each} ${url}`)),
     });
     const { token } = await app.get(ApiTokenService).create('tests', null);
