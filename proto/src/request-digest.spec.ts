@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ActionRequest, Verb } from '../gen/modfleet/types/v1/action.ts';
-import { requestDigest } from './request-digest.ts';
+import { UNSIGNED } from './command-signature.ts';
+import { requestDigest, requestDigestBeforeSignatures } from './request-digest.ts';
 
 const request: ActionRequest = {
   actionId: 'a',
@@ -12,6 +13,7 @@ const request: ActionRequest = {
   expiresAtMs: 1,
   confirmWindowSeconds: 0,
   overrides: [],
+  ...UNSIGNED,
 };
 const hex = (value: ActionRequest): string => Buffer.from(requestDigest(value)).toString('hex');
 

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type ActionRequest, Outcome, Verb } from '@modfleet/proto';
+import { type ActionRequest, Outcome, UNSIGNED, Verb } from '@modfleet/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CourierWord, HelperWord } from '../../../agent/src/helper/wire/strict-codec.ts';
 import { type Heard, HostileCourier } from './hostile-courier.ts';
@@ -40,6 +40,7 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
     expiresAtMs: Date.now() + 600_000,
     confirmWindowSeconds: 0,
     overrides: [],
+    ...UNSIGNED,
     ...changes,
   });
 
