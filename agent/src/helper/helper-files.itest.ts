@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { complaintAboutSignature } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aRequest } from '../actions/testing/builders.ts';
 import { NodeExec } from '../exec/node-exec.ts';
@@ -15,7 +16,6 @@ import { readSafeSettings, whyUnsafe } from './safe-settings.ts';
 import { FileNewestCommand } from './newest-command.ts';
 import { takeTurn } from './state-turn.ts';
 import { admitCas, keepCas, keptCas } from './trusted-cas.ts';
-import { complaintAboutSignature } from './verify/command-signature.ts';
 
 const HOST = '00000000-0000-4000-8000-000000000001';
 const OTHER = '00000000-0000-4000-8000-000000000002';

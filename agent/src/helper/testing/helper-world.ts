@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { duplexPair, type Duplex } from 'node:stream';
 import type { ActionRequest } from '@modfleet/proto';
 import { KmodActionEngine } from '../../actions/engine.ts';
@@ -36,8 +37,11 @@ export class HelperWorld {
   readonly clock = new SimulatedClock();
   readonly log = new QuietLog();
   readonly helpers: RunningHelper[] = [];
-  /** The server that this machine believes. */
+  /** The server that this machine believes, unless `authorities` says another. */
   readonly commands = COMMANDS;
+  authorities: readonly X509Certificate[] = [COMMANDS.authority];
+  /** The host that this machine is. */
+  self = HOST_ID;
   readonly newest = new MemoryNewestCommand();
   readonly confirms: ConfirmRelay[] = [];
   /** The helper's disk. */
@@ -70,7 +74,7 @@ export class HelperWorld {
       $case: 'open',
       value: {
         protocol: HELPER_PROTOCOL,
-        hostId: HOST_ID,
+        hostId: this.self,
         time: { serverTimeMs: this.clock.ms, errorMs: 5, boottimeMs: this.clock.ms },
         way: undefined,
         caCertificates: [this.commands.authority.raw],
@@ -98,7 +102,7 @@ export class HelperWorld {
       bootClock: this.clock.boot,
       serverClock,
       confirms,
-      verifier: new CommandVerifier(() => ({ hostId: HOST_ID, authorities: [this.commands.authority] }), serverClock),
+      verifier: new CommandVerifier(() => ({ hostId: this.self, authorities: this.authorities }), serverClock),
       log: this.log,
       signal: new AbortController().signal,
       admit: async (hostId) => {

@@ -1,7 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
-import type { ActionRequest } from '@modfleet/proto';
+import { type ActionRequest, complaintAboutSignature } from '@modfleet/proto';
 import type { ServerClock } from '../../time/clock.ts';
-import { complaintAboutSignature } from './command-signature.ts';
 import type { Verified, Verifier } from './verifier.ts';
 
 /** Whom this machine's helper believes. */

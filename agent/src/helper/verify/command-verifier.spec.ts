@@ -1,10 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { type ActionRequest, commandBytes, commandCertificateName, UNSIGNED, Verb } from '@modfleet/proto';
+import { type ActionRequest, commandBytes, commandCertificateName, complaintAboutSignature, UNSIGNED, Verb } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { aRequest, HOST_ID } from '../../actions/testing/builders.ts';
 import { TestAuthority } from '../../testing/test-authority.ts';
 import { TestCommands } from '../../testing/test-commands.ts';
-import { complaintAboutSignature } from './command-signature.ts';
 import { CommandVerifier } from './command-verifier.ts';
 
 const NOW = Date.now();

@@ -1,13 +1,8 @@
 import { verify, X509Certificate } from 'node:crypto';
-import {
-  type ActionRequest,
-  COMMAND_KEY_USAGE,
-  commandBytes,
-  commandCertificateName,
-  SIGNATURE_BYTES,
-} from '@modfleet/proto';
+import type { ActionRequest } from '../gen/modfleet/types/v1/action.ts';
+import { COMMAND_KEY_USAGE, commandBytes, commandCertificateName, SIGNATURE_BYTES } from './command-signature.ts';
 
-/** Why a signature is not taken. */
+/** Why a signature is not believed. */
 export interface SignatureComplaint {
   readonly code: 'unsigned' | 'signature_invalid';
   readonly message: string;
@@ -18,8 +13,8 @@ const MAX_CERTIFICATE_BYTES = 4_096;
 
 /**
  * Whether a key that one of these CAs has certified for commands of this epoch has signed this very request. Pure. No clock is asked: the
- * certificate has to cover the whole of the request's time, from not-before to expiry, and the request's time is held against the server's before each
- * first step.
+ * certificate has to cover the whole of the request's time, from not-before to expiry, and a host holds the request's time against the server's before
+ * each first step. Undefined: it has.
  */
 export function complaintAboutSignature(
   request: ActionRequest,
