@@ -5,6 +5,7 @@ import {
   FindingLayer,
   Outcome,
   outcomeWord,
+  requestDigest,
   requestDigestBeforeSignatures,
   verbFromWord,
   Verb,
@@ -142,8 +143,8 @@ export function toHostMessage(result: ActionResult): string {
 }
 
 /**
- * Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest, and one with an agent of before
- * signatures knows the digest of what it understood.
+ * Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest, one with an agent of before
+ * signatures knows the digest of what it understood, and one that refuses a row that was changed in Postgres speaks of what it was sent.
  */
 export function isAbout(
   report: ActionResult,
@@ -151,9 +152,10 @@ export function isAbout(
   request: () => ActionRequest,
 ): boolean {
   if (report.requestDigest.length === 0) return report.outcome === Outcome.OUTCOME_CANCELLED;
-  return (
-    Buffer.from(action.requestDigest).equals(report.requestDigest) ||
-    Buffer.from(requestDigestBeforeSignatures(request())).equals(report.requestDigest)
+  if (Buffer.from(action.requestDigest).equals(report.requestDigest)) return true;
+  const sent = request();
+  return [requestDigest(sent), requestDigestBeforeSignatures(sent)].some((digest) =>
+    Buffer.from(digest).equals(report.requestDigest),
   );
 }
 

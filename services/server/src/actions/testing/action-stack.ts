@@ -31,7 +31,7 @@ export class ActionStack {
   readonly stateDir: string;
   readonly #hosts: FakeHost[] = [];
 
-  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string, stateDir: string,) {
+  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string, stateDir: string) {
     this.app = app;
     this.url = url;
     this.databaseUrl = databaseUrl;
@@ -180,7 +180,7 @@ function sharedStateDir(databaseUrl: string): Promise<string> {
 async function releaseStateDir(databaseUrl: string): Promise<void> {
   const name = new URL(databaseUrl).pathname;
   const shared = stateDirs.get(name);
-  if ( || (shared.users -= 1) > 0) return;
+  if (shared === undefined || (shared.users -= 1) > 0) return;
   stateDirs.delete(name);
   await rm(await shared.path, { recursive: true, force: true });
 }

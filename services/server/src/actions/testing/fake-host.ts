@@ -59,12 +59,7 @@ export class FakeHost {
   }
 
   /** Opens a session on a replica. `outboxFull` refuses to take messages. */
-  async connect(
-    gateway: AgentGateway,
-    sql: Sql,
-    replicaId: string,
-    options: ConnectOptions = {},
-  ): Promise<void> {
+  async connect(gateway: AgentGateway, sql: Sql, replicaId: string, options: ConnectOptions = {}): Promise<void> {
     const sessionNo = await openSession(sql, { hostId: this.id, replicaId, bootId: 'boot', address: '127.0.0.1' });
     await this.attach(gateway, sessionNo, options);
   }
