@@ -62,7 +62,7 @@ export function aQuestion(changes: Partial<Question> = {}): Question {
   };
 }
 
-export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [] };
+export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [], window: [], window_limit: 600 };
 
 export function aFile(name: string, changes: Partial<FileFacts> = {}): FileFacts {
   return {
