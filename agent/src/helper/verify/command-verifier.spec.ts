@@ -1,5 +1,12 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { type ActionRequest, commandBytes, commandCertificateName, complaintAboutSignature, UNSIGNED, Verb } from '@modfleet/proto';
+import {
+  type ActionRequest,
+  commandBytes,
+  commandCertificateName,
+  complaintAboutSignature,
+  UNSIGNED,
+  Verb,
+} from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { aRequest, HOST_ID } from '../../actions/testing/builders.ts';
 import { TestAuthority } from '../../testing/test-authority.ts';
