@@ -315,7 +315,7 @@ describe('a database that was put back', () => {
     expect(await command('show')).toContain(words);
 
     // Another replica, and this one after a restart: the row says it.
-    const replica = await ActionStack.start(stack.databaseUrl, stack.stateDir);
+    const replica = await ActionStack.start(stack.databaseUrl);
     try {
       const there = await replica.call<Problem>('POST', '/actions', { host: 'web-2', verb: 'load', kmod: 'x' });
       expect(there.body.code).toBe('database_behind');
@@ -432,7 +432,7 @@ describe('the key', () => {
     const before = readFileSync(file);
     writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
     // A replica that was started since signs with it.
-    const replica = await ActionStack.start(stack.databaseUrl, stack.stateDir);
+    const replica = await ActionStack.start(stack.databaseUrl);
     try {
       expect(replica.app.get(ServerKeys).command.equals(keys.command)).toBe(false);
       await replica.call('POST', '/actions', { host: 'web-1', verb: 'load', kmod: 'tun' });
