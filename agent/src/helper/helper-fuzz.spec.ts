@@ -151,7 +151,7 @@ describe('the helper, fed with anything', () => {
         const asked = signedByStranger
           ? {
               ...world.commands.signedBy(forged, STRANGER.privateKey, forged.commandCertificate),
-              ...{ sentBefore: undefined },
+              sentBefore: undefined,
             }
           : forged;
         await say(world, [encodeCourierWord(world.opening()), encodeCourierWord({ $case: 'submit', value: asked })]);

@@ -81,10 +81,11 @@ class Machine {
     if (message?.$case !== 'actionRequest') throw new Error('no request');
     const { length } = this.results;
     this.courier.submit(message.value);
-    await comesTrue(() => expect(this.results.length).toBeGreaterThan(length));
-    const result = this.results.at(-1);
-    if (result === undefined) throw new Error('no result');
-    return result;
+    return comesTrue(() => {
+      const result = this.results[length];
+      if (result === undefined) throw new Error('no result');
+      return result;
+    });
   }
 
   async runs(): Promise<ActionResult> {
@@ -164,7 +165,6 @@ describe('a command', () => {
   });
 
   const tampered: readonly [column: string, change: string, code: string][] = [
-    ['id', `gen_random_uuid()`, 'signature_invalid'],
     ['verb', '2', 'signature_invalid'],
     ['kmod', `'tun'`, 'signature_invalid'],
     ['parameters', `'{a=1}'`, 'signature_invalid'],
@@ -208,16 +208,28 @@ describe('a command', () => {
     expect([...one.world.kernel.effects, ...other.world.kernel.effects]).toEqual([]);
   });
 
-  it('that was made up in Postgres, with all that the database has, is refused', async () => {
+  it('whose id was changed, or that was made up in Postgres, is not sent: nobody asked for it; and its host would refuse it', async () => {
     const one = await machine();
     await create();
-    await stack.database.query(
-      `INSERT INTO action (id, host_id, verb, kmod, requested_by, request_digest, expires_at, epoch, sequence, not_before, signature, command_certificate)
-       SELECT gen_random_uuid(), host_id, 2, kmod, requested_by, request_digest, expires_at, epoch, sequence + 1, not_before, signature, command_certificate FROM action`,
+    const [made] = await stack.database.query<{ id: string }>(
+      `INSERT INTO action (id, host_id, verb, kmod, requested_by, request_digest, expires_at, epoch, sequence, not_before, signature, command_certificate,
+                           requested_account, requested_token, requester_seal)
+       SELECT gen_random_uuid(), host_id, 2, kmod, requested_by, request_digest, expires_at, epoch, sequence + 1, not_before, signature, command_certificate,
+              requested_account, requested_token, requester_seal FROM action RETURNING id`,
     );
     await stack.connect(one.host);
     expect(isTaken(await one.runs())).toBe(true);
-    expect(await one.runs()).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'signature_invalid' });
+    await stack.driveAll();
+    await stack.idle();
+    expect(one.host.heard.filter(({ $case }) => $case === 'actionRequest')).toEqual([]);
+    expect((await show(made?.id ?? '')).timeline.map(({ state }) => state)).not.toContain('dispatched');
+    const { message } = SessionResponse.decode(one.recorded[0] ?? Buffer.alloc(0));
+    if (message?.$case !== 'actionRequest') throw new Error('no request');
+    const renamed: SessionResponse = {
+      message: { $case: 'actionRequest', value: { ...message.value, actionId: made?.id ?? '' } },
+    };
+    const result = await one.replays(Buffer.from(SessionResponse.encode(renamed).finish()));
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'signature_invalid' });
     expect(one.world.kernel.effects).toHaveLength(1);
   });
 });
