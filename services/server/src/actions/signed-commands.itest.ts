@@ -124,6 +124,7 @@ async function command(...args: string[]): Promise<string> {
   const lines: string[] = [];
   const config = {
     stateDir: stack.stateDir,
+    keyPassphrase: undefined,
     databaseUrl: stack.databaseUrl,
     databaseDirectUrl: stack.databaseUrl,
     dbPoolSize: 2,
@@ -354,6 +355,10 @@ describe('a database that was put back', () => {
       expect(action.timeline.at(-1)?.note).toContain('new epoch 2');
     }
     expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toBeUndefined();
+    const audited = await stack.database.query<{ what: string }>(
+      `SELECT what FROM audit.entry WHERE what IN ('commands.stop', 'epoch.raise') ORDER BY at`,
+    );
+    expect(audited.slice(-2).map(({ what }) => what)).toEqual(['commands.stop', 'epoch.raise']);
 
     // The host comes again and shows the same: of an epoch that is over. Nothing is said to it again, and new commands are taken.
     await one.host.disconnect(stack.database);

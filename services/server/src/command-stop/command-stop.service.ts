@@ -1,5 +1,7 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { z } from 'zod';
+import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -31,6 +33,7 @@ export class CommandStopService implements AlarmReader {
   readonly #database: DatabaseService;
   readonly #epoch: EpochFile;
   readonly #bus: Bus;
+  readonly #audit: AuditService;
   readonly #proven;
   #cached: { readonly alarm: Promise<Alarm | null>; readonly at: number } | undefined;
 
@@ -39,7 +42,9 @@ export class CommandStopService implements AlarmReader {
     @Inject(EpochFile) epoch: EpochFile,
     @Inject(Bus) bus: Bus,
     @Inject(Metrics) metrics: Metrics,
+    @Inject(AuditService) audit: AuditService,
   ) {
+    this.#audit = audit;
     this.#database = database;
     this.#epoch = epoch;
     this.#bus = bus;
@@ -92,7 +97,17 @@ export class CommandStopService implements AlarmReader {
 
   /** A host has proven that the database is older than what it was asked. */
   async stop(proof: RestoreProof): Promise<void> {
-    const isFirst = await this.#database.tx('READ COMMITTED', (sql) => updateStopped(sql, proof));
+    const isFirst = await this.#database.tx('READ COMMITTED', async (sql) => {
+      const stopped = await updateStopped(sql, proof);
+      if (stopped)
+        await this.#audit.record(sql, SERVER_SOURCE, {
+          what: 'commands.stop',
+          object: proof.actionId,
+          hosts: [proof.hostId],
+          reason: `the host has taken command ${proof.sequence} of epoch ${proof.epoch}; known here: ${proof.knownSequence} of epoch ${proof.knownEpoch}`,
+        });
+      return stopped;
+    });
     this.#cached = undefined;
     if (!isFirst) return;
     this.#proven.inc();

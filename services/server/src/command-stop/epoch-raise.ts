@@ -1,4 +1,4 @@
-import type { DatabaseService } from '../database/database.service.ts';
+import type { DatabaseService, Sql } from '../database/database.service.ts';
 import { COMMAND_STOP_CHANNEL } from './command-stop.service.ts';
 import {
   type CommandStopRow,
@@ -27,6 +27,8 @@ export interface RaiseParts {
   readonly epochFile: EpochFile;
   /** Ends one action, whatever it is at. */
   readonly endAction: (id: string, to: number) => Promise<void>;
+  /** Records the raise, in the transaction that begins it. */
+  readonly record: (sql: Sql, epoch: number) => Promise<void>;
   /** Tells the running servers; may fail. */
   readonly announce: (channel: string) => Promise<void>;
 }
@@ -54,6 +56,7 @@ export async function raiseEpoch({
   database,
   epochFile,
   endAction,
+  record,
   announce,
 }: RaiseParts): Promise<{ epoch: number; ended: number }> {
   const epoch = await database.tx('READ COMMITTED', async (sql) => {
@@ -61,6 +64,7 @@ export async function raiseEpoch({
     const stop = await selectCommandStop(sql);
     await updateRaising(sql);
     const next = epochAfter(epochFile.read(), stop?.host_epoch ?? null);
+    await record(sql, next);
     epochFile.write(next);
     return next;
   });

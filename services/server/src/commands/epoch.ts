@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ActionRepository } from '../actions/action.repository.ts';
+import { localSource } from '../audit/audit-source.ts';
+import { localAudit } from '../audit/local-audit.ts';
 import { publishOnce } from '../bus/postgres-bus.service.ts';
 import { type EpochState, epochState, raiseEpoch } from '../command-stop/epoch-raise.ts';
 import { alarmOf } from '../command-stop/command-stop.words.ts';
@@ -15,7 +17,7 @@ type Print = (line: string) => void;
 
 /** The epoch of commands, on the server's own machine: it is a file beside the key. */
 export async function epoch(
-  config: Pick<ServerConfig, 'stateDir' | 'databaseUrl' | 'databaseDirectUrl' | 'dbPoolSize'>,
+  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'databaseUrl' | 'databaseDirectUrl' | 'dbPoolSize'>,
   args: readonly string[],
   print: Print,
 ): Promise<void> {
@@ -34,7 +36,7 @@ export async function epoch(
   try {
     const state = await epochState({ database, epochFile });
     if (verb === 'show') show(state, epochFile.path, print);
-    else await raise(state, { database, epochFile, isDryRun: values['dry-run'] }, print);
+    else await raise(state, { config, database, epochFile, isDryRun: values['dry-run'] }, print);
   } finally {
     await database.onApplicationShutdown();
   }
@@ -52,7 +54,17 @@ function show(state: EpochState, file: string, print: Print): void {
 
 async function raise(
   state: EpochState,
-  { database, epochFile, isDryRun }: { database: DatabaseService; epochFile: EpochFile; isDryRun: boolean },
+  {
+    config,
+    database,
+    epochFile,
+    isDryRun,
+  }: {
+    config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>;
+    database: DatabaseService;
+    epochFile: EpochFile;
+    isDryRun: boolean;
+  },
   print: Print,
 ): Promise<void> {
   const open = state.open.reduce((sum, { count }) => sum + count, 0);
@@ -67,10 +79,12 @@ async function raise(
   );
   if (isDryRun) return print('Nothing was changed (--dry-run).');
   const actions = new ActionRepository(database);
+  const audit = await localAudit(config, database);
   const { epoch: next, ended } = await raiseEpoch({
     database,
     epochFile,
     endAction: async (id, to) => void (await actions.apply(id, { kind: 'epoch_raised', to })),
+    record: (sql, to) => audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to) }),
     announce: (channel) => publishOnce(database, channel, ''),
   });
   print(
