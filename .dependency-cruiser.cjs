@@ -43,6 +43,15 @@ module.exports = {
       { path: '^(agent|lab|tests)/' },
     ),
     rule(
+      'one-place-signs',
+      'Commands are signed where actions are accepted, and nowhere else: what forwards them cannot make one (ADR 0026).',
+      {
+        path: '^services/server/src/(?!.*\\.(spec|itest)\\.ts$)',
+        pathNot: '^services/server/src/(signing/|actions/actions[.]service[.]ts$)',
+      },
+      { path: '^services/server/src/signing/command-signer[.]ts$', dependencyTypesNot: ['type-only'] },
+    ),
+    rule(
       'cli-over-http',
       'The command line talks HTTP; of the server it knows types only, of the contract the grammar of kmod names only.',
       { path: '^services/cli/' },

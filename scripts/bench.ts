@@ -22,6 +22,10 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      signing: {
+        about: 'commands: signed, verified, signed and stored',
+        run: async () => (await import('../bench/signing.ts')).benchSigning(),
+      },
     },
     process.argv.slice(2),
   ),

@@ -82,4 +82,18 @@ export const REASON_CODES = [
   'not_confirmed',
   /** The host is quarantined: it reports, and does not act. */
   'quarantined',
+  /** The server does not sign what it asks: nothing was begun. */
+  'unsigned',
+  /** Not what the server signed: nothing was begun. */
+  'signature_invalid',
+  /** Signed for another host: nothing was begun. */
+  'wrong_host',
+  /** Accepted later than the host's server time: nothing was begun. */
+  'not_yet',
+  /** Of an epoch that is over: nothing was begun. */
+  'epoch_stale',
+  /** A later command was taken before: nothing was begun. */
+  'sequence_used',
+  /** The host cannot note that it takes this command: nothing was begun. */
+  'command_unkept',
 ] as const;

@@ -16,6 +16,8 @@ export * from './facet-errors.ts';
 export * from './facet-delta.ts';
 export * from './facet-chunks.ts';
 export * from './request-digest.ts';
+export * from './command-signature.ts';
+export * from './command-envelope.ts';
 export * from './outcomes.ts';
 export * from './findings.ts';
 export * from './reload-paths.ts';

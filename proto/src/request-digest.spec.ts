@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ActionRequest, Verb } from '../gen/modfleet/types/v1/action.ts';
-import { requestDigest } from './request-digest.ts';
+import { UNSIGNED } from './command-signature.ts';
+import { requestDigest, requestDigestBeforeSignatures } from './request-digest.ts';
 
 const request: ActionRequest = {
   actionId: 'a',
@@ -12,6 +13,7 @@ const request: ActionRequest = {
   expiresAtMs: 1,
   confirmWindowSeconds: 0,
   overrides: [],
+  ...UNSIGNED,
 };
 const hex = (value: ActionRequest): string => Buffer.from(requestDigest(value)).toString('hex');
 
@@ -34,8 +36,22 @@ describe('requestDigest', () => {
     { expiresAtMs: 2 },
     { confirmWindowSeconds: 60 },
     { overrides: ['route'] },
+    { epoch: 1 },
+    { sequence: 1 },
+    { notBeforeMs: 1 },
   ])('changes with %o', (change) => {
     expect(hex({ ...request, ...change })).not.toBe(hex(request));
+  });
+
+  it('does not say who signed it', () => {
+    expect(hex({ ...request, signature: Buffer.alloc(64, 1), commandCertificate: Buffer.alloc(9) })).toBe(hex(request));
+  });
+
+  it('is what an agent of before signatures computes, where it leaves out what that does not know', () => {
+    // Of the release before: the digest of this request, as it was.
+    const numbered = { ...request, epoch: 3, sequence: 7, notBeforeMs: 9 };
+    expect(Buffer.from(requestDigestBeforeSignatures(numbered)).toString('hex')).toBe(hex(request));
+    expect(hex(request)).toBe('0859f4c019e66720b1777d4fdfb27dbed3bf01b3b54ffecc2ed2fb1983e474a7');
   });
 
   it('leaves the request as it is', () => {

@@ -5,10 +5,11 @@ import { compareText } from './sorting.ts';
 /** Keeps this digest apart from every other use of SHA-256 here. */
 const DOMAIN = 'modfleet-action-v1\0';
 
+const NONE = Buffer.alloc(0);
+
 /**
- * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with parameters and overrides sorted, without
- * what says how often it was sent. Two requests with the same id and
- * another digest are a conflict.
+ * Digest of what is asked of a host: SHA-256 over the request's canonical bytes, with parameters and overrides sorted, without what says how often
+ * it was sent and who signed it. Two requests with the same id and another digest are a conflict.
  */
 export function requestDigest(request: ActionRequest): Uint8Array {
   const canonical = ActionRequest.encode({
@@ -16,6 +17,16 @@ export function requestDigest(request: ActionRequest): Uint8Array {
     parameters: [...request.parameters].sort(compareText),
     overrides: [...request.overrides].sort(compareText),
     sentBefore: undefined,
+    signature: NONE,
+    commandCertificate: NONE,
   }).finish();
   return createHash('sha256').update(DOMAIN).update(canonical).digest();
+}
+
+/**
+ * The same digest as a host computes it whose agent is older than signatures: it does not know epoch, sequence and not-before, and leaves them out.
+ * Good for recognising what such a host reports, and for nothing else.
+ */
+export function requestDigestBeforeSignatures(request: ActionRequest): Uint8Array {
+  return requestDigest({ ...request, epoch: 0, sequence: 0, notBeforeMs: 0 });
 }

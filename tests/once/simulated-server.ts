@@ -1,4 +1,4 @@
-import { type ActionResult, assertNever, type OutcomeWord } from '@modfleet/proto';
+import { type ActionResult, assertNever, type OutcomeWord, requestDigest } from '@modfleet/proto';
 import {
   type ActionEvent,
   type ActionSnapshot,
@@ -6,11 +6,10 @@ import {
   type Decision,
 } from '../../services/server/src/actions/action.machine.ts';
 import {
-  digestOf,
   isAbout,
   toProgressEvent,
   toReport,
-  toRequest,
+  toUnsignedRequest,
 } from '../../services/server/src/actions/action.mapper.ts';
 import type { NewAction } from '../../services/server/src/actions/action.model.ts';
 import {
@@ -74,12 +73,13 @@ export class SimulatedServer {
     this.#tables.rows.set(request.id, {
       id: request.id,
       request,
-      requestDigest: digestOf(request),
+      requestDigest: requestDigest(toUnsignedRequest(request)),
       words: [],
       state: 'queued',
       outcome: null,
       resolvedOutcome: null,
       createdAt: now,
+      epoch: request.epoch,
       expiresAt: request.expiresAt,
       dispatchedAt: null,
       startedAt: null,
@@ -143,7 +143,11 @@ export class SimulatedServer {
     if (this.#tables.sessionNo > sessionNo) return;
     const row = this.#tables.rows.get(result.actionId);
     const known = row === undefined ? undefined : { hostId: row.request.hostId };
-    const apart = whyApart(known, HOST, () => row !== undefined && isAbout(result, row));
+    const apart = whyApart(
+      known,
+      HOST,
+      () => row !== undefined && isAbout(result, row, () => toUnsignedRequest(row.request)),
+    );
     if (apart !== undefined) this.#tables.apart.push(`${result.actionId}: ${apart}`);
     else if (
       this.#apply(result.actionId, { kind: 'result', ...toReport(result) })?.effects.some(
@@ -175,7 +179,7 @@ export class SimulatedServer {
       const frame: ToAgent | undefined =
         kind === 'cancel'
           ? { kind, actionId: id }
-          : row && { kind, request: { ...toRequest(row.request), sentBefore: true } };
+          : row && { kind, request: { ...toUnsignedRequest(row.request), sentBefore: true } };
       if (frame !== undefined && !this.#world.send(frame)) return;
     }
     if (thenNext) await this.#sendNext();
@@ -187,12 +191,17 @@ export class SimulatedServer {
     if (row === undefined) return;
     this.#apply(row.id, { kind: 'dispatch' });
     await this.process.point();
-    if (!this.#world.send({ kind: 'request', request: toRequest(row.request) }))
+    if (!this.#world.send({ kind: 'request', request: toUnsignedRequest(row.request) }))
       this.#apply(row.id, { kind: 'not_sent' });
   }
 
   #ground() {
-    return { now: new Date(this.#world.now()), frozen: this.#tables.frozen, hostReady: this.#world.connected() };
+    return {
+      now: new Date(this.#world.now()),
+      frozen: this.#tables.frozen,
+      hostReady: this.#world.connected(),
+      epoch: EPOCH,
+    };
   }
 
   #apply(id: string, event: ActionEvent): Decision | undefined {
@@ -205,6 +214,9 @@ export class SimulatedServer {
     return decision;
   }
 }
+
+/** Of commands: nobody raises it here. Nor does anybody sign: whom a helper believes is tested where it is decided (agent/src/helper). */
+export const EPOCH = 1;
 
 /** The one host of this world. */
 export const HOST = '00000000-0000-4000-8000-000000000001';

@@ -1,10 +1,10 @@
 import { assertNever, type OutcomeWord } from '@modfleet/proto';
-import { toRequest } from '../../services/server/src/actions/action.mapper.ts';
+import { toUnsignedRequest } from '../../services/server/src/actions/action.mapper.ts';
 import { nextSweep } from '../../services/server/src/actions/dispatch.rules.ts';
 import type { Frame, ToAgent } from './frames.ts';
 import type { Operation } from './operations.ts';
 import { SimulatedMachine } from './simulated-machine.ts';
-import { HOST, type Row, SimulatedServer, Tables } from './simulated-server.ts';
+import { EPOCH as COMMAND_EPOCH, HOST, type Row, SimulatedServer, Tables } from './simulated-server.ts';
 
 /** Somewhere in 2027. */
 const EPOCH = 1_800_000_000_000;
@@ -247,6 +247,9 @@ export class World {
       expiresAt: new Date(this.#serverNow() + lifeMs),
       confirmWindowSeconds: 0,
       overrides: [],
+      epoch: COMMAND_EPOCH,
+      sequence: this.#ids,
+      notBefore: new Date(this.#serverNow()),
     });
   }
 
@@ -256,7 +259,7 @@ export class World {
     const connection = this.#live();
     if (row === undefined || connection === undefined || row.dispatchedAt === null) return;
     this.#count('forged');
-    const request = { ...toRequest(row.request), kmod: row.request.kmod === 'x' ? 'y' : 'x' };
+    const request = { ...toUnsignedRequest(row.request), kmod: row.request.kmod === 'x' ? 'y' : 'x' };
     // Only an id that the host has seen can be told from a forged one.
     if (this.machine.promisedJournal().includes(`${row.id} `))
       this.#frames.push({ to: 'agent', connection: connection.no, frame: { kind: 'request', request } });

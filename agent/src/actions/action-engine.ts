@@ -23,6 +23,8 @@ export interface ActionEngine {
   unacknowledged(): readonly ActionResult[];
   openActions(): readonly string[];
   tombstonesDigest(): Uint8Array;
+  /** The newest command that this host has taken, as far as it is known. */
+  newestCommand?(): ActionRequest | undefined;
   onProgress(listener: (report: ActionProgressReport) => void): void;
   onResult(listener: (result: ActionResult) => void): void;
   /** Which action of ours is changing this kmod now, or did within the last seconds; for events. */

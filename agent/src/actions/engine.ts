@@ -6,6 +6,7 @@ import {
   type JournalState,
   Outcome,
   requestDigest,
+  requestDigestBeforeSignatures,
 } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
@@ -121,7 +122,7 @@ export class KmodActionEngine implements ActionEngine {
   }
 
   submit(request: ActionRequest): void {
-    const digest = Buffer.from(requestDigest(request)).toString('hex');
+    const digest = this.#digestOf(request);
     const pending = this.#pending(request.actionId);
     if (pending !== undefined) {
       if (pending.digest !== digest) this.#say(conflict(request, digest));
@@ -150,6 +151,13 @@ export class KmodActionEngine implements ActionEngine {
     this.#queue.push(new ActionRun(request, digest, this.#ports));
     this.#tell({ actionId: request.actionId, phase: ActionPhase.ACTION_PHASE_RECEIVED });
     this.#inLane(() => this.#next());
+  }
+
+  /** Whether anything is known of an id; `unsure`: not, but the journal has lost something, or could not be read. */
+  knows(actionId: string): 'known' | 'new' | 'unsure' {
+    if (this.#pending(actionId) !== undefined || this.#cancelling.has(actionId)) return 'known';
+    if (this.#book.ledger.look(actionId, '').kind !== 'new') return 'known';
+    return this.#book.hasLost || !this.#book.opened ? 'unsure' : 'new';
   }
 
   cancel(actionId: string): void {
@@ -325,6 +333,15 @@ export class KmodActionEngine implements ActionEngine {
     }
   }
 
+  /** An agent of before signatures has this request in its journal under the digest that it knew. */
+  #digestOf(request: ActionRequest): string {
+    const { ledger } = this.#book;
+    const digest = hex(requestDigest(request));
+    if (ledger.look(request.actionId, digest).kind !== 'conflict') return digest;
+    const older = hex(requestDigestBeforeSignatures(request));
+    return ledger.look(request.actionId, older).kind === 'conflict' ? digest : older;
+  }
+
   #pending(actionId: string): ActionRun | undefined {
     const isIt = (run: ActionRun): boolean => run.request.actionId === actionId;
     if (this.#running !== undefined && isIt(this.#running)) return this.#running;
@@ -367,6 +384,10 @@ const CANCELLED = {
 
 const FULL =
   'this host remembers as many actions as it may (4096) and takes no further one before the oldest are a day past their expiry; nothing was touched';
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
 
 function conflict(request: ActionRequest, digest: string): ActionResult {
   const message = 'this action id was used for another request on this host; nothing was touched';

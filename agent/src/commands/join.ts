@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -7,6 +8,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { messageOf } from '../error-words.ts';
 import { keepHostId } from '../helper/host-id.ts';
 import { HELPER_STATE_DIR } from '../helper/state-dir.ts';
+import { keepCas } from '../helper/trusted-cas.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
@@ -53,9 +55,11 @@ export async function joinCommand(options: JoinCommandOptions): Promise<void> {
   const facts = await readHostFacts(new FsHostFiles(config.root), config);
   const { makeCertificateRequest } = await import('../identity/certificate-request.ts');
   const identity = await joinHost({ server, joinString, facts, store, makeRequest: makeCertificateRequest });
-  // The helper that systemd starts believes root alone which host this is.
-  if (options.configFile === undefined && config.root === '/' && process.geteuid?.() === 0)
+  // The helper that systemd starts believes root alone which host this is, and whose commands it takes.
+  if (options.configFile === undefined && config.root === '/' && process.geteuid?.() === 0) {
+    await keepCas(HELPER_STATE_DIR, [new X509Certificate(identity.caPem)]);
     await keepHostId(HELPER_STATE_DIR, identity.hostId);
+  }
   if (options.token === undefined && options.tokenFile === undefined) {
     await eraseJoinFile(config.join_file, (words) => options.stderr.write(`${words}\n`));
   }

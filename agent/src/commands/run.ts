@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../log.ts';
@@ -30,6 +31,12 @@ import { SpareMemory } from './spare-memory.ts';
 
 /** Until the server says otherwise, in ms. */
 const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
+
+/**
+ * How long the first Hello waits for what the helper knows, ms: a helper starts in a quarter of a second. One that cannot start keeps no host silent; what
+ * it knows is then told with the next Hello.
+ */
+const FIRST_BOOK_MS = 5_000;
 
 export interface RunOptions {
   readonly config: AgentConfig;
@@ -89,6 +96,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     config,
     configFile,
     hostId: identity.hostId,
+    authorities: [new X509Certificate(identity.caPem).raw],
     clock: bootClock,
     serverClock,
     serverRoute: () => serverRoute,
@@ -126,8 +134,8 @@ async function live({ config, configFile, log, signal, files, store, identity }:
   const stop = (): void => supervisor.stop();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
-  // Both before Hello, which tells of both; side by side, because each waits for other programs.
-  await Promise.all([engine.start(), inventory.start(FIRST_INTERVALS)]);
+  // All before Hello, which tells of all; side by side, because each waits for other programs.
+  await Promise.all([engine.start(), engine.firstBook(FIRST_BOOK_MS), inventory.start(FIRST_INTERVALS)]);
   await supervisor.run();
   spareMemory.stop();
   await inventory.stop();

@@ -5,7 +5,7 @@ import { verdictText } from './verdict-text.ts';
 import { VerbError, verdictCommand } from './verdict.ts';
 
 const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
-const POLICY = { mode: 'act', allow: [], deny: [], protected: [] } as const;
+const POLICY = { mode: 'act', allow: [], deny: [], protected: [], window: [], window_limit: 600 } as const;
 
 function options(verb: string, name: string) {
   return {

@@ -1,5 +1,12 @@
 import type { Writable } from 'node:stream';
-import { type ActionRequest, canonicalKmodName, verbFromWord, type KnownVerb, Verdict } from '@modfleet/proto';
+import {
+  type ActionRequest,
+  canonicalKmodName,
+  verbFromWord,
+  type KnownVerb,
+  UNSIGNED,
+  Verdict,
+} from '@modfleet/proto';
 import type { ActionPolicy } from '../actions/findings/facts.ts';
 import { LinuxActionHost } from '../actions/host/linux-action-host.ts';
 import { NodeExec, NoExec } from '../exec/node-exec.ts';
@@ -84,5 +91,6 @@ function requestOf(options: VerdictOptions, verb: KnownVerb, kmod: string): Acti
     expiresAtMs: 0,
     confirmWindowSeconds: 0,
     overrides: [],
+    ...UNSIGNED,
   };
 }

@@ -1,3 +1,4 @@
+import { CONFIRM_WINDOW_MAX_S, CONFIRM_WINDOW_MIN_S } from '@modfleet/proto';
 import * as z from 'zod';
 
 /** Where the agent's settings are looked for. */
@@ -75,6 +76,16 @@ export const agentConfigSchema = z.strictObject({
         .array(kmodGlob)
         .default([])
         .describe('Kmods that are never unloaded, beside those that the host finds itself.'),
+      window: z
+        .array(kmodGlob)
+        .default([])
+        .describe('Kmods (names or globs) that are changed only inside a confirm window, whatever they carry.'),
+      window_limit: z
+        .int()
+        .min(CONFIRM_WINDOW_MIN_S)
+        .max(CONFIRM_WINDOW_MAX_S)
+        .default(CONFIRM_WINDOW_MAX_S)
+        .describe('Longest confirm window in seconds that this host opens: so long it may be cut off. Default: 600.'),
     })
     .prefault({})
     .describe('The host’s last word: the server sees it and cannot change it.'),

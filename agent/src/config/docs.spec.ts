@@ -14,6 +14,6 @@ it('every setting has its row in docs/agent.md, with its default', () => {
     const value = defaults[key];
     if (typeof value === 'string') expect(row).toContain(`| \`${value}\` |`);
   }
-  for (const key of Object.keys(agentConfigSchema.shape.policy.unwrap().shape))
-    expect(page).toContain(`| \`policy.${key}\` | \`[]\` |`);
+  for (const [key, value] of Object.entries(parseConfig('', 'agent.yaml').policy))
+    expect(page).toContain(`| \`policy.${key}\` | \`${JSON.stringify(value)}\` |`);
 });

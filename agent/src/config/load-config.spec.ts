@@ -22,7 +22,7 @@ describe('settings', () => {
       reboot_to_recover: false,
       state_dir: '/var/lib/modfleet',
       join_file: '/etc/modfleet/join',
-      policy: { allow: [], deny: [], protected: [] },
+      policy: { allow: [], deny: [], protected: [], window: [], window_limit: 600 },
       log_level: 'info',
       root: '/',
     });

@@ -13,6 +13,8 @@ export interface CreateHelperEngineOptions {
   /** As given on the command line; systemd's helper reads the default one, and is for an agent that does so too. */
   readonly configFile: string | undefined;
   readonly hostId: string;
+  /** CA certificates of the server, DER. */
+  readonly authorities: readonly Buffer[];
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   readonly serverRoute: () => ServerRoute | undefined;

@@ -27,6 +27,8 @@ const TELL_TIME_EVERY_MS = 60_000;
 export interface HelperEngineParts {
   readonly openLink: OpenLink;
   readonly hostId: string;
+  /** CA certificates of the server, DER: told to a helper that knows none yet. */
+  readonly authorities: readonly Buffer[];
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   /** The addresses of the session, while there is one. */
@@ -55,6 +57,8 @@ export class HelperEngine implements ActionEngine {
   readonly #timers: Timers;
   #timeTimer: unknown;
   #journal: JournalState = JournalState.JOURNAL_STATE_UNSPECIFIED;
+  #heardBook: () => void = () => undefined;
+  readonly #firstBook = new Promise<void>((resolve) => (this.#heardBook = resolve));
   readonly #progressListeners: ((report: ActionProgressReport) => void)[] = [];
   readonly #resultListeners: ((result: ActionResult) => void)[] = [];
 
@@ -119,6 +123,17 @@ export class HelperEngine implements ActionEngine {
     return this.#act.book?.tombstonesDigest ?? new Uint8Array(32);
   }
 
+  newestCommand(): ActionRequest | undefined {
+    return this.#act.book?.newestCommand;
+  }
+
+  /** Resolves when the helper has told its book, and after `ms` at the latest. */
+  async firstBook(ms: number): Promise<void> {
+    let timer: unknown;
+    await Promise.race([this.#firstBook, new Promise<void>((resolve) => (timer = this.#timers.set(resolve, ms)))]);
+    this.#timers.clear(timer);
+  }
+
   onProgress(listener: (report: ActionProgressReport) => void): void {
     this.#progressListeners.push(listener);
   }
@@ -155,7 +170,7 @@ export class HelperEngine implements ActionEngine {
       onResult: (result) => this.#say(result),
       onStep: (id, kmod, begins) => (begins ? this.#attribution.begin(id, kmod) : this.#attribution.end(id, kmod)),
       onConfirmWanted: (wanted, answer) => void this.#confirm(wanted, answer),
-      onNotTaken: (request, message) => this.#notTaken(request, message),
+      onNotTaken: (request, message, code) => this.#notTaken(request, message, code),
       onCancelRefused: (actionId) => this.#tell({ actionId, phase: ActionPhase.ACTION_PHASE_CANCEL_REFUSED }),
     });
   }
@@ -163,18 +178,19 @@ export class HelperEngine implements ActionEngine {
   async #openLink(kind: HelperKind): Promise<HelperLink> {
     const link = await this.#parts.openLink(kind);
     link.onWord((word) => {
-      if (kind === 'act' && word.$case === 'book' && word.value.journal > this.#journal)
-        this.#journal = word.value.journal;
+      if (kind !== 'act' || word.$case !== 'book') return;
+      if (word.value.journal > this.#journal) this.#journal = word.value.journal;
+      this.#heardBook();
     });
     return link;
   }
 
   #open(): Extract<CourierWord, { $case: 'open' }>['value'] {
-    const { hostId, serverRoute } = this.#parts;
+    const { hostId, authorities, serverRoute } = this.#parts;
     const route = serverRoute();
     const way =
       route === undefined ? undefined : { remoteAddress: route.remoteAddress, localAddress: route.localAddress ?? '' };
-    return { protocol: HELPER_PROTOCOL, hostId, time: this.#time(), way };
+    return { protocol: HELPER_PROTOCOL, hostId, time: this.#time(), way, caCertificates: [...authorities] };
   }
 
   #time(): TimeReading | undefined {
@@ -206,9 +222,9 @@ export class HelperEngine implements ActionEngine {
     answer({ $case: 'confirmAnswered', value: { actionId, kind, detail, attempt } });
   }
 
-  #notTaken(request: ActionRequest, message: string): void {
+  #notTaken(request: ActionRequest, message: string, code: string | undefined): void {
     const { actionId } = request;
-    if (request.sentBefore === true) {
+    if (request.sentBefore === true && code === undefined) {
       // A helper may have done it already, and this one has not looked: that nothing was touched cannot be said.
       this.#parts.log.warn({ actionId }, `an action that was sent before is not answered now: ${message}`);
       return;
@@ -216,7 +232,7 @@ export class HelperEngine implements ActionEngine {
     const digest = Buffer.from(requestDigest(request)).toString('hex');
     const words = `${message}; nothing was touched`;
     const result = {
-      ...plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'unsupported', words),
+      ...plainResult(request, digest, Outcome.OUTCOME_REFUSED, code ?? 'unsupported', words),
       finishedAtMs: Math.round(this.#parts.serverClock.now()?.ms ?? 0),
     };
     this.#own.set(actionId, result);

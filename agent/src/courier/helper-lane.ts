@@ -9,7 +9,7 @@ import {
 } from '@modfleet/proto';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
-import { HELPER_PROTOCOL, type HelperKind } from '../helper/wire/protocol.ts';
+import { HELPER_PROTOCOL, type HelperKind, NOT_KNOWN } from '../helper/wire/protocol.ts';
 import type { CourierWord, HelperWord } from '../helper/wire/strict-codec.ts';
 import { type HelperLink, HelperUnavailableError, type OpenLink } from './helper-link.ts';
 
@@ -48,8 +48,11 @@ export interface LaneParts {
   readonly onResult: (result: ActionResult) => void;
   readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
   readonly onConfirmWanted: (wanted: ConfirmWanted, answer: (word: CourierWord) => void) => void;
-  /** The request was not taken, for certain: nothing of it was written, nothing touched. */
-  readonly onNotTaken: (request: ActionRequest, message: string) => void;
+  /**
+   * The request was not taken, for certain: nothing of it was written, nothing touched. `code`: the helper's, which has looked for the request in
+   * its journal; undefined when none has.
+   */
+  readonly onNotTaken: (request: ActionRequest, message: string, code?: string) => void;
   readonly onCancelRefused: (actionId: string) => void;
 }
 
@@ -232,9 +235,10 @@ export class HelperLane {
         onConfirmWanted(word.value, (answer) => this.#send(answer));
         return;
       case 'rejected': {
-        const request = this.#pending.get(word.value.actionId)?.request;
-        this.#pending.delete(word.value.actionId);
-        if (request !== undefined) this.#parts.onNotTaken(request, word.value.message);
+        const { actionId, code, message } = word.value;
+        const request = this.#pending.get(actionId)?.request;
+        this.#pending.delete(actionId);
+        if (request !== undefined) this.#parts.onNotTaken(request, message, code === NOT_KNOWN ? undefined : code);
         this.#pump();
         return;
       }

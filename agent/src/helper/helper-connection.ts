@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ActionPhase, type ActionRequest, assertNever, type JournalState, type Open } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
@@ -7,9 +8,12 @@ import { messageOf } from '../error-words.ts';
 import type { BootClock } from '../time/clock.ts';
 import type { ConfirmRelay } from './confirm-relay.ts';
 import { HelperRefusal } from './helper-refusal.ts';
+import type { NewestCommand } from './newest-command.ts';
 import type { RelayedServerClock } from './relayed-clock.ts';
+import { complaintAboutOrder } from './verify/command-order.ts';
 import {
   type Complaint,
+  certificatesIn,
   complaintAboutExpiry,
   complaintAboutIds,
   complaintAboutRequest,
@@ -19,7 +23,7 @@ import {
 } from './verify/request-grammar.ts';
 import type { Verifier } from './verify/verifier.ts';
 import { FrameError, FrameReader, MAX_COURIER_FRAME } from './wire/frames.ts';
-import { HELPER_PROTOCOL, type HelperKind } from './wire/protocol.ts';
+import { HELPER_PROTOCOL, type HelperKind, NOT_KNOWN } from './wire/protocol.ts';
 import { type CourierWord, decodeCourierWord, encodeHelperWord, type HelperWord } from './wire/strict-codec.ts';
 
 /** The courier's first frame follows its connection at once; a busy machine may take a while. */
@@ -36,6 +40,8 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 /** An engine for this connection, and what ends with it. */
 export interface HelperEngine extends ActionEngine {
+  /** Whether an id is known here; `unsure`: not, but the journal has lost something, or cannot be read. */
+  knows(actionId: string): 'known' | 'new' | 'unsure';
   stuckActions(): number;
   journalState(): JournalState;
 }
@@ -57,8 +63,12 @@ export interface HelperConnectionParts {
   readonly confirms: ConfirmRelay;
   readonly verifier: Verifier;
   readonly log: ActionLog;
-  /** The host that this machine is, for a courier that says so. @throws HelperRefusal when it is another one, or nothing may be done here */
-  readonly admit: (hostId: string) => Promise<void>;
+  /**
+   * The host that this machine is, and the newest command that it has taken, for a courier that says so.
+   *
+   * @throws HelperRefusal when it is another one, or nothing may be done here
+   */
+  readonly admit: (hostId: string, cas: readonly X509Certificate[]) => Promise<NewestCommand>;
   /** Called once, after `admit`. @throws HelperRefusal */
   readonly createEngine: (hostId: string, ties: EngineTies) => Promise<HelperEngine>;
   /** Aborted when this program is told to end. */
@@ -72,6 +82,7 @@ export interface HelperConnectionParts {
  * - Nothing of a frame is used before the whole frame was decoded strictly and all its fields were checked.
  * - The first frame is Open; before it was admitted there is no engine, and so nothing that could touch the kernel.
  * - A bad frame is answered (Refused), and ends the connection; a bad request is answered (Rejected), and is not written anywhere.
+ * - What is begun was signed by the server for this host, is newer than all that was taken before, and is noted as the newest before it begins.
  * - When the courier goes, what has begun is brought to its end; the next connection finds it in the journal.
  * - After `SERVES_MS` it begins nothing more and goes, between two actions and never inside one; what waited is asked again of the next helper.
  */
@@ -79,6 +90,7 @@ export class HelperConnection {
   readonly #parts: HelperConnectionParts;
   readonly #reader = new FrameReader(MAX_COURIER_FRAME);
   #engine: HelperEngine | undefined;
+  #newest: NewestCommand | undefined;
   #route: ServerRoute | undefined;
   #lastBook = '';
   #closed = false;
@@ -162,7 +174,7 @@ export class HelperConnection {
     if (!isUuid(open.hostId)) throw new FrameError('open: its host id is no UUID');
     this.#takeTime(open.time);
     this.#takeWay(open.way);
-    await this.#parts.admit(open.hostId);
+    this.#newest = await this.#parts.admit(open.hostId, casIn(open));
     const engine = await this.#parts.createEngine(open.hostId, {
       serverRoute: () => this.#route,
       onStep: (actionId, kmod, begins) => this.#say({ $case: 'step', value: { actionId, kmod, begins } }),
@@ -218,22 +230,51 @@ export class HelperConnection {
   }
 
   async #submit(engine: HelperEngine, request: ActionRequest): Promise<void> {
-    const { kind, serverClock, verifier, log } = this.#parts;
-    const complaint =
-      complaintAboutRequest(request) ??
-      complaintAboutExpiry(request, serverClock.now()?.ms) ??
-      (kind === 'evidence' && !request.dryRun ? 'this helper only looks: it takes dry runs' : undefined);
-    const verified =
-      complaint === undefined ? await verifier.verify(request) : ({ kind: 'rejected', message: complaint } as const);
-    if (verified.kind === 'ok') {
+    const complaint = (await this.#complaintAbout(request)) ?? (await this.#complaintAboutTaking(engine, request));
+    if (complaint === undefined) {
       if (this.#isIdle(engine)) this.#retireWhenServed();
       if (this.#served.signal.aborted) return;
       this.#waiting.add(request.actionId);
       return engine.submit(request);
     }
-    log.warn({ kmod: request.kmod, reason: verified.message }, 'a request of the courier was not taken');
-    const { message } = verified;
-    this.#say({ $case: 'rejected', value: { actionId: request.actionId, code: 'unsupported', message } });
+    const known = engine.knows(request.actionId);
+    // What was done is told to whoever asks; nothing begins by that.
+    if (known === 'known') return engine.submit(request);
+    const { message } = complaint;
+    this.#parts.log.warn({ kmod: request.kmod, reason: message }, 'a request of the courier was not taken');
+    // It may have been done: nobody knows, so nothing is claimed.
+    const code = known === 'unsure' && request.sentBefore === true ? NOT_KNOWN : complaint.code;
+    this.#say({ $case: 'rejected', value: { actionId: request.actionId, code, message } });
+  }
+
+  /** Why this is not what the server asked of this host. */
+  async #complaintAbout(request: ActionRequest): Promise<Rejection | undefined> {
+    const { kind, serverClock, verifier } = this.#parts;
+    const message =
+      complaintAboutRequest(request) ??
+      complaintAboutExpiry(request, serverClock.now()?.ms) ??
+      (kind === 'evidence' && !request.dryRun ? 'this helper only looks: it takes dry runs' : undefined);
+    if (message !== undefined) return { code: 'unsupported', message };
+    const verified = await verifier.verify(request);
+    return verified.kind === 'ok' ? undefined : verified;
+  }
+
+  /** Takes a new command: in its order, and noted. Why it is not taken. */
+  async #complaintAboutTaking(engine: HelperEngine, request: ActionRequest): Promise<Rejection | undefined> {
+    const known = engine.knows(request.actionId);
+    // The engine answers what it knows, and does not begin what it may have forgotten.
+    if (known === 'known' || (known === 'unsure' && request.sentBefore === true)) return undefined;
+    const complaint = complaintAboutOrder(request, this.#newest?.get(), this.#parts.kind);
+    if (complaint !== undefined || this.#parts.kind === 'evidence') return complaint;
+    try {
+      await this.#newest?.keep(request);
+      return undefined;
+    } catch (error) {
+      return {
+        code: 'command_unkept',
+        message: `this host cannot note that it takes this command (${messageOf(error)}), and begins none that it cannot note`,
+      };
+    }
   }
 
   /** Beside what else is said: a disk that is full holds it up. Also one that changed nothing is answered. */
@@ -265,6 +306,7 @@ export class HelperConnection {
       stuck: engine.stuckActions(),
       tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
       journal: engine.journalState(),
+      newestCommand: this.#newest?.get(),
     };
     const text = JSON.stringify(book);
     if (text === this.#lastBook) return;
@@ -288,6 +330,19 @@ export class HelperConnection {
     if (this.#closed || output.writableLength > MAX_UNREAD_BYTES) return;
     output.write(encodeHelperWord(word));
   }
+}
+
+/** Why a request is not taken. */
+interface Rejection {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** @throws FrameError */
+function casIn(open: Open): readonly X509Certificate[] {
+  const cas = certificatesIn(open.caCertificates);
+  if (typeof cas === 'string') throw new FrameError(`open: ${cas}`);
+  return cas;
 }
 
 /** @throws FrameError */

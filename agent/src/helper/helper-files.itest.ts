@@ -1,16 +1,21 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { complaintAboutSignature } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { aRequest } from '../actions/testing/builders.ts';
 import { NodeExec } from '../exec/node-exec.ts';
+import { TestCommands } from '../testing/test-commands.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 import { admitHost, keepHostId } from './host-id.ts';
-import { refuseForeignJournal } from './own-files.ts';
+import { refuseForeignFiles } from './own-files.ts';
 import { readSafeSettings, whyUnsafe } from './safe-settings.ts';
+import { FileNewestCommand } from './newest-command.ts';
 import { takeTurn } from './state-turn.ts';
+import { admitCas, keepCas, keptCas } from './trusted-cas.ts';
 
 const HOST = '00000000-0000-4000-8000-000000000001';
 const OTHER = '00000000-0000-4000-8000-000000000002';
@@ -46,6 +51,65 @@ describe('the host that this machine is', () => {
   });
 });
 
+describe('the CAs that this machine believes', () => {
+  it('are those that are told first, and from then on only root changes them', async () => {
+    const [first, second] = [await TestCommands.create(1), await TestCommands.create(1)];
+    expect(await keptCas(folder)).toBeUndefined();
+    await admitCas(folder, []);
+    expect(await keptCas(folder)).toBeUndefined();
+    await admitCas(folder, [first.authority]);
+    const admitted = await admitCas(folder, [second.authority]);
+    expect(admitted.map((ca) => ca.fingerprint256)).toEqual([first.authority.fingerprint256]);
+    expect((await stat(path.join(folder, 'trusted-cas.pem'))).mode & 0o777).toBe(0o600);
+    await keepCas(folder, [second.authority, first.authority]);
+    const both = (await keptCas(folder))?.map((ca) => ca.fingerprint256);
+    expect(both).toEqual([second.authority.fingerprint256, first.authority.fingerprint256]);
+  });
+
+  it('are not guessed from a damaged file, nor from a certificate of no CA', async () => {
+    const commands = await TestCommands.create(1);
+    for (const text of ['', 'x', new X509Certificate(commands.certificate(1)).toString()]) {
+      await writeFile(path.join(folder, 'trusted-cas.pem'), text);
+      await expect(admitCas(folder, [commands.authority]).catch(code)).resolves.toBe('failed');
+    }
+  });
+});
+
+describe('the newest command', () => {
+  const now = Date.now();
+  const request = { epoch: 3, sequence: 41, notBeforeMs: now, expiresAtMs: now + 1, parameters: ['a=1'] };
+
+  it('is there again after a crash, as the server signed it', async () => {
+    const commands = await TestCommands.create();
+    const signed = commands.sign(aRequest(request));
+    const store = await FileNewestCommand.open(folder);
+    expect(store.get()).toBeUndefined();
+    await store.keep({ ...signed, sentBefore: true });
+    const again = (await FileNewestCommand.open(folder)).get();
+    expect(again).toEqual(signed);
+    expect(again === undefined ? 'none' : complaintAboutSignature(again, [commands.authority])).toBeUndefined();
+    expect((await stat(path.join(folder, 'newest-command.json'))).mode & 0o777).toBe(0o600);
+  });
+
+  it('stays the one before where it cannot be kept', async () => {
+    const signed = (await TestCommands.create()).sign(aRequest(request));
+    const store = await FileNewestCommand.open(folder);
+    await store.keep(signed);
+    // A folder in the place of the draft: nothing can be written there.
+    await mkdir(path.join(folder, `newest-command.json.${process.pid}.tmp`, 'x'), { recursive: true });
+    await expect(store.keep({ ...signed, sequence: 42 })).rejects.toThrow(/EISDIR|directory/);
+    expect(store.get()?.sequence).toBe(41);
+    expect((await FileNewestCommand.open(folder)).get()?.sequence).toBe(41);
+  });
+
+  it('is not guessed from a damaged file: old commands would be new', async () => {
+    for (const text of ['', '{', '{"epoch":"x"}', JSON.stringify({ actionId: 'x', epoch: 1 })]) {
+      await writeFile(path.join(folder, 'newest-command.json'), text);
+      await expect(FileNewestCommand.open(folder).catch(code)).resolves.toBe('failed');
+    }
+  });
+});
+
 describe('settings', () => {
   it('are safe where only their owner can write, and that is root or the helper itself', () => {
     expect(whyUnsafe({ uid: 0, mode: 0o100644 }, 0)).toBeUndefined();
@@ -75,12 +139,12 @@ describe('settings', () => {
 });
 
 it.runIf(isRoot)('a journal that is not of root is not used', async () => {
-  await refuseForeignJournal(folder, 0);
+  await refuseForeignFiles(folder, 0);
   const journal = path.join(folder, 'actions.journal');
   await writeFile(journal, '');
-  await refuseForeignJournal(folder, 0);
+  await refuseForeignFiles(folder, 0);
   await chown(journal, 65_534, 65_534);
-  await expect(refuseForeignJournal(folder, 0).catch(code)).resolves.toBe('failed');
+  await expect(refuseForeignFiles(folder, 0).catch(code)).resolves.toBe('failed');
 });
 
 it('one helper at a time has the state; the next gets it when the first has gone', async () => {

@@ -2,9 +2,11 @@ import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { codeOf } from '../error-words.ts';
 import { HelperRefusal } from './helper-refusal.ts';
+import { NEWEST_COMMAND_FILE } from './newest-command.ts';
+import { TRUSTED_CAS_FILE } from './trusted-cas.ts';
 
 /** What decides about steps: who could write it could have steps run. */
-const FILES = ['actions.journal', 'confirm'] as const;
+const FILES = ['actions.journal', 'confirm', 'host-id', TRUSTED_CAS_FILE, NEWEST_COMMAND_FILE] as const;
 
 /**
  * The helper of root takes only what root wrote: a journal that the agent's user could write (moved here from an older installation, say) could
@@ -12,7 +14,7 @@ const FILES = ['actions.journal', 'confirm'] as const;
  *
  * @throws HelperRefusal
  */
-export async function refuseForeignJournal(stateDir: string, euid: number): Promise<void> {
+export async function refuseForeignFiles(stateDir: string, euid: number): Promise<void> {
   for (const name of euid === 0 ? FILES : []) {
     const file = path.join(stateDir, name);
     const stat = await lstat(file).catch((error: unknown) => {

@@ -13,11 +13,13 @@ import { noRecovery, sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
 import { type EngineTies, HelperConnection, type HelperEngine } from './helper-connection.ts';
 import { admitHost, keptHostId } from './host-id.ts';
-import { refuseForeignJournal } from './own-files.ts';
+import { FileNewestCommand } from './newest-command.ts';
+import { refuseForeignFiles } from './own-files.ts';
 import { RelayedServerClock } from './relayed-clock.ts';
 import { readSafeSettings } from './safe-settings.ts';
 import { takeTurn } from './state-turn.ts';
-import { UnsignedVerifier } from './verify/verifier.ts';
+import { admitCas, keptCas } from './trusted-cas.ts';
+import { CommandVerifier, type Trust } from './verify/command-verifier.ts';
 import type { HelperKind } from './wire/protocol.ts';
 
 /** What has begun is brought to its end although the courier is gone: a load may wait for firmware (65 s), and its plan have more steps. */
@@ -51,6 +53,7 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
   const confirms = new ConfirmRelay();
   let lock: FileLock | undefined;
   let settings: AgentConfig | undefined;
+  let trust: Trust = { hostId: '', authorities: [] };
   const connection = new HelperConnection({
     kind,
     input: options.input,
@@ -58,21 +61,29 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
     bootClock,
     serverClock,
     confirms,
-    verifier: new UnsignedVerifier(),
+    verifier: new CommandVerifier(() => trust, serverClock),
     log,
     signal,
-    admit: async (hostId) => {
+    admit: async (hostId, told) => {
       settings = await readSafeSettings(options.config, process.geteuid?.() ?? -1);
-      // Who only looks writes nothing, and answers for the host that it is told.
-      if (kind === 'evidence') return;
+      // Whoever started this as itself has this process's rights, and says whom to believe as it says which host this is.
+      const isOwn = options.hostId !== undefined;
+      if (kind === 'evidence') {
+        // Who only looks writes nothing.
+        const authorities = isOwn ? told : ((await keptCas(stateDir)) ?? told);
+        trust = { hostId: options.hostId ?? (await keptId(stateDir)) ?? hostId, authorities };
+        return FileNewestCommand.open(stateDir);
+      }
       // Of this machine, whatever root tree is looked at.
       lock = await takeTurn(new NodeExec(), stateDir, signal);
       lock.onLost(() => {
         log.error({}, 'the lock of the state folder is lost; this helper brings its step to an end and goes');
         lost.abort();
       });
+      await refuseForeignFiles(stateDir, process.geteuid?.() ?? -1);
       await admitHost(stateDir, hostId, options.hostId);
-      await refuseForeignJournal(stateDir, process.geteuid?.() ?? -1);
+      trust = { hostId, authorities: isOwn ? told : await admitCas(stateDir, told) };
+      return FileNewestCommand.open(stateDir);
     },
     createEngine: async (hostId, ties) => {
       if (settings === undefined) throw new Error('the settings were not read');

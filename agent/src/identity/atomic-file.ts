@@ -3,9 +3,13 @@ import path from 'node:path';
 
 /**
  * Writes a file so that after a crash it holds either its old or its new content: a temporary file in the same folder, fsync, rename, fsync of the
- * folder. Mode 0600; what root writes belongs to the folder's owner.
+ * folder. Mode 0600; what root writes belongs to the folder's owner, or to root alone (`self`).
  */
-export async function writeFileAtomically(file: string, content: string | Uint8Array): Promise<void> {
+export async function writeFileAtomically(
+  file: string,
+  content: string | Uint8Array,
+  owner: 'folder' | 'self' = 'folder',
+): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {
     // Root writes into the folder of the agent's user, too: never through a link that waits there.
@@ -13,7 +17,7 @@ export async function writeFileAtomically(file: string, content: string | Uint8A
     const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.chmod(0o600);
-      await giveToFolderOwner(handle, path.dirname(file));
+      if (owner === 'folder') await giveToFolderOwner(handle, path.dirname(file));
       await handle.writeFile(content);
       await handle.sync();
     } finally {

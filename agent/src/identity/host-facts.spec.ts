@@ -4,7 +4,11 @@ import { readHostFacts } from './host-facts.ts';
 
 const NAMES = { '/proc/sys/kernel/hostname': 'now\n', '/etc/hostname': 'at-boot\n' };
 const factsOf = (nodes: Record<string, string>, root: string) =>
-  readHostFacts(new MemoryHostFiles(nodes), { mode: 'observe', policy: { allow: [], deny: [], protected: [] }, root });
+  readHostFacts(new MemoryHostFiles(nodes), {
+    mode: 'observe',
+    policy: { allow: [], deny: [], protected: [], window: ['e1000*'], window_limit: 120 },
+    root,
+  });
 
 describe('readHostFacts', () => {
   it('a machine has the name that its kernel knows now', async () => {

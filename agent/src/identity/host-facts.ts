@@ -47,7 +47,13 @@ export async function readHostFacts(
         : '',
     agentVersion: AGENT_VERSION,
     mode: config.mode,
-    policy: { allow: [...config.policy.allow], deny: [...config.policy.deny], protected: [...config.policy.protected] },
+    policy: {
+      allow: [...config.policy.allow],
+      deny: [...config.policy.deny],
+      protected: [...config.policy.protected],
+      window: [...config.policy.window],
+      windowLimitSeconds: config.policy.window_limit,
+    },
     virtualization: (await containerKind(files)) ?? '',
     journal: JournalState.JOURNAL_STATE_UNSPECIFIED,
   };

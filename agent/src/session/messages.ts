@@ -31,6 +31,7 @@ export function helloOf(
       openActions: [...engine.openActions()],
       tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
       boottimeMs: Math.round(nowMs),
+      newestCommand: engine.newestCommand?.(),
     },
   };
 }

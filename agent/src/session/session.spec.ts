@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ActionPhase, Facet, Outcome, Verb } from '@modfleet/proto';
+import { ActionPhase, Facet, Outcome, UNSIGNED, Verb } from '@modfleet/proto';
 import { FakeEngine, fakeResult } from './testing/fake-engine.ts';
 import { FakeInventory, incapableSnapshot, loadedSnapshot } from './testing/fake-inventory.ts';
 import type { MemoryServerEnd } from './memory-transport.ts';
@@ -16,6 +16,7 @@ const ACTION = {
   expiresAtMs: 1,
   confirmWindowSeconds: 0,
   overrides: [],
+  ...UNSIGNED,
 };
 
 beforeEach(() => void vi.useFakeTimers());

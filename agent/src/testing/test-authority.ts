@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { createHash, generateKeyPairSync, sign, webcrypto } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
-import { SERVER_TLS_NAME, hostUri } from '@modfleet/proto';
+import { COMMAND_KEY_USAGE, SERVER_TLS_NAME, commandCertificateName, hostUri } from '@modfleet/proto';
 
 const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
@@ -19,6 +19,15 @@ export interface TestDates {
   readonly toDays: number;
 }
 
+/** What is wrong with a command certificate. */
+export interface CommandCertificateChanges {
+  readonly name?: string;
+  readonly issuer?: string;
+  readonly usages?: readonly string[];
+  readonly dates?: TestDates;
+  readonly isCa?: boolean;
+}
+
 const NOW: TestDates = { fromDays: -1, toDays: 30 };
 
 /** A certificate authority for tests. */
@@ -33,9 +42,9 @@ export class TestAuthority {
     this.der = Buffer.from(certificate.rawData);
   }
 
-  static async create(name = 'test CA'): Promise<TestAuthority> {
+  static async create(name = 'test CA', dates: TestDates = { fromDays: -100, toDays: 100 }): Promise<TestAuthority> {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const certificate = await issue(name, name, privateKey, publicKey, { fromDays: -100, toDays: 100 }, [
+    const certificate = await issue(name, name, privateKey, publicKey, dates, [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
     ]);
@@ -65,6 +74,16 @@ export class TestAuthority {
     const certificate = await issue(hostId, 'test CA', this.#key, publicKey, dates, [
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
       new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
+    ]);
+    return Buffer.from(certificate.rawData);
+  }
+
+  /** A certificate for a public key, as the changes have it; else as a server has it for its commands. */
+  async command(publicKey: KeyObject, changes: CommandCertificateChanges = {}): Promise<Buffer> {
+    const { name = commandCertificateName(1), usages = [COMMAND_KEY_USAGE], dates = NOW, isCa = false } = changes;
+    const certificate = await issue(name, changes.issuer ?? 'test CA', this.#key, publicKey, dates, [
+      new x509.BasicConstraintsExtension(isCa, undefined, true),
+      new x509.ExtendedKeyUsageExtension([...usages], true),
     ]);
     return Buffer.from(certificate.rawData);
   }

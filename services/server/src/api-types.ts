@@ -20,6 +20,7 @@ import type * as signIn from './sign-in/sign-in.schema.ts';
 
 export type Problem = z.output<typeof common.problemSchema>;
 export type Freeze = z.output<typeof common.freezeSchema>;
+export type Alarm = z.output<typeof common.alarmSchema>;
 export type Coverage = z.output<typeof common.coverageSchema>;
 export type CoverageWord = z.output<typeof common.coverageWord>;
 export type FacetWord = z.output<typeof common.facetWord>;

@@ -20,6 +20,7 @@ import { QueriesModule } from './queries/queries.module.ts';
 import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
 import { RetentionModule } from './retention/retention.module.ts';
 import { StreamingModule } from './streaming/streaming.module.ts';
+import { CommandStopModule } from './command-stop/command-stop.module.ts';
 import { ConfigModule } from './config/config.module.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import { DatabaseModule } from './database/database.module.ts';
@@ -57,6 +58,7 @@ export class AppModule {
         CaModule,
         EnrollmentModule,
         AgentGatewayModule,
+        CommandStopModule,
         AgentSessionModule,
         RetentionModule,
         StreamingModule,

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { startProblem } from './commands/start-problem.ts';
 import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { audit, AUDIT_USAGE } from './commands/audit.ts';
+import { EPOCH_USAGE } from './commands/epoch-usage.ts';
 import { TOKEN_USAGE, token } from './commands/token.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
@@ -17,6 +18,7 @@ modfleet-server migrate      bring the database to this version
 ${TOKEN_USAGE}
 ${ADMIN_TOKEN_USAGE}
 ${AUDIT_USAGE}
+${EPOCH_USAGE}
 modfleet-server openapi      print the OpenAPI document of the API
 modfleet-server health       ask the running server whether it is ready`;
 
@@ -44,6 +46,11 @@ async function main(args: readonly string[]): Promise<number | undefined> {
       return 0;
     case 'audit':
       return audit(readServerConfig(), rest, print);
+    case 'epoch': {
+      const { epoch } = await import('./commands/epoch.ts');
+      await epoch(readServerConfig(), rest, print);
+      return 0;
+    }
     case 'openapi': {
       const { openapi } = await import('./commands/openapi.ts');
       const anyDatabase = { DATABASE_URL: 'postgresql://127.0.0.1/none' };

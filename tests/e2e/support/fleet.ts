@@ -80,6 +80,11 @@ export class TestFleet {
     return this.startDatabase();
   }
 
+  /** For what only the database can be told. */
+  get databaseUrl(): string {
+    return this.#postgres?.url() ?? '';
+  }
+
   async stopDatabase(): Promise<void> {
     await this.#postgres?.stop();
   }

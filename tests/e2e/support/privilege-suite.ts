@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type ActionRequest, Outcome, Verb } from '@modfleet/proto';
+import { join } from 'node:path';
+import { type ActionRequest, Outcome, UNSIGNED, Verb } from '@modfleet/proto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { CourierWord, HelperWord } from '../../../agent/src/helper/wire/strict-codec.ts';
 import { type Heard, HostileCourier } from './hostile-courier.ts';
 import { type LabFleet, lsmod } from './lab-fleet.ts';
+import { StolenKey } from './stolen-key.ts';
 
 /** Lines of agent.yaml that a host for these tests has. */
 export const PRIVILEGE_POLICY = ['policy:', '  deny: [tun]', '  protected: [mf_base]'] as const;
@@ -29,6 +31,7 @@ const kinds = (words: readonly HelperWord[]): string[] => words.map((word) => wo
 export function privilegeSuite(lab: () => LabFleet, name: string): void {
   let courier: HostileCourier;
   let hostId: string;
+  let key: StolenKey;
 
   const aRequest = (changes: Partial<ActionRequest> = {}): ActionRequest => ({
     actionId: randomUUID(),
@@ -40,8 +43,12 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
     expiresAtMs: Date.now() + 600_000,
     confirmWindowSeconds: 0,
     overrides: [],
+    ...UNSIGNED,
     ...changes,
   });
+
+  /** What was signed with the stolen key has numbers above the server's: the host would take nothing of the server any more. */
+  const forgetNewest = (): Promise<string> => lab().host(name).must('rm /var/lib/modfleet-helper/newest-command.json');
 
   describe('processes', () => {
     it('may do what the checked-in list says, and nothing else', async () => {
@@ -68,17 +75,34 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
     beforeAll(async () => {
       hostId = String((await lab().fleet.api('GET', `/api/v1/hosts/${name}`)).body['id']);
       courier = await HostileCourier.on(lab().host(name), hostId);
+      key = await StolenKey.of(join(lab().fleet.folder, 'server'));
     });
 
     it(
-      'gets no kernel change by anything that host, policy or protection forbid',
+      'gets nothing taken that the server has not signed',
+      async () => {
+        const before = await lsmod(lab().host(name));
+        const forged = { ...(await key.sign(aRequest())), kmod: 'mf_base' };
+        const cases = [aRequest(), aRequest({ verb: Verb.VERB_UNLOAD, kmod: 'mf_base' }), forged];
+        const [heard] = await courier.say('act', [[await courier.open(), ...cases.map(submit)]], PATIENCE_MS);
+        expect(cases.map((request) => heard && answerTo(heard, request))).toEqual(['rejected', 'rejected', 'rejected']);
+        const asked = aRequest({ dryRun: true });
+        const [looked] = await courier.say('evidence', [[await courier.open(), submit(asked)]], PATIENCE_MS);
+        expect(looked && answerTo(looked, asked)).toBe('rejected');
+        expect(await lsmod(lab().host(name))).toEqual(before);
+      },
+      TEST_LIMIT_MS,
+    );
+
+    it(
+      'gets no kernel change by anything that host, policy or protection forbid, even with the key of the server',
       async () => {
         const before = await lsmod(lab().host(name));
         const done = await lab().act('load', 'mf_base', name);
         expect(done.action.outcome).toBe('succeeded');
         const replayed = aRequest({ actionId: done.action.id, kmod: 'mf_hello' });
         const cases: readonly (readonly [ActionRequest, string])[] = [
-          [aRequest({ hostId: randomUUID() }), 'unsupported'],
+          [aRequest({ hostId: randomUUID() }), 'rejected'],
           [aRequest({ expiresAtMs: Date.now() - 60_000 }), 'expired'],
           [aRequest({ expiresAtMs: Date.now() + 48 * 3_600_000 }), 'rejected'],
           [aRequest({ kmod: 'tun' }), 'denied_by_host_policy'],
@@ -97,9 +121,12 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
           [aRequest({ verb: 77 as Verb }), 'rejected'],
           [replayed, 'id_conflict'],
         ];
-        const speech = [await courier.open(), ...cases.map(([request]) => submit(request))];
+        const signed = [];
+        for (const [request] of cases) signed.push(submit(await key.sign(request)));
+        const speech = [await courier.open(), ...signed];
         const [heard] = await courier.say('act', [speech], PATIENCE_MS);
         expect(cases.map(([request]) => heard && answerTo(heard, request))).toEqual(cases.map(([, answer]) => answer));
+        await forgetNewest();
         expect(await lsmod(lab().host(name))).toEqual([...before, 'mf_base'].sort());
       },
       TEST_LIMIT_MS,
@@ -143,7 +170,7 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
         const before = await lsmod(host);
         const settings = await host.must('cat /etc/modfleet/agent.yaml');
         await host.writeFile('/etc/modfleet/agent.yaml', `${settings.replace('mode: act', 'mode: observe')}\n`);
-        const observed = aRequest();
+        const observed = await key.sign(aRequest());
         const [heard] = await courier.say('act', [[await courier.open(), submit(observed)]], PATIENCE_MS);
         expect(heard && answerTo(heard, observed)).toBe('denied_by_host_policy');
         await host.writeFile('/etc/modfleet/agent.yaml', `${settings}\n`);
@@ -151,6 +178,7 @@ export function privilegeSuite(lab: () => LabFleet, name: string): void {
         const [unsafe] = await courier.say('act', [[await courier.open(), submit(aRequest())]], PATIENCE_MS);
         expect(unsafe?.words).toMatchObject([{ $case: 'refused', value: { code: 'unsafe_settings' } }]);
         await host.must('chown root /etc/modfleet/agent.yaml');
+        await forgetNewest();
         expect(await lsmod(host)).toEqual(before);
       },
       TEST_LIMIT_MS,

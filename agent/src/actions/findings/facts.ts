@@ -28,6 +28,10 @@ export interface ActionPolicy {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly protected: readonly string[];
+  /** Changed only inside a confirm window. */
+  readonly window: readonly string[];
+  /** Longest confirm window, seconds. */
+  readonly window_limit: number;
 }
 
 /** The file with that say, as evidence names it. */

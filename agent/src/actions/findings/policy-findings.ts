@@ -9,6 +9,7 @@ export function policyFindings(question: Question, facts: ActionFacts, policy: A
   return [
     ...unsupported(question, facts),
     ...denied(question, facts, policy),
+    ...windowAsSet(question, policy),
     ...died(facts),
     ...(question.verb === Verb.VERB_LOAD ? [] : stakeFindings(question, facts, policy)),
     ...obstacleFindings(facts.obstacles),
@@ -83,6 +84,20 @@ function denied({ verb, kmod, dryRun }: Question, { tree }: ActionFacts, policy:
     });
   }
   return findings;
+}
+
+/** What the host's settings say of confirm windows. A load changes nothing that a window could put back, but where the settings name it. */
+function windowAsSet({ kmod, confirmWindowSeconds: seconds }: Question, policy: ActionPolicy): RawFinding[] {
+  if (seconds > policy.window_limit) {
+    const message = `the host's policy opens confirm windows of ${policy.window_limit} s at most, not of ${seconds} s`;
+    const shown = [evidence('config', `${POLICY_FILE}: policy.window_limit: ${policy.window_limit}`)];
+    return [{ code: 'denied_by_host_policy', refuses: true, message, evidence: shown }];
+  }
+  const glob = policy.window.find((each) => fnmatch(each, kmod));
+  if (glob === undefined || seconds > 0) return [];
+  const message = `the host's policy changes ${kmod} inside a confirm window only`;
+  const shown = [evidence('config', `${POLICY_FILE}: policy.window: ${glob}`)];
+  return [{ code: 'needs_confirm_window', refuses: true, message, evidence: shown }];
 }
 
 /** Bit 7 of the taint: the kernel has oopsed or hit a BUG (Documentation/admin-guide/tainted-kernels.rst). */

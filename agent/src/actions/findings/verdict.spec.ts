@@ -252,3 +252,23 @@ describe('any verdict', () => {
     );
   });
 });
+
+describe('confirm windows, as the host is set up', () => {
+  const careful = { ...ACT, window: ['dum*'], window_limit: 120 };
+
+  it('are asked for where the settings name the kmod, of a load too', () => {
+    for (const question of [unload, load, reload]) {
+      const facts = question === load ? someFacts() : idle;
+      expect(decided(question, facts, careful)).toBe('needs_confirm_window');
+      expect(decided({ ...question, confirmWindowSeconds: 60 }, facts, careful)).toBe('ok');
+      expect(decided(question, facts, { ...careful, window: ['tun'] })).toBe('ok');
+    }
+    const [finding] = decide(unload, idle, careful, []).findings;
+    expect(finding?.evidence).toEqual([{ kind: 'config', value: 'agent.yaml: policy.window: dum*' }]);
+  });
+
+  it('are not opened for longer than the settings say', () => {
+    expect(decided({ ...unload, confirmWindowSeconds: 121 }, idle, careful)).toBe('denied_by_host_policy');
+    expect(decided({ ...unload, confirmWindowSeconds: 120 }, idle, careful)).toBe('ok');
+  });
+});

@@ -1,4 +1,4 @@
-import { type ActionRequest, requestDigest, type Verdict, Verb } from '@modfleet/proto';
+import { type ActionRequest, requestDigest, UNSIGNED, type Verdict, Verb } from '@modfleet/proto';
 import type { ActionFacts, ActionPolicy, FileFacts, LoadedFacts, Question } from '../findings/facts.ts';
 import type { IntentRecord } from '../journal/journal.ts';
 
@@ -16,6 +16,7 @@ export function aRequest(changes: Partial<ActionRequest> = {}): ActionRequest {
     expiresAtMs: 1_000_000,
     confirmWindowSeconds: 0,
     overrides: [],
+    ...UNSIGNED,
     ...changes,
   };
 }
@@ -61,7 +62,7 @@ export function aQuestion(changes: Partial<Question> = {}): Question {
   };
 }
 
-export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [] };
+export const ACT: ActionPolicy = { mode: 'act', allow: [], deny: [], protected: [], window: [], window_limit: 600 };
 
 export function aFile(name: string, changes: Partial<FileFacts> = {}): FileFacts {
   return {

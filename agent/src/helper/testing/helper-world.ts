@@ -1,4 +1,6 @@
+import type { X509Certificate } from 'node:crypto';
 import { duplexPair, type Duplex } from 'node:stream';
+import type { ActionRequest } from '@modfleet/proto';
 import { KmodActionEngine } from '../../actions/engine.ts';
 import { MemoryJournal } from '../../actions/journal/memory-journal.ts';
 import { aRequest, HOST_ID } from '../../actions/testing/builders.ts';
@@ -6,10 +8,16 @@ import { QuietLog, SimulatedClock, SimulatedHost, SimulatedKernel } from '../../
 import { HelperUnavailableError, linkOver, type OpenLink } from '../../courier/helper-link.ts';
 import { ConfirmRelay } from '../confirm-relay.ts';
 import { HelperConnection } from '../helper-connection.ts';
+import { TestCommands } from '../../testing/test-commands.ts';
 import { HelperRefusal } from '../helper-refusal.ts';
 import { RelayedServerClock } from '../relayed-clock.ts';
-import { UnsignedVerifier, type Verifier } from '../verify/verifier.ts';
-import type { HelperKind } from '../wire/protocol.ts';
+import type { NewestCommand } from '../newest-command.ts';
+import { CommandVerifier } from '../verify/command-verifier.ts';
+import { HELPER_PROTOCOL, type HelperKind } from '../wire/protocol.ts';
+import type { CourierWord } from '../wire/strict-codec.ts';
+
+/** Made once: a key takes its time. */
+const COMMANDS = await TestCommands.create();
 
 /** 2026-01-01, ms since the epoch; boot time and server time are one here. */
 const NOW_MS = 1_767_225_600_000;
@@ -29,7 +37,12 @@ export class HelperWorld {
   readonly clock = new SimulatedClock();
   readonly log = new QuietLog();
   readonly helpers: RunningHelper[] = [];
-  readonly verifier: Verifier = new UnsignedVerifier();
+  /** The server that this machine believes, unless `authorities` says another. */
+  readonly commands = COMMANDS;
+  authorities: readonly X509Certificate[] = [COMMANDS.authority];
+  /** The host that this machine is. */
+  self = HOST_ID;
+  readonly newest = new MemoryNewestCommand();
   readonly confirms: ConfirmRelay[] = [];
   /** The helper's disk. */
   journal = new MemoryJournal();
@@ -44,7 +57,29 @@ export class HelperWorld {
   }
 
   request(changes: Parameters<typeof aRequest>[0] = {}) {
-    return aRequest({ expiresAtMs: NOW_MS + 60_000, ...changes });
+    return this.commands.sign(this.unsigned(changes));
+  }
+
+  /** The same, not signed. Each action id has a number of its own: the ids of tests count up. */
+  unsigned(changes: Parameters<typeof aRequest>[0] = {}) {
+    const number = Number.parseInt(aRequest(changes).actionId.slice(-4), 16);
+    const sequence = Number.isNaN(number) ? 1 : number + 1;
+    const whole = { epoch: 1, sequence, notBeforeMs: NOW_MS - 1_000, expiresAtMs: NOW_MS + 60_000 };
+    return aRequest({ ...whole, ...changes });
+  }
+
+  /** What a courier of this machine says first. */
+  opening(): CourierWord {
+    return {
+      $case: 'open',
+      value: {
+        protocol: HELPER_PROTOCOL,
+        hostId: this.self,
+        time: { serverTimeMs: this.clock.ms, errorMs: 5, boottimeMs: this.clock.ms },
+        way: undefined,
+        caCertificates: [this.commands.authority.raw],
+      },
+    };
   }
 
   readonly openLink: OpenLink = (kind) => {
@@ -67,12 +102,13 @@ export class HelperWorld {
       bootClock: this.clock.boot,
       serverClock,
       confirms,
-      verifier: this.verifier,
+      verifier: new CommandVerifier(() => ({ hostId: this.self, authorities: this.authorities }), serverClock),
       log: this.log,
       signal: new AbortController().signal,
       admit: async (hostId) => {
         this.hostId ??= hostId;
         if (this.hostId !== hostId) throw new HelperRefusal('wrong_host', 'another host');
+        return this.newest;
       },
       createEngine: async (_hostId, ties) =>
         new KmodActionEngine({
@@ -93,6 +129,22 @@ export class HelperWorld {
     const done = connection.run().then(() => void helperEnd.end());
     this.helpers.push({ kind, host, end: helperEnd, done });
     return courierEnd;
+  }
+}
+
+/** As on a disk that outlives helpers, and may be full. */
+export class MemoryNewestCommand implements NewestCommand {
+  newest: ActionRequest | undefined;
+  isFull = false;
+
+  get(): ActionRequest | undefined {
+    return this.newest;
+  }
+
+  keep(request: ActionRequest): Promise<void> {
+    if (this.isFull) return Promise.reject(new Error('ENOSPC: no space left on device'));
+    this.newest = request;
+    return Promise.resolve();
   }
 }
 

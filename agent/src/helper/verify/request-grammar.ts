@@ -8,6 +8,7 @@ import {
   Verb,
   type WayToServer,
 } from '@modfleet/proto';
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
 /** Why a field cannot be taken, for people; undefined when all is well. */
@@ -26,6 +27,10 @@ const MAX_IDS = 4_096;
 /** The server lets an action live for a day at most; an hour for clocks. */
 const LONGEST_LIFE_MS = 25 * 60 * 60 * 1000;
 
+/** During a rotation there are two. */
+const MAX_CAS = 8;
+const MAX_CA_BYTES = 8_192;
+
 /** Past this a bound says nothing. */
 const MAX_ERROR_MS = 60_000;
 
@@ -39,7 +44,7 @@ export function isUuid(text: string): boolean {
 
 /** Every field of a request by itself; what they mean together is the verdict's business. Pure. */
 export function complaintAboutRequest(request: ActionRequest): Complaint {
-  const { actionId, verb, kmod, parameters, expiresAtMs, confirmWindowSeconds, overrides } = request;
+  const { actionId, verb, kmod, parameters, expiresAtMs, notBeforeMs, confirmWindowSeconds, overrides } = request;
   if (!isUuid(actionId)) return 'its action id is no UUID';
   if (!isKnownVerb(verb)) return `verb ${String(verb)} is not known to this helper`;
   if (!isCanonical(kmod)) return 'its kmod is no canonical kmod name';
@@ -48,6 +53,9 @@ export function complaintAboutRequest(request: ActionRequest): Complaint {
     return 'a parameter is not name=value without white space and quotes, or is longer than 1 KiB';
   if (verb === Verb.VERB_UNLOAD && parameters.length > 0) return 'an unload takes no parameters';
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is no time';
+  if (!Number.isSafeInteger(notBeforeMs) || notBeforeMs > expiresAtMs) return 'it would expire before it may begin';
+  if (notBeforeMs !== 0 && expiresAtMs - notBeforeMs > LONGEST_LIFE_MS) return 'its time is longer than a day';
+  if (!Number.isSafeInteger(request.epoch) || !Number.isSafeInteger(request.sequence)) return 'its number is none';
   if (confirmWindowSeconds !== 0 && !isConfirmWindow(confirmWindowSeconds))
     return `${confirmWindowSeconds} s is no confirm window`;
   if (new Set(overrides).size !== overrides.length || !overrides.every(isOverride))
@@ -76,6 +84,18 @@ export function complaintAboutWay({ remoteAddress, localAddress }: WayToServer):
   const isAddress = (text: string): boolean => isIP(text.replace(/%[A-Za-z0-9_.-]{1,15}$/, '')) !== 0;
   if (!isAddress(remoteAddress) || (localAddress !== '' && !isAddress(localAddress))) return 'an address is none';
   return undefined;
+}
+
+/** The CA certificates in these (DER); what is wrong with them otherwise. Pure. */
+export function certificatesIn(ders: readonly Uint8Array[]): readonly X509Certificate[] | string {
+  if (ders.length > MAX_CAS || ders.some((der) => der.length > MAX_CA_BYTES))
+    return 'more CA certificates than there are';
+  try {
+    const cas = ders.map((der) => new X509Certificate(der));
+    return cas.every((one) => one.ca) ? cas : 'a certificate is of no CA';
+  } catch {
+    return 'a CA certificate is none';
+  }
 }
 
 /** Pure. */

@@ -1,4 +1,4 @@
-import type { Problem } from '@modfleet/server/api-types';
+import type { Alarm, Problem } from '@modfleet/server/api-types';
 import type { Settings } from '../config/cli-config.ts';
 import { apiError, type Asked } from '../errors/api-errors.ts';
 import { CliError } from '../errors/cli-error.ts';
@@ -6,6 +6,8 @@ import { EXIT } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
 import type { Api, Change, Query, StreamEvent } from './api.ts';
 import { VERSION } from '../version.ts';
+import { clean } from '../output/clean.ts';
+import { colorsFor } from '../output/style.ts';
 import { networkError } from './network-error.ts';
 
 /** What we ask of a fetch: less than the web's, so that Node's own and the undici package's both fit. */
@@ -46,10 +48,11 @@ interface Request {
 export class HttpApi implements Api {
   readonly url: string;
   readonly #settings: Settings;
-  readonly #io: Pick<Io, 'signal' | 'newId'>;
+  readonly #io: Io;
   readonly #fetch: Fetch;
+  #alarmed = false;
 
-  constructor(settings: Settings, io: Pick<Io, 'signal' | 'newId'>, fetch: Fetch) {
+  constructor(settings: Settings, io: Io, fetch: Fetch) {
     this.url = settings.url;
     this.#settings = settings;
     this.#io = io;
@@ -137,7 +140,17 @@ export class HttpApi implements Api {
     } catch (error) {
       throw networkError(error, this.url, this.#io.signal);
     }
-    return parseJson(text, this.url);
+    const body = parseJson(text, this.url);
+    this.#noteAlarm(body);
+    return body;
+  }
+
+  /** Any answer may carry it, and every command has to say it: here nothing can forget it. Once a run. */
+  #noteAlarm(body: unknown): void {
+    const { alarm } = (body ?? {}) as { readonly alarm?: Partial<Alarm> };
+    if (this.#alarmed || typeof alarm?.message !== 'string') return;
+    this.#alarmed = true;
+    this.#io.err.write(`${colorsFor(this.#io, this.#io.err).yellow('Alarm:')} ${clean(alarm.message)}\n`);
   }
 }
 

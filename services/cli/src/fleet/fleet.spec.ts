@@ -37,6 +37,24 @@ describe('freeze and thaw', () => {
   });
 });
 
+describe('an alarm', () => {
+  const message = 'Host web-1 (x) has taken command 10 of epoch 1, and here the newest command for it is 7 of epoch 1';
+
+  it('is said by every command, once, beside what it was asked for', async () => {
+    const alarm = { code: 'database_behind', at: AS_OF, message, host: null, taken: null, known: null };
+    cli.server().on('GET /join-tokens', json({ items: [], nextCursor: null, freeze: null, alarm }));
+    const { code, err } = await cli.run(['join-tokens', 'list']);
+    expect(code).toBe(0);
+    expect(err.split('\n').filter((line) => line === `Alarm: ${message}`)).toHaveLength(1);
+  });
+
+  it('stops new actions: exit 6, with the way out', async () => {
+    cli.server().on('POST /actions', problem(423, 'database_behind', message));
+    const { code, err } = await cli.run(['kmods', 'load', 'x', '--host', 'h']);
+    expect([code, err]).toEqual([6, `modfleet: ${message}\n  on the server's machine: modfleet-server epoch show\n`]);
+  });
+});
+
 describe('join-tokens', () => {
   const token = {
     id: hostId(7),

@@ -4,6 +4,7 @@ import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
+import { EpochFile } from '../signing/epoch-file.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { toRequest } from './action.mapper.ts';
 import type { StoredAction } from './action.model.ts';
@@ -11,7 +12,7 @@ import { ActionRepository } from './action.repository.ts';
 import { ASK_AGAIN_MS } from './action.states.ts';
 import {
   claimNext,
-  isFrozen,
+  isHalted,
   lockHostDispatch,
   selectHolder,
   selectHostsWithWork,
@@ -28,7 +29,8 @@ import { HostWork } from './host-work.ts';
  * - Only the replica that holds the host's session sends to it.
  * - The same id is always sent with the same digest: the request is built from the row alone.
  * - An action whose cancel was asked for is not sent again before its expiry, only its cancel is: nothing starts by being asked to stop.
- * - While a freeze holds nothing is sent again either: the host may not have got it the first time.
+ * - While a freeze holds, or commands are stopped, nothing is sent again either: the host may not have got it the first time.
+ * - Nothing is signed here: what is forwarded is what was signed when it was accepted, of the epoch that holds.
  */
 
 /** Sends actions to the hosts of this replica. Wake-ups may be lost: the sweep finds what they leave. */
@@ -45,6 +47,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #mail: ReplicaMail;
   readonly #rights: DispatchRights;
   readonly #audit: AuditService;
+  readonly #epoch: EpochFile;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -54,6 +57,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(ReplicaMail) mail: ReplicaMail,
     @Inject(DispatchRights) rights: DispatchRights,
     @Inject(AuditService) audit: AuditService,
+    @Inject(EpochFile) epoch: EpochFile,
   ) {
     this.#database = database;
     this.#actions = actions;
@@ -62,6 +66,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     this.#mail = mail;
     this.#rights = rights;
     this.#audit = audit;
+    this.#epoch = epoch;
   }
 
   onModuleInit(): void {
@@ -100,7 +105,8 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   /** Looks at everything that may have to be sent from here: after a thaw, after lost wake-ups, every few seconds. */
   async driveAll(): Promise<void> {
     for (const hostId of this.#owed) this.#work.request(hostId, true);
-    for (const hostId of await selectHostsWithWork(this.#database, this.#mail.self)) this.#work.request(hostId, false);
+    for (const hostId of await selectHostsWithWork(this.#database, this.#mail.self, this.#epoch.read()))
+      this.#work.request(hostId, false);
   }
 
   async #round(hostId: string, fromStart: boolean): Promise<void> {
@@ -121,7 +127,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   /** The host answers what it knows from its journal, runs what it never got, and says `expired` of what came too late. */
   async #sayAgain(hostId: string): Promise<void> {
     const { owed, say, thenNext } = sayAgain(
-      await selectPending(this.#database, hostId, this.#mail.self, ASK_AGAIN_MS),
+      await selectPending(this.#database, hostId, this.#mail.self, ASK_AGAIN_MS, this.#epoch.read()),
     );
     if (owed) {
       this.#owed.add(hostId);
@@ -129,8 +135,8 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     }
     this.#owed.delete(hostId);
     for (const { kind, id } of say) {
-      // A freeze may have come since: what is left is owed.
-      if (kind === 'request' && (await isFrozen(this.#database))) {
+      // A freeze or a stop may have come since: what is left is owed.
+      if (kind === 'request' && (await isHalted(this.#database))) {
         this.#owed.add(hostId);
         return;
       }
@@ -160,7 +166,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   async #sendNext(hostId: string): Promise<void> {
     const claimed = await this.#database.tx('READ COMMITTED', async (sql) => {
       await lockHostDispatch(sql, hostId);
-      const id = await claimNext(sql, hostId, this.#mail.self);
+      const id = await claimNext(sql, hostId, this.#mail.self, () => this.#epoch.read());
       if (id === undefined) return undefined;
       const why = await this.#rights.whyWithdrawn(sql, id);
       if (why === undefined) return this.#actions.applyIn(sql, id, { kind: 'dispatch' });

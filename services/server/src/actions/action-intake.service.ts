@@ -10,6 +10,7 @@ import {
   toHostMessage,
   toProgressEvent,
   toReport,
+  toRequest,
   toStoredResult,
   toStoredVerdict,
 } from './action.mapper.ts';
@@ -110,7 +111,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     const { actionId } = result;
     const raw = ActionResult.toJSON(result);
     const known = await this.#actions.find(actionId);
-    const apart = whyApart(known, hostId, () => known !== undefined && isAbout(result, known));
+    const apart = whyApart(known, hostId, () => known !== undefined && isAbout(result, known, () => toRequest(known)));
     if (apart !== undefined) {
       await this.#keepApart(actionId, hostId, apart, raw);
       this.#logger.error({

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { Bus } from '../bus/bus.ts';
+import { COMMAND_STOP_CHANNEL } from '../command-stop/command-stop.service.ts';
 import { isUnavailable } from '../database/database.errors.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { FREEZE_CHANNEL } from '../freeze/freeze.service.ts';
@@ -50,7 +51,11 @@ export class ActionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     const expire = (): void => this.#once('expiry', () => this.sweep());
     const drive = (): void => this.#once('work', () => this.#dispatcher.driveAll());
     this.#timers.push(setInterval(expire, EXPIRY_INTERVAL_MS).unref(), setInterval(drive, WORK_INTERVAL_MS).unref());
-    this.#unsubscribe.push(this.#bus.subscribe(FREEZE_CHANNEL, drive), this.#bus.onResumed(drive));
+    this.#unsubscribe.push(
+      this.#bus.subscribe(FREEZE_CHANNEL, drive),
+      this.#bus.subscribe(COMMAND_STOP_CHANNEL, drive),
+      this.#bus.onResumed(drive),
+    );
   }
 
   async onModuleDestroy(): Promise<void> {

@@ -41,6 +41,7 @@ const event: fc.Arbitrary<ActionEvent> = fc.oneof(
     { kind: 'cancel', by: 'ops' },
     { kind: 'withdraw', why: 'the account ops was disabled' },
     { kind: 'cancel_refused' },
+    { kind: 'epoch_raised', to: 2 },
     { kind: 'sweep' },
   ),
   fc.constantFrom(undefined, ...ALL_OUTCOME_WORDS).map((outcome): ActionEvent => ({ kind: 'result', outcome })),
@@ -195,6 +196,17 @@ describe('action machine, case by case', () => {
     const after = decide(inState('dispatched'), { kind: 'sweep' }, at(120_000 + RESULT_GRACE_MS));
     expect(after.next.outcome).toBe('unconfirmed');
   });
+
+  it.each(ACTION_STATES.filter((state) => !isEnded(state)))(
+    'a new epoch ends what is %s as unconfirmed, and never says that it did not run',
+    (state) => {
+      const { next, effects } = decide(inState(state), { kind: 'epoch_raised', to: 2 }, at(1));
+      expect(next).toMatchObject({ state: 'ended', outcome: 'unconfirmed', endedAt: at(1) });
+      expect(effects[0]).toMatchObject({ kind: 'record', note: expect.stringMatching(/may have run|it started/) });
+      const late = decide(next, { kind: 'result', outcome: 'expired' }, at(2));
+      expect(late.next.resolvedOutcome).toBe('expired');
+    },
+  );
 
   it('a late result resolves unconfirmed and keeps both', () => {
     const lost = inState('ended', { outcome: 'unconfirmed', endedAt: at(180_000) });

@@ -4,7 +4,8 @@ import { resultGraceMs, isEnded, isOpenToReport, isReportable, type ActionState 
 /*
  * INVARIANTS
  * - Nothing but a result of the host, or proof that it was never sent, gives an action its outcome. `unconfirmed` says that there is neither.
- * - `cancelled` and `expired` are said by this server only of an action in state `queued`: no byte of it has left.
+ * - `cancelled` and `expired` are said by this server only of an action in state `queued`: no byte of it has left. A new epoch of commands ends
+ *   what is queued as `unconfirmed`: it follows a database that was put back, and that knows less than was sent.
  * - An action whose right was withdrawn never goes from `queued` to `dispatched`; one that was sent and has not started is asked back.
  * - An outcome never changes. `unconfirmed` and `stuck` may be resolved by one report, once; both are kept.
  * - A result is never dropped: it is the action's own, or it is kept apart with the reason; either way the host may forget it (acknowledge).
@@ -54,6 +55,8 @@ export type ActionEvent =
   | { readonly kind: 'cancel_refused' }
   /** The host says how it ended. `startedAt` is unset when no step began. */
   | { readonly kind: 'result'; readonly outcome: OutcomeWord | undefined; readonly startedAt?: Date }
+  /** Somebody began a new epoch of commands: those of older ones are over. */
+  | { readonly kind: 'epoch_raised'; readonly to: number }
   /** Time has passed. */
   | { readonly kind: 'sweep' };
 
@@ -85,7 +88,14 @@ export const RIGHT_WITHDRAWN = 'right_withdrawn';
 
 /** Which state an event leads to; an event without an entry is refused and changes nothing. `same` keeps the state. */
 export const TRANSITIONS = {
-  queued: { dispatch: 'dispatched', cancel: 'ended', withdraw: 'ended', result: 'ended', sweep: 'ended' },
+  queued: {
+    dispatch: 'dispatched',
+    cancel: 'ended',
+    withdraw: 'ended',
+    result: 'ended',
+    epoch_raised: 'ended',
+    sweep: 'ended',
+  },
   dispatched: {
     not_sent: 'queued',
     received: 'received',
@@ -96,6 +106,7 @@ export const TRANSITIONS = {
     withdraw: 'same',
     cancel_refused: 'same',
     result: 'ended',
+    epoch_raised: 'ended',
     sweep: 'ended',
   },
   received: {
@@ -106,6 +117,7 @@ export const TRANSITIONS = {
     withdraw: 'same',
     cancel_refused: 'same',
     result: 'ended',
+    epoch_raised: 'ended',
     sweep: 'ended',
   },
   started: {
@@ -114,6 +126,7 @@ export const TRANSITIONS = {
     cancel: 'same',
     cancel_refused: 'same',
     result: 'ended',
+    epoch_raised: 'ended',
     sweep: 'ended',
   },
   ended: { result: 'same' },
@@ -161,6 +174,8 @@ export function decide(action: ActionSnapshot, event: ActionEvent, now: Date): D
       );
     case 'result':
       return decideResult(action, event, now);
+    case 'epoch_raised':
+      return decideRaised(action, event.to, now);
     case 'sweep':
       return decideSweep(action, now);
     default:
@@ -260,6 +275,20 @@ function keptApart(action: ActionSnapshot, why: string): Decision {
       { kind: 'acknowledge' },
     ],
   };
+}
+
+/**
+ * Also of what is queued nobody knows that it was not sent: the database may have been put back, and what it calls queued have been sent after the
+ * backup. A report of the host resolves it.
+ */
+function decideRaised(action: ActionSnapshot, to: number, now: Date): Decision {
+  const seen = action.state === 'started' ? 'it started' : 'it may have run';
+  const decision = move(
+    action,
+    { state: 'ended', outcome: 'unconfirmed', endedAt: now },
+    `ended here by the new epoch ${to} of commands: ${seen}, and it is not sent again`,
+  );
+  return { next: decision.next, effects: [...decision.effects, { kind: 'advance_queue' }] };
 }
 
 function decideSweep(action: ActionSnapshot, now: Date): Decision {

@@ -6,6 +6,7 @@ import {
   Outcome,
   outcomeWord,
   requestDigest,
+  requestDigestBeforeSignatures,
   verbFromWord,
   Verb,
   type ActionRequest,
@@ -23,13 +24,12 @@ import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './act
 const TEXT_LIMIT = 4096;
 const LIST_LIMIT = 500;
 
-/** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest. */
-export function toRequest(
-  action: Pick<
-    NewAction,
-    'id' | 'hostId' | 'verb' | 'kmod' | 'parameters' | 'dryRun' | 'expiresAt' | 'confirmWindowSeconds' | 'overrides'
-  >,
-): ActionRequest {
+/** A row as far as it is sent to its host. */
+export type Sent = Omit<NewAction, 'notBefore' | 'reason' | 'requestedBy'> &
+  Pick<StoredAction, 'notBefore' | 'signature' | 'commandCertificate'>;
+
+/** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest and signature. */
+export function toRequest(action: Sent): ActionRequest {
   return {
     actionId: action.id,
     hostId: action.hostId,
@@ -40,11 +40,17 @@ export function toRequest(
     expiresAtMs: action.expiresAt.getTime(),
     confirmWindowSeconds: action.confirmWindowSeconds,
     overrides: [...action.overrides],
+    epoch: action.epoch,
+    sequence: action.sequence,
+    notBeforeMs: action.notBefore?.getTime() ?? 0,
+    signature: Buffer.from(action.signature ?? []),
+    commandCertificate: Buffer.from(action.commandCertificate ?? []),
   };
 }
 
-export function digestOf(action: NewAction): Uint8Array {
-  return requestDigest(toRequest(action));
+/** What is to be signed. */
+export function toUnsignedRequest(action: NewAction): ActionRequest {
+  return toRequest({ ...action, signature: null, commandCertificate: null });
 }
 
 export function toStoredVerdict(verdict: Verdict): StoredVerdict {
@@ -136,10 +142,21 @@ export function toHostMessage(result: ActionResult): string {
   return text(result.message);
 }
 
-/** Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest. */
-export function isAbout(report: ActionResult, action: Pick<StoredAction, 'requestDigest'>): boolean {
+/**
+ * Whether a report is about this very request. A host that was asked to cancel what it never saw knows no digest, one with an agent of before
+ * signatures knows the digest of what it understood, and one that refuses a row that was changed in Postgres speaks of what it was sent.
+ */
+export function isAbout(
+  report: ActionResult,
+  action: Pick<StoredAction, 'requestDigest'>,
+  request: () => ActionRequest,
+): boolean {
   if (report.requestDigest.length === 0) return report.outcome === Outcome.OUTCOME_CANCELLED;
-  return Buffer.from(action.requestDigest).equals(report.requestDigest);
+  if (Buffer.from(action.requestDigest).equals(report.requestDigest)) return true;
+  const sent = request();
+  return [requestDigest(sent), requestDigestBeforeSignatures(sent)].some((digest) =>
+    Buffer.from(digest).equals(report.requestDigest),
+  );
 }
 
 function planStep(step: PlanStep): StoredVerdict['plan'][number] {

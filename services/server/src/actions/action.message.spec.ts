@@ -12,6 +12,7 @@ const QUEUED: Described = {
   hostConnected: true,
   dryRun: false,
   expiresAt: new Date('2026-01-01T00:02:00Z'),
+  endedAt: null,
   cancelRequestedAt: null,
   cancelledBy: null,
   confirmWindowSeconds: 0,
@@ -84,6 +85,14 @@ describe('the sentence of an action', () => {
     [
       { state: 'ended', outcome: 'refused', dryRun: true, hostMessage: 'mode is observe', verdict: WITH_PLAN },
       'Dry run on web-3: refused as the host is set up, and for nothing else: mode is observe.',
+    ],
+    [
+      { state: 'ended', outcome: 'unconfirmed', endedAt: new Date('2026-01-01T00:03:00Z') },
+      'Unconfirmed: it was sent to web-3 and no result came. It may have run; look at floppy on the host.',
+    ],
+    [
+      { state: 'ended', outcome: 'unconfirmed', endedAt: new Date('2026-01-01T00:01:00Z') },
+      'Unconfirmed: a new epoch of commands ended it before a result of web-3 was known here, and it is not sent again. It may have run; look at floppy on the host.',
     ],
     [
       { state: 'ended', outcome: 'unconfirmed', resolvedOutcome: 'succeeded', result: NO_PATHS },

@@ -1,6 +1,7 @@
 import { assertNever, type OutcomeWord, splitPaths, type VerbWord } from '@modfleet/proto';
 import { RIGHT_WITHDRAWN } from './action.machine.ts';
 import type { StoredAction } from './action.model.ts';
+import { resultGraceMs } from './action.states.ts';
 
 /** What a sentence about an action needs to know. */
 export type Described = Pick<
@@ -14,6 +15,7 @@ export type Described = Pick<
   | 'hostConnected'
   | 'dryRun'
   | 'expiresAt'
+  | 'endedAt'
   | 'cancelRequestedAt'
   | 'cancelledBy'
   | 'hostMessage'
@@ -90,12 +92,17 @@ function sentence(action: Described, outcome: OutcomeWord): string {
     case 'interrupted':
       return `Interrupted: the agent of ${host} ended in the middle, and what happened cannot be told${because(action)}`;
     case 'unconfirmed':
-      return `Unconfirmed: it was sent to ${host} and no result came. It may have run; look at ${kmod} on the host.`;
+      return `Unconfirmed: ${endedByEpoch(action) ? `a new epoch of commands ended it before a result of ${host} was known here, and it is not sent again` : `it was sent to ${host} and no result came`}. It may have run; look at ${kmod} on the host.`;
     case 'stuck':
       return `Stuck: a routine of ${kmod} does not return on ${host}. It needs a reboot; do not try again before.`;
     default:
       return assertNever(outcome);
   }
+}
+
+/** Nothing else ends an action as unconfirmed before its time is over. */
+function endedByEpoch({ endedAt, expiresAt, confirmWindowSeconds }: Described): boolean {
+  return endedAt !== null && endedAt.getTime() < expiresAt.getTime() + resultGraceMs(confirmWindowSeconds);
 }
 
 /** A dry run with a plan that is refused: the agent is in mode observe, or has no right to do it. */

@@ -37,6 +37,14 @@ export interface StoredAction extends ActionSnapshot {
   readonly reason: string | null;
   readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
+  /** Epoch and sequence number the command; 0: accepted before commands were signed. */
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly notBefore: Date | null;
+  /** Null: not signed. */
+  readonly signature: Uint8Array | null;
+  /** DER; null: not signed, or not here any more. */
+  readonly commandCertificate: Uint8Array | null;
   readonly createdAt: Date;
   readonly verdict: StoredVerdict | null;
   readonly result: StoredResult | null;
@@ -46,7 +54,7 @@ export interface StoredAction extends ActionSnapshot {
   readonly timeline: readonly TimelineEntry[];
 }
 
-/** What is asked for, before it is stored. */
+/** What is asked for, before it is signed and stored. */
 export interface NewAction {
   readonly id: string;
   readonly hostId: string;
@@ -60,4 +68,7 @@ export interface NewAction {
   /** Seconds; 0: no confirm window. */
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly OverrideWord[];
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly notBefore: Date;
 }

@@ -39,6 +39,11 @@ export interface ActionRow {
   readonly confirm_deadline: Date | null;
   readonly confirm_offered_at: Date | null;
   readonly confirm_peer: string | null;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly not_before: Date | null;
+  readonly signature: Buffer | null;
+  readonly certificate: Buffer | null;
   readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
 }
 
@@ -47,12 +52,14 @@ const COLUMNS = `
   a.requested_by, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
+  a.epoch, a.sequence, a.not_before, a.signature, c.certificate,
   (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
      FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
 const FROM = `
   FROM action a
   JOIN host h ON h.id = a.host_id
-  LEFT JOIN session_presence p ON p.host_id = a.host_id`;
+  LEFT JOIN session_presence p ON p.host_id = a.host_id
+  LEFT JOIN command_certificate c ON c.id = a.command_certificate`;
 
 /** In flight, as SQL; the same states as IN_FLIGHT_STATES. */
 export const IN_FLIGHT = `('dispatched', 'received', 'started')`;
@@ -129,14 +136,23 @@ export interface InsertedAction {
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly string[];
   readonly requester: { readonly accountId: string; readonly tokenId: string | null; readonly seal: Buffer };
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly notBefore: Date;
+  readonly signature: Buffer;
+  /** Kept beside the actions, once. */
+  readonly certificate: { readonly id: Buffer; readonly der: Buffer };
 }
 
 export async function insertAction(sql: Sql, action: InsertedAction): Promise<void> {
   await sql.query(
-    `WITH inserted AS (
+    `WITH certificate AS (
+       INSERT INTO command_certificate (id, certificate) VALUES ($20, $21) ON CONFLICT (id) DO NOTHING),
+     inserted AS (
        INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at,
-                           confirm_window_s, overrides, requested_account, requested_token, requester_seal)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15)
+                           confirm_window_s, overrides, requested_account, requested_token, requester_seal,
+                           epoch, sequence, not_before, signature, command_certificate)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
        RETURNING id, created_at)
      INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
     [
@@ -155,6 +171,12 @@ export async function insertAction(sql: Sql, action: InsertedAction): Promise<vo
       action.requester.accountId,
       action.requester.tokenId,
       action.requester.seal,
+      action.epoch,
+      action.sequence,
+      action.notBefore,
+      action.signature,
+      action.certificate.id,
+      action.certificate.der,
     ],
   );
 }
@@ -253,10 +275,16 @@ export async function insertUnknownResult(
   );
 }
 
-/** Ids of the actions that became due for the sweep. Partial index action_sweep_idx. */
+/**
+ * Ids of the actions that became due for the sweep. Partial index action_sweep_idx. While commands are stopped nothing is said of what is queued: in a
+ * database that was put back it may have been sent after the backup, so that it did not start is not known.
+ */
 export async function selectDue(sql: Sql, limit: number): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT id FROM action WHERE next_sweep_at <= clock_timestamp() ORDER BY next_sweep_at LIMIT $1`,
+    `SELECT id FROM action
+      WHERE next_sweep_at <= clock_timestamp()
+        AND (state <> 'queued' OR EXISTS (SELECT 1 FROM command_stop WHERE id = 1 AND at IS NULL))
+      ORDER BY next_sweep_at LIMIT $1`,
     [limit],
   );
   return rows.map((row) => row.id);

@@ -1,8 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { verbFromWord, Verb } from '@modfleet/proto';
+import { requestDigest, verbFromWord, Verb } from '@modfleet/proto';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { decide, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
-import { digestOf } from './action.mapper.ts';
+import type { Envelope } from '../signing/command-signer.ts';
+import { toUnsignedRequest } from './action.mapper.ts';
 import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
 import {
   insertAction,
@@ -57,12 +58,13 @@ export class ActionRepository {
     return (await selectActions(sql, filter)).map((row) => ({ action: fromRow(row), createdAt: row.created_at_text }));
   }
 
-  async insert(sql: Sql, action: NewAction, requester: Requester): Promise<void> {
+  async insert(sql: Sql, action: NewAction, requester: Requester, envelope: Envelope): Promise<void> {
     await insertAction(sql, {
       ...action,
+      ...envelope,
       requester,
       verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
-      requestDigest: digestOf(action),
+      requestDigest: requestDigest(toUnsignedRequest(action)),
     });
   }
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { FreezeModule } from '../freeze/freeze.module.ts';
+import { SigningModule } from '../signing/signing.module.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import { ActionIntake } from './action-intake.service.ts';
@@ -14,7 +15,7 @@ import { ConfirmService } from './confirm.service.ts';
 
 /** Actions: accepted, sent, followed, ended. */
 @Module({
-  imports: [FreezeModule],
+  imports: [FreezeModule, SigningModule],
   controllers: [ActionsController],
   providers: [
     ActionMetrics,

@@ -8,13 +8,17 @@ import { scopeOf } from '../access/decision.ts';
 import { type HostScope, inScope } from '../access/host-scope.ts';
 import type { AuditDecision, AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
+import { takeCommandSequence } from '../command-stop/command-stop.queries.ts';
+import { CommandStopService } from '../command-stop/command-stop.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { FreezeService } from '../freeze/freeze.service.ts';
 import { findHost } from '../hosts/host-lookup.ts';
+import { CommandSigner } from '../signing/command-signer.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
+import { toUnsignedRequest } from './action.mapper.ts';
 import type { ActionItem, NewAction, StoredAction } from './action.model.ts';
 import { selectNow } from './action.queries.ts';
 import { ActionRepository, type Applied } from './action.repository.ts';
@@ -48,6 +52,8 @@ export class ActionsService {
   readonly #metrics: ActionMetrics;
   readonly #audit: AuditService;
   readonly #rights: DispatchRights;
+  readonly #commands: CommandStopService;
+  readonly #signer: CommandSigner;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -58,6 +64,8 @@ export class ActionsService {
     @Inject(ActionMetrics) metrics: ActionMetrics,
     @Inject(AuditService) audit: AuditService,
     @Inject(DispatchRights) rights: DispatchRights,
+    @Inject(CommandStopService) commands: CommandStopService,
+    @Inject(CommandSigner) signer: CommandSigner,
   ) {
     this.#database = database;
     this.#actions = actions;
@@ -67,12 +75,14 @@ export class ActionsService {
     this.#metrics = metrics;
     this.#audit = audit;
     this.#rights = rights;
+    this.#commands = commands;
+    this.#signer = signer;
   }
 
   /**
-   * Stores an action, in the caller's transaction. {@link begin} after its commit.
+   * Signs and stores an action, in the caller's transaction. {@link begin} after its commit.
    *
-   * @throws AppError frozen, host_not_found, forbidden, host_ambiguous, host_retired, host_quarantined.
+   * @throws AppError frozen, database_behind, host_not_found, forbidden, host_ambiguous, host_retired, host_quarantined.
    */
   async create(sql: Sql, body: CreateActionBody, caller: Caller, source: AuditSource): Promise<StoredAction> {
     const freeze = await this.#freeze.read(sql);
@@ -82,10 +92,12 @@ export class ActionsService {
         `the fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}; no action is taken until the freeze is lifted (POST /api/v1/thaw)`,
       );
     }
+    const epoch = await this.#commands.admit(sql);
     const host = await findActionTarget(sql, body.host, caller);
+    const sequence = await takeCommandSequence(sql, host.id);
     const now = await selectNow(sql);
     const id = randomUUID();
-    const requested: NewAction = {
+    const action: NewAction = {
       id,
       hostId: host.id,
       verb: body.verb,
@@ -97,8 +109,12 @@ export class ActionsService {
       expiresAt: new Date(now.getTime() + (body.expiresIn ?? DEFAULT_LIFETIME_S) * 1000),
       confirmWindowSeconds: windowSeconds(body.confirmWindow),
       overrides: [...new Set(body.overrides ?? [])],
+      epoch,
+      sequence,
+      notBefore: now,
     };
-    await this.#actions.insert(sql, requested, this.#rights.requesterOf(id, caller));
+    const envelope = await this.#signer.sign(toUnsignedRequest(action));
+    await this.#actions.insert(sql, action, this.#rights.requesterOf(id, caller), envelope);
     const stored = await this.#actions.find(id, sql);
     if (stored === undefined) throw new Error(`action ${id} was stored and is not there`);
     await this.#audit.record(sql, source, { ...actionDecision(body), object: id, hosts: [host.id] });
@@ -148,11 +164,17 @@ export class ActionsService {
    * Cancels what was not sent, and notes that what was sent is to be taken back; in the caller's transaction. {@link settleCancel} after its
    * commit.
    *
-   * @throws AppError action_not_found, forbidden.
+   * @throws AppError action_not_found, forbidden; database_behind, when it is not known whether it was sent.
    */
   async cancel(sql: Sql, id: string, caller: Caller, source: AuditSource): Promise<Applied> {
-    const { hostName, hostLabels } = await this.get(id, scopeOf(caller, 'read'), sql);
+    const { hostName, hostLabels, state } = await this.get(id, scopeOf(caller, 'read'), sql);
     requireOnHost(caller, 'act', { name: hostName, labels: hostLabels });
+    const alarm = state === 'queued' ? await this.#commands.read(sql) : null;
+    if (alarm !== null) {
+      const why =
+        'in a database that was put back an action that waits may have been sent after the backup, so nobody can say that it is cancelled';
+      throw new AppError('database_behind', `${why}. ${alarm.message}`);
+    }
     const applied = await this.#actions.applyIn(sql, id, { kind: 'cancel', by: caller.name });
     if (applied === undefined) throw notFound(id);
     const { kmod, hostId } = applied.before;

@@ -18,6 +18,8 @@ import { type DispatchRow, nextSweep, nextToSend, pendingOf } from './dispatch.r
 const HOUR = 3_600_000;
 const HOST = randomUUID();
 const REPLICA = randomUUID();
+/** Of the commands that are sent now. */
+const EPOCH = 2;
 
 let postgres: TestPostgres;
 let database: DatabaseService;
@@ -41,10 +43,12 @@ const anyRow = fc.record({
   expiresInH: fc.constantFrom(-30.5, -23.5, -22.5, -1, -0.01, 0.5, 20),
   ageH: fc.integer({ min: 24, max: 27 }),
   cancelAsked: fc.boolean(),
+  epoch: fc.constantFrom(0, 1, EPOCH, EPOCH),
 });
 const anyTable = fc.record({
   rows: fc.array(anyRow, { maxLength: 5 }),
   frozen: fc.boolean(),
+  stopped: fc.constantFrom(false, false, false, true),
   ready: fc.constantFrom(
     'ready' as const,
     'ready' as const,
@@ -56,7 +60,7 @@ const anyTable = fc.record({
 
 it('says of every table what Postgres says of it', async () => {
   await fc.assert(
-    fc.asyncProperty(anyTable, async ({ rows: wanted, frozen, ready }) => {
+    fc.asyncProperty(anyTable, async ({ rows: wanted, frozen, stopped, ready }) => {
       const [clock] = await database.query<{ now: Date }>('SELECT clock_timestamp() AS now');
       const now = clock?.now ?? new Date(0);
       const rows = wanted.map((row): DispatchRow => {
@@ -78,14 +82,21 @@ it('says of every table what Postgres says of it', async () => {
           confirmDeadline: null,
           confirmOfferedAt: null,
           confirmPeer: null,
+          epoch: row.epoch,
         };
       });
       const replica = ready === 'elsewhere' ? randomUUID() : REPLICA;
       await fill(rows, frozen, ready, replica);
-      const ground = { now, frozen, hostReady: ready === 'ready' };
-      expect(await rolledBack((sql) => claimNext(sql, HOST, REPLICA))).toBe(nextToSend(rows, ground));
-      expect(await selectPending(database, HOST, REPLICA, ASK_AGAIN_MS)).toEqual(pendingOf(rows, ground));
-      const due = rows.filter((row) => (nextSweep(row)?.getTime() ?? Infinity) <= now.getTime()).map((row) => row.id);
+      await database.query('UPDATE command_stop SET at = CASE WHEN $1 THEN now() END', [stopped]);
+      const ground = { now, frozen: frozen || stopped, hostReady: ready === 'ready', epoch: EPOCH };
+      expect(await rolledBack((sql) => claimNext(sql, HOST, REPLICA, () => EPOCH))).toBe(nextToSend(rows, ground));
+      expect(await selectPending(database, HOST, REPLICA, ASK_AGAIN_MS, EPOCH)).toEqual(pendingOf(rows, ground));
+      // What is queued while commands are stopped may have been sent: nothing is said of it.
+      const due = rows
+        .filter(
+          (row) => (nextSweep(row)?.getTime() ?? Infinity) <= now.getTime() && !(stopped && row.state === 'queued'),
+        )
+        .map((row) => row.id);
       expect((await selectDue(database, 100)).sort()).toEqual(due.sort());
     }),
     { numRuns: 120 },
@@ -119,8 +130,8 @@ async function fill(rows: readonly DispatchRow[], frozen: boolean, ready: string
   for (const row of rows) {
     await database.query(
       `INSERT INTO action (id, host_id, verb, kmod, requested_by, request_digest, state, outcome, created_at, expires_at, cancel_requested_at,
-                           resolved_outcome, next_sweep_at)
-       VALUES ($1, $2, 1, 'dummy', 'ops', '', $3, $4, $5, $6, $7, $8, $9)`,
+                           resolved_outcome, next_sweep_at, epoch)
+       VALUES ($1, $2, 1, 'dummy', 'ops', '', $3, $4, $5, $6, $7, $8, $9, $10)`,
       [
         row.id,
         HOST,
@@ -131,6 +142,7 @@ async function fill(rows: readonly DispatchRow[], frozen: boolean, ready: string
         row.cancelRequestedAt,
         row.resolvedOutcome === null ? null : outcomeNumber(row.resolvedOutcome),
         nextSweep(row),
+        row.epoch,
       ],
     );
   }

@@ -1,3 +1,4 @@
+import { shareCommands } from '../command-stop/command-stop.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { IN_FLIGHT } from './action.queries.ts';
 import type { PendingAction } from './dispatch.rules.ts';
@@ -13,22 +14,31 @@ export async function lockHostDispatch(sql: Sql, hostId: string): Promise<void> 
 /**
  * The next action of the host that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
  * row: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
- * its expiry, nothing else in flight on the host, the host neither retired nor quarantined, its session held by this replica.
+ * its expiry, nothing else in flight on the host, the host neither retired nor quarantined, its session held by this replica. And commands are not
+ * stopped (the row of command_stop is share-locked likewise), and the action's is of this epoch, or of before commands were signed.
+ *
+ * @param readEpoch asked after the lock: no raise comes in between.
  */
-export async function claimNext(sql: Sql, hostId: string, replicaId: string): Promise<string | undefined> {
+export async function claimNext(
+  sql: Sql,
+  hostId: string,
+  replicaId: string,
+  readEpoch: () => number,
+): Promise<string | undefined> {
   const thawed = await sql.query('SELECT 1 FROM fleet_freeze WHERE id = 1 AND NOT frozen FOR SHARE');
-  if (thawed.length === 0) return undefined;
+  if (thawed.length === 0 || !(await shareCommands(sql))) return undefined;
   const rows = await sql.query<{ id: string }>(
     `SELECT a.id
        FROM action a
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
       WHERE a.host_id = $1 AND a.state = 'queued' AND a.expires_at > clock_timestamp()
+        AND (a.epoch = $3 OR a.epoch = 0)
         AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = $1 AND o.state IN ${IN_FLIGHT})
       ORDER BY a.created_at, a.id
       LIMIT 1
         FOR UPDATE OF a`,
-    [hostId, replicaId],
+    [hostId, replicaId, readEpoch()],
   );
   return rows[0]?.id;
 }
@@ -39,45 +49,52 @@ const UNCONFIRMED = 9;
 /**
  * What has to be said to a host that has just connected: what waits, what was sent and did not end, and what was called unconfirmed while the
  * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired or quarantined, or whose session another replica
- * holds by now.
+ * holds by now, and nothing of an older epoch: that is not sent again.
  */
 export async function selectPending(
   sql: Sql,
   hostId: string,
   replicaId: string,
   askAgainMs: number,
+  epoch: number,
 ): Promise<PendingAction[]> {
   return sql.query<PendingAction>(
     `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS "cancelRequested",
-            a.expires_at <= clock_timestamp() AS "pastExpiry", f.frozen
+            a.expires_at <= clock_timestamp() AS "pastExpiry", f.frozen OR c.at IS NOT NULL AS frozen
        FROM action a
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $3 AND s.disconnected_at IS NULL
        JOIN fleet_freeze f ON f.id = 1
-      WHERE a.host_id = $1
+       JOIN command_stop c ON c.id = 1
+      WHERE a.host_id = $1 AND (a.epoch = $4 OR a.epoch = 0)
         AND (a.state <> 'ended'
              OR (a.outcome = ${UNCONFIRMED} AND a.resolved_outcome IS NULL
                  AND a.expires_at > clock_timestamp() - make_interval(secs => $2::double precision / 1000)))
       ORDER BY a.created_at, a.id`,
-    [hostId, askAgainMs, replicaId],
+    [hostId, askAgainMs, replicaId, epoch],
   );
 }
 
-export async function isFrozen(sql: Sql): Promise<boolean> {
-  return (await sql.query('SELECT 1 FROM fleet_freeze WHERE frozen')).length > 0;
+/** A freeze holds, or commands are stopped. */
+export async function isHalted(sql: Sql): Promise<boolean> {
+  const halted = await sql.query(
+    'SELECT 1 FROM fleet_freeze WHERE frozen UNION ALL SELECT 1 FROM command_stop WHERE at IS NOT NULL',
+  );
+  return halted.length > 0;
 }
 
 /** Hosts of this replica that have something to be sent: what a lost wake-up would leave lying. Partial index action_open_idx. */
-export async function selectHostsWithWork(sql: Sql, replicaId: string): Promise<string[]> {
+export async function selectHostsWithWork(sql: Sql, replicaId: string, epoch: number): Promise<string[]> {
   const rows = await sql.query<{ host_id: string }>(
     `SELECT DISTINCT a.host_id
        FROM action a
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $1 AND s.disconnected_at IS NULL
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
-      WHERE a.state = 'queued' AND a.expires_at > clock_timestamp()
+      WHERE a.state = 'queued' AND a.expires_at > clock_timestamp() AND (a.epoch = $2 OR a.epoch = 0)
         AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
+        AND NOT EXISTS (SELECT 1 FROM command_stop c WHERE c.at IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = a.host_id AND o.state IN ${IN_FLIGHT})`,
-    [replicaId],
+    [replicaId, epoch],
   );
   return rows.map((row) => row.host_id);
 }

@@ -10,13 +10,18 @@ import type { ActionSnapshot } from './action.machine.ts';
 export interface DispatchRow extends ActionSnapshot {
   readonly id: string;
   readonly createdAt: Date;
+  /** Of its command; 0: accepted before commands were signed. */
+  readonly epoch: number;
 }
 
 /** What dispatch looks at beside the actions of the host. */
 export interface DispatchGround {
   /** Postgres's time. */
   readonly now: Date;
+  /** A freeze holds, or commands are stopped. */
   readonly frozen: boolean;
+  /** Of the commands that are sent now. */
+  readonly epoch: number;
   /** The host is neither retired nor quarantined, and its session is held here. */
   readonly hostReady: boolean;
 }
@@ -34,21 +39,29 @@ export interface PendingAction {
 /** The one action of this host that may be sent now. */
 export function nextToSend(
   rows: readonly DispatchRow[],
-  { now, frozen, hostReady }: DispatchGround,
+  { now, frozen, hostReady, epoch }: DispatchGround,
 ): string | undefined {
   if (frozen || !hostReady || rows.some((row) => isInFlight(row.state))) return undefined;
-  return inOrder(rows).find((row) => row.state === 'queued' && row.expiresAt > now)?.id;
+  return inOrder(rows).find((row) => row.state === 'queued' && row.expiresAt > now && isOf(row, epoch))?.id;
+}
+
+/** Commands of an older epoch are not sent any more; what was accepted before commands had one still is. */
+function isOf(row: DispatchRow, epoch: number): boolean {
+  return row.epoch === epoch || row.epoch === 0;
 }
 
 /** What waits, what was sent and did not end, and what was called unconfirmed while the host still remembers it. */
-export function pendingOf(rows: readonly DispatchRow[], { now, frozen, hostReady }: DispatchGround): PendingAction[] {
+export function pendingOf(
+  rows: readonly DispatchRow[],
+  { now, frozen, hostReady, epoch }: DispatchGround,
+): PendingAction[] {
   if (!hostReady) return [];
   const remembered = (row: DispatchRow): boolean =>
     row.outcome === 'unconfirmed' &&
     row.resolvedOutcome === null &&
     row.expiresAt.getTime() > now.getTime() - ASK_AGAIN_MS;
   return inOrder(rows)
-    .filter((row) => !isEnded(row.state) || remembered(row))
+    .filter((row) => isOf(row, epoch) && (!isEnded(row.state) || remembered(row)))
     .map((row) => ({
       id: row.id,
       queued: row.state === 'queued',

@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import { Facet } from '@modfleet/proto';
+import { Facet, UNSIGNED } from '@modfleet/proto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
@@ -156,6 +156,7 @@ describe('sessions', () => {
       expiresAtMs: 1,
       confirmWindowSeconds: 0,
       overrides: [],
+      ...UNSIGNED,
     };
     expect(gateway.send(agent.hostId, { $case: 'actionRequest', value: request })).toBe('not_here');
     // It still reports, and hears that it is quarantined when it comes again.

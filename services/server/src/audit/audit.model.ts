@@ -14,6 +14,8 @@ export const AUDIT_WHATS = [
   'join_token.create',
   'join_token.revoke',
   'action.withdraw',
+  'commands.stop',
+  'epoch.raise',
   'account.create',
   'account.disable',
   'account.enable',

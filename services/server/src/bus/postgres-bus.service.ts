@@ -3,7 +3,7 @@
  */
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { NotificationListener } from '../database/notification-listener.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { BUS_PAYLOAD_MAX_BYTES, Bus, type BusHandler, replicaChannel } from './bus.ts';
@@ -43,10 +43,7 @@ export class PostgresBus extends Bus implements OnApplicationBootstrap, OnApplic
   }
 
   override async publish(channel: string, payload: string): Promise<void> {
-    const text = JSON.stringify([channel, payload]);
-    if (Buffer.byteLength(text) > BUS_PAYLOAD_MAX_BYTES)
-      throw new RangeError(`a bus message has at most ${BUS_PAYLOAD_MAX_BYTES} bytes`);
-    await this.#database.query('SELECT pg_notify($1, $2)', [postgresName(channel), text]);
+    await publishOnce(this.#database, channel, payload);
   }
 
   override subscribe(channel: string, handler: BusHandler): () => void {
@@ -76,6 +73,14 @@ export class PostgresBus extends Bus implements OnApplicationBootstrap, OnApplic
     if (channel.startsWith('replica:') && channel !== this.#ownChannel) return;
     this.#subscriptions.deliver(channel, payload);
   }
+}
+
+/** Publishes without a bus, for a command that is no server. */
+export async function publishOnce(sql: Sql, channel: string, payload: string): Promise<void> {
+  const text = JSON.stringify([channel, payload]);
+  if (Buffer.byteLength(text) > BUS_PAYLOAD_MAX_BYTES)
+    throw new RangeError(`a bus message has at most ${BUS_PAYLOAD_MAX_BYTES} bytes`);
+  await sql.query('SELECT pg_notify($1, $2)', [postgresName(channel), text]);
 }
 
 function parse(text: string): [string, string] | undefined {

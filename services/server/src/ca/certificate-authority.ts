@@ -1,6 +1,6 @@
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
+import { COMMAND_KEY_USAGE, commandCertificateName, hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
 import { type CaMaterial, openCaStore } from './ca-store.ts';
 import { certificatePem, issue, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
@@ -24,6 +24,12 @@ export interface ServerIdentity {
 
 /** Made anew at each start (and after half its time in a process that runs so long), so it may be short. */
 const SERVER_CERT_DAYS = 397;
+
+/** signing/command-signer.ts says why. */
+const COMMAND_CERT_DAYS = 4;
+
+/** A command's times are Postgres's, a certificate's this process's: their clocks may part by a day before a host minds. */
+const COMMAND_BACKDATE_MS = 24 * 60 * 60 * 1000;
 
 /** Proves a P-256 key of a host in a certificate request. */
 export interface VerifiedCsr {
@@ -94,6 +100,18 @@ export class CertificateAuthority {
       certificatePem: Buffer.from(certificatePem(issued.der) + this.certificatePem),
       notAfter: issued.notAfter,
     };
+  }
+
+  /** A certificate of the key that signs commands: for nothing but that, and for one epoch. */
+  async issueCommandCertificate(spki: Buffer, epoch: number): Promise<IssuedCertificate> {
+    const extensions = [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([COMMAND_KEY_USAGE], true),
+    ];
+    const subject = `CN=${commandCertificateName(epoch)}`;
+    const terms = { subject, days: COMMAND_CERT_DAYS, now: this.#now(), backdateMs: COMMAND_BACKDATE_MS, extensions };
+    return issue(terms, spki, this.#issuer());
   }
 
   /** True when this CA signed the certificate, whatever its dates say. */

@@ -51,6 +51,8 @@ export interface CertificateTerms {
   readonly subject: string;
   readonly days: number;
   readonly now: Date;
+  /** How long before now it begins; {@link BACKDATE_MS} unless it says otherwise. */
+  readonly backdateMs?: number;
   readonly extensions: readonly x509.Extension[];
 }
 
@@ -66,7 +68,7 @@ export async function issue(
     serialNumber: serial,
     subject: terms.subject,
     issuer: issuer.name,
-    notBefore: new Date(terms.now.getTime() - BACKDATE_MS),
+    notBefore: new Date(terms.now.getTime() - (terms.backdateMs ?? BACKDATE_MS)),
     notAfter,
     publicKey: new x509.PublicKey(new Uint8Array(spki)),
     signingKey: await signingKey(issuer.key),

@@ -43,7 +43,7 @@ const DAMAGE_WORDS: Readonly<Partial<Record<JournalState, JournalDamage | ''>>> 
  */
 export function hostColumns(facts: HostFacts): HostColumns {
   const { policy, journal, ...texts } = facts;
-  const patterns = policy === undefined ? [] : [...policy.allow, ...policy.deny, ...policy.protected];
+  const patterns = policy === undefined ? [] : [...policy.allow, ...policy.deny, ...policy.protected, ...policy.window];
   for (const text of [...Object.values(texts), ...patterns]) {
     if (text.length > TEXT_MAX)
       throw new EnrollmentError('facts_invalid', `A fact of the host is longer than ${TEXT_MAX} characters.`);

@@ -80,6 +80,12 @@ export const ERROR_TABLE = {
   },
   frozen: { http: 423, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'The fleet is frozen' },
   rate_limited: { http: 429, grpc: status.RESOURCE_EXHAUSTED, exit: 5, title: 'Too many requests' },
+  database_behind: {
+    http: 423,
+    grpc: status.FAILED_PRECONDITION,
+    exit: 6,
+    title: 'The database is older than what a host has been asked',
+  },
   database_unavailable: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The database does not answer' },
   audit_unavailable: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The audit log cannot be written' },
   overloaded: { http: 503, grpc: status.UNAVAILABLE, exit: 5, title: 'The server has too much to do' },

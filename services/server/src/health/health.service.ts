@@ -2,18 +2,32 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { z } from 'zod';
 import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { CommandStopService } from '../command-stop/command-stop.service.ts';
 import type { readinessSchema } from './health.schema.ts';
 
 type Readiness = z.output<typeof readinessSchema>;
+
+/** Anybody may ask, so no host is named: the API's answers, the log and `modfleet-server epoch show` name it. */
+const STOPPED = {
+  database_behind:
+    'no command is sent or accepted: the database is older than what a host has been asked; run "modfleet-server epoch show"',
+  epoch_raise_unfinished:
+    'no command is sent or accepted: an epoch raise has not ended; run "modfleet-server epoch raise" again',
+} as const;
 
 /** Whether this replica should get traffic. */
 @Injectable()
 export class HealthService implements OnModuleDestroy {
   readonly #database: DatabaseService;
   #stopping = false;
+  readonly #commands: CommandStopService;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CommandStopService) commands: CommandStopService,
+  ) {
     this.#database = database;
+    this.#commands = commands;
   }
 
   /** Not ready from now on: a balancer takes this replica out before its listeners close. */
@@ -26,7 +40,14 @@ export class HealthService implements OnModuleDestroy {
       { name: 'running', ok: !this.#stopping, detail: this.#stopping ? 'stopping' : 'running' },
       await this.#databaseCheck(),
     ];
-    return { status: checks.every((check) => check.ok) ? 'ready' : 'not_ready', checks };
+    const status = checks.every((check) => check.ok) ? 'ready' : 'not_ready';
+    return { status, checks: [...checks, ...(await this.#alarm())] };
+  }
+
+  /** Named, and no reason to take traffic away: all but commands goes on. */
+  async #alarm(): Promise<Readiness['checks']> {
+    const alarm = await this.#commands.current().catch(() => null);
+    return alarm === null ? [] : [{ name: 'commands', ok: false, detail: STOPPED[alarm.code] }];
   }
 
   async #databaseCheck(): Promise<Readiness['checks'][number]> {

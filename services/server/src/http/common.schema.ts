@@ -14,8 +14,30 @@ export const freezeSchema = z
   .nullable()
   .describe('The freeze that holds: while it does, no action is dispatched to any host. Null for none.');
 
+/** A reference to a host inside other answers. */
+export const hostRef = z.strictObject({ id: z.uuid(), name: z.string() });
+
+/** Why no command is sent or accepted. On every JSON answer while it is so, and absent otherwise. */
+export const alarmSchema = z
+  .strictObject({
+    code: z
+      .enum(['database_behind', 'epoch_raise_unfinished'])
+      .describe('database_behind: a host has taken a command that this database does not know.'),
+    at: instant,
+    message: z.string().describe('What is wrong and the way out, for people.'),
+    host: hostRef.nullable(),
+    taken: z
+      .strictObject({ epoch: z.int(), sequence: z.int(), actionId: z.uuid() })
+      .nullable()
+      .describe('The newest command that the host has taken.'),
+    known: z.strictObject({ epoch: z.int(), sequence: z.int() }).nullable().describe('The newest that is known here.'),
+  })
+  .describe(
+    'While this is there no action is dispatched to any host and none is accepted; all else goes on. Ended by "modfleet-server epoch raise".',
+  );
+
 /** Fields of every JSON answer object. */
-export const envelope = { freeze: freezeSchema };
+export const envelope = { freeze: freezeSchema, alarm: alarmSchema.optional() };
 
 export const coverageWord = z
   .enum(['fresh', 'stale', 'silent', 'incapable'])
@@ -40,9 +62,6 @@ export const counted = { asOf: instant, coverage: coverageSchema };
 
 export const facetWord = z.enum(['loaded', 'parameters', 'available', 'devices', 'config']);
 export const presenceWord = z.enum(['loaded', 'builtin', 'on_disk', 'absent']);
-
-/** A reference to a host inside other answers. */
-export const hostRef = z.strictObject({ id: z.uuid(), name: z.string() });
 
 export const rungWord = z.enum([
   'blacklist',

@@ -1,19 +1,22 @@
 import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { mergeMap, type Observable } from 'rxjs';
+import { ALARM_READER, type AlarmReader } from './alarm-reader.ts';
 import { FREEZE_READER, type FreezeReader } from './freeze-reader.ts';
 
 const API_PREFIX = '/api/v1/';
 
 /**
- * Puts `freeze` on every JSON object that the API answers, so that no handler can forget it; a handler that says it itself is left alone. Who has not
- * shown who they are hears nothing of the fleet.
+ * Puts `freeze`, and `alarm` while there is one, on every JSON object that the API answers, so that no handler can forget it; a handler that says it
+ * itself is left alone. Who has not shown who they are hears nothing of the fleet.
  */
 @Injectable()
 export class EnvelopeInterceptor implements NestInterceptor {
   readonly #freeze: FreezeReader;
-  constructor(@Inject(FREEZE_READER) freeze: FreezeReader) {
+  readonly #alarm: AlarmReader;
+  constructor(@Inject(FREEZE_READER) freeze: FreezeReader, @Inject(ALARM_READER) alarm: AlarmReader) {
     this.#freeze = freeze;
+    this.#alarm = alarm;
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
@@ -28,13 +31,9 @@ export class EnvelopeInterceptor implements NestInterceptor {
   }
 
   async #enveloped(body: unknown): Promise<unknown> {
-    if (
-      typeof body !== 'object' ||
-      body === null ||
-      Object.getPrototypeOf(body) !== Object.prototype ||
-      'freeze' in body
-    )
-      return body;
-    return { ...body, freeze: await this.#freeze.current() };
+    if (typeof body !== 'object' || body === null || Object.getPrototypeOf(body) !== Object.prototype) return body;
+    const [freeze, alarm] = await Promise.all([this.#freeze.current(), this.#alarm.current()]);
+    // A handler that says the freeze itself knows it better.
+    return { freeze, ...body, ...(alarm === null ? {} : { alarm }) };
   }
 }

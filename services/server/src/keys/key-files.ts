@@ -1,5 +1,17 @@
 import { createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fchownSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 
 /** A key file that is there and cannot be used. The message names it and the way out. */
 export class KeyFileError extends Error {
@@ -78,11 +90,19 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
+/** A command of root's (`epoch raise`) writes what the server's own user reads. */
+function giveToFolderOwner(file: number, path: string): void {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = statSync(dirname(path));
+  if (uid !== 0) fchownSync(file, uid, gid);
+}
+
 /** A synced file beside `path`. */
 function writeDraft(path: string, text: string, mode: number): string {
   const draft = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const file = openSync(draft, 'wx', mode);
   try {
+    giveToFolderOwner(file, path);
     writeSync(file, text);
     fsyncSync(file);
   } catch (error) {

@@ -232,7 +232,10 @@ export class TestSession {
 
   hello(facets: readonly FacetStatus[]): void {
     const empty = { unacknowledgedResults: [], openActions: [], tombstonesDigest: Buffer.alloc(0), boottimeMs: 1_000 };
-    this.send({ $case: 'hello', value: { facts: this.#agent.facts, facets: [...facets], ...empty } });
+    this.send({
+      $case: 'hello',
+      value: { facts: this.#agent.facts, facets: [...facets], newestCommand: undefined, ...empty },
+    });
   }
 
   heartbeat(facets: readonly FacetStatus[]): void {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiTokenService } from '../../access/api-token.service.ts';
 import { AgentGateway } from '../../agent-session/agent-gateway.ts';
+import { updateResumed } from '../../command-stop/command-stop.queries.ts';
 import { createApp } from '../../app.ts';
 import { readServerConfig } from '../../config/server-config.ts';
 import { DatabaseService } from '../../database/database.service.ts';
@@ -13,7 +14,7 @@ import { REPLICA_ID } from '../../presence/replica-id.ts';
 import { QueriesService } from '../../queries/queries.service.ts';
 import { ActionDispatcher } from '../action-dispatcher.service.ts';
 import { ActionSweeper } from '../action-sweeper.service.ts';
-import { FakeHost } from './fake-host.ts';
+import { type ConnectOptions, FakeHost } from './fake-host.ts';
 
 export interface Answer<T> {
   readonly status: number;
@@ -27,13 +28,15 @@ export class ActionStack {
   readonly url: string;
   readonly databaseUrl: string;
   readonly #token: string;
+  readonly stateDir: string;
   readonly #hosts: FakeHost[] = [];
 
-  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string) {
+  private constructor(app: NestFastifyApplication, url: string, databaseUrl: string, token: string, stateDir: string) {
     this.app = app;
     this.url = url;
     this.databaseUrl = databaseUrl;
     this.#token = token;
+    this.stateDir = stateDir;
   }
 
   static async start(databaseUrl: string): Promise<ActionStack> {
@@ -54,7 +57,7 @@ export class ActionStack {
     );
     const { token } = await app.get(ApiTokenService).create('ops', null);
     await app.listen(0, '127.0.0.1');
-    return new ActionStack(app, await app.getUrl(), databaseUrl, token);
+    return new ActionStack(app, await app.getUrl(), databaseUrl, token, stateDir);
   }
 
   get database(): DatabaseService {
@@ -75,7 +78,7 @@ export class ActionStack {
     return host;
   }
 
-  connect(host: FakeHost, options: { outboxFull?: boolean } = {}): Promise<void> {
+  connect(host: FakeHost, options: ConnectOptions = {}): Promise<void> {
     return host.connect(this.app.get(AgentGateway), this.database, this.replicaId, options);
   }
 
@@ -154,6 +157,7 @@ export class ActionStack {
       'TRUNCATE action, action_transition, unknown_result, host, host_session, idempotency_key',
     );
     await this.database.query('UPDATE fleet_freeze SET frozen = false, by = NULL, reason = NULL, at = NULL');
+    await this.database.tx('READ COMMITTED', updateResumed);
   }
 
   async stop(): Promise<void> {

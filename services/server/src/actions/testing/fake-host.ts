@@ -23,7 +23,16 @@ const HELLO: Hello = {
   openActions: [],
   tombstonesDigest: Buffer.alloc(0),
   boottimeMs: 1,
+  newestCommand: undefined,
 };
+
+/** How a session is. */
+export interface ConnectOptions {
+  /** It takes no message. */
+  readonly outboxFull?: boolean;
+  /** What its Hello says. */
+  readonly newestCommand?: ActionRequest | undefined;
+}
 
 /** A host without an agent process: says and hears what a host would, at the port between sessions and features. */
 export class FakeHost {
@@ -50,18 +59,13 @@ export class FakeHost {
   }
 
   /** Opens a session on a replica. `outboxFull` refuses to take messages. */
-  async connect(
-    gateway: AgentGateway,
-    sql: Sql,
-    replicaId: string,
-    options: { outboxFull?: boolean } = {},
-  ): Promise<void> {
+  async connect(gateway: AgentGateway, sql: Sql, replicaId: string, options: ConnectOptions = {}): Promise<void> {
     const sessionNo = await openSession(sql, { hostId: this.id, replicaId, bootId: 'boot', address: '127.0.0.1' });
     await this.attach(gateway, sessionNo, options);
   }
 
   /** Attaches a session without its row. */
-  async attach(gateway: AgentGateway, sessionNo: number, options: { outboxFull?: boolean } = {}): Promise<void> {
+  async attach(gateway: AgentGateway, sessionNo: number, options: ConnectOptions = {}): Promise<void> {
     const send = (message: ServerMessage): boolean => {
       if (options.outboxFull === true) return false;
       this.heard.push(message);
@@ -71,7 +75,7 @@ export class FakeHost {
     this.#gateway = gateway;
     this.#connection = { hostId: this.id, sessionNo, quarantined: false, send };
     gateway.attach(this.#connection);
-    await gateway.dispatch('onConnected', this.#connection, HELLO);
+    await gateway.dispatch('onConnected', this.#connection, { ...HELLO, newestCommand: options.newestCommand });
   }
 
   /** Ends its session, if it has one. */

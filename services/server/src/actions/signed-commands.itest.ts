@@ -1,0 +1,479 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type ActionRequest,
+  type ActionResult,
+  Outcome,
+  requestDigestBeforeSignatures,
+  SessionResponse,
+} from '@modfleet/proto';
+import { afterEach, describe, expect, it } from 'vitest';
+import { MemoryJournal } from '../../../../agent/src/actions/journal/memory-journal.ts';
+import { HelperEngine } from '../../../../agent/src/courier/helper-engine.ts';
+import { HelperWorld } from '../../../../agent/src/helper/testing/helper-world.ts';
+import type { Action, ActionList, Problem, Readiness } from '../api-types.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { epoch } from '../commands/epoch.ts';
+import { ServerKeys } from '../keys/server-keys.ts';
+import { comesTrue } from '../testing/comes-true.ts';
+import { onTestDatabase } from '../testing/on-test-database.ts';
+import { ActionStack } from './testing/action-stack.ts';
+import { type FakeHost, resultOf } from './testing/fake-host.ts';
+
+/*
+ * The server's API, dispatch and database on one side, the agent's courier and helper on the other, as they are; between them the port between sessions
+ * and features.
+ */
+
+let stack: ActionStack;
+onTestDatabase(async (url) => (stack = await ActionStack.start(url)));
+
+/** A host of the fleet, with the real courier and helper over a simulated kernel. */
+class Machine {
+  readonly world = new HelperWorld();
+  readonly courier: HelperEngine;
+  readonly host: FakeHost;
+  /** What came over the wire, as bytes. */
+  readonly recorded: Buffer[] = [];
+  readonly results: ActionResult[] = [];
+
+  constructor(host: FakeHost, authority: Buffer) {
+    this.host = host;
+    this.world.self = host.id;
+    this.world.authorities = [new X509Certificate(authority)];
+    this.world.clock.ms = Date.now();
+    this.courier = new HelperEngine({
+      openLink: this.world.openLink,
+      hostId: host.id,
+      authorities: [authority],
+      clock: this.world.clock.boot,
+      serverClock: this.world.clock.server,
+      serverRoute: () => undefined,
+      confirmer: { confirm: () => Promise.resolve({ kind: 'unreachable', message: 'no' }) },
+      log: this.world.log,
+    });
+    this.courier.onResult((result) => this.results.push(result));
+  }
+
+  /** Takes the next request as the wire has it, and gives its result. */
+  async takes(): Promise<ActionResult> {
+    const value = await this.host.next('actionRequest');
+    const bytes = Buffer.from(SessionResponse.encode({ message: { $case: 'actionRequest', value } }).finish());
+    this.recorded.push(bytes);
+    return this.hears(bytes);
+  }
+
+  /** The same bytes once more; whatever helper answers has gone after it. */
+  async replays(bytes: Buffer): Promise<ActionResult> {
+    const result = await this.hears(bytes);
+    await this.letsGo(result);
+    return result;
+  }
+
+  async letsGo(result: ActionResult): Promise<void> {
+    await this.courier.acknowledge([result.actionId]);
+    await Promise.all(this.world.helpers.map(({ done }) => done));
+  }
+
+  async hears(bytes: Buffer): Promise<ActionResult> {
+    const { message } = SessionResponse.decode(bytes);
+    if (message?.$case !== 'actionRequest') throw new Error('no request');
+    const { length } = this.results;
+    this.courier.submit(message.value);
+    return comesTrue(() => {
+      const result = this.results[length];
+      if (result === undefined) throw new Error('no result');
+      return result;
+    });
+  }
+
+  async runs(): Promise<ActionResult> {
+    const result = await this.takes();
+    await this.host.reports(result);
+    await this.host.next('resultAck');
+    await this.letsGo(result);
+    return result;
+  }
+}
+
+const machines: Machine[] = [];
+afterEach(async () => {
+  for (const { courier } of machines.splice(0)) await courier.stop();
+  await stack.reset();
+  writeFileSync(join(stack.stateDir, 'keys/epoch'), '1\n');
+});
+
+async function machine(name = 'web-1'): Promise<Machine> {
+  const host = await stack.enroll(name);
+  const made = new Machine(host, stack.app.get(CertificateAuthority).certificate);
+  machines.push(made);
+  return made;
+}
+
+async function create(kmod = 'dummy', name = 'web-1', more: object = {}): Promise<Action> {
+  const answer = await stack.call<Action>('POST', '/actions', { host: name, verb: 'load', kmod, ...more });
+  expect(answer.status).toBe(202);
+  return answer.body;
+}
+const show = async (id: string): Promise<Action> => (await stack.call<Action>('GET', `/actions/${id}`)).body;
+const isTaken = (result: ActionResult): boolean => result.outcome === Outcome.OUTCOME_SUCCEEDED;
+
+/** `modfleet-server epoch …` on the server's machine. */
+async function command(...args: string[]): Promise<string> {
+  const lines: string[] = [];
+  const config = {
+    stateDir: stack.stateDir,
+    keyPassphrase: undefined,
+    databaseUrl: stack.databaseUrl,
+    databaseDirectUrl: stack.databaseUrl,
+    dbPoolSize: 2,
+  };
+  await epoch(config, args, (line) => lines.push(line));
+  return lines.join('\n');
+}
+
+describe('a command', () => {
+  it('is numbered and signed when it is accepted, and taken by its host', async () => {
+    const one = await machine();
+    await stack.connect(one.host);
+    for (const [number, kmod] of [
+      [1, 'dummy'],
+      [2, 'tun'],
+    ] as const) {
+      const { id } = await create(kmod);
+      expect(isTaken(await one.runs())).toBe(true);
+      expect(await show(id)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+      const rows = await stack.database.query(
+        'SELECT epoch, sequence, length(signature) AS bytes FROM action WHERE id = $1',
+        [id],
+      );
+      expect(rows).toEqual([{ epoch: 1, sequence: number, bytes: 64 }]);
+    }
+    expect(one.world.kernel.effects).toHaveLength(2);
+    const certificates = await stack.database.query<{ count: number }>(
+      'SELECT count(*)::int AS count FROM command_certificate',
+    );
+    expect(certificates[0]?.count).toBe(1);
+  });
+
+  it('of a dry run is believed as any other, by the helper that only looks', async () => {
+    const one = await machine();
+    await stack.connect(one.host);
+    await create('dummy', 'web-1', { dryRun: true });
+    expect(isTaken(await one.runs())).toBe(true);
+    expect(one.world.kernel.effects).toEqual([]);
+  });
+
+  const tampered: readonly [column: string, change: string, code: string][] = [
+    ['verb', '2', 'signature_invalid'],
+    ['kmod', `'tun'`, 'signature_invalid'],
+    ['parameters', `'{a=1}'`, 'signature_invalid'],
+    ['dry_run', 'true', 'signature_invalid'],
+    ['expires_at', `expires_at + interval '1 hour'`, 'signature_invalid'],
+    ['confirm_window_s', '60', 'signature_invalid'],
+    ['overrides', `'{route}'`, 'signature_invalid'],
+    ['sequence', 'sequence + 1', 'signature_invalid'],
+    ['not_before', `not_before - interval '1 minute'`, 'signature_invalid'],
+    ['signature', `decode(repeat('00', 64), 'hex')`, 'signature_invalid'],
+    ['signature', 'NULL', 'signature_invalid'],
+    ['command_certificate', 'NULL', 'signature_invalid'],
+    ['epoch', '0', 'signature_invalid'],
+  ];
+  it.each(tampered)(
+    'whose %s was changed in Postgres (%s) is refused by the host, and says so',
+    async (column, change, code) => {
+      const one = await machine();
+      const { id } = await create();
+      const [row] = await stack.database.query<{ id: string }>(
+        `UPDATE action SET ${column} = ${change} WHERE id = $1 RETURNING id`,
+        [id],
+      );
+      await stack.connect(one.host);
+      const result = await one.runs();
+      expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: code });
+      expect(one.world.kernel.effects).toEqual([]);
+      const shown = await show(row?.id ?? '');
+      expect(shown).toMatchObject({ state: 'ended', outcome: 'refused', result: { reasonCode: code } });
+      expect(shown.message).toContain('nothing was touched');
+    },
+  );
+
+  it('that was moved to another host is refused there', async () => {
+    const one = await machine();
+    const other = await machine('web-2');
+    const { id } = await create();
+    await stack.database.query('UPDATE action SET host_id = $1 WHERE id = $2', [other.host.id, id]);
+    await stack.connect(other.host);
+    expect(await other.runs()).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'signature_invalid' });
+    expect([...one.world.kernel.effects, ...other.world.kernel.effects]).toEqual([]);
+  });
+
+  it('whose id was changed, or that was made up in Postgres, is not sent: nobody asked for it; and its host would refuse it', async () => {
+    const one = await machine();
+    await create();
+    const [made] = await stack.database.query<{ id: string }>(
+      `INSERT INTO action (id, host_id, verb, kmod, requested_by, request_digest, expires_at, epoch, sequence, not_before, signature, command_certificate,
+                           requested_account, requested_token, requester_seal)
+       SELECT gen_random_uuid(), host_id, 2, kmod, requested_by, request_digest, expires_at, epoch, sequence + 1, not_before, signature, command_certificate,
+              requested_account, requested_token, requester_seal FROM action RETURNING id`,
+    );
+    await stack.connect(one.host);
+    expect(isTaken(await one.runs())).toBe(true);
+    await stack.driveAll();
+    await stack.idle();
+    expect(one.host.heard.filter(({ $case }) => $case === 'actionRequest')).toEqual([]);
+    expect((await show(made?.id ?? '')).timeline.map(({ state }) => state)).not.toContain('dispatched');
+    const { message } = SessionResponse.decode(one.recorded[0] ?? Buffer.alloc(0));
+    if (message?.$case !== 'actionRequest') throw new Error('no request');
+    const renamed: SessionResponse = {
+      message: { $case: 'actionRequest', value: { ...message.value, actionId: made?.id ?? '' } },
+    };
+    const result = await one.replays(Buffer.from(SessionResponse.encode(renamed).finish()));
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'signature_invalid' });
+    expect(one.world.kernel.effects).toHaveLength(1);
+  });
+});
+
+describe('recorded frames', () => {
+  it('are refused by the same host, another one, after it joined anew, and in a later epoch', async () => {
+    const one = await machine();
+    const other = await machine('web-2');
+    await stack.connect(one.host);
+    await create();
+    expect(isTaken(await one.runs())).toBe(true);
+    const [bytes] = one.recorded;
+    if (bytes === undefined) throw new Error('nothing was recorded');
+
+    // The same host: answered from what it remembers, and refused where it remembers nothing but the newest command.
+    expect(await one.replays(bytes)).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED });
+    await create('tun');
+    await one.runs();
+    one.world.journal = new MemoryJournal();
+    expect(await one.replays(bytes)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'sequence_used' });
+    expect(one.world.kernel.effects).toHaveLength(2);
+
+    expect(await other.replays(bytes)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'wrong_host' });
+
+    const anew = await machine('web-1-anew');
+    anew.world.newest.newest = one.world.newest.newest;
+    expect(await anew.replays(bytes)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'wrong_host' });
+    expect([...other.world.kernel.effects, ...anew.world.kernel.effects]).toEqual([]);
+
+    await command('raise');
+    await create('veth');
+    expect(isTaken(await one.runs())).toBe(true);
+    one.world.journal = new MemoryJournal();
+    for (const frame of one.recorded.slice(0, 2))
+      expect(await one.replays(frame)).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'epoch_stale' });
+    expect(one.world.kernel.effects).toHaveLength(3);
+  });
+});
+
+describe('a database that was put back', () => {
+  /** As pg_dump and pg_restore would, for what this test is about. */
+  async function backup(): Promise<() => Promise<void>> {
+    const tables = ['host', 'action', 'action_transition'] as const;
+    for (const table of tables) await stack.database.query(`CREATE TABLE backup_${table} AS TABLE ${table}`);
+    return async () => {
+      for (const table of tables) {
+        await stack.database.query(`TRUNCATE ${table}`);
+        await stack.database.query(`INSERT INTO ${table} SELECT * FROM backup_${table}`);
+        await stack.database.query(`DROP TABLE backup_${table}`);
+      }
+    };
+  }
+
+  it('is proven by the first host that knows more: nothing is sent or accepted any more, and all says so, until the epoch is raised', async () => {
+    const one = await machine();
+    const other = await machine('web-2');
+    await stack.connect(one.host);
+    const waits = await create('tun', 'web-2');
+    const inDump = await create('veth');
+    const restore = await backup();
+    await one.runs();
+    const lost = await create();
+    await one.runs();
+    await one.host.disconnect(stack.database);
+    await restore();
+
+    const newestCommand = one.courier.newestCommand();
+    expect(newestCommand?.actionId).toBe(lost.id);
+    await stack.connect(one.host, { newestCommand });
+    const refused = await stack.call<Problem>('POST', '/actions', { host: 'web-2', verb: 'load', kmod: 'x' });
+    expect([refused.status, refused.body.code]).toEqual([423, 'database_behind']);
+    const words = `Host web-1 (${one.host.id}) has taken command 2 of epoch 1 (action ${lost.id}), and here the newest command for it is 1 of epoch 1`;
+    expect(refused.body.detail).toContain(words);
+    expect(refused.body.detail).toContain('modfleet-server epoch raise');
+
+    // Sent nothing: not what waits, nor what this database believes to be under way.
+    await stack.connect(other.host);
+    await stack.driveAll();
+    await stack.idle();
+    expect([one.host.heard, other.host.heard]).toEqual([[], []]);
+
+    const answer = (await stack.call<ActionList>('GET', '/actions')).body;
+    expect(answer.alarm).toMatchObject({
+      code: 'database_behind',
+      host: { id: one.host.id, name: 'web-1' },
+      taken: { epoch: 1, sequence: 2, actionId: lost.id },
+      known: { epoch: 1, sequence: 1 },
+    });
+    const ready = await fetch(`${stack.url}/readyz`);
+    expect(ready.status).toBe(200);
+    const { status, checks } = (await ready.json()) as Readiness;
+    expect([status, checks.find(({ name }) => name === 'commands')?.ok]).toEqual(['ready', false]);
+    expect(await (await fetch(`${stack.url}/metrics`)).text()).toMatch(/^modfleet_commands_stopped 1$/m);
+    expect((await stack.call<Problem>('POST', `/actions/${waits.id}/cancel`, {})).body.code).toBe('database_behind');
+    expect(await command('show')).toContain(words);
+
+    // Another replica, and this one after a restart: the row says it.
+    const replica = await ActionStack.start(stack.databaseUrl);
+    try {
+      const there = await replica.call<Problem>('POST', '/actions', { host: 'web-2', verb: 'load', kmod: 'x' });
+      expect(there.body.code).toBe('database_behind');
+    } finally {
+      await replica.stop();
+    }
+
+    // What is queued is not called "not started" meanwhile, though its time be over.
+    await stack.database.query(
+      `UPDATE action SET next_sweep_at = now() - interval '1 s', expires_at = now() - interval '1 s' WHERE id = $1`,
+      [waits.id],
+    );
+    await stack.sweeper.sweep();
+    expect(await show(waits.id)).toMatchObject({ state: 'queued' });
+
+    expect(await command('raise', '--dry-run')).toContain('Nothing was changed');
+    expect(await command('show')).toContain('commands are stopped');
+    const raised = await command('raise');
+    expect(raised).toContain('epoch 2; 2 actions ended as unconfirmed');
+    for (const { id } of [waits, inDump]) {
+      const action = await show(id);
+      expect(action).toMatchObject({ state: 'ended', outcome: 'unconfirmed' });
+      expect(action.message).toContain('It may have run');
+      expect(action.timeline.at(-1)?.note).toContain('new epoch 2');
+    }
+    expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toBeUndefined();
+    const audited = await stack.database.query<{ what: string }>(
+      `SELECT what FROM audit.entry WHERE what IN ('commands.stop', 'epoch.raise') ORDER BY at`,
+    );
+    expect(audited.slice(-2).map(({ what }) => what)).toEqual(['commands.stop', 'epoch.raise']);
+
+    // The host comes again and shows the same: of an epoch that is over. Nothing is said to it again, and new commands are taken.
+    await one.host.disconnect(stack.database);
+    await stack.connect(one.host, { newestCommand: one.courier.newestCommand() });
+    await stack.driveAll();
+    await stack.idle();
+    expect(one.host.heard).toEqual([]);
+    await create('bonding');
+    expect(isTaken(await one.runs())).toBe(true);
+    expect(one.world.kernel.effects).toHaveLength(3);
+    expect(other.world.kernel.effects).toEqual([]);
+  });
+
+  it('is proven also when actions were accepted before the host came: a number has two actions', async () => {
+    const one = await machine();
+    await stack.connect(one.host);
+    const restore = await backup();
+    const lost = await create();
+    await one.runs();
+    await one.host.disconnect(stack.database);
+    await restore();
+    const second = await create('tun');
+    await stack.connect(one.host, { newestCommand: one.courier.newestCommand() });
+    expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toMatchObject({
+      taken: { sequence: 1, actionId: lost.id },
+    });
+    // Had it been sent before the host was heard, the host would not have begun it.
+    const [row] = await stack.database.query<{ id: string }>('SELECT id FROM action WHERE id = $1', [second.id]);
+    expect(row?.id).toBe(second.id);
+  });
+
+  it('is proven by a keys folder that is older than the hosts, and the epoch is raised above theirs', async () => {
+    const one = await machine();
+    await command('raise');
+    await command('raise');
+    await stack.connect(one.host);
+    await create();
+    await one.runs();
+    await one.host.disconnect(stack.database);
+    writeFileSync(join(stack.stateDir, 'keys/epoch'), '1\n');
+    await stack.connect(one.host, { newestCommand: one.courier.newestCommand() });
+    expect((await stack.call<ActionList>('GET', '/actions')).body.alarm?.message).toContain('and here the epoch is 1');
+    expect(await command('raise')).toContain('epoch 4;');
+    await create('tun');
+    expect(isTaken(await one.runs())).toBe(true);
+  });
+
+  it('is not proven by a host’s word: what this server did not sign for it changes nothing', async () => {
+    const one = await machine();
+    const other = await machine('web-2');
+    await stack.connect(one.host);
+    await create();
+    await one.runs();
+    const true1 = one.courier.newestCommand();
+    if (true1 === undefined) throw new Error('the host knows no command');
+    const shown: ActionRequest[] = [
+      { ...true1, sequence: 99 },
+      { ...true1, epoch: 7 },
+      { ...true1, sequence: 99, signature: Buffer.alloc(0), commandCertificate: Buffer.alloc(0) },
+      { ...true1, sequence: Number.MAX_SAFE_INTEGER + 2 },
+    ];
+    for (const newestCommand of shown) {
+      await one.host.disconnect(stack.database);
+      await stack.connect(one.host, { newestCommand });
+      expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toBeUndefined();
+    }
+    // Another host's command, true as it is, says nothing of this one.
+    await stack.connect(other.host, { newestCommand: { ...true1, sequence: 1 } });
+    expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toBeUndefined();
+  });
+
+  it('is said to be in the middle of a raise that broke off, and the next raise ends that', async () => {
+    await stack.database.query(`UPDATE command_stop SET at = now(), why = 'raising'`);
+    await machine();
+    const refused = await stack.call<Problem>('POST', '/actions', { host: 'web-1', verb: 'load', kmod: 'x' });
+    expect(refused.body).toMatchObject({ code: 'database_behind', detail: expect.stringContaining('has not ended') });
+    await command('raise');
+    await create();
+  });
+});
+
+describe('the key', () => {
+  it('may be another one: hosts take what it signs at once, and what waits under the old one too', async () => {
+    const one = await machine();
+    await create();
+    const keys = stack.app.get(ServerKeys);
+    const file = join(stack.stateDir, 'keys/command.key');
+    const before = readFileSync(file);
+    writeFileSync(file, generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    // A replica that was started since signs with it.
+    const replica = await ActionStack.start(stack.databaseUrl);
+    try {
+      expect(replica.app.get(ServerKeys).command.equals(keys.command)).toBe(false);
+      await replica.call('POST', '/actions', { host: 'web-1', verb: 'load', kmod: 'tun' });
+    } finally {
+      await replica.stop();
+      writeFileSync(file, before);
+    }
+    await stack.connect(one.host);
+    expect([isTaken(await one.runs()), isTaken(await one.runs())]).toEqual([true, true]);
+    expect(one.world.kernel.effects).toHaveLength(2);
+    const certificates = await stack.database.query('SELECT DISTINCT command_certificate FROM action');
+    expect(certificates).toHaveLength(2);
+  });
+});
+
+describe('an agent of before signatures', () => {
+  it('works as before: it reports under the digest that it knows', async () => {
+    const host = await stack.enroll('old-1');
+    await stack.connect(host);
+    const { id } = await create('dummy', 'old-1');
+    const request = await host.next('actionRequest');
+    const requestDigest = Buffer.from(requestDigestBeforeSignatures(request));
+    await host.reports({ ...resultOf(request, Outcome.OUTCOME_SUCCEEDED), requestDigest });
+    expect(await host.next('resultAck')).toEqual({ actionIds: [id] });
+    expect(await show(id)).toMatchObject({ state: 'ended', outcome: 'succeeded' });
+  });
+});

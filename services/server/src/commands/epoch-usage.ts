@@ -1,0 +1,2 @@
+export const EPOCH_USAGE = `modfleet-server epoch show
+modfleet-server epoch raise [--dry-run]`;

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ActionRepository } from '../actions/action.repository.ts';
+import { localSource } from '../audit/audit-source.ts';
+import { localAudit } from '../audit/local-audit.ts';
+import { publishOnce } from '../bus/postgres-bus.service.ts';
+import { type EpochState, epochState, raiseEpoch } from '../command-stop/epoch-raise.ts';
+import { alarmOf } from '../command-stop/command-stop.words.ts';
+import type { ServerConfig } from '../config/server-config.ts';
+import { DatabaseService } from '../database/database.service.ts';
+import { migrate } from '../database/migrate.ts';
+import { EpochFile } from '../signing/epoch-file.ts';
+import { EPOCH_USAGE } from './epoch-usage.ts';
+import { UsageError } from './usage-error.ts';
+
+type Print = (line: string) => void;
+
+/** The epoch of commands, on the server's own machine: it is a file beside the key. */
+export async function epoch(
+  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'databaseUrl' | 'databaseDirectUrl' | 'dbPoolSize'>,
+  args: readonly string[],
+  print: Print,
+): Promise<void> {
+  const [verb, ...rest] = args;
+  if (verb !== 'show' && verb !== 'raise')
+    throw new UsageError(`${verb === undefined ? 'say what to do' : `there is no "epoch ${verb}"`}\n${EPOCH_USAGE}`);
+  const { values } = parseArgs({ args: [...rest], options: { 'dry-run': { type: 'boolean', default: false } } });
+  const epochFile = new EpochFile(join(config.stateDir, 'keys'));
+  if (!epochFile.hasKey)
+    throw new UsageError(
+      `there is no command.key beside ${epochFile.path}: run this on the server's own machine, with its settings (MODFLEET_STATE_DIR), after its keys were put back or the server was started once`,
+    );
+  // A database that was just put back may be of an older version.
+  if (verb === 'raise') await migrate(config.databaseDirectUrl);
+  const database = new DatabaseService(config);
+  try {
+    const state = await epochState({ database, epochFile });
+    if (verb === 'show') show(state, epochFile.path, print);
+    else await raise(state, { config, database, epochFile, isDryRun: values['dry-run'] }, print);
+  } finally {
+    await database.onApplicationShutdown();
+  }
+}
+
+function show(state: EpochState, file: string, print: Print): void {
+  print(`epoch ${state.epoch} (${file})`);
+  const alarm = state.stop === undefined ? null : alarmOf(state.stop);
+  print(alarm === null ? 'commands are sent and accepted' : `commands are stopped since ${alarm.at}. ${alarm.message}`);
+  for (const { epoch: of, state: where, count } of state.open) {
+    const which = of === 0 ? 'of before commands were signed' : `of epoch ${of}`;
+    print(`${count} ${where} ${count === 1 ? 'action' : 'actions'} ${which}`);
+  }
+}
+
+async function raise(
+  state: EpochState,
+  {
+    config,
+    database,
+    epochFile,
+    isDryRun,
+  }: {
+    config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>;
+    database: DatabaseService;
+    epochFile: EpochFile;
+    isDryRun: boolean;
+  },
+  print: Print,
+): Promise<void> {
+  const open = state.open.reduce((sum, { count }) => sum + count, 0);
+  print(
+    'A new epoch of commands begins. Hosts that hear of it take nothing of an older one any more: not what was recorded, nor what',
+  );
+  print(
+    `an older database would send again. ${open === 0 ? 'No action has' : `${open} ${open === 1 ? 'action has' : 'actions have'}`} not ended; such an action is not sent again, and ends as`,
+  );
+  print(
+    '"unconfirmed": it may have run, and a report of its host still says how it went. Inventory, sessions and tokens stay as they are.',
+  );
+  if (isDryRun) return print('Nothing was changed (--dry-run).');
+  const actions = new ActionRepository(database);
+  const audit = await localAudit(config, database);
+  const { epoch: next, ended } = await raiseEpoch({
+    database,
+    epochFile,
+    endAction: async (id, to) => void (await actions.apply(id, { kind: 'epoch_raised', to })),
+    record: (sql, to) => audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to) }),
+    announce: (channel) => publishOnce(database, channel, ''),
+  });
+  print(
+    `epoch ${next}; ${ended} ${ended === 1 ? 'action' : 'actions'} ended as unconfirmed. Commands are sent and accepted.`,
+  );
+  if (ended > 0) print('see them: modfleet actions list --outcome unconfirmed');
+}
