@@ -59,6 +59,13 @@ export function adviceFor({ status, serverTimeMs }: Diagnosis, nowMs: number): D
         words: `this host was retired on the server, and ids are never reused: to return as a new host, ${REJOIN}`,
         retrySoon: false,
       };
+    case IdentityStatus.IDENTITY_STATUS_SUPERSEDED:
+      return {
+        level: 'error',
+        words:
+          'another machine has gone on with the identity of this one, or this one was put back to an older state: the server is asked to decide',
+        retrySoon: true,
+      };
     case IdentityStatus.IDENTITY_STATUS_UNSPECIFIED:
       return { level: 'warn', words: 'the server gave no diagnosis', retrySoon: true };
     default:

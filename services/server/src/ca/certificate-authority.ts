@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
+import { hostCertificateSerial } from './certificate-serial.ts';
 import { type CaMaterial, openCaStore } from './ca-store.ts';
 import { certificatePem, issue, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
@@ -23,7 +24,7 @@ export interface ServerIdentity {
 }
 
 /** Made anew at each start (and after half its time in a process that runs so long), so it may be short. */
-const SERVER_CERT_DAYS = 397;
+const SERVER_CERT_LIFE_MS = 397 * 86_400_000;
 
 /** Proves a P-256 key of a host in a certificate request. */
 export interface VerifiedCsr {
@@ -64,15 +65,25 @@ export class CertificateAuthority {
     return createHash('sha256').update(this.#material.certificate).digest('base64url');
   }
 
-  /** A host's certificate: for TLS clients only, CN and URI name the host. */
-  async issueHostCertificate(hostId: string, spki: Buffer, days: number): Promise<IssuedCertificate> {
+  /** The clock by which certificates are issued and judged, ms since the epoch. */
+  nowMs(): number {
+    return this.#now().getTime();
+  }
+
+  /** A host's certificate: for TLS clients only, CN and URI name the host, the serial number says which of the host's certificates it is. */
+  async issueHostCertificate(
+    hostId: string,
+    spki: Buffer,
+    { lifeMs, counter }: { readonly lifeMs: number; readonly counter: number },
+  ): Promise<IssuedCertificate> {
     const extensions = [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
       new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
     ];
-    return issue({ subject: `CN=${hostId}`, days, now: this.#now(), extensions }, spki, this.#issuer());
+    const serial = hostCertificateSerial(counter);
+    return issue({ subject: `CN=${hostId}`, lifeMs, serial, now: this.#now(), extensions }, spki, this.#issuer());
   }
 
   /** A new key and certificate for this server's listeners. `names`: DNS names and IP addresses beside modfleet-server and loopback. */
@@ -87,7 +98,7 @@ export class CertificateAuthority {
         all.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const),
       ),
     ];
-    const terms = { subject: `CN=${SERVER_TLS_NAME}`, days: SERVER_CERT_DAYS, now: this.#now(), extensions };
+    const terms = { subject: `CN=${SERVER_TLS_NAME}`, lifeMs: SERVER_CERT_LIFE_MS, now: this.#now(), extensions };
     const issued = await issue(terms, spkiOf(privateKey), this.#issuer());
     return {
       keyPem: Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })),

@@ -88,7 +88,8 @@ export const environmentSchema = z.object({
   MODFLEET_RATE_FAILURES_PER_MINUTE: wholeNumber(0, 1_000_000, 30),
   /** New connections a second from one address to the identity listener; five times that at once. A whole rack may stand behind one address. */
   MODFLEET_RATE_JOINS_PER_SECOND: wholeNumber(0, 1_000_000, 20),
-  MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
+  /** A day: what a stolen key is good for without a revocation. Hosts renew at two thirds. */
+  MODFLEET_HOST_CERT_HOURS: wholeNumber(1, 8_760, 24),
 });
 
 /** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`. */
@@ -111,7 +112,7 @@ export interface ServerConfig {
   readonly heartbeatIntervalMs: number;
   readonly pollIntervalMs: number;
   readonly facetIntervalMs: number;
-  readonly hostCertDays: number;
+  readonly hostCertHours: number;
   /** 0: no limit. */
   readonly rateIdentityPerSecond: number;
   readonly rateAddressPerSecond: number;
@@ -196,7 +197,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     heartbeatIntervalMs: values.MODFLEET_HEARTBEAT_INTERVAL_MS,
     pollIntervalMs: values.MODFLEET_POLL_INTERVAL_MS,
     facetIntervalMs: values.MODFLEET_FACET_INTERVAL_MS,
-    hostCertDays: values.MODFLEET_HOST_CERT_DAYS,
+    hostCertHours: values.MODFLEET_HOST_CERT_HOURS,
     rateIdentityPerSecond: values.MODFLEET_RATE_IDENTITY_PER_SECOND,
     rateAddressPerSecond: values.MODFLEET_RATE_ADDRESS_PER_SECOND,
     rateFailuresPerMinute: values.MODFLEET_RATE_FAILURES_PER_MINUTE,
