@@ -43,12 +43,16 @@ export interface VerifiedTlsOptions {
 export async function connectVerified(options: VerifiedTlsOptions): Promise<VerifiedConnection> {
   const socket = await open(options);
   try {
-    const ca = verifyChain(chainOf(socket), options);
-    return { socket, ca };
+    return { socket, ca: verifyPeer(socket, options) };
   } catch (error) {
     socket.destroy();
     throw error;
   }
+}
+
+/** The CA, when the peer of a connected socket is our server. @throws ServerNotTrustedError */
+export function verifyPeer(socket: TLSSocket, options: Pick<VerifiedTlsOptions, 'trust' | 'dates'>): X509Certificate {
+  return verifyChain(chainOf(socket), options);
 }
 
 function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket> {
@@ -132,11 +136,11 @@ function findCa(chain: readonly X509Certificate[], trust: Trust): X509Certificat
 }
 
 function checkDates(certificate: X509Certificate, now: Date): void {
-  const clock = `this machine's clock says ${now.toISOString()}`;
+  const clock = `and it is ${now.toISOString()} as far as this machine knows`;
   if (now < certificate.validFromDate) {
     throw new ServerNotTrustedError(
       'dates',
-      `the server certificate begins at ${certificate.validFromDate.toISOString()}, ${clock}: set the clock`,
+      `the server certificate begins at ${certificate.validFromDate.toISOString()}, ${clock}: is its clock right?`,
     );
   }
   if (now > certificate.validToDate) {

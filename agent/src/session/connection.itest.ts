@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
 import type { SessionRequest } from '@modfleet/proto';
 import { makeCertificateRequest } from '../identity/certificate-request.ts';
-import { diagnose } from '../identity/diagnose.ts';
+import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
+import { askIdentityService } from '../identity/identity-questions.ts';
 import { joinHost } from '../identity/join-host.ts';
+import { KeptIdentity } from '../identity/kept-identity.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
 import { createLog } from '../log.ts';
 import { FakeServer } from '../testing/fake-server.ts';
@@ -26,6 +28,7 @@ let authority: TestAuthority;
 let server: FakeServer;
 let identity: HostIdentity;
 let key: string;
+let store: MemoryIdentityStore;
 let folder: string;
 
 beforeEach(async () => {
@@ -33,7 +36,7 @@ beforeEach(async () => {
   server = new FakeServer(authority);
   await server.start(await authority.server());
   folder = await mkdtemp(path.join(tmpdir(), 'modfleet-session-'));
-  const store = new MemoryIdentityStore();
+  store = new MemoryIdentityStore();
   identity = await joinHost({
     server: { host: '127.0.0.1', port: server.identityPort },
     joinString: formatJoinString({ token: `mfj_${'t'.repeat(43)}`, caFingerprint: authority.fingerprint }),
@@ -50,7 +53,11 @@ afterEach(async () => {
 });
 
 /** A supervisor over a real connection, and what it logs. */
-function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engine = new FakeEngine()) {
+function supervise(
+  inventory = new FakeInventory(loadedSnapshot('floppy')),
+  engine = new FakeEngine(),
+  wallClock: () => number = Date.now,
+) {
   const lines: { readonly msg: string; readonly retryInMs?: number }[] = [];
   const waiting: { readonly pattern: RegExp; readonly found: (line: (typeof lines)[number]) => void }[] = [];
   const log = createLog('info', (text) => {
@@ -60,6 +67,17 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
   });
   const bootClock = new HostBootClock();
   const serverClock = new OffsetServerClock(bootClock);
+  const kept = new KeptIdentity(store, identity, key, bootClock, wallClock);
+  const keeper = new CertificateKeeper({
+    kept,
+    ask: asking(askIdentityService, { host: '127.0.0.1', port: server.identityPort }),
+    readBootId: () => Promise.resolve('b1'),
+    bootClock,
+    serverClock,
+    log,
+    random: () => 0.5,
+    onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
+  });
   const supervisor = new SessionSupervisor({
     inventory,
     engine,
@@ -68,8 +86,9 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
     log,
     random: () => 0.01,
     readFacts: () => Promise.resolve(HostFacts.fromPartial({ hostname: 'h1' })),
-    connect: () => Promise.resolve(connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key)),
-    diagnose: () => diagnose(identity, key, { host: '127.0.0.1', port: server.identityPort }),
+    connect: () => Promise.resolve(connectSession({ host: '127.0.0.1', port: server.sessionPort }, kept.credentials())),
+    inquire: () => keeper.inquire(),
+    clockAheadMs: () => kept.clockAheadMs(),
   });
   const logged = (pattern: RegExp) => {
     const line = lines.find(({ msg }) => pattern.test(msg));
@@ -77,7 +96,7 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
       ? new Promise<(typeof lines)[number]>((found) => waiting.push({ pattern, found }))
       : Promise.resolve(line);
   };
-  return { supervisor, inventory, engine, serverClock, logged, run: supervisor.run() };
+  return { supervisor, inventory, engine, serverClock, kept, keeper, lines, logged, run: supervisor.run() };
 }
 
 /** Answers Hello with Welcome, and hands every later message to `onMessage`. */
@@ -210,7 +229,10 @@ describe('the stream', () => {
       stream.pause();
       opened(stream);
     };
-    const transport = connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key);
+    const transport = connectSession(
+      { host: '127.0.0.1', port: server.sessionPort },
+      { identity, keyPem: key, now: new Date() },
+    );
     transport.onMessage(() => undefined);
     let sent = 0;
     let stalled: () => void = () => undefined;
