@@ -17,7 +17,7 @@ export interface DispatchGround {
   /** Postgres's time. */
   readonly now: Date;
   readonly frozen: boolean;
-  /** The host is neither retired nor quarantined, and its session is held here. */
+  /** The host is neither retired, revoked nor quarantined, and its session is held here. */
   readonly hostReady: boolean;
 }
 

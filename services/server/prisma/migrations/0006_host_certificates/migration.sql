@@ -29,3 +29,37 @@ CREATE TABLE host_sighting (
   how        text        NOT NULL,
   PRIMARY KEY (host_id, boot_id, address)
 );
+
+-- As before (0001), and: a revoked host cannot report.
+CREATE OR REPLACE VIEW facet_coverage AS
+SELECT h.id AS host_id, f.facet, hf.digest,
+       CASE
+         WHEN h.revoked_at IS NOT NULL OR h.quarantined_at IS NOT NULL THEN 'incapable'
+         WHEN p.live IS NOT TRUE THEN 'silent'
+         WHEN (p.vouched & (1 << f.facet)) = 0 THEN 'stale'
+         WHEN hf.incapable_reason IS NOT NULL THEN 'incapable'
+         WHEN hf.digest IS NULL THEN 'stale'
+         ELSE 'fresh'
+       END AS coverage,
+       CASE
+         WHEN h.revoked_at IS NOT NULL THEN 'revoked: ' || coalesce(h.revoke_reason, '')
+         WHEN h.quarantined_at IS NOT NULL THEN 'quarantined: ' || coalesce(h.quarantine_reason, '')
+         WHEN p.host_id IS NULL THEN 'never connected'
+         WHEN p.live IS NOT TRUE THEN 'not connected'
+         WHEN hf.host_id IS NULL THEN 'not reported yet'
+         WHEN hf.incapable_reason IS NOT NULL THEN hf.incapable_reason
+         WHEN (p.vouched & (1 << f.facet)) = 0 THEN 'not observed lately'
+       END AS reason,
+       CASE
+         WHEN hf.host_id IS NULL THEN NULL
+         WHEN p.open AND (p.vouched & (1 << f.facet)) <> 0
+           THEN greatest(hf.observed_at, p.beat_at - make_interval(secs =>
+                  (CASE WHEN f.facet = 1 THEN p.loaded_window_ms ELSE p.facet_window_ms END) / 1000.0))
+         ELSE hf.observed_at
+       END AS observed_at,
+       hf.received_at
+  FROM host h
+  CROSS JOIN (VALUES (1::smallint), (2::smallint), (3::smallint), (4::smallint), (5::smallint)) AS f (facet)
+  LEFT JOIN host_facet hf ON hf.host_id = h.id AND hf.facet = f.facet
+  LEFT JOIN session_presence p ON p.host_id = h.id
+ WHERE h.retired_at IS NULL;
