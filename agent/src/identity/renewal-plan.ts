@@ -26,7 +26,7 @@ export function certificateLife(pem: string): CertificateLife {
 
 /** When to renew: at two thirds of the life, give or take 1/24 of it. `random` is between 0 and 1, drawn once a certificate. */
 export function renewAtMs({ fromMs, toMs }: CertificateLife, random: number): number {
-  return fromMs + (toMs - fromMs) * (RENEW_AT + JITTER * (random - 0.5));
+  return Math.round(fromMs + (toMs - fromMs) * (RENEW_AT + JITTER * (random - 0.5)));
 }
 
 /** Wait before the next try, ms, after so many failures in a row (at least one): full jitter. */
