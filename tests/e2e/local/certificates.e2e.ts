@@ -11,6 +11,9 @@ import { startTestPostgres, type TestPostgres } from '../../../services/server/s
 const HOUR_MS = 3_600_000;
 const YEAR_MS = 365 * 24 * HOUR_MS;
 
+/** Clocks by which the certificate of a server that has just started does not count. */
+const ASKS: ReadonlySet<string> = new Set(['at 1970', 'an hour behind', 'ten years ahead']);
+
 /** What a host's clock says, given the time. */
 const CLOCKS: Readonly<Record<string, (nowMs: number) => number>> = {
   right: (nowMs) => nowMs,
@@ -69,7 +72,7 @@ describe('certificates', () => {
   it('a server that was away for 48 h has every host back without a hand, whatever their clocks say', async () => {
     const before = await server(-48 * HOUR_MS);
     const fleet: Agent[] = [];
-    for (const clock of Object.values(CLOCKS)) fleet.push(...(await hosts(before, 6, clock)));
+    for (const clock of Object.values(CLOCKS)) fleet.push(...(await hosts(before, 4, clock)));
     const known = await ids(before);
     for (const agent of fleet) expect(agent.certificateEndsMs()).toBeLessThan(Date.now() - 23 * HOUR_MS);
     await stopServers();
@@ -89,14 +92,13 @@ describe('certificates', () => {
 
   it.each(Object.entries(CLOCKS))(
     'a host whose clock is %s has its session with a good certificate',
-    async (_what, clock) => {
+    async (what, clock) => {
       const side = await server();
       const [agent] = await hosts(side, 1, clock);
       await agent?.connectTo(side);
       expect(agent?.hostId).toBe((await ids(side)).find((id) => id === agent?.hostId));
-      expect(agent?.said().includes("this machine's clock is")).toBe(
-        Math.abs(clock(Date.now()) - Date.now()) > 2 * HOUR_MS,
-      );
+      // The others are right enough for the dates of a server's certificate, and nobody has to be asked.
+      expect(agent?.said().includes("this machine's clock is")).toBe(ASKS.has(what));
     },
   );
 

@@ -89,7 +89,7 @@ export class SessionAdmission {
         return { step: { kind: 'clone', reason }, older };
       }
       if (host.quarantined) await recordSighting(sql, host.id, sighting);
-      const certificateUsed = host.quarantined ? null : candidate.serial;
+      const certificateUsed = host.quarantined ? undefined : candidate.serial;
       const sessionNo = await openSession(sql, { ...candidate, certificateUsed, replicaId: this.#replicaId });
       return { step: { kind: 'admitted', sessionNo, quarantined: host.quarantined }, older };
     });

@@ -32,8 +32,8 @@ export interface NewSession {
   readonly replicaId: string;
   readonly bootId: string;
   readonly address: string;
-  /** Serial number of the certificate that is used for it; null: nothing is concluded from it. */
-  readonly certificateUsed: string | null;
+  /** Serial number of the certificate that is used for it; absent: nothing is concluded from it. */
+  readonly certificateUsed?: string | undefined;
 }
 
 /** Makes this the newest session. Numbers come from one sequence, so "newer" holds across replicas. */
@@ -46,7 +46,7 @@ export async function openSession(sql: Sql, session: NewSession): Promise<number
      ON CONFLICT (host_id) DO UPDATE SET session_no = excluded.session_no, replica_id = excluded.replica_id, boot_id = excluded.boot_id,
        address = excluded.address, vouched = 0, connected_at = now(), disconnected_at = NULL
      RETURNING session_no AS "sessionNo"`,
-    [session.hostId, session.replicaId, session.bootId, session.address, session.certificateUsed],
+    [session.hostId, session.replicaId, session.bootId, session.address, session.certificateUsed ?? null],
   );
   if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
   return row.sessionNo;
