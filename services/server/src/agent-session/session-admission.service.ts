@@ -1,10 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { counterOf } from '../ca/certificate-serial.ts';
 import { lockHostIdentity } from '../enrollment/host.queries.ts';
 import { currentSession, openSession, type SessionRow } from '../presence/session.queries.ts';
-import { quarantineClones, recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
+import { quarantine } from '../quarantine/quarantine.ts';
+import { recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
 import { sessionRefusal } from './session-refusal.ts';
 import { decideAdmission, type ProbeResult } from './session-rules.ts';
 import { SessionRegistry } from './session-registry.service.ts';
@@ -37,15 +39,18 @@ export class SessionAdmission {
   readonly #database: DatabaseService;
   readonly #registry: SessionRegistry;
   readonly #replicaId: string;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(REPLICA_ID) replicaId: string,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#registry = registry;
     this.#replicaId = replicaId;
+    this.#audit = audit;
   }
 
   /** @throws DatabaseUnavailableError */
@@ -84,7 +89,7 @@ export class SessionAdmission {
       if (step.kind === 'clone') {
         const reason = `two machines use this identity: ${step.older.address} (boot ${step.older.bootId}) and ${candidate.address} (boot ${candidate.bootId})`;
         const known = { id: host.id, counter: counterOf(host.certificateUsed) };
-        if (await quarantineClones(sql, known, reason, sighting))
+        if (await quarantine(sql, this.#audit, known, reason, sighting))
           this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
         return { step: { kind: 'clone', reason }, older };
       }

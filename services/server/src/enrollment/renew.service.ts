@@ -11,10 +11,12 @@ import { counterOf, serialOf } from '../ca/certificate-serial.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { SESSIONS_CHANNEL, type SessionMail } from '../agent-session/session-mail.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
-import { quarantineClones, recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
+import { quarantine } from '../quarantine/quarantine.ts';
+import { recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
 import { lockHostIdentity, updateCertificate, type HostIdentityRow } from './host.queries.ts';
 import { decideRenewal, STATUS_WORDS, type RenewalStep } from './identity-status.ts';
 import { provenCertificate, refuseNonce } from './key-proof.ts';
@@ -63,6 +65,7 @@ export class RenewService {
   readonly #ca: CertificateAuthority;
   readonly #nonces: NonceStore;
   readonly #bus: Bus;
+  readonly #audit: AuditService;
   readonly #lifeMs: number;
   readonly #renewals;
 
@@ -71,6 +74,7 @@ export class RenewService {
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(NonceStore) nonces: NonceStore,
     @Inject(Bus) bus: Bus,
+    @Inject(AuditService) audit: AuditService,
     @Inject(Metrics) metrics: Metrics,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertHours'>,
   ) {
@@ -78,6 +82,7 @@ export class RenewService {
     this.#ca = ca;
     this.#nonces = nonces;
     this.#bus = bus;
+    this.#audit = audit;
     this.#renewals = metrics.counter(
       'modfleet_renewals_total',
       'Renewals of host certificates, by result: valid and quarantined came with a certificate, clone put the host into quarantine.',
@@ -131,7 +136,7 @@ export class RenewService {
     const { host } = step;
     const clone = step.kind === 'clone' ? cloneWords(host, sighting) : undefined;
     if (clone !== undefined)
-      await quarantineClones(sql, { id: host.id, counter: counterOf(host.certificateUsed) }, clone, sighting);
+      await quarantine(sql, this.#audit, { id: host.id, counter: counterOf(host.certificateUsed) }, clone, sighting);
     else if (host.quarantined) await recordSighting(sql, host.id, sighting);
     const quarantined = clone !== undefined || host.quarantined;
     const counter = Math.max(host.renewalCounter, sighting.counter) + 1;

@@ -2,8 +2,9 @@ import { Body, Controller, HttpCode, Inject, Param, Post, Req, Res } from '@nest
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { callerOf } from '../access/caller.ts';
+import { type Caller, CurrentCaller } from '../access/caller.ts';
 import type { ReleasedHost, RevokedHost } from '../api-types.ts';
+import { sourceOf } from '../audit/audit-source.ts';
 import { hostParam } from '../http/common.schema.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange } from '../openapi/api-decorators.ts';
@@ -36,13 +37,13 @@ export class HostAccessController {
   async revoke(
     @Param('host', { schema: hostParam }) host: string,
     @Body({ schema: revokeHostBody }) body: z.output<typeof revokeHostBody>,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Omit<RevokedHost, 'freeze'>> {
-    const { name } = callerOf(request);
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#access.revoke(sql, host, name, body.reason),
+      body: await this.#access.revoke(sql, host, caller, sourceOf(request), body.reason),
     }));
     await this.#access.announceRevoked(done.body.host.id);
     return done.body;
@@ -60,13 +61,13 @@ export class HostAccessController {
   async release(
     @Param('host', { schema: hostParam }) host: string,
     @Body({ schema: releaseHostBody }) body: z.output<typeof releaseHostBody>,
+    @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Omit<ReleasedHost, 'freeze'>> {
-    const { name } = callerOf(request);
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#access.release(sql, host, name, body.reason ?? null),
+      body: await this.#access.release(sql, host, caller, sourceOf(request), body.reason ?? null),
     }));
     await this.#access.announceReleased(done.body.host.id);
     return done.body;

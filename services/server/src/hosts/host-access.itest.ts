@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { HeldSession, LeaveReason } from '../agent-session/session-registry.service.ts';
 import { SessionRegistry } from '../agent-session/session-registry.service.ts';
 import type { ReleasedHost, RevokedHost } from '../api-types.ts';
-import { quarantineClones } from '../quarantine/quarantine.queries.ts';
+import { AuditService } from '../audit/audit.service.ts';
+import { quarantine } from '../quarantine/quarantine.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { comesTrue } from '../testing/comes-true.ts';
 import { Fleet } from '../testing/fleet.ts';
@@ -84,7 +85,7 @@ describe('POST /hosts/{host}/quarantine/release', () => {
     const id = await fleet.add({ name: 'twice-1', loaded: ['floppy'] });
     const newcomer = { bootId: randomUUID(), peer: '10.9.9.9:4711', counter: 3, how: 'renewal' as const };
     await server.database.tx('READ COMMITTED', (sql) =>
-      quarantineClones(sql, { id, counter: 4 }, 'two machines', newcomer),
+      quarantine(sql, server.app.get(AuditService), { id, counter: 4 }, 'two machines', newcomer),
     );
     const shown = await server.read('/hosts/twice-1', hostSchema);
     expect(shown).toMatchObject({ connection: 'quarantined', quarantineReason: 'two machines' });
@@ -101,6 +102,11 @@ describe('POST /hosts/{host}/quarantine/release', () => {
     });
     await comesTrue(() => expect(ends).toContain('released'));
     expect(await server.read('/hosts/twice-1', hostSchema)).toMatchObject({ quarantineReason: null, machines: [] });
+    const decided = await server.database.query<{ what: string }>(
+      'SELECT what FROM audit.entry WHERE object = $1 ORDER BY at, number',
+      [id],
+    );
+    expect(decided.map(({ what }) => what).toSorted()).toEqual(['host.quarantine', 'host.release']);
     const again = await server.call('POST', '/api/v1/hosts/twice-1/quarantine/release', { body: {} });
     expect(again.body).toMatchObject({ status: 409, code: 'host_not_quarantined' });
   });
