@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
+import { ActionRequest, Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
 import type { SessionRequest } from '@modfleet/proto';
 import { makeCertificateRequest } from '../identity/certificate-request.ts';
 import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
@@ -214,6 +215,44 @@ describe('a supervised session over gRPC', () => {
     await logged(/^no session/);
     supervisor.stop();
     await expect(run).resolves.toBeUndefined();
+  });
+});
+
+describe('a session whose certificate is renewed', () => {
+  it('moves to the new one at once where nothing is under way, and after an action otherwise', async () => {
+    const serials: string[] = [];
+    let stepOn: () => void = () => undefined;
+    server.onStream = (stream) => {
+      serials.push(stream.getAuthContext()?.sslPeerCertificate?.serialNumber ?? '');
+      welcoming((message) => message.$case === 'hello' && stepOn())(stream);
+    };
+    const next = (): Promise<void> => new Promise((resolve) => (stepOn = resolve));
+    const first = next();
+    const { supervisor, engine, keeper, kept, logged, run } = supervise();
+    await first;
+    await logged(/^connected$/);
+    server.diagnosis = IdentityStatus.IDENTITY_STATUS_EXPIRED;
+    expect(await keeper.inquire()).toMatchObject({ renewed: true });
+    const second = next();
+    supervisor.certificateRenewed(60_000);
+    await second;
+    await logged(/the session moves to the new certificate/);
+    expect(serials).toEqual(
+      [new X509Certificate(identity.certificatePem), new X509Certificate(kept.current.certificatePem)].map(
+        ({ serialNumber }) => serialNumber,
+      ),
+    );
+    // An action is under way: the stream stays until its time is up.
+    engine.submit(ActionRequest.fromPartial({ actionId: 'a1' }));
+    await keeper.inquire();
+    supervisor.certificateRenewed(60_000);
+    const third = next();
+    expect(await Promise.race([third.then(() => 'moved'), wait(300, 'stays')])).toBe('stays');
+    supervisor.certificateRenewed(0);
+    await third;
+    expect(serials[2]).toBe(new X509Certificate(kept.current.certificatePem).serialNumber);
+    supervisor.stop();
+    await run;
   });
 });
 

@@ -4,6 +4,7 @@ import type { HeldSession, LeaveReason } from '../agent-session/session-registry
 import { SessionRegistry } from '../agent-session/session-registry.service.ts';
 import type { ReleasedHost, RevokedHost } from '../api-types.ts';
 import { AuditService } from '../audit/audit.service.ts';
+import { Metrics } from '../metrics/metrics.service.ts';
 import { quarantine } from '../quarantine/quarantine.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { comesTrue } from '../testing/comes-true.ts';
@@ -36,7 +37,7 @@ function hold(hostId: string): LeaveReason[] {
   return ends;
 }
 
-const metrics = async (): Promise<string> => (await server.call<string>('GET', '/metrics')).body;
+const metrics = (): Promise<string> => server.app.get(Metrics).registry.metrics();
 
 describe('POST /hosts/{host}/revoke', () => {
   it('takes the host its access once and for all, ends its session, and shows who did it and why', async () => {
