@@ -1,12 +1,18 @@
-import { X509Certificate } from 'node:crypto';
+import { sign, X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
-import { IdentityStatus } from '@modfleet/proto';
+import { IdentityStatus, renewRequestBytes } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import { counterOf, serialOf } from '../ca/certificate-serial.ts';
 import { sightingsOf } from '../quarantine/quarantine.queries.ts';
 import { AgentSide } from '../testing/agent-side.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { TestAgent } from '../testing/test-agent.ts';
+import type { HostIdentityRow } from './host.queries.ts';
+import { decideRenewal } from './identity-status.ts';
+import { NonceStore } from './nonce-store.ts';
+import { JUDGED_WITHIN_MS, RenewService } from './renew.service.ts';
+
+const DAY_MS = 86_400_000;
 
 const { IDENTITY_STATUS_VALID: VALID, IDENTITY_STATUS_QUARANTINED: QUARANTINED } = IdentityStatus;
 
@@ -112,5 +118,51 @@ describe('renewal', () => {
     } finally {
       await stranger.stop();
     }
+  });
+
+  it('concludes nothing from a call that was given up, or that waited longer than an agent does: not even of a copy', async () => {
+    const agent = await side.host('slow');
+    const copy = agent.clone();
+    await agent.renew(side.identityAddress);
+    await agent.renew(side.identityAddress);
+    const ask = (ageMs: number, waits: boolean): Promise<unknown> => {
+      const nonce = side.app.get(NonceStore).issue(performance.now() - ageMs);
+      const signed = renewRequestBytes(nonce, copy.certificate, copy.bootId);
+      const signature = sign('sha256', signed, { key: copy.keyPem, dsaEncoding: 'ieee-p1363' });
+      const request = { hostId: copy.hostId, certificate: copy.certificate, nonce, signature, bootId: copy.bootId };
+      return side.app.get(RenewService).renew(request, '192.0.2.1:1', () => waits);
+    };
+    await expect(ask(0, false)).rejects.toMatchObject({ code: 'renewal_late' });
+    await expect(ask(JUDGED_WITHIN_MS, true)).rejects.toMatchObject({ code: 'renewal_late' });
+    expect(await quarantine(agent)).toBeNull();
+    expect(await ask(0, true)).toMatchObject({ status: QUARANTINED });
+  });
+
+  it('renews what has ended for 30 days; a longer time counts only when the database has not heard of the host either', async () => {
+    const agent = await side.host('away');
+    const serial = new X509Certificate(agent.certificate);
+    const row = (silentDays: number): HostIdentityRow => ({
+      id: agent.hostId,
+      keyFingerprint: Buffer.alloc(32),
+      certificateSerial: '',
+      retired: false,
+      quarantined: false,
+      quarantineReason: null,
+      revoked: false,
+      renewalCounter: 1,
+      certificateUsed: '',
+      silentMs: silentDays * DAY_MS,
+      lastAddress: null,
+      lastBootId: null,
+    });
+    const step = (endedDays: number, silentDays: number): string =>
+      decideRenewal(serial, row(silentDays), serial.validToDate.getTime() + endedDays * DAY_MS).kind;
+    expect([step(29.9, 31), step(31, 29), step(31, 31), step(365, 1), step(-400, 1)]).toEqual([
+      'issue',
+      'issue',
+      'refuse',
+      'issue',
+      'issue',
+    ]);
   });
 });
