@@ -83,7 +83,7 @@ export async function grantAdd(context: Context, options: GrantAddOptions): Prom
   if (on === undefined && options.all !== true)
     throw usageError('say over which hosts', 'some: --on env=staging', 'the whole fleet: --all');
   const body: AddGrantBody = { account, role, ...(on === undefined ? { all: true } : { selector: on }) };
-  const grant = await context.api().change<Grant>({ method: 'POST', path: '/grants', body }, { selector: on });
+  const grant = await context.api().change<Grant>({ method: 'POST', path: '/grants', body, asked: { selector: on } });
   const over = grant.selector === null ? 'the whole fleet' : `the hosts that match ${clean(grant.selector)}`;
   return told(context, grant, options.json, [
     `${clean(grant.account.name)} is ${grant.role} over ${over}.`,
