@@ -14,12 +14,14 @@ import { NoExec, NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { requestsInChild } from '../identity/certificate-requests.ts';
-import { diagnose } from '../identity/diagnose.ts';
+import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
 import type { HostIdentity, IdentityStore } from '../identity/host-identity.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
+import { askIdentityService } from '../identity/identity-questions.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
+import { KeptIdentity } from '../identity/kept-identity.ts';
 import { lockState } from '../identity/state-lock.ts';
 import { connectSession } from '../session/h2-transport.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
@@ -85,7 +87,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
   const exec = config.root === '/' ? new NodeExec() : new NoExec();
   const bootClock = new HostBootClock();
   const serverClock = new OffsetServerClock(bootClock);
-  const key = await loadOrMakeKey(store);
+  const kept = new KeptIdentity(store, identity, await loadOrMakeKey(store), bootClock);
   const host = config.server?.host ?? identity.server.host;
   const session = { host, port: identity.server.sessionPort };
   const identityListener = { host, port: config.server?.port ?? identity.server.identityPort };
@@ -100,7 +102,7 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     clock: bootClock,
     serverClock,
     serverRoute: () => serverRoute,
-    confirmer: new TlsConfirmer(session, identity, key),
+    confirmer: new TlsConfirmer(session, () => kept.credentials()),
     log,
   });
   const ueventsSocket = passedSocket(UEVENTS_SOCKET);
@@ -114,6 +116,16 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     log,
   });
   const spareMemory = new SpareMemory();
+  const keeper = new CertificateKeeper({
+    kept,
+    ask: asking(askIdentityService, identityListener),
+    readBootId: async () => (await readHostFacts(files, config)).bootId,
+    bootClock,
+    serverClock,
+    log,
+    random: Math.random,
+    onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
+  });
   const supervisor = new SessionSupervisor({
     inventory,
     engine,
@@ -122,21 +134,24 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     log,
     random: Math.random,
     readFacts: async () => ({ ...(await readHostFacts(files, config)), journal: engine.journalState() }),
-    connect: () => Promise.resolve(connectSession(session, identity, key)),
+    connect: () => Promise.resolve(connectSession(session, kept.credentials())),
     onConnected: (addresses) => {
       spareMemory.connected();
       if (addresses === undefined) return;
       serverRoute = { remoteAddress: addresses.remote, localAddress: addresses.local };
       engine.wayChanged();
     },
-    diagnose: () => diagnose(identity, key, identityListener),
+    inquire: () => keeper.inquire(),
+    clockAheadMs: () => kept.clockAheadMs(),
   });
   const stop = (): void => supervisor.stop();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   // All before Hello, which tells of all; side by side, because each waits for other programs.
   await Promise.all([engine.start(), engine.firstBook(FIRST_BOOK_MS), inventory.start(FIRST_INTERVALS)]);
+  keeper.start();
   await supervisor.run();
+  keeper.stop();
   spareMemory.stop();
   await inventory.stop();
   await engine.stop();

@@ -2,7 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import { ConfirmServiceService } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import { UnaryChannel } from '../identity/grpc-unary.ts';
-import type { HostIdentity } from '../identity/host-identity.ts';
+import type { Credentials } from '../identity/kept-identity.ts';
 import { IdentityCallError } from '../identity/identity-errors.ts';
 import { connectToSessionListener, type SessionAddress } from '../session/session-tls.ts';
 import type { ConfirmAnswer, Confirmer } from './confirmer.ts';
@@ -21,13 +21,11 @@ const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 9, 16]);
  */
 export class TlsConfirmer implements Confirmer {
   readonly #address: SessionAddress;
-  readonly #identity: HostIdentity;
-  readonly #keyPem: string;
+  readonly #credentials: () => Credentials;
 
-  constructor(address: SessionAddress, identity: HostIdentity, keyPem: string) {
+  constructor(address: SessionAddress, credentials: () => Credentials) {
     this.#address = address;
-    this.#identity = identity;
-    this.#keyPem = keyPem;
+    this.#credentials = credentials;
   }
 
   async confirm(actionId: string, timeoutMs: number, signal: AbortSignal): Promise<ConfirmAnswer> {
@@ -37,8 +35,9 @@ export class TlsConfirmer implements Confirmer {
     signal.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
-      socket = connectToSessionListener(this.#address, this.#identity, this.#keyPem);
-      await secure(socket, timeoutMs);
+      const connection = connectToSessionListener(this.#address, this.#credentials());
+      socket = connection.socket;
+      await inTime(connection.proven, timeoutMs);
       const from = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
       const channel = new UnaryChannel(socket);
       const left = Math.max(1, Math.round(untilMs - performance.now()));
@@ -57,22 +56,12 @@ export class TlsConfirmer implements Confirmer {
   }
 }
 
-function secure(socket: TLSSocket, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no TLS answer within ${timeoutMs} ms`)), timeoutMs);
-    socket.once('secureConnect', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    socket.on('error', (error) => {
-      clearTimeout(timer);
-      reject(error);
-    });
-    socket.once('close', () => {
-      clearTimeout(timer);
-      reject(new Error('the connection ended'));
-    });
+async function inTime(proven: Promise<void>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no TLS answer within ${timeoutMs} ms`)), timeoutMs);
   });
+  await Promise.race([proven, late]).finally(() => clearTimeout(timer));
 }
 
 function answerOf(error: unknown): ConfirmAnswer {

@@ -39,9 +39,8 @@ export async function joinHost({ server, joinString, facts, store, makeRequest }
   const { socket, ca } = await connectVerified({
     ...server,
     trust: { kind: 'pin', caFingerprint },
-    ignoreDates: false,
+    dates: new Date(),
     timeoutMs: TIMEOUT_MS,
-    now: new Date(),
   });
   const channel = new UnaryChannel(socket);
   try {

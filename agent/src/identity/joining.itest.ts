@@ -12,7 +12,7 @@ import { FakeServer } from '../testing/fake-server.ts';
 import { TestAuthority } from '../testing/test-authority.ts';
 import { makeCertificateRequest } from './certificate-request.ts';
 import { type MakeRequest, requestsInChild } from './certificate-requests.ts';
-import { diagnose } from './diagnose.ts';
+import { askIdentityService } from './identity-questions.ts';
 import { FileIdentityStore } from './file-identity-store.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import {
@@ -95,8 +95,8 @@ describe('joining', () => {
   it.each([
     ['a host certificate of the same CA', { usage: ExtendedKeyUsage.clientAuth }, 'is not a modfleet server’s'],
     ['another name', { name: 'elsewhere' }, 'is not a modfleet server’s'],
-    ['an old certificate', { dates: { fromDays: -9, toDays: -2 } }, "this machine's clock says"],
-    ['a certificate from the future', { dates: { fromDays: 2, toDays: 9 } }, 'set the clock'],
+    ['an old certificate', { dates: { fromDays: -9, toDays: -2 } }, 'as far as this machine knows'],
+    ['a certificate from the future', { dates: { fromDays: 2, toDays: 9 } }, 'is its clock right?'],
   ])('refuses a server with %s', async (_what, options, words) => {
     await server.start(await authority.server(options));
     await expect(join()).rejects.toThrow(words);
@@ -237,7 +237,8 @@ describe('diagnosis', () => {
     const later = new FakeServer(authority);
     later.diagnosis = IdentityStatus.IDENTITY_STATUS_DELETED;
     await later.start(await authority.server({ dates: { fromDays: -9, toDays: -2 } }));
-    const ask = () => diagnose(identity, key, { host: '127.0.0.1', port: later.identityPort });
+    const ask = () =>
+      askIdentityService(identity, key, { host: '127.0.0.1', port: later.identityPort }, (of) => of.diagnose());
     try {
       await expect(ask()).resolves.toEqual({
         status: IdentityStatus.IDENTITY_STATUS_DELETED,
@@ -258,7 +259,12 @@ describe('diagnosis', () => {
     const stranger = new FakeServer(other);
     await stranger.start(await other.server());
     try {
-      const asked = diagnose(identity, await loadOrMakeKey(store), { host: '127.0.0.1', port: stranger.identityPort });
+      const asked = askIdentityService(
+        identity,
+        await loadOrMakeKey(store),
+        { host: '127.0.0.1', port: stranger.identityPort },
+        (of) => of.diagnose(),
+      );
       await expect(asked).rejects.toThrow('not made by the pinned certificate authority');
     } finally {
       stranger.stop();

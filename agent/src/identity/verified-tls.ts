@@ -2,7 +2,8 @@
  * INVARIANTS
  * - No byte is sent on a connection before its peer has proven to hold a key that the CA certified for `modfleet-server`.
  * - The CA is either the one kept at enrolment, or the certificate whose SHA-256 is the pin of the join string. Never a system root, never a name alone.
- * - `ignoreDates` ignores validity dates only. It exists for Diagnose, on hosts whose clock is wrong.
+ * - `dates: 'ignored'` ignores validity dates only. It exists for Diagnose and Renew, on hosts whose clock is wrong; their answers are signed by the CA over
+ *   our nonce, which says of the server's time and standing what dates cannot.
  *
  * Node's own check cannot do this (no pin before the chain is known, no way to ignore dates), so it is off and ours runs on the connected socket,
  * whose handshake has proven possession of the leaf's key.
@@ -33,22 +34,25 @@ export interface VerifiedTlsOptions {
   readonly host: string;
   readonly port: number;
   readonly trust: Trust;
-  readonly ignoreDates: boolean;
+  /** The time to hold validity dates against, or `ignored`. */
+  readonly dates: Date | 'ignored';
   readonly timeoutMs: number;
-  /** This machine's wall clock, for validity dates. */
-  readonly now: Date;
 }
 
 /** Opens a TLS connection (HTTP/2) to our server. @throws ServerUnreachableError, ServerNotTrustedError */
 export async function connectVerified(options: VerifiedTlsOptions): Promise<VerifiedConnection> {
   const socket = await open(options);
   try {
-    const ca = verifyChain(chainOf(socket), options);
-    return { socket, ca };
+    return { socket, ca: verifyPeer(socket, options) };
   } catch (error) {
     socket.destroy();
     throw error;
   }
+}
+
+/** The CA, when the peer of a connected socket is our server. @throws ServerNotTrustedError */
+export function verifyPeer(socket: TLSSocket, options: Pick<VerifiedTlsOptions, 'trust' | 'dates'>): X509Certificate {
+  return verifyChain(chainOf(socket), options);
 }
 
 function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket> {
@@ -98,7 +102,7 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
 /** The CA, when the chain's leaf is a server certificate made by it. Exported for tests. @throws ServerNotTrustedError */
 export function verifyChain(
   chain: readonly X509Certificate[],
-  { trust, ignoreDates, now }: Pick<VerifiedTlsOptions, 'trust' | 'ignoreDates' | 'now'>,
+  { trust, dates }: Pick<VerifiedTlsOptions, 'trust' | 'dates'>,
 ): X509Certificate {
   const leaf = chain[0];
   if (leaf === undefined) throw new ServerNotTrustedError('untrusted', 'the server presents no certificate');
@@ -120,7 +124,7 @@ export function verifyChain(
   if (leaf.checkHost(SERVER_TLS_NAME) === undefined || !leaf.keyUsage.includes(SERVER_AUTH)) {
     throw new ServerNotTrustedError('untrusted', 'the certificate that was presented is not a modfleet server’s');
   }
-  if (!ignoreDates) for (const certificate of [leaf, ca]) checkDates(certificate, now);
+  if (dates !== 'ignored') for (const certificate of [leaf, ca]) checkDates(certificate, dates);
   return ca;
 }
 
@@ -132,11 +136,11 @@ function findCa(chain: readonly X509Certificate[], trust: Trust): X509Certificat
 }
 
 function checkDates(certificate: X509Certificate, now: Date): void {
-  const clock = `this machine's clock says ${now.toISOString()}`;
+  const clock = `and it is ${now.toISOString()} as far as this machine knows`;
   if (now < certificate.validFromDate) {
     throw new ServerNotTrustedError(
       'dates',
-      `the server certificate begins at ${certificate.validFromDate.toISOString()}, ${clock}: set the clock`,
+      `the server certificate begins at ${certificate.validFromDate.toISOString()}, ${clock}: is its clock right?`,
     );
   }
   if (now > certificate.validToDate) {

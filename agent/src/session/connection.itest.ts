@@ -1,15 +1,18 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
+import { ActionRequest, Facet, HostFacts, IdentityStatus, Welcome, formatJoinString } from '@modfleet/proto';
 import type { SessionRequest } from '@modfleet/proto';
 import { makeCertificateRequest } from '../identity/certificate-request.ts';
-import { diagnose } from '../identity/diagnose.ts';
+import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
+import { askIdentityService } from '../identity/identity-questions.ts';
 import { joinHost } from '../identity/join-host.ts';
+import { KeptIdentity } from '../identity/kept-identity.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
 import { createLog } from '../log.ts';
 import { FakeServer } from '../testing/fake-server.ts';
@@ -26,6 +29,7 @@ let authority: TestAuthority;
 let server: FakeServer;
 let identity: HostIdentity;
 let key: string;
+let store: MemoryIdentityStore;
 let folder: string;
 
 beforeEach(async () => {
@@ -33,7 +37,7 @@ beforeEach(async () => {
   server = new FakeServer(authority);
   await server.start(await authority.server());
   folder = await mkdtemp(path.join(tmpdir(), 'modfleet-session-'));
-  const store = new MemoryIdentityStore();
+  store = new MemoryIdentityStore();
   identity = await joinHost({
     server: { host: '127.0.0.1', port: server.identityPort },
     joinString: formatJoinString({ token: `mfj_${'t'.repeat(43)}`, caFingerprint: authority.fingerprint }),
@@ -50,7 +54,11 @@ afterEach(async () => {
 });
 
 /** A supervisor over a real connection, and what it logs. */
-function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engine = new FakeEngine()) {
+function supervise(
+  inventory = new FakeInventory(loadedSnapshot('floppy')),
+  engine = new FakeEngine(),
+  wallClock: () => number = Date.now,
+) {
   const lines: { readonly msg: string; readonly retryInMs?: number }[] = [];
   const waiting: { readonly pattern: RegExp; readonly found: (line: (typeof lines)[number]) => void }[] = [];
   const log = createLog('info', (text) => {
@@ -60,6 +68,17 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
   });
   const bootClock = new HostBootClock();
   const serverClock = new OffsetServerClock(bootClock);
+  const kept = new KeptIdentity(store, identity, key, bootClock, wallClock);
+  const keeper = new CertificateKeeper({
+    kept,
+    ask: asking(askIdentityService, { host: '127.0.0.1', port: server.identityPort }),
+    readBootId: () => Promise.resolve('b1'),
+    bootClock,
+    serverClock,
+    log,
+    random: () => 0.5,
+    onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
+  });
   const supervisor = new SessionSupervisor({
     inventory,
     engine,
@@ -68,8 +87,9 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
     log,
     random: () => 0.01,
     readFacts: () => Promise.resolve(HostFacts.fromPartial({ hostname: 'h1' })),
-    connect: () => Promise.resolve(connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key)),
-    diagnose: () => diagnose(identity, key, { host: '127.0.0.1', port: server.identityPort }),
+    connect: () => Promise.resolve(connectSession({ host: '127.0.0.1', port: server.sessionPort }, kept.credentials())),
+    inquire: () => keeper.inquire(),
+    clockAheadMs: () => kept.clockAheadMs(),
   });
   const logged = (pattern: RegExp) => {
     const line = lines.find(({ msg }) => pattern.test(msg));
@@ -77,7 +97,7 @@ function supervise(inventory = new FakeInventory(loadedSnapshot('floppy')), engi
       ? new Promise<(typeof lines)[number]>((found) => waiting.push({ pattern, found }))
       : Promise.resolve(line);
   };
-  return { supervisor, inventory, engine, serverClock, logged, run: supervisor.run() };
+  return { supervisor, inventory, engine, serverClock, kept, keeper, lines, logged, run: supervisor.run() };
 }
 
 /** Answers Hello with Welcome, and hands every later message to `onMessage`. */
@@ -198,6 +218,44 @@ describe('a supervised session over gRPC', () => {
   });
 });
 
+describe('a session whose certificate is renewed', () => {
+  it('moves to the new one at once where nothing is under way, and after an action otherwise', async () => {
+    const serials: string[] = [];
+    let stepOn: () => void = () => undefined;
+    server.onStream = (stream) => {
+      serials.push(stream.getAuthContext()?.sslPeerCertificate?.serialNumber ?? '');
+      welcoming((message) => message.$case === 'hello' && stepOn())(stream);
+    };
+    const next = (): Promise<void> => new Promise((resolve) => (stepOn = resolve));
+    const first = next();
+    const { supervisor, engine, keeper, kept, logged, run } = supervise();
+    await first;
+    await logged(/^connected$/);
+    server.diagnosis = IdentityStatus.IDENTITY_STATUS_EXPIRED;
+    expect(await keeper.inquire()).toMatchObject({ renewed: true });
+    const second = next();
+    supervisor.certificateRenewed(60_000);
+    await second;
+    await logged(/the session moves to the new certificate/);
+    expect(serials).toEqual(
+      [new X509Certificate(identity.certificatePem), new X509Certificate(kept.current.certificatePem)].map(
+        ({ serialNumber }) => serialNumber,
+      ),
+    );
+    // An action is under way: the stream stays until its time is up.
+    engine.submit(ActionRequest.fromPartial({ actionId: 'a1' }));
+    await keeper.inquire();
+    supervisor.certificateRenewed(60_000);
+    const third = next();
+    expect(await Promise.race([third.then(() => 'moved'), wait(300, 'stays')])).toBe('stays');
+    supervisor.certificateRenewed(0);
+    await third;
+    expect(serials[2]).toBe(new X509Certificate(kept.current.certificatePem).serialNumber);
+    supervisor.stop();
+    await run;
+  });
+});
+
 describe('the stream', () => {
   it('takes no more than the server reads, and all of it in the end', async () => {
     const COUNT = 64;
@@ -210,7 +268,10 @@ describe('the stream', () => {
       stream.pause();
       opened(stream);
     };
-    const transport = connectSession({ host: '127.0.0.1', port: server.sessionPort }, identity, key);
+    const transport = connectSession(
+      { host: '127.0.0.1', port: server.sessionPort },
+      { identity, keyPem: key, now: new Date() },
+    );
     transport.onMessage(() => undefined);
     let sent = 0;
     let stalled: () => void = () => undefined;

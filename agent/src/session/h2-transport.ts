@@ -12,9 +12,9 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import type { TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME, SessionRequest, SessionResponse, SessionServiceService } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
-import type { HostIdentity } from '../identity/host-identity.ts';
+import type { Credentials } from '../identity/kept-identity.ts';
 import { FrameReader, frameOf } from './grpc-frames.ts';
-import { connectToSessionListener, type SessionAddress } from './session-tls.ts';
+import { connectToSessionListener, type SessionAddress, type SessionConnection } from './session-tls.ts';
 import type { ConnectionAddresses, SessionTransport, ToAgent, ToServer, TransportEnd } from './transport.ts';
 
 /** The server never sends more: the largest message is an action request. */
@@ -27,8 +27,8 @@ const TCP_KEEPALIVE_MS = 15_000;
 const STATUS = { ok: 0, unknown: 2, internal: 13, unavailable: 14 } as const;
 
 /** Opens the session stream over a connection of its own. */
-export function connectSession(address: SessionAddress, identity: HostIdentity, keyPem: string): SessionTransport {
-  return new H2Transport(connectToSessionListener(address, identity, keyPem));
+export function connectSession(address: SessionAddress, credentials: Credentials): SessionTransport {
+  return new H2Transport(connectToSessionListener(address, credentials));
 }
 
 class H2Transport implements SessionTransport {
@@ -41,19 +41,23 @@ class H2Transport implements SessionTransport {
   #finish!: (end: TransportEnd) => void;
   #ended = false;
 
-  constructor(socket: TLSSocket) {
+  constructor({ socket, proven }: SessionConnection) {
     this.#socket = socket;
     this.end = new Promise((resolve) => (this.#finish = resolve));
     socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
     // Small messages that are waited for.
     socket.setNoDelay(true);
-    socket.on('error', (error) => this.#fail(error.message));
-    socket.on('close', () => this.#fail('the connection ended'));
-    const secure = new Promise<boolean>((resolve) => {
-      socket.once('secureConnect', () => resolve(!this.#ended));
-      void this.end.then(() => resolve(false));
-    });
-    this.#opened = secure.then((isSecure) => (isSecure ? this.#open() : undefined));
+    this.#opened = proven.then(
+      () => {
+        socket.on('error', (error) => this.#fail(error.message));
+        socket.on('close', () => this.#fail('the connection ended'));
+        return this.#ended ? undefined : this.#open();
+      },
+      (error: unknown) => {
+        this.#fail(messageOf(error));
+        return undefined;
+      },
+    );
   }
 
   onMessage(listener: (message: ToAgent) => void): void {

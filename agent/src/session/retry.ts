@@ -60,6 +60,8 @@ export function planRetry(
     const longestMs = hopeless ? HOPELESS_MS : DISPLACED_MS;
     return { delayMs: longestMs * (0.5 + random / 2), state: next };
   }
+  // One host at a time renews: nothing to spread, and the sooner it is back the less anybody notices.
+  if (end.kind === 'renewed' && end.why === 'certificate') return { delayMs: 0, state: next };
   const ceiling = Math.min(CAP_MS, BASE_MS * 2 ** Math.min(failures, 16));
   // The server spreads its hosts by after_ms; the jitter on top keeps two hosts with one answer apart.
   const delayMs = end.kind === 'reconnect' ? end.afterMs + random * BASE_MS : random * ceiling;

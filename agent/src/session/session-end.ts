@@ -8,8 +8,8 @@ export type SessionEnd =
   | { readonly kind: 'reconnect'; readonly afterMs: number; readonly reason: string }
   /** The connection failed, or was never made. `code` is the gRPC status. */
   | { readonly kind: 'failed'; readonly welcomed: boolean; readonly code: number; readonly details: string }
-  /** This host's network was changed by an action: the next connection is made anew. */
-  | { readonly kind: 'renewed' }
+  /** The next connection is made anew: an action changed this host's network, or the host has a new certificate. */
+  | { readonly kind: 'renewed'; readonly why: 'network' | 'certificate' }
   /** The server ended the stream without a word. */
   | { readonly kind: 'ended'; readonly welcomed: boolean }
   /** No Welcome, or no answer to signs of life. */
@@ -29,7 +29,9 @@ export function wordsFor(end: SessionEnd): string {
         return 'another agent with the identity of this host took its place: was state_dir copied?';
       return `the server asks to come back in ${end.afterMs} ms (${end.reason})`;
     case 'renewed':
-      return 'the network of this host was changed; the session is made anew';
+      return end.why === 'network'
+        ? 'the network of this host was changed; the session is made anew'
+        : 'the session moves to the new certificate';
     case 'failed':
       return `${end.welcomed ? 'the connection broke' : 'no session'}: ${end.details}`;
     case 'ended':

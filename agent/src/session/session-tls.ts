@@ -1,6 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME } from '@modfleet/proto';
-import type { HostIdentity } from '../identity/host-identity.ts';
+import type { Credentials } from '../identity/kept-identity.ts';
+import { verifyPeer } from '../identity/verified-tls.ts';
 
 /** Where the session listener is. */
 export interface SessionAddress {
@@ -8,13 +9,25 @@ export interface SessionAddress {
   readonly port: number;
 }
 
-/** A new connection to the session listener with mutual TLS. The pinned CA is the only root, and the peer has to be `modfleet-server` of it. */
+/** A connection to the session listener with mutual TLS. */
+export interface SessionConnection {
+  readonly socket: TLSSocket;
+  /**
+   * Resolves once the peer has proven to be `modfleet-server` of the kept CA, the only root; nothing may be sent before. Rejects, and the socket is
+   * destroyed, when it has not or when the connection fails.
+   */
+  readonly proven: Promise<void>;
+}
+
+/**
+ * Opens one. The peer is checked here and not by Node, because dates are to be held against the server's time where it is known: a host whose own clock
+ * is wrong has a session all the same (docs/adr/0027).
+ */
 export function connectToSessionListener(
   { host, port }: SessionAddress,
-  identity: HostIdentity,
-  keyPem: string,
-): TLSSocket {
-  return connect({
+  { identity, keyPem, now }: Credentials,
+): SessionConnection {
+  const socket = connect({
     host,
     port,
     servername: SERVER_TLS_NAME,
@@ -23,5 +36,23 @@ export function connectToSessionListener(
     key: keyPem,
     ALPNProtocols: ['h2'],
     minVersion: 'TLSv1.2',
+    // The check is verifyPeer below.
+    rejectUnauthorized: false,
   });
+  const proven = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.once('close', () => reject(new Error('the connection ended')));
+    socket.once('secureConnect', () => {
+      try {
+        verifyPeer(socket, { trust: { kind: 'ca', caPem: identity.caPem }, dates: now });
+        resolve();
+      } catch (error) {
+        reject(error as Error);
+        socket.destroy();
+      }
+    });
+  });
+  // Whoever waits for it hears of it; a connection that nobody waits for any more fails in silence.
+  proven.catch(() => undefined);
+  return { socket, proven };
 }

@@ -95,8 +95,8 @@ export class Session {
   }
 
   /** Ends this session for the next one, at once. */
-  renew(): void {
-    this.#end({ kind: 'renewed' });
+  renew(why: 'network' | 'certificate'): void {
+    this.#end({ kind: 'renewed', why });
   }
 
   /** The inventory changed. */

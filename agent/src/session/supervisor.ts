@@ -1,7 +1,7 @@
 import type { HostFacts } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
-import type { Diagnosis } from '../identity/diagnose.ts';
-import { adviceFor } from '../identity/diagnosis-words.ts';
+import type { Inquiry } from '../identity/certificate-keeper.ts';
+import { adviceFor, CLOCK_TOLERANCE_MS, clockWords } from '../identity/diagnosis-words.ts';
 import { SuspendWatch } from '../time/suspend-watch.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { planRetry, shouldDiagnose } from './retry.ts';
@@ -18,8 +18,10 @@ const FACTS_EVERY_MS = 60_000;
 export interface SupervisorParts extends Omit<SessionParts, 'events'> {
   readonly connect: Connect;
   readonly readFacts: () => Promise<HostFacts>;
-  /** Asks the identity listener how it sees this host. */
-  readonly diagnose: () => Promise<Diagnosis>;
+  /** Asks the identity listener how it sees this host, and for another certificate where that may help. */
+  readonly inquire: () => Promise<Inquiry>;
+  /** How far this machine's clock is ahead of the server's time, ms; undefined where that is not known. */
+  readonly clockAheadMs: () => number | undefined;
   /** The server's address changed: what carries the agent's connection is protected. */
   readonly onConnected?: (addresses: ConnectionAddresses | undefined) => void;
 }
@@ -34,6 +36,8 @@ export class SessionSupervisor {
   #wakeUp: () => void = () => undefined;
   #bootId: string | undefined;
   #renewedFor: string | undefined;
+  /** Boot time until when the running session may stay with the certificate before. */
+  #moveByMs: number | undefined;
 
   constructor(parts: SupervisorParts) {
     const { inventory, engine, bootClock, serverClock, log } = parts;
@@ -57,7 +61,7 @@ export class SessionSupervisor {
       // Once for each action: its result is said again over the new session.
       if (result.confirm === undefined || this.#renewedFor === result.actionId) return;
       this.#renewedFor = result.actionId;
-      this.#current?.renew();
+      this.#current?.renew('network');
       this.#wakeUp();
     });
   }
@@ -72,16 +76,26 @@ export class SessionSupervisor {
       if (end.kind === 'stopped') break;
       let hopeless = false;
       if (shouldDiagnose(end, state, bootClock.nowMs())) {
-        state = { ...state, diagnosedAtMs: bootClock.nowMs() };
         log.warn({ end: end.kind }, wordsFor(end));
-        hopeless = await this.#isHopeless();
+        const { renewed, ...found } = await this.#inquire();
+        hopeless = found.hopeless;
+        // With a new certificate it begins anew; what may be wrong then is asked about at once.
+        state = renewed ? { failures: 0 } : { ...state, diagnosedAtMs: bootClock.nowMs() };
       }
       const plan = planRetry(end, state, hopeless, random());
       state = plan.state;
-      log.warn({ end: end.kind, retryInMs: Math.round(plan.delayMs) }, wordsFor(end));
+      const level = end.kind === 'renewed' ? 'info' : 'warn';
+      log[level]({ end: end.kind, retryInMs: Math.round(plan.delayMs) }, wordsFor(end));
       await this.#sleep(plan.delayMs);
     }
     this.#suspendWatch.stop();
+  }
+
+  /** There is a new certificate: the running session moves to it in a quiet moment, within so long. */
+  certificateRenewed(withinMs: number): void {
+    if (this.#current === undefined) return;
+    this.#moveByMs = this.#parts.bootClock.nowMs() + withinMs;
+    this.#moveWhenQuiet();
   }
 
   /** Ends the session, and `run`. */
@@ -111,6 +125,7 @@ export class SessionSupervisor {
         transport,
       );
       this.#current = session;
+      this.#moveByMs = undefined;
       factsTimer = setInterval(() => void this.#refreshFacts(session, facts), FACTS_EVERY_MS);
       return await session.run(facts);
     } catch (error) {
@@ -126,7 +141,15 @@ export class SessionSupervisor {
     }
   }
 
+  /** Nothing is lost by moving at any time; but who watches an action should not see its host go. */
+  #moveWhenQuiet(): void {
+    const { engine, bootClock } = this.#parts;
+    if (this.#moveByMs === undefined) return;
+    if (engine.openActions().length === 0 || bootClock.nowMs() >= this.#moveByMs) this.#current?.renew('certificate');
+  }
+
   async #refreshFacts(session: Session, announced: HostFacts): Promise<void> {
+    this.#moveWhenQuiet();
     try {
       const facts = await this.#parts.readFacts();
       if (JSON.stringify(facts) === JSON.stringify(announced)) return;
@@ -137,17 +160,19 @@ export class SessionSupervisor {
     }
   }
 
-  /** Asks what is wrong; true when only a person can help. */
-  async #isHopeless(): Promise<boolean> {
-    const { diagnose, log } = this.#parts;
+  /** Asks what is wrong, and says it. `hopeless`: only a person can help. */
+  async #inquire(): Promise<{ readonly hopeless: boolean; readonly renewed: boolean }> {
+    const { inquire, clockAheadMs, log } = this.#parts;
     try {
-      const diagnosis = await diagnose();
-      const advice = adviceFor(diagnosis, Date.now());
-      log[advice.level]({ identityStatus: diagnosis.status }, advice.words);
-      return !advice.retrySoon;
+      const inquiry = await inquire();
+      const aheadMs = clockAheadMs() ?? 0;
+      if (Math.abs(aheadMs) > CLOCK_TOLERANCE_MS) log.warn(clockWords(aheadMs));
+      const advice = adviceFor(inquiry);
+      log[advice.level]({ identityStatus: inquiry.status }, advice.words);
+      return { hopeless: !advice.retrySoon, renewed: inquiry.renewed };
     } catch (error) {
       log.warn(`no diagnosis: ${messageOf(error)}`);
-      return false;
+      return { hopeless: false, renewed: false };
     }
   }
 

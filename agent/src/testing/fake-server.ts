@@ -9,6 +9,8 @@ import {
   SessionServiceService,
   diagnoseRequestBytes,
   diagnosisBytes,
+  renewRequestBytes,
+  renewalBytes,
 } from '@modfleet/proto';
 import type {
   ChallengeResponse,
@@ -17,10 +19,12 @@ import type {
   EnrollRequest,
   EnrollResponse,
   IdentityServiceServer,
+  RenewRequest,
+  RenewResponse,
   SessionRequest,
   SessionResponse,
 } from '@modfleet/proto';
-import type { TestAuthority, TestIdentity } from './test-authority.ts';
+import type { TestAuthority, TestDates, TestIdentity } from './test-authority.ts';
 
 /** One session stream, as the server sees it. */
 export type ServerStream = ServerDuplexStream<SessionRequest, SessionResponse>;
@@ -39,6 +43,11 @@ export class FakeServer {
   sessionPort = 0;
   enrollError: { readonly code: status; readonly details: string } | undefined;
   diagnosis: IdentityStatus = IdentityStatus.IDENTITY_STATUS_VALID;
+  /** What a renewal is answered; those with a certificate give one. */
+  renewal: IdentityStatus = IdentityStatus.IDENTITY_STATUS_VALID;
+  readonly renewed: RenewRequest[] = [];
+  /** Dates of renewed certificates. */
+  renewalDates: TestDates = { fromDays: -0.01, toDays: 1 };
   /** Spoils the signature of the diagnosis. */
   forge = false;
   onStream: (stream: ServerStream) => void = (stream) => stream.end();
@@ -55,6 +64,8 @@ export class FakeServer {
       },
       diagnose: (call: ServerUnaryCall<DiagnoseRequest, DiagnoseResponse>, reply: sendUnaryData<DiagnoseResponse>) =>
         this.#diagnose(call.request, reply),
+      renew: (call: ServerUnaryCall<RenewRequest, RenewResponse>, reply: sendUnaryData<RenewResponse>) =>
+        void this.#renew(call.request, reply),
     };
     this.#identity.addService(IdentityServiceService, implementation);
     this.#session.addService(SessionServiceService, { session: (stream: ServerStream) => this.onStream(stream) });
@@ -90,15 +101,35 @@ export class FakeServer {
     });
   }
 
-  #diagnose(request: DiagnoseRequest, reply: sendUnaryData<DiagnoseResponse>): void {
+  #isGenuine(request: DiagnoseRequest | RenewRequest, signed: Uint8Array): boolean {
     const key = createPublicKey(
       new X509Certificate(request.certificate).publicKey.export({ type: 'spki', format: 'pem' }),
     );
-    const signed = diagnoseRequestBytes(request.nonce);
-    const genuine =
+    return (
       this.#nonces.delete(request.nonce.toString('hex')) &&
-      verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, request.signature);
-    if (!genuine) return reply({ code: status.UNAUTHENTICATED, details: 'bad proof' });
+      verify('sha256', signed, { key, dsaEncoding: 'ieee-p1363' }, request.signature)
+    );
+  }
+
+  async #renew(request: RenewRequest, reply: sendUnaryData<RenewResponse>): Promise<void> {
+    const { nonce, certificate, bootId, hostId } = request;
+    if (!this.#isGenuine(request, renewRequestBytes(nonce, certificate, bootId)))
+      return reply({ code: status.PERMISSION_DENIED, details: 'bad proof' });
+    this.renewed.push(request);
+    const { IDENTITY_STATUS_VALID, IDENTITY_STATUS_QUARANTINED } = IdentityStatus;
+    const spki = new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' });
+    const given = [IDENTITY_STATUS_VALID, IDENTITY_STATUS_QUARANTINED].some((good) => good === this.renewal)
+      ? await this.authority.host(hostId, spki, this.renewalDates)
+      : Buffer.alloc(0);
+    const serverTimeMs = Date.now();
+    const signature = this.authority.sign(renewalBytes(nonce, this.renewal, serverTimeMs, given));
+    const answered = this.forge ? IDENTITY_STATUS_VALID : this.renewal;
+    reply(null, { status: answered, certificate: given, serverTimeMs, signature });
+  }
+
+  #diagnose(request: DiagnoseRequest, reply: sendUnaryData<DiagnoseResponse>): void {
+    if (!this.#isGenuine(request, diagnoseRequestBytes(request.nonce)))
+      return reply({ code: status.UNAUTHENTICATED, details: 'bad proof' });
     const serverTimeMs = 1_700_000_000_000;
     const answered = this.forge ? IdentityStatus.IDENTITY_STATUS_REVOKED : this.diagnosis;
     reply(null, {

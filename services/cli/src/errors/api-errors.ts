@@ -77,6 +77,8 @@ const EXIT_BY_CODE = {
   host_ambiguous: 6,
   host_retired: 6,
   host_quarantined: 6,
+  host_revoked: 6,
+  host_not_quarantined: 6,
   idempotency_in_flight: 6,
   idempotency_mismatch: 6,
   frozen: 6,
@@ -138,7 +140,14 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     ...(problem.candidates ?? []).slice(0, 1).map((id) => `what was known of it: modfleet hosts show ${shellWord(id)}`),
     'a machine that comes back joins anew: modfleet join-tokens create',
   ],
-  host_quarantined: (_problem, { host }) => [`see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`],
+  host_quarantined: (_problem, { host }) => [
+    `see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`,
+    `once one machine alone has its identity: modfleet hosts release ${shellWord(host ?? 'HOST')}`,
+  ],
+  host_revoked: (_problem, { host }) => [
+    `see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`,
+    'its machine joins anew: modfleet join-tokens create',
+  ],
   kmod_unknown: (problem, { kmod }) => [
     ...near(problem, 'kmods hosts'),
     `look for it: modfleet kmods list --presence any --name ${shellWord(`*${globSafe(kmod ?? '')}*`)}`,

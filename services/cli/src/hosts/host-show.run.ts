@@ -29,6 +29,9 @@ const FIELDS = [
   'secureBoot',
   'unreadable',
   'journalDamage',
+  'revokeReason',
+  'certificate',
+  'machines',
   'enrolledAt',
   'address',
   'bootId',
@@ -69,7 +72,9 @@ function renderHost(host: Host, io: Io): string {
       ['address', host.address],
       ['joined', when(host.enrolledAt)],
       ['retired', when(host.retiredAt)],
+      ['revoked', revokedText(host, when)],
       ['quarantined', host.quarantineReason],
+      ['certificate', certificateText(host, when)],
       ['journal', journalText(host, when)],
       ['kmods', counts(host)],
       ['unloading', host.modulesDisabled ? 'impossible until reboot: kernel.modules_disabled=1' : null],
@@ -88,12 +93,39 @@ function renderHost(host: Host, io: Io): string {
       io.out.columns,
     ),
     ...lines('Not readable there:', host.unreadable, io.out.columns),
+    ...machinesTable(host, when, io, colors),
     renderNext([
+      ...(host.connection === 'quarantined'
+        ? [['once one machine alone has its identity', `modfleet hosts release ${name}`] as const]
+        : []),
       ['its kmods', `modfleet kmods list --host ${name}`],
       ['what came and went', `modfleet hosts events ${name}`],
       ['its actions', `modfleet actions list --host ${name}`],
     ]),
   ].join('');
+}
+
+type When = (iso: string | null) => string | null;
+
+function revokedText({ revokedAt, revokeReason }: Host, when: When): string | null {
+  return revokedAt === null ? null : `${when(revokedAt)}: ${revokeReason ?? ''}; its machine has to join anew`;
+}
+
+function certificateText({ certificate }: Host, when: When): string | null {
+  return certificate.notAfter === null ? null : `number ${certificate.number}, until ${when(certificate.notAfter)}`;
+}
+
+/** Who was seen with the identity of a host in quarantine. */
+function machinesTable({ machines }: Host, when: When, io: Io, colors: ReturnType<typeof colorsFor>): string[] {
+  if (machines.length === 0) return [];
+  const columns: Column<Host['machines'][number]>[] = [
+    { head: 'ADDRESS', cell: (row) => row.address },
+    { head: 'BOOT', cell: (row) => row.bootId, shrink: 1 },
+    { head: 'FIRST SEEN', cell: (row) => when(row.firstSeen) ?? '' },
+    { head: 'LAST SEEN', cell: (row) => when(row.lastSeen) ?? '' },
+    { head: 'CERTIFICATE', cell: (row) => String(row.certificate) },
+  ];
+  return ['\nMachines seen with its identity:\n', renderTable(columns, machines, io.out.columns, colors, '  ')];
 }
 
 function facetColumns(): Column<HostFacet>[] {

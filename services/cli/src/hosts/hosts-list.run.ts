@@ -30,6 +30,7 @@ export const HOST_FIELDS = [
   'coverage',
   'quarantineReason',
   'retiredAt',
+  'revokedAt',
 ] as const;
 
 export function hostColumns(asOf: string): Column<HostSummary>[] {

@@ -13,7 +13,9 @@ import type { HostEventsOptions } from './host-events.run.ts';
 import type { HostShowOptions } from './host-show.run.ts';
 import type { LabelOptions } from './hosts-label.run.ts';
 import type { HostsListOptions } from './hosts-list.run.ts';
+import type { ReleaseOptions } from './hosts-release.run.ts';
 import type { RetireOptions } from './hosts-retire.run.ts';
+import type { RevokeOptions } from './hosts-revoke.run.ts';
 
 /** Events are kept for 90 days unless the server is told otherwise. */
 const EVENT_AGE = { min: 1000, max: 366 * 86_400_000 };
@@ -77,5 +79,29 @@ export const registerHosts: Register = (program, run) => {
     .addOption(jsonOption())
     .action((host: string, options: RetireOptions) =>
       run(async (context) => (await import('./hosts-retire.run.ts')).hostsRetire(context, host, options)),
+    );
+
+  hosts
+    .command('revoke')
+    .description(
+      'take a host its access at once, for example because its key was stolen; it stays listed until it is retired',
+    )
+    .argument('<host>', 'name or id', hostName)
+    .requiredOption('--reason <text>', 'why; kept with the host')
+    .option('-y, --yes', 'do not ask')
+    .addOption(jsonOption())
+    .action((host: string, options: RevokeOptions) =>
+      run(async (context) => (await import('./hosts-revoke.run.ts')).hostsRevoke(context, host, options)),
+    );
+
+  hosts
+    .command('release')
+    .description('let a host out of quarantine, once one machine alone has its identity')
+    .argument('<host>', 'name or id', hostName)
+    .option('--reason <text>', 'why; for the record')
+    .option('-y, --yes', 'do not ask')
+    .addOption(jsonOption())
+    .action((host: string, options: ReleaseOptions) =>
+      run(async (context) => (await import('./hosts-release.run.ts')).hostsRelease(context, host, options)),
     );
 };

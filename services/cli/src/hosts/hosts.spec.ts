@@ -54,6 +54,9 @@ const host: Host = {
   secureBoot: null,
   unreadable: ['/etc/modprobe.d/secret.conf: permission denied'],
   journalDamage: null,
+  revokeReason: null,
+  certificate: { number: 3, notAfter: '2026-11-23T10:00:00.000Z', renewedAt: '2026-11-22T10:00:00.000Z' },
+  machines: [],
   enrolledAt: '2026-11-20T10:00:00.000Z',
   address: '10.0.0.7',
   bootId: 'b',
@@ -120,6 +123,7 @@ describe('hosts show', () => {
       agent           0.1.0
       address         10.0.0.7
       joined          20 Nov 10:00
+      certificate     number 3, until 23 Nov 10:00
       kmods           65 loaded, 141 built in, on disk unknown
       unloading       impossible until reboot: kernel.modules_disabled=1
       lockdown        none
@@ -277,5 +281,103 @@ describe('hosts retire', () => {
     cli.server().on('GET /hosts/web-1', json(host));
     cli.server().on(`DELETE /hosts/${hostId(1)}`, json(retired));
     expect((await cli.run(['hosts', 'retire', 'web-1', '--yes'])).code).toBe(0);
+  });
+});
+
+describe('hosts revoke', () => {
+  const revoked = {
+    host: { id: hostId(1), name: 'web-1' },
+    revokedAt: AS_OF,
+    revokedBy: 'me',
+    reason: 'key stolen',
+    freeze: null,
+  };
+
+  it('asks first, and says why to the server', async () => {
+    cli.server().on('GET /hosts/web-1', json(host));
+    cli.server().on(`POST /hosts/${hostId(1)}/revoke`, json(revoked));
+    const no = await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'key stolen'], { typed: ['n'] });
+    expect([no.code, cli.server().requests.length]).toEqual([1, 1]);
+    const yes = await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'key stolen'], { typed: ['y'] });
+    expect([yes.code, yes.err]).toEqual([
+      0,
+      expect.stringContaining('web-1 is revoked; its connection ends within 5 seconds.') as string,
+    ]);
+    expect(cli.server().requests.at(-1)).toMatchObject({ method: 'POST', body: { reason: 'key stolen' } });
+  });
+
+  it('wants a reason, and --yes where nobody can be asked', async () => {
+    expect((await cli.run(['hosts', 'revoke', 'web-1', '--yes'])).code).toBe(2);
+    expect((await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'x'])).code).toBe(2);
+    expect(cli.server().requests).toEqual([]);
+  });
+
+  it('says what becomes of a host that was revoked', async () => {
+    cli.server().on('GET /hosts/web-1', json(host));
+    cli
+      .server()
+      .on(`POST /hosts/${hostId(1)}/revoke`, problem(409, 'host_revoked', 'web-1 was revoked: nothing is sent to it'));
+    const { code, err } = await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'x', '--yes']);
+    expect(code).toBe(6);
+    expect(err).toContain('its machine joins anew: modfleet join-tokens create');
+    const page = { ...host, connected: false, connection: 'revoked', revokedAt: AS_OF, revokeReason: 'key stolen' };
+    cli.server().on('GET /hosts/web-1', json(page));
+    const { out } = await cli.run(['hosts', 'show', 'web-1'], { columns: 100 });
+    expect(out).toMatch(/^revoked +14:03: key stolen; its machine has to join anew/m);
+  });
+});
+
+describe('a host in quarantine', () => {
+  const machine = {
+    address: '10.0.0.7',
+    bootId: 'boot-1',
+    firstSeen: '2026-11-22T13:00:00.000Z',
+    lastSeen: AS_OF,
+    certificate: 4,
+    how: 'session' as const,
+  };
+  const machines = [machine, { ...machine, address: '10.0.0.99', bootId: 'boot-2', certificate: 3 }];
+  const quarantined: Host = {
+    ...host,
+    connected: true,
+    connection: 'quarantined',
+    quarantineReason: 'two machines use this identity',
+    machines,
+  };
+
+  it('is shown with both machines, and with what to do', async () => {
+    cli.server().on('GET /hosts/web-1', json(quarantined));
+    const { out } = await cli.run(['hosts', 'show', 'web-1'], { columns: 120 });
+    expect(out.slice(out.indexOf('Machines seen'))).toMatchInlineSnapshot(`
+      "Machines seen with its identity:
+        ADDRESS    BOOT    FIRST SEEN  LAST SEEN  CERTIFICATE
+        10.0.0.7   boot-1  13:00       14:03      4
+        10.0.0.99  boot-2  13:00       14:03      3
+
+      Next:
+        once one machine alone has its identity:  modfleet hosts release web-1
+        its kmods:                                modfleet kmods list --host web-1
+        what came and went:                       modfleet hosts events web-1
+        its actions:                              modfleet actions list --host web-1
+      "
+    `);
+  });
+
+  it('is released when somebody says so', async () => {
+    const released = {
+      host: { id: hostId(1), name: 'web-1' },
+      quarantineReason: 'two machines',
+      machines,
+      releasedBy: 'me',
+      reason: null,
+      freeze: null,
+    };
+    cli.server().on('GET /hosts/web-1', json(quarantined));
+    cli.server().on(`POST /hosts/${hostId(1)}/quarantine/release`, json(released));
+    const no = await cli.run(['hosts', 'release', 'web-1'], { typed: [''] });
+    expect([no.code, cli.server().requests.length]).toEqual([1, 1]);
+    const yes = await cli.run(['hosts', 'release', 'web-1', '--reason', 'the copy is gone'], { typed: ['y'] });
+    expect(yes.code).toBe(0);
+    expect(cli.server().requests.at(-1)).toMatchObject({ method: 'POST', body: { reason: 'the copy is gone' } });
   });
 });

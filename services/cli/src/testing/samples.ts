@@ -105,6 +105,7 @@ export function hostSummary(n: number, fields: Partial<HostSummary> = {}): HostS
     coverage: { loaded: fresh, parameters: fresh, available: fresh, devices: fresh, config: fresh },
     quarantineReason: null,
     retiredAt: null,
+    revokedAt: null,
     ...fields,
   };
 }

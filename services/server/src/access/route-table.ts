@@ -51,6 +51,8 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'PATCH /api/v1/hosts': hosts,
   'GET /api/v1/hosts/:host': read,
   'DELETE /api/v1/hosts/:host': hosts,
+  'POST /api/v1/hosts/:host/revoke': hosts,
+  'POST /api/v1/hosts/:host/quarantine/release': hosts,
   'GET /api/v1/hosts/:host/kmods': read,
   'GET /api/v1/hosts/:host/devices': read,
   'GET /api/v1/hosts/:host/events': read,

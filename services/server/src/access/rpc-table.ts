@@ -4,7 +4,7 @@ import { ConfirmServiceService, IdentityServiceService, SessionServiceService } 
  * Who may call which RPC: one row each, default deny. A listener does not start with an RPC that has none, or that belongs on the other listener.
  *
  * - `anyone`: over TLS that authenticates the server alone; the call itself carries the proof (`proof`), and gives nothing without it.
- * - `host`: over mutual TLS, by a host that the database knows by this id and key and that is not retired; each speaks for itself alone.
+ * - `host`: over mutual TLS, by a host that the database knows by this id and key and that is neither retired nor revoked; each speaks for itself alone.
  */
 export interface RpcRule {
   readonly listener: 'identity' | 'session';
@@ -22,6 +22,10 @@ export const RPC_TABLE: Readonly<Record<string, RpcRule>> = {
     proof: 'none: it gives a nonce, which proves nothing by itself',
   },
   [IdentityServiceService.diagnose.path]: { ...identity, proof: 'a signature of the host key over a nonce' },
+  [IdentityServiceService.renew.path]: {
+    ...identity,
+    proof: 'a signature of the host key over a nonce and its certificate',
+  },
   [SessionServiceService.session.path]: host,
   [ConfirmServiceService.confirm.path]: host,
 };

@@ -17,7 +17,7 @@ onTestDatabase(async (url) => (server = await ApiServer.start(url)));
 const REAL = [IdentityServiceService, SessionServiceService, ConfirmServiceService].flatMap((service) =>
   Object.values(service).map(({ path }) => path),
 );
-const KINDS = ['none', 'API token', 'host', 'other host', 'retired host', 'unknown host'] as const;
+const KINDS = ['none', 'API token', 'host', 'other host', 'retired host', 'revoked host', 'unknown host'] as const;
 type Kind = (typeof KINDS)[number];
 
 const agents = new Map<Kind, TestAgent>();
@@ -32,12 +32,13 @@ beforeAll(async () => {
   const { joinString } = await server.database.tx('READ COMMITTED', (sql) =>
     server.app.get(JoinTokenService).create(sql, { maxUses: 10, expiresInSeconds: 600 }, SERVER_SOURCE),
   );
-  for (const kind of ['host', 'other host', 'retired host', 'unknown host'] as const) {
+  for (const kind of ['host', 'other host', 'retired host', 'revoked host', 'unknown host'] as const) {
     const agent = await TestAgent.create(kind.replace(' ', '-'));
     await agent.enroll({ ca, identityAddress: addresses.identity } as never, joinString.split('.')[0] ?? joinString);
     agents.set(kind, agent);
   }
   await server.database.query('UPDATE host SET retired_at = now() WHERE id = $1', [agents.get('retired host')?.hostId]);
+  await server.database.query('UPDATE host SET revoked_at = now() WHERE id = $1', [agents.get('revoked host')?.hostId]);
   await server.database.query('DELETE FROM host WHERE id = $1', [agents.get('unknown host')?.hostId]);
 });
 
@@ -96,24 +97,27 @@ describe('every RPC', () => {
     else if (rule.access === 'anyone')
       expect(['OK', 'UNAUTHENTICATED', 'INVALID_ARGUMENT', 'PERMISSION_DENIED']).toContain(status[code]);
     else if (path === ConfirmServiceService.confirm.path)
-      // Known or not, there is no such action of this host; a retired one is told.
-      expect(status[code]).toBe(kind === 'retired host' ? 'FAILED_PRECONDITION' : 'NOT_FOUND');
+      // Known or not, there is no such action of this host; a retired or revoked one is told.
+      expect(status[code]).toBe(/^re/.test(kind) ? 'FAILED_PRECONDITION' : 'NOT_FOUND');
     // A stream that is only opened and closed proves nothing: the next test says Hello.
     else expect(path).toBe(SessionServiceService.session.path);
   });
 
-  it.each(['host', 'other host', 'retired host', 'unknown host'] as const)('a session for: %s', async (kind) => {
-    const agent = agents.get(kind);
-    if (agent === undefined) throw new Error('no such agent');
-    const session = agent.dial(addresses.session);
-    session.hello([]);
-    if (kind === 'host' || kind === 'other host') {
-      await session.expect('welcome');
-      await session.leave();
-    } else {
-      const ended: ServiceError | null = await session.ended;
-      expect(ended?.code).not.toBe(status.OK);
-      expect(ended?.details).toContain(kind === 'retired host' ? 'retired' : 'does not know');
-    }
-  });
+  it.each(['host', 'other host', 'retired host', 'revoked host', 'unknown host'] as const)(
+    'a session for: %s',
+    async (kind) => {
+      const agent = agents.get(kind);
+      if (agent === undefined) throw new Error('no such agent');
+      const session = agent.dial(addresses.session);
+      session.hello([]);
+      if (kind === 'host' || kind === 'other host') {
+        await session.expect('welcome');
+        await session.leave();
+      } else {
+        const ended: ServiceError | null = await session.ended;
+        expect(ended?.code).not.toBe(status.OK);
+        expect(ended?.details).toContain(/^re/.test(kind) ? `was ${kind.split(' ')[0]}` : 'does not know');
+      }
+    },
+  );
 });

@@ -57,7 +57,15 @@ export class ActionsController {
       'Stored before the answer. A host that is silent gets it when it comes back, unless it has expired by then.',
   })
   @ApiAnswer(202, actionSchema, 'Stored. Location says where to follow it.')
-  @ApiChange('kmod_name_invalid', 'host_not_found', 'host_ambiguous', 'host_retired', 'host_quarantined', 'frozen')
+  @ApiChange(
+    'kmod_name_invalid',
+    'host_not_found',
+    'host_ambiguous',
+    'host_retired',
+    'host_revoked',
+    'host_quarantined',
+    'frozen',
+  )
   async create(
     @Body({ schema: createActionBody }) body: CreateActionBody,
     @CurrentCaller() caller: Caller,

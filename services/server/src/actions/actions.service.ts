@@ -82,7 +82,7 @@ export class ActionsService {
   /**
    * Signs and stores an action, in the caller's transaction. {@link begin} after its commit.
    *
-   * @throws AppError frozen, database_behind, host_not_found, forbidden, host_ambiguous, host_retired, host_quarantined.
+   * @throws AppError frozen, database_behind, host_not_found, forbidden, host_ambiguous, host_retired, host_revoked, host_quarantined.
    */
   async create(sql: Sql, body: CreateActionBody, caller: Caller, source: AuditSource): Promise<StoredAction> {
     const freeze = await this.#freeze.read(sql);

@@ -25,7 +25,7 @@ async function identityOf(one: FakeHost): Promise<PeerIdentity> {
     'SELECT key_fingerprint FROM host WHERE id = $1',
     [one.id],
   );
-  return { hostId: one.id, keyFingerprint: row?.key_fingerprint ?? Buffer.alloc(0) };
+  return { hostId: one.id, keyFingerprint: row?.key_fingerprint ?? Buffer.alloc(0), serial: '', notAfterMs: 0 };
 }
 
 const confirm = async (one: FakeHost, id: string) =>

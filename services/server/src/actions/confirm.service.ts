@@ -14,7 +14,7 @@ import { ActionRepository } from './action.repository.ts';
  *
  * INVARIANTS
  * - The answer rests on the rows alone, so any replica gives it; it is committed before it is said.
- * - A host confirms its own actions only, and only while it is neither retired nor quarantined.
+ * - A host confirms its own actions only, and only while it is neither retired, revoked nor quarantined.
  * - A confirm is not a success: that is what the host reports afterwards.
  */
 @Injectable()
@@ -57,6 +57,7 @@ export class ConfirmService implements ConfirmGiver, OnModuleInit {
       const host = await findHostIdentity(this.#database, identity.hostId);
       if (host === undefined || !host.keyFingerprint.equals(identity.keyFingerprint)) return { kind: 'unknown' };
       if (host.retired) return { kind: 'refused', reason: 'this host was retired' };
+      if (host.revoked) return { kind: 'refused', reason: 'this host was revoked' };
       if (host.quarantined) return { kind: 'refused', reason: 'this host is quarantined' };
       const applied = await this.#actions.apply(actionId, { kind: 'confirm_asked', peer }, {}, identity.hostId);
       if (applied === undefined) return { kind: 'unknown' };

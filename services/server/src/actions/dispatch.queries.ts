@@ -14,7 +14,7 @@ export async function lockHostDispatch(sql: Sql, hostId: string): Promise<void> 
 /**
  * The next action of the host that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
  * row: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
- * its expiry, nothing else in flight on the host, the host neither retired nor quarantined, its session held by this replica. And commands are not
+ * its expiry, nothing else in flight on the host, the host neither retired, revoked nor quarantined, its session held by this replica. And commands are not
  * stopped (the row of command_stop is share-locked likewise), and the action's is of this epoch, or of before commands were signed.
  *
  * @param readEpoch asked after the lock: no raise comes in between.
@@ -30,7 +30,7 @@ export async function claimNext(
   const rows = await sql.query<{ id: string }>(
     `SELECT a.id
        FROM action a
-       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
       WHERE a.host_id = $1 AND a.state = 'queued' AND a.expires_at > clock_timestamp()
         AND (a.epoch = $3 OR a.epoch = 0)
@@ -48,7 +48,7 @@ const UNCONFIRMED = 9;
 
 /**
  * What has to be said to a host that has just connected: what waits, what was sent and did not end, and what was called unconfirmed while the
- * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired or quarantined, or whose session another replica
+ * host still remembers it (`askAgainMs` after the expiry). Nothing for a host that is retired, revoked or quarantined, or whose session another replica
  * holds by now, and nothing of an older epoch: that is not sent again.
  */
 export async function selectPending(
@@ -62,7 +62,7 @@ export async function selectPending(
     `SELECT a.id, a.state = 'queued' AS queued, a.cancel_requested_at IS NOT NULL AS "cancelRequested",
             a.expires_at <= clock_timestamp() AS "pastExpiry", f.frozen OR c.at IS NOT NULL AS frozen
        FROM action a
-       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $3 AND s.disconnected_at IS NULL
        JOIN fleet_freeze f ON f.id = 1
        JOIN command_stop c ON c.id = 1
@@ -89,7 +89,7 @@ export async function selectHostsWithWork(sql: Sql, replicaId: string, epoch: nu
     `SELECT DISTINCT a.host_id
        FROM action a
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $1 AND s.disconnected_at IS NULL
-       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
       WHERE a.state = 'queued' AND a.expires_at > clock_timestamp() AND (a.epoch = $2 OR a.epoch = 0)
         AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
         AND NOT EXISTS (SELECT 1 FROM command_stop c WHERE c.at IS NOT NULL)

@@ -22,7 +22,7 @@ export interface DispatchGround {
   readonly frozen: boolean;
   /** Of the commands that are sent now. */
   readonly epoch: number;
-  /** The host is neither retired nor quarantined, and its session is held here. */
+  /** The host is neither retired, revoked nor quarantined, and its session is held here. */
   readonly hostReady: boolean;
 }
 

@@ -30,8 +30,8 @@ import { SessionRegistry } from './session-registry.service.ts';
 
 /** 20,000 hosts a replica; a fleet that comes back at once is let in within a minute. */
 const SESSION_LIMITS = { connections: 25_000, unfinished: 1_000, perSecond: 500, burst: 1_000 };
-/** Joining is rare; anybody may try. */
-const IDENTITY_LIMITS = { connections: 256, unfinished: 128, perSecond: 50, burst: 200 };
+/** Joining is rare and anybody may try; but a fleet whose certificates have ended while the server was away asks here first (docs/adr/0027). */
+const IDENTITY_LIMITS = { connections: 512, unfinished: 256, perSecond: 200, burst: 400 };
 /** A chunk has 256 KiB, and every other message is smaller. */
 const SESSION_MESSAGE_MAX = 1024 * 1024;
 const IDENTITY_MESSAGE_MAX = 64 * 1024;

@@ -8,12 +8,21 @@ import { ServerTls } from './server-tls.ts';
 import { SessionAdmission } from './session-admission.service.ts';
 import { SessionHandlers } from './session-handlers.ts';
 import { SessionRegistry } from './session-registry.service.ts';
+import { SessionSweeper } from './session-sweeper.service.ts';
 
 /** The side that agents talk to: both listeners, and the sessions. */
 @Global()
 @Module({
   imports: [AgentGatewayModule, EnrollmentModule, IngestModule],
-  providers: [SessionRegistry, SessionAdmission, SessionHandlers, ConfirmHandlers, ServerTls, AgentListeners],
+  providers: [
+    SessionRegistry,
+    SessionAdmission,
+    SessionHandlers,
+    SessionSweeper,
+    ConfirmHandlers,
+    ServerTls,
+    AgentListeners,
+  ],
   exports: [SessionRegistry, AgentListeners],
 })
 export class AgentSessionModule {}

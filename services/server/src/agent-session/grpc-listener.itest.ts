@@ -45,6 +45,7 @@ describe('GrpcListener', () => {
         reply(null, { nonce: Buffer.alloc(32) });
       },
       diagnose: (_call, reply) => reply({ code: status.PERMISSION_DENIED }),
+      renew: (_call, reply) => reply({ code: status.PERMISSION_DENIED }),
     };
     listener.server.addService(IdentityServiceService, answers);
     const { port } = await listener.start();

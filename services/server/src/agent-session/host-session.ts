@@ -14,7 +14,8 @@ import { EnrollmentError } from '../enrollment/enrollment.errors.ts';
 import type { IngestSession } from '../ingest/ingest.service.ts';
 import type { GatewayConnection, ServerMessage } from './agent-gateway.ts';
 import type { AgentStream, HostMessage, StreamEnd } from './agent-stream.ts';
-import type { HeldSession } from './session-registry.service.ts';
+import type { PeerIdentity } from './peer-identity.ts';
+import type { HeldSession, LeaveReason } from './session-registry.service.ts';
 import type { SessionParts } from './session-parts.ts';
 
 const HELLO_TIMEOUT_MS = 10_000;
@@ -25,6 +26,13 @@ const FEATURE_LINE_MAX = 64;
 /** A clone does not come back at once. */
 const CLONE_RETRY_MS = 30_000;
 
+/** Ends that the host is not asked to: it is turned away, and asks why. */
+const REFUSALS: Readonly<Partial<Record<LeaveReason, string>>> = {
+  retired: 'this host was retired; join anew',
+  revoked: 'this host was revoked',
+  certificate_ended: 'the certificate of this host has ended: ask for a renewal',
+};
+
 /** Sessions are written with these. */
 export interface SessionIntervals {
   readonly heartbeatIntervalMs: number;
@@ -32,11 +40,16 @@ export interface SessionIntervals {
   readonly facetIntervalMs: number;
 }
 
+/** What a stream is known by before it says a word: its client certificate. */
+export type SessionIdentity = Pick<PeerIdentity, 'hostId' | 'serial' | 'notAfterMs'>;
+
 export class HostSession implements GatewayConnection, HeldSession {
   readonly hostId: string;
+  readonly certificateEndsMs: number;
   sessionNo = 0;
   quarantined = false;
   readonly #log = new Logger('Session');
+  readonly #serial: string;
   readonly #stream: AgentStream;
   readonly #parts: SessionParts;
   readonly #pongs = new Map<number, () => void>();
@@ -45,8 +58,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   #line: Promise<void> = Promise.resolve();
   #inLine = 0;
 
-  constructor(hostId: string, stream: AgentStream, parts: SessionParts) {
-    this.hostId = hostId;
+  constructor(identity: SessionIdentity, stream: AgentStream, parts: SessionParts) {
+    this.hostId = identity.hostId;
+    this.certificateEndsMs = identity.notAfterMs;
+    this.#serial = identity.serial;
     this.#stream = stream;
     this.#parts = parts;
   }
@@ -94,11 +109,10 @@ export class HostSession implements GatewayConnection, HeldSession {
     return alive;
   }
 
-  leave(reason: 'superseded' | 'retired' | 'shutdown', afterMs: number): void {
-    if (reason !== 'retired') this.#stream.send({ $case: 'reconnect', value: { afterMs, reason } });
-    this.#stream.close(
-      reason === 'retired' ? { kind: 'refused', reason: 'this host was retired; join anew' } : { kind: 'ok' },
-    );
+  leave(reason: LeaveReason, afterMs: number): void {
+    const refusal = REFUSALS[reason];
+    if (refusal === undefined) this.#stream.send({ $case: 'reconnect', value: { afterMs, reason } });
+    this.#stream.close(refusal === undefined ? { kind: 'ok' } : { kind: 'refused', reason: refusal });
   }
 
   quarantine(): void {
@@ -115,6 +129,7 @@ export class HostSession implements GatewayConnection, HeldSession {
       hostId: this.hostId,
       bootId: facts.bootId,
       address: this.#stream.peer,
+      serial: this.#serial,
     });
     if (admission.kind === 'refused') return this.#close({ kind: 'refused', reason: admission.reason });
     if (admission.kind === 'clone') {

@@ -1,12 +1,17 @@
 import { X509Certificate } from 'node:crypto';
 import type { SessionCall } from './grpc-agent-stream.ts';
 import { hostUri } from '@modfleet/proto';
+import { serialOf } from '../ca/certificate-serial.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 
 /** Who a TLS client has proven to be. The certificate is the CA's and within its dates: TLS saw to that. */
 export interface PeerIdentity {
   readonly hostId: string;
   readonly keyFingerprint: Buffer;
+  /** Serial number, hex. */
+  readonly serial: string;
+  /** Its end, ms since the epoch. */
+  readonly notAfterMs: number;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -21,5 +26,10 @@ export function peerIdentity(call: Pick<SessionCall, 'getAuthContext'>): PeerIde
 export function identityOf(certificate: X509Certificate): PeerIdentity | undefined {
   const hostId = /^CN=(.+)$/.exec(certificate.subject)?.[1] ?? '';
   if (!UUID.test(hostId) || certificate.subjectAltName !== `URI:${hostUri(hostId)}`) return undefined;
-  return { hostId, keyFingerprint: keyFingerprint(certificate.publicKey.export({ type: 'spki', format: 'der' })) };
+  return {
+    hostId,
+    keyFingerprint: keyFingerprint(certificate.publicKey.export({ type: 'spki', format: 'der' })),
+    serial: serialOf(certificate),
+    notAfterMs: certificate.validToDate.getTime(),
+  };
 }

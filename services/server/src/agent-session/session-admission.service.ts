@@ -1,7 +1,13 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
-import { currentSession, lockHost, openSession, quarantineHost, type SessionRow } from '../presence/session.queries.ts';
+import { AuditService } from '../audit/audit.service.ts';
+import { counterOf } from '../ca/certificate-serial.ts';
+import { lockHostIdentity } from '../enrollment/host.queries.ts';
+import { currentSession, openSession, type SessionRow } from '../presence/session.queries.ts';
+import { quarantine } from '../quarantine/quarantine.ts';
+import { recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
+import { sessionRefusal } from './session-refusal.ts';
 import { decideAdmission, type ProbeResult } from './session-rules.ts';
 import { SessionRegistry } from './session-registry.service.ts';
 
@@ -10,11 +16,13 @@ export interface Candidate {
   readonly hostId: string;
   readonly bootId: string;
   readonly address: string;
+  /** Serial number of the certificate that it shows, hex. */
+  readonly serial: string;
 }
 
 export type Admission =
   | { readonly kind: 'admitted'; readonly sessionNo: number; readonly quarantined: boolean }
-  /** No such host, or retired. */
+  /** No such host, retired or revoked, or it shows an older certificate than was used last. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** A clone: the older machine keeps the session. */
   | { readonly kind: 'clone'; readonly reason: string };
@@ -31,15 +39,18 @@ export class SessionAdmission {
   readonly #database: DatabaseService;
   readonly #registry: SessionRegistry;
   readonly #replicaId: string;
+  readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(REPLICA_ID) replicaId: string,
+    @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#registry = registry;
     this.#replicaId = replicaId;
+    this.#audit = audit;
   }
 
   /** @throws DatabaseUnavailableError */
@@ -62,21 +73,29 @@ export class SessionAdmission {
     probed: ProbeResult | undefined,
   ): Promise<{ step: Step; older: SessionRow | undefined }> {
     return this.#database.tx('READ COMMITTED', async (sql) => {
-      const host = await lockHost(sql, candidate.hostId);
-      if (host === undefined)
-        return { step: { kind: 'refused', reason: 'the server does not know this host' }, older: undefined };
-      if (host.retired)
-        return { step: { kind: 'refused', reason: 'this host was retired; join anew' }, older: undefined };
+      const host = await lockHostIdentity(sql, candidate.hostId);
+      const refusal = sessionRefusal(host, candidate.serial);
+      if (host === undefined || refusal !== undefined)
+        return { step: { kind: 'refused', reason: refusal ?? '' }, older: undefined };
       const older = await currentSession(sql, candidate.hostId);
       const step = decideAdmission(older, candidate.bootId, probed);
       if (step.kind === 'probe') return { step, older };
+      const sighting: Sighting = {
+        bootId: candidate.bootId,
+        peer: candidate.address,
+        counter: counterOf(candidate.serial),
+        how: 'session',
+      };
       if (step.kind === 'clone') {
         const reason = `two machines use this identity: ${step.older.address} (boot ${step.older.bootId}) and ${candidate.address} (boot ${candidate.bootId})`;
-        await quarantineHost(sql, candidate.hostId, reason);
-        this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
+        const known = { id: host.id, counter: counterOf(host.certificateUsed) };
+        if (await quarantine(sql, this.#audit, known, reason, sighting))
+          this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
         return { step: { kind: 'clone', reason }, older };
       }
-      const sessionNo = await openSession(sql, { ...candidate, replicaId: this.#replicaId });
+      if (host.quarantined) await recordSighting(sql, host.id, sighting);
+      const certificateUsed = host.quarantined ? undefined : candidate.serial;
+      const sessionNo = await openSession(sql, { ...candidate, certificateUsed, replicaId: this.#replicaId });
       return { step: { kind: 'admitted', sessionNo, quarantined: host.quarantined }, older };
     });
   }

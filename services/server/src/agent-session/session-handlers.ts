@@ -12,6 +12,7 @@ import { AgentGateway } from './agent-gateway.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
 import { type PeerIdentity, peerIdentity } from './peer-identity.ts';
+import { sessionRefusal } from './session-refusal.ts';
 import { SessionAdmission } from './session-admission.service.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SessionRegistry } from './session-registry.service.ts';
@@ -100,15 +101,14 @@ export class SessionHandlers {
       );
       return;
     }
-    await new HostSession(identity.hostId, stream, this.#parts).run();
+    await new HostSession(identity, stream, this.#parts).run();
   }
 
   async #refusal(identity: PeerIdentity): Promise<string | undefined> {
     try {
       const host = await findHostIdentity(this.#database, identity.hostId);
-      if (host === undefined || !host.keyFingerprint.equals(identity.keyFingerprint))
-        return 'the server does not know this host and key';
-      return host.retired ? 'this host was retired; join anew' : undefined;
+      const known = host?.keyFingerprint.equals(identity.keyFingerprint) === true ? host : undefined;
+      return sessionRefusal(known, identity.serial);
     } catch (error) {
       this.#log.warn(`host ${identity.hostId} could not be looked up: ${(error as Error).message}`);
       return UNAVAILABLE;

@@ -16,6 +16,10 @@ export const sessionMail = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('superseded'), hostId: z.uuid(), sessionNo: z.int() }),
   /** The host may only report from now on. */
   z.strictObject({ kind: z.literal('quarantined'), hostId: z.uuid() }),
+  /** The host is out of quarantine: its session begins anew, so that the host hears of it. */
+  z.strictObject({ kind: z.literal('released'), hostId: z.uuid() }),
+  /** The host has no access any more: its session ends. */
+  z.strictObject({ kind: z.literal('revoked'), hostId: z.uuid() }),
 ]);
 export type SessionMail = z.output<typeof sessionMail>;
 

@@ -12,14 +12,20 @@ import { Bus, replicaChannel } from '../bus/bus.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { RETIRED_CHANNEL, SESSIONS_CHANNEL, sessionMail, type SessionMail } from './session-mail.ts';
 
+/** Why a session is ended from this side. */
+export type LeaveReason = 'superseded' | 'retired' | 'revoked' | 'certificate_ended' | 'released' | 'shutdown';
+
 /** What others may do to a session held here. */
 export interface HeldSession {
   readonly hostId: string;
   readonly sessionNo: number;
+  readonly quarantined: boolean;
+  /** End of the certificate that it was opened with, ms since the epoch. */
+  readonly certificateEndsMs: number;
   /** True when the host answered within the time. */
   probe(timeoutMs: number): Promise<boolean>;
-  /** Asks the host to leave, then closes. */
-  leave(reason: 'superseded' | 'retired' | 'shutdown', afterMs: number): void;
+  /** Asks the host to leave, or tells it that it is turned away, then closes. */
+  leave(reason: LeaveReason, afterMs: number): void;
   quarantine(): void;
 }
 
@@ -45,7 +51,7 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
     this.#unsubscribe.push(
       this.#bus.subscribe(replicaChannel(this.#replicaId), receive),
       this.#bus.subscribe(SESSIONS_CHANNEL, receive),
-      this.#bus.subscribe(RETIRED_CHANNEL, (hostId) => this.retired(hostId)),
+      this.#bus.subscribe(RETIRED_CHANNEL, (hostId) => this.end(hostId, 'retired')),
     );
   }
 
@@ -99,9 +105,24 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
     return this.#say(SESSIONS_CHANNEL, { kind: 'quarantined', hostId });
   }
 
-  /** Ends the session of a retired host, if it is held here. */
-  retired(hostId: string): void {
-    this.#held.get(hostId)?.leave('retired', 0);
+  /** Tells every replica that the host is out of quarantine. */
+  announceRelease(hostId: string): Promise<void> {
+    return this.#say(SESSIONS_CHANNEL, { kind: 'released', hostId });
+  }
+
+  /** Tells every replica that the host has no access any more. */
+  announceRevocation(hostId: string): Promise<void> {
+    return this.#say(SESSIONS_CHANNEL, { kind: 'revoked', hostId });
+  }
+
+  /** Ends the host's session, if it is held here. */
+  end(hostId: string, reason: LeaveReason): void {
+    this.#held.get(hostId)?.leave(reason, 0);
+  }
+
+  /** The host only reports from now on, if its session is held here. */
+  quarantine(hostId: string): void {
+    this.#held.get(hostId)?.quarantine();
   }
 
   #say(channel: string, mail: SessionMail): Promise<void> {
@@ -123,7 +144,10 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
       case 'superseded':
         return this.#supersedeHere(mail.hostId, mail.sessionNo);
       case 'quarantined':
-        return this.#held.get(mail.hostId)?.quarantine();
+        return this.quarantine(mail.hostId);
+      case 'released':
+      case 'revoked':
+        return this.end(mail.hostId, mail.kind);
       default:
         return assertNever(mail);
     }

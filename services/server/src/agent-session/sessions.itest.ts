@@ -91,7 +91,7 @@ describe('sessions', () => {
     const agent = await side.host();
     const { session } = await connect(agent);
     await side.database.query('UPDATE host SET retired_at = now() WHERE id = $1', [agent.hostId]);
-    side.app.get(SessionRegistry).retired(agent.hostId);
+    side.app.get(SessionRegistry).end(agent.hostId, 'retired');
     expect(await session.ended).toMatchObject({ code: status.PERMISSION_DENIED });
     expect(await agent.dial(side.sessionAddress).ended).toMatchObject({ code: status.PERMISSION_DENIED });
   });

@@ -9,6 +9,7 @@ const DECISIONS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'frozen',
   'host_retired',
   'host_quarantined',
+  'host_revoked',
 ]);
 
 export function isDecision(code: ErrorCode): boolean {

@@ -17,7 +17,7 @@ export class CaStoreError extends Error {
 }
 
 /** Ten years: the CA is pinned by every host, and changing it is an operation of its own. */
-const CA_DAYS = 3650;
+const CA_LIFE_MS = 3650 * 86_400_000;
 
 /**
  * Reads the CA below `folder`, or makes one. Two processes that start at once agree on one: the first to link its file wins.
@@ -58,5 +58,5 @@ async function selfSigned(key: KeyObject, name: string, now: Date): Promise<Buff
     new x509.BasicConstraintsExtension(true, 0, true),
     new x509.KeyUsagesExtension(usage.keyCertSign | usage.cRLSign | usage.digitalSignature, true),
   ];
-  return (await issue({ subject: name, days: CA_DAYS, now, extensions }, spki, { name, spki, key })).der;
+  return (await issue({ subject: name, lifeMs: CA_LIFE_MS, now, extensions }, spki, { name, spki, key })).der;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { hostUri } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CertificateAuthority, verifyCsr } from './certificate-authority.ts';
+import { counterOf, serialOf } from './certificate-serial.ts';
 import { keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
 const HOST = '5f0a1c9e-5a55-4a2b-9c1f-2f6f3a6a1b11';
@@ -34,14 +35,19 @@ describe('CertificateAuthority', () => {
     const now = new Date('2026-11-22T12:00:00Z');
     const authority = await CertificateAuthority.open(join(folder, 'ca'), undefined, () => now);
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const issued = await authority.issueHostCertificate(HOST, spkiOf(privateKey), 90);
+    const issued = await authority.issueHostCertificate(HOST, spkiOf(privateKey), {
+      lifeMs: 24 * 3_600_000,
+      counter: 7,
+    });
     const certificate = new X509Certificate(issued.der);
     expect(certificate.subject).toBe(`CN=${HOST}`);
     expect(certificate.subjectAltName).toBe(`URI:${hostUri(HOST)}`);
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.2']);
     expect(certificate.ca).toBe(false);
     expect(new Date(certificate.validFrom)).toEqual(new Date('2026-11-22T11:55:00Z'));
-    expect(new Date(certificate.validTo)).toEqual(new Date('2027-02-20T12:00:00Z'));
+    expect(new Date(certificate.validTo)).toEqual(new Date('2026-11-23T12:00:00Z'));
+    expect(counterOf(serialOf(certificate))).toBe(7);
+    expect(serialOf(certificate)).toBe(issued.serial);
     expect(authority.issued(certificate)).toBe(true);
     expect((await CertificateAuthority.open(join(folder, 'other'))).issued(certificate)).toBe(false);
   });

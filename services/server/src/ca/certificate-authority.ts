@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { COMMAND_KEY_USAGE, commandCertificateName, hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
+import { hostCertificateSerial } from './certificate-serial.ts';
 import { type CaMaterial, openCaStore } from './ca-store.ts';
 import { certificatePem, issue, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
@@ -23,10 +24,10 @@ export interface ServerIdentity {
 }
 
 /** Made anew at each start (and after half its time in a process that runs so long), so it may be short. */
-const SERVER_CERT_DAYS = 397;
+const SERVER_CERT_LIFE_MS = 397 * 86_400_000;
 
 /** signing/command-signer.ts says why. */
-const COMMAND_CERT_DAYS = 4;
+const COMMAND_CERT_LIFE_MS = 4 * 86_400_000;
 
 /** A command's times are Postgres's, a certificate's this process's: their clocks may part by a day before a host minds. */
 const COMMAND_BACKDATE_MS = 24 * 60 * 60 * 1000;
@@ -70,15 +71,25 @@ export class CertificateAuthority {
     return createHash('sha256').update(this.#material.certificate).digest('base64url');
   }
 
-  /** A host's certificate: for TLS clients only, CN and URI name the host. */
-  async issueHostCertificate(hostId: string, spki: Buffer, days: number): Promise<IssuedCertificate> {
+  /** The clock by which certificates are issued and judged, ms since the epoch. */
+  nowMs(): number {
+    return this.#now().getTime();
+  }
+
+  /** A host's certificate: for TLS clients only, CN and URI name the host, the serial number says which of the host's certificates it is. */
+  async issueHostCertificate(
+    hostId: string,
+    spki: Buffer,
+    { lifeMs, counter }: { readonly lifeMs: number; readonly counter: number },
+  ): Promise<IssuedCertificate> {
     const extensions = [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
       new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
     ];
-    return issue({ subject: `CN=${hostId}`, days, now: this.#now(), extensions }, spki, this.#issuer());
+    const serial = hostCertificateSerial(counter);
+    return issue({ subject: `CN=${hostId}`, lifeMs, serial, now: this.#now(), extensions }, spki, this.#issuer());
   }
 
   /** A new key and certificate for this server's listeners. `names`: DNS names and IP addresses beside modfleet-server and loopback. */
@@ -93,7 +104,7 @@ export class CertificateAuthority {
         all.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const),
       ),
     ];
-    const terms = { subject: `CN=${SERVER_TLS_NAME}`, days: SERVER_CERT_DAYS, now: this.#now(), extensions };
+    const terms = { subject: `CN=${SERVER_TLS_NAME}`, lifeMs: SERVER_CERT_LIFE_MS, now: this.#now(), extensions };
     const issued = await issue(terms, spkiOf(privateKey), this.#issuer());
     return {
       keyPem: Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })),
@@ -110,7 +121,13 @@ export class CertificateAuthority {
       new x509.ExtendedKeyUsageExtension([COMMAND_KEY_USAGE], true),
     ];
     const subject = `CN=${commandCertificateName(epoch)}`;
-    const terms = { subject, days: COMMAND_CERT_DAYS, now: this.#now(), backdateMs: COMMAND_BACKDATE_MS, extensions };
+    const terms = {
+      subject,
+      lifeMs: COMMAND_CERT_LIFE_MS,
+      now: this.#now(),
+      backdateMs: COMMAND_BACKDATE_MS,
+      extensions,
+    };
     return issue(terms, spki, this.#issuer());
   }
 

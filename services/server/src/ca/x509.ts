@@ -17,8 +17,6 @@ export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as c
 /** Certificates begin 5 minutes before now: a host's clock may be a little behind. */
 export const BACKDATE_MS = 5 * 60_000;
 
-const DAY_MS = 86_400_000;
-
 /** A private key of ours for signing through WebCrypto. */
 export async function signingKey(key: KeyObject): Promise<CryptoKey> {
   const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
@@ -40,8 +38,8 @@ export function spkiOf(key: KeyObject): Buffer {
   });
 }
 
-/** 16 random bytes, positive, hex. */
-export function newSerial(): string {
+/** 16 random bytes, positive, hex. A host's certificate has another kind of serial number: certificate-serial.ts. */
+function newSerial(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
   return bytes.toString('hex');
@@ -49,10 +47,12 @@ export function newSerial(): string {
 
 export interface CertificateTerms {
   readonly subject: string;
-  readonly days: number;
+  readonly lifeMs: number;
   readonly now: Date;
   /** How long before now it begins; {@link BACKDATE_MS} unless it says otherwise. */
   readonly backdateMs?: number;
+  /** Hex; random when absent. */
+  readonly serial?: string;
   readonly extensions: readonly x509.Extension[];
 }
 
@@ -62,8 +62,8 @@ export async function issue(
   spki: Uint8Array,
   issuer: { readonly name: string; readonly spki: Uint8Array; readonly key: KeyObject },
 ): Promise<{ readonly der: Buffer; readonly serial: string; readonly notAfter: Date }> {
-  const serial = newSerial();
-  const notAfter = new Date(terms.now.getTime() + terms.days * DAY_MS);
+  const serial = terms.serial ?? newSerial();
+  const notAfter = new Date(terms.now.getTime() + terms.lifeMs);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial,
     subject: terms.subject,

@@ -32,7 +32,7 @@ describe('readServerConfig', () => {
       eventRetentionDays: 90,
       retireAfterDays: 30,
       heartbeatIntervalMs: 3e4,
-      hostCertDays: 90,
+      hostCertHours: 24,
       httpTls: null,
     });
     expect(problems({})).toEqual([expect.stringContaining('DATABASE_URL is not set')]);

@@ -91,7 +91,6 @@ export const environmentSchema = z.object({
   MODFLEET_RATE_JOINS_PER_SECOND: wholeNumber(0, 1_000_000, 20),
   /** Where the seals of the audit log are exported to; default audit/seals.jsonl in the state folder. Another disk is better, another machine best. */
   MODFLEET_AUDIT_SEALS_FILE: z.string().min(1).optional(),
-  MODFLEET_HOST_CERT_DAYS: wholeNumber(1, 3650, 90),
   /** By which browsers reach this server; only an origin, since the API has its own paths. */
   MODFLEET_PUBLIC_URL: z
     .string()
@@ -115,6 +114,8 @@ export const environmentSchema = z.object({
   MODFLEET_OIDC_GRANTS: z.string().optional(),
   /** Who may come in at all is decided here first, not at the provider. */
   MODFLEET_OIDC_MAKE_ACCOUNTS: z.enum(['yes', 'no'], { error: 'is neither yes nor no' }).default('no'),
+  /** A day: what a stolen key is good for without a revocation. Hosts renew at two thirds. */
+  MODFLEET_HOST_CERT_HOURS: wholeNumber(1, 8_760, 24),
 });
 
 /** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`, `oidc.clientSecret`. */
@@ -137,7 +138,7 @@ export interface ServerConfig {
   readonly heartbeatIntervalMs: number;
   readonly pollIntervalMs: number;
   readonly facetIntervalMs: number;
-  readonly hostCertDays: number;
+  readonly hostCertHours: number;
   /** 0: no limit. */
   readonly rateIdentityPerSecond: number;
   readonly rateAddressPerSecond: number;
@@ -231,7 +232,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     heartbeatIntervalMs: values.MODFLEET_HEARTBEAT_INTERVAL_MS,
     pollIntervalMs: values.MODFLEET_POLL_INTERVAL_MS,
     facetIntervalMs: values.MODFLEET_FACET_INTERVAL_MS,
-    hostCertDays: values.MODFLEET_HOST_CERT_DAYS,
+    hostCertHours: values.MODFLEET_HOST_CERT_HOURS,
     rateIdentityPerSecond: values.MODFLEET_RATE_IDENTITY_PER_SECOND,
     rateAddressPerSecond: values.MODFLEET_RATE_ADDRESS_PER_SECOND,
     rateFailuresPerMinute: values.MODFLEET_RATE_FAILURES_PER_MINUTE,

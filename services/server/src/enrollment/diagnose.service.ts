@@ -1,22 +1,12 @@
-import { createPublicKey, verify, X509Certificate } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
-import {
-  diagnoseRequestBytes,
-  diagnosisBytes,
-  IdentityStatus,
-  type DiagnoseRequest,
-  type DiagnoseResponse,
-} from '@modfleet/proto';
+import { diagnoseRequestBytes, diagnosisBytes, type DiagnoseRequest, type DiagnoseResponse } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { findHostIdentity, type HostIdentityRow } from './host.queries.ts';
+import { findHostIdentity } from './host.queries.ts';
+import { identityStatus } from './identity-status.ts';
+import { provenCertificate, refuseNonce } from './key-proof.ts';
 import { NonceStore } from './nonce-store.ts';
-
-/** The caller has not proven to hold the key of the certificate. */
-export class DiagnoseRefusedError extends Error {
-  readonly code = 'diagnose_refused';
-}
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
@@ -25,56 +15,35 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export class DiagnoseService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
-  readonly #nonces = new NonceStore();
+  readonly #nonces: NonceStore;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(NonceStore) nonces: NonceStore,
   ) {
     this.#database = database;
     this.#ca = ca;
+    this.#nonces = nonces;
   }
 
-  challenge(): Buffer {
-    return this.#nonces.issue(performance.now());
-  }
-
-  /** @throws DiagnoseRefusedError, DatabaseUnavailableError */
+  /** @throws ProofRefusedError, DatabaseUnavailableError */
   async diagnose(request: DiagnoseRequest): Promise<DiagnoseResponse> {
-    if (!this.#nonces.redeem(request.nonce, performance.now()))
-      throw new DiagnoseRefusedError('The nonce is unknown, used or older than 60 s: ask for another.');
-    const certificate = proven(request);
-    const now = Date.now();
+    if (this.#nonces.redeem(request.nonce, performance.now()) === undefined) refuseNonce();
+    const certificate = provenCertificate(request.certificate, diagnoseRequestBytes(request.nonce), request.signature);
+    const nowMs = this.#ca.nowMs();
     const host = UUID.test(request.hostId) ? await findHostIdentity(this.#database, request.hostId) : undefined;
     const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
     const ours = this.#ca.issued(certificate) && certificate.subject === `CN=${request.hostId}`;
-    const status = statusOf(
+    const status = identityStatus(
       certificate,
       ours && host?.keyFingerprint.equals(keyFingerprint(spki)) === true ? host : undefined,
-      now,
+      nowMs,
     );
-    return { status, serverTimeMs: now, signature: this.#ca.sign(diagnosisBytes(request.nonce, status, now)) };
+    return {
+      status,
+      serverTimeMs: nowMs,
+      signature: this.#ca.sign(diagnosisBytes(request.nonce, status, nowMs)),
+    };
   }
-}
-
-function proven(request: DiagnoseRequest): X509Certificate {
-  try {
-    const certificate = new X509Certificate(request.certificate);
-    const key = createPublicKey({ key: certificate.publicKey.export({ type: 'spki', format: 'pem' }), format: 'pem' });
-    if (verify('sha256', diagnoseRequestBytes(request.nonce), { key, dsaEncoding: 'ieee-p1363' }, request.signature))
-      return certificate;
-  } catch (error) {
-    throw new DiagnoseRefusedError('The certificate cannot be read.', { cause: error });
-  }
-  throw new DiagnoseRefusedError("The signature is not by the certificate's key.");
-}
-
-/** Deleted and unknown before dates: a retired host's dates help nobody. */
-function statusOf(certificate: X509Certificate, host: HostIdentityRow | undefined, now: number): IdentityStatus {
-  if (host === undefined) return IdentityStatus.IDENTITY_STATUS_UNKNOWN;
-  if (host.retired) return IdentityStatus.IDENTITY_STATUS_DELETED;
-  if (now > certificate.validToDate.getTime()) return IdentityStatus.IDENTITY_STATUS_EXPIRED;
-  if (now < certificate.validFromDate.getTime()) return IdentityStatus.IDENTITY_STATUS_NOT_YET_VALID;
-  if (host.quarantined) return IdentityStatus.IDENTITY_STATUS_QUARANTINED;
-  return IdentityStatus.IDENTITY_STATUS_VALID;
 }

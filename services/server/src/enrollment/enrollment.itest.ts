@@ -34,7 +34,7 @@ describe('enrolment', () => {
     const certificate = new X509Certificate(agent.certificate);
     expect(certificate.subject).toBe(`CN=${agent.hostId}`);
     const days = (certificate.validToDate.getTime() - Date.now()) / 86_400_000;
-    expect(Math.round(days)).toBe(90);
+    expect(Math.round(days)).toBe(1);
   });
 
   it('counts uses: a token for two makes two hosts and no third', async () => {
@@ -101,6 +101,16 @@ describe('enrolment', () => {
       expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_VALID);
       await side.database.query(`UPDATE host SET quarantined_at = now() WHERE id = $1`, [agent.hostId]);
       expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_QUARANTINED);
+      await side.database.query('UPDATE host SET quarantined_at = NULL WHERE id = $1', [agent.hostId]);
+      const first = agent.certificate;
+      for (let times = 0; times < 2; times++) await agent.renew(side.identityAddress);
+      const last = agent.certificate;
+      agent.certificate = first;
+      expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_SUPERSEDED);
+      agent.certificate = last;
+      expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_VALID);
+      await side.database.query('UPDATE host SET revoked_at = now() WHERE id = $1', [agent.hostId]);
+      expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_REVOKED);
       await side.database.query('UPDATE host SET retired_at = now() WHERE id = $1', [agent.hostId]);
       expect(await ask()).toBe(IdentityStatus.IDENTITY_STATUS_DELETED);
       await side.database.query('DELETE FROM host WHERE id = $1', [agent.hostId]);

@@ -12,6 +12,10 @@ import { hostColumns, type HostColumns } from './host-facts.ts';
 import { findJoinTokenUse, type JoinTokenRow, lockJoinToken, recordJoinTokenUse } from './join-token.queries.ts';
 import { hashJoinToken } from './join-token.ts';
 
+const HOUR_MS = 3_600_000;
+/** Of a host's first certificate. */
+const FIRST_COUNTER = 1;
+
 export interface EnrolledHost {
   readonly hostId: string;
   /** DER. */
@@ -30,18 +34,18 @@ export interface EnrolledHost {
 export class EnrollmentService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
-  readonly #certDays: number;
+  readonly #lifeMs: number;
   readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
-    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertDays'>,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertHours'>,
     @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#ca = ca;
-    this.#certDays = config.hostCertDays;
+    this.#lifeMs = config.hostCertHours * HOUR_MS;
     this.#audit = audit;
   }
 
@@ -88,9 +92,10 @@ export class EnrollmentService {
   ): Promise<EnrolledHost> {
     if (token.revokedAt !== null) throw revoked();
     const host = await findHostByKey(sql, keyFingerprint);
-    if (host === undefined || host.id !== hostId || host.retired) throw retired();
-    const issued = await this.#issue(hostId, spki);
-    await updateCertificate(sql, hostId, issued.serial);
+    if (host === undefined || host.id !== hostId || host.retired || host.revoked) throw retired();
+    const counter = host.renewalCounter + 1;
+    const issued = await this.#issue(hostId, spki, counter);
+    await updateCertificate(sql, hostId, { ...issued, counter });
     return { hostId, certificate: issued.der };
   }
 
@@ -103,21 +108,21 @@ export class EnrollmentService {
   ): Promise<EnrolledHost> {
     if ((await findHostByKey(sql, keyFingerprint)) !== undefined) throw retired();
     const hostId = randomUUID();
-    const issued = await this.#issue(hostId, spki);
+    const issued = await this.#issue(hostId, spki, FIRST_COUNTER);
     await insertHost(sql, {
       id: hostId,
       columns,
       labels: token.labels,
       keyFingerprint,
-      certificateSerial: issued.serial,
+      certificate: { ...issued, counter: FIRST_COUNTER },
       joinTokenId: token.id,
     });
     await recordJoinTokenUse(sql, token.id, keyFingerprint, hostId);
     return { hostId, certificate: issued.der };
   }
 
-  #issue(hostId: string, spki: Buffer): Promise<IssuedCertificate> {
-    return this.#ca.issueHostCertificate(hostId, spki, this.#certDays);
+  #issue(hostId: string, spki: Buffer, counter: number): Promise<IssuedCertificate> {
+    return this.#ca.issueHostCertificate(hostId, spki, { lifeMs: this.#lifeMs, counter });
   }
 }
 

@@ -8,9 +8,12 @@ import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { withoutSecrets } from '../logging/logger.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
-import { DiagnoseRefusedError, DiagnoseService } from './diagnose.service.ts';
+import { DiagnoseService } from './diagnose.service.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
 import { EnrollmentService } from './enrollment.service.ts';
+import { ProofRefusedError } from './key-proof.ts';
+import { NonceStore } from './nonce-store.ts';
+import { RenewalLateError, RenewService } from './renew.service.ts';
 
 /** What is known of where a call came from. */
 export interface IdentityContext {
@@ -24,6 +27,8 @@ export class IdentityHandlers {
   readonly #log = new Logger('Identity');
   readonly #enrollment: EnrollmentService;
   readonly #diagnose: DiagnoseService;
+  readonly #renew: RenewService;
+  readonly #nonces: NonceStore;
   readonly #ca: CertificateAuthority;
   readonly #replica: ReplicaService;
   readonly #calls;
@@ -31,12 +36,16 @@ export class IdentityHandlers {
   constructor(
     @Inject(EnrollmentService) enrollment: EnrollmentService,
     @Inject(DiagnoseService) diagnose: DiagnoseService,
+    @Inject(RenewService) renew: RenewService,
+    @Inject(NonceStore) nonces: NonceStore,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(ReplicaService) replica: ReplicaService,
     @Inject(Metrics) metrics: Metrics,
   ) {
     this.#enrollment = enrollment;
     this.#diagnose = diagnose;
+    this.#renew = renew;
+    this.#nonces = nonces;
     this.#ca = ca;
     this.#replica = replica;
     this.#calls = metrics.counter(
@@ -49,8 +58,13 @@ export class IdentityHandlers {
   service(context: IdentityContext): IdentityServiceServer {
     return {
       enroll: this.#unary('enroll', context, (call) => this.#enroll(call, context)),
-      challenge: this.#unary('challenge', context, () => Promise.resolve({ nonce: this.#diagnose.challenge() })),
+      challenge: this.#unary('challenge', context, () =>
+        Promise.resolve({ nonce: this.#nonces.issue(performance.now()) }),
+      ),
       diagnose: this.#unary('diagnose', context, (call) => this.#diagnose.diagnose(call.request)),
+      renew: this.#unary('renew', context, (call) =>
+        this.#renew.renew(call.request, call.getPeer(), () => !call.cancelled),
+      ),
     };
   }
 
@@ -97,8 +111,9 @@ export class IdentityHandlers {
       this.#log.warn(`${method} from ${peer} refused: ${error.code}`);
       return { code: enrollmentStatus(error.code), details: error.message };
     }
-    if (error instanceof DiagnoseRefusedError) return { code: status.PERMISSION_DENIED, details: error.message };
-    if (error instanceof DatabaseUnavailableError) return { code: status.UNAVAILABLE, details: error.message };
+    if (error instanceof ProofRefusedError) return { code: status.PERMISSION_DENIED, details: error.message };
+    if (error instanceof DatabaseUnavailableError || error instanceof RenewalLateError)
+      return { code: status.UNAVAILABLE, details: error.message };
     const id = randomUUID();
     this.#log.error(`${method} from ${peer} failed (${id})`, error as Error);
     return { code: status.INTERNAL, details: `The server failed; its log has ${id}.` };

@@ -42,6 +42,13 @@ export const ERROR_TABLE = {
   host_ambiguous: { http: 409, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'Several hosts have this name' },
   host_retired: { http: 409, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'The host is retired' },
   host_quarantined: { http: 409, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'The host is quarantined' },
+  host_revoked: { http: 409, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'The host is revoked' },
+  host_not_quarantined: {
+    http: 409,
+    grpc: status.FAILED_PRECONDITION,
+    exit: 6,
+    title: 'The host is not quarantined',
+  },
   kmod_name_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a kmod name' },
   kmod_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host knows this kmod' },
   driver_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host reports this driver' },

@@ -25,6 +25,11 @@ export interface HostRow {
   readonly quarantined_at: Date | null;
   readonly quarantine_reason: string | null;
   readonly retired_at: Date | null;
+  readonly revoked_at: Date | null;
+  readonly revoke_reason: string | null;
+  readonly renewal_counter: number;
+  readonly certificate_not_after: Date | null;
+  readonly renewed_at: Date | null;
   readonly enrolled_at: Date;
   readonly journal_damage: JournalDamage | '';
   readonly journal_damaged_at: Date | null;
@@ -36,7 +41,7 @@ export interface HostRow {
 
 /** Columns of {@link HostRow} over `host h LEFT JOIN session_presence p`. */
 const HOST_COLUMNS = `h.id, h.name, h.labels, h.mode, h.facts, h.kernel_release, h.arch, h.agent_version, h.quarantined_at, h.quarantine_reason,
-  h.retired_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
+  h.retired_at, h.revoked_at, h.revoke_reason, h.renewal_counter, h.certificate_not_after, h.renewed_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
   coalesce(nullif(p.address, ''), h.last_address) AS address, coalesce(nullif(p.boot_id, ''), h.last_boot_id) AS boot_id`;
 
 async function selected(sql: Sql, filter: HostFilter, params: SqlParams): Promise<string> {

@@ -11,6 +11,8 @@ export interface FoundHost {
   readonly quarantinedAt: Date | null;
   readonly quarantineReason: string | null;
   readonly labels: Labels;
+  readonly revokedAt: Date | null;
+  readonly revokeReason: string | null;
 }
 
 /** A tombstone. */
@@ -20,7 +22,8 @@ export interface RetiredHostRow {
   readonly retiredAt: Date;
 }
 
-const COLUMNS = `h.id, h.name, h.retired_at AS "retiredAt", h.quarantined_at AS "quarantinedAt", h.quarantine_reason AS "quarantineReason", h.labels`;
+const COLUMNS = `h.id, h.name, h.retired_at AS "retiredAt", h.quarantined_at AS "quarantinedAt", h.quarantine_reason AS "quarantineReason", h.labels,
+  h.revoked_at AS "revokedAt", h.revoke_reason AS "revokeReason"`;
 /** Names to look for one like another in; in a larger fleet only the first are considered. */
 const NAMES_LIMIT = 5_000;
 

@@ -52,6 +52,21 @@ export function hostRetired(latest: RetiredHostRow, ...earlier: readonly Retired
   });
 }
 
+/** What was revoked, and why. */
+export function hostRevoked({
+  id,
+  name,
+  revokedAt,
+  revokeReason,
+}: Pick<FoundHost, 'id' | 'name' | 'revokedAt' | 'revokeReason'>): AppError {
+  const when = revokedAt === null ? '' : ` at ${revokedAt.toISOString()}`;
+  const why = revokeReason === null ? '' : ` (${revokeReason})`;
+  return new AppError(
+    'host_revoked',
+    `${name} (${id}) was revoked${when}${why}: nothing is sent to it, and its machine has to join anew`,
+  );
+}
+
 async function notFound(sql: Sql, name: string, scope: HostScope): Promise<AppError> {
   const [latest, ...earlier] = name.includes('\0') ? [] : await retiredHostsOfName(sql, name, scope);
   if (latest !== undefined) return hostRetired(latest, ...earlier);

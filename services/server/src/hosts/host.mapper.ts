@@ -1,7 +1,8 @@
 import { HostFacts } from '@modfleet/proto';
-import type { Host, HostFacet, HostSummary } from '../api-types.ts';
+import type { Host, HostFacet, HostSummary, Sighting } from '../api-types.ts';
 import { ageMs, FACET_NUMBERS, FACET_WORDS, isoOrNull, orNull } from '../http/facet-words.ts';
 import type { Coverage, FacetCoverageRow } from '../presence/coverage.queries.ts';
+import type { SightingRow } from '../quarantine/quarantine.queries.ts';
 import type { HostRow } from './host-list.queries.ts';
 
 /** What one host answers, without `freeze`. */
@@ -15,7 +16,7 @@ export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[])
     name: row.name,
     labels: row.labels,
     mode: row.mode,
-    connected: row.live === true && row.retired_at === null,
+    connected: row.live === true && row.retired_at === null && row.revoked_at === null,
     connection: connectionOf(row),
     lastSeenAt: isoOrNull(row.seen_at),
     kernelRelease: row.kernel_release,
@@ -31,11 +32,13 @@ export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[])
     },
     quarantineReason: row.quarantined_at === null ? null : (row.quarantine_reason ?? ''),
     retiredAt: isoOrNull(row.retired_at),
+    revokedAt: isoOrNull(row.revoked_at),
   };
 }
 
 function connectionOf(row: HostRow): HostSummary['connection'] {
   if (row.retired_at !== null) return 'retired';
+  if (row.revoked_at !== null) return 'revoked';
   if (row.quarantined_at !== null) return 'quarantined';
   return row.live === true ? 'connected' : 'silent';
 }
@@ -61,6 +64,7 @@ export function toHost(
   facets: readonly FacetCoverageRow[],
   counts: KmodTotals,
   config: ConfigSummary,
+  machines: readonly SightingRow[],
 ): HostAnswer {
   const facts = HostFacts.fromJSON(row.facts);
   return {
@@ -88,10 +92,29 @@ export function toHost(
     secureBoot: config.secureBoot ?? null,
     unreadable: [...(config.unreadable ?? [])],
     journalDamage: journalDamageOf(row),
+    revokeReason: row.revoke_reason,
+    certificate: {
+      number: row.renewal_counter,
+      notAfter: isoOrNull(row.certificate_not_after),
+      renewedAt: isoOrNull(row.renewed_at),
+    },
+    machines: machines.map(toSighting),
     enrolledAt: row.enrolled_at.toISOString(),
     address: orNull(row.address),
     bootId: orNull(row.boot_id),
     asOf: row.asOf.toISOString(),
+  };
+}
+
+export function toSighting(row: SightingRow): Sighting {
+  const { address, bootId, counter, how } = row;
+  return {
+    address,
+    bootId,
+    firstSeen: row.firstSeen.toISOString(),
+    lastSeen: row.lastSeen.toISOString(),
+    certificate: counter,
+    how,
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sightingSchema } from './host-access.schema.ts';
 import { JOURNAL_DAMAGES } from '../enrollment/host-facts.ts';
 import {
   blockSchema,
@@ -22,7 +23,7 @@ import {
   targetFields,
 } from '../http/common.schema.ts';
 
-export const connectionWord = z.enum(['connected', 'silent', 'retired', 'quarantined']);
+export const connectionWord = z.enum(['connected', 'silent', 'retired', 'revoked', 'quarantined']);
 
 const hostSummaryFields = {
   id: z.uuid(),
@@ -45,6 +46,7 @@ const hostSummaryFields = {
   }),
   quarantineReason: z.string().nullable(),
   retiredAt: instant.nullable(),
+  revokedAt: instant.nullable(),
 };
 
 export const hostSummarySchema = z.strictObject(hostSummaryFields).meta({ id: 'HostSummary' });
@@ -105,6 +107,15 @@ export const hostSchema = z
       .describe(
         'What was damaged of its action journal, as told by the agent that runs now; since: when the server heard of it.',
       ),
+    revokeReason: z.string().nullable(),
+    certificate: z.strictObject({
+      number: z.int().describe('Which of the host’s certificates was issued last.'),
+      notAfter: instant.nullable().describe('Its end; null: not renewed since an older server issued it.'),
+      renewedAt: instant.nullable(),
+    }),
+    machines: z
+      .array(sightingSchema)
+      .describe('While it is in quarantine: the machines that were seen with its identity.'),
     enrolledAt: instant,
     address: z.string().nullable(),
     bootId: z.string().nullable(),

@@ -6,6 +6,7 @@ import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { FACET_NUMBERS } from '../http/facet-words.ts';
 import { CursorService } from '../paging/cursor.service.ts';
+import { sightingsOf } from '../quarantine/quarantine.queries.ts';
 import { type FacetCoverageRow, facetsOf } from '../presence/coverage.queries.ts';
 import { type ConfigSummary, type HostAnswer, type KmodTotals, toHost, toHostSummary } from './host.mapper.ts';
 import { configSummaryOfHost, countHostKmods, type HostDigests } from './host-inventory.queries.ts';
@@ -65,7 +66,7 @@ export class HostsService {
       const facets = await facetsOf(sql, [id]);
       const digests = digestsOf(facets);
       const config = (await configSummaryOfHost(sql, digests.config)) as ConfigSummary;
-      return toHost(row, facets, await totals(sql, digests), config);
+      return toHost(row, facets, await totals(sql, digests), config, await sightingsOf(sql, id));
     });
   }
 }

@@ -10,18 +10,6 @@ export interface SessionRow {
   readonly live: boolean;
 }
 
-/** Locks the host until the transaction ends, so that two connections of one host line up; undefined when there is none. */
-export async function lockHost(
-  sql: Sql,
-  hostId: string,
-): Promise<{ readonly retired: boolean; readonly quarantined: boolean } | undefined> {
-  const [row] = await sql.query<{ retired: boolean; quarantined: boolean }>(
-    'SELECT retired_at IS NOT NULL AS retired, quarantined_at IS NOT NULL AS quarantined FROM host WHERE id = $1 FOR NO KEY UPDATE',
-    [hostId],
-  );
-  return row;
-}
-
 export async function currentSession(sql: Sql, hostId: string): Promise<SessionRow | undefined> {
   const [row] = await sql.query<SessionRow>(
     `SELECT session_no AS "sessionNo", replica_id AS "replicaId", boot_id AS "bootId", address, live FROM session_presence WHERE host_id = $1`,
@@ -44,18 +32,21 @@ export interface NewSession {
   readonly replicaId: string;
   readonly bootId: string;
   readonly address: string;
+  /** Serial number of the certificate that is used for it; absent: nothing is concluded from it. */
+  readonly certificateUsed?: string | undefined;
 }
 
 /** Makes this the newest session. Numbers come from one sequence, so "newer" holds across replicas. */
 export async function openSession(sql: Sql, session: NewSession): Promise<number> {
   const [row] = await sql.query<{ sessionNo: number }>(
-    `WITH seen AS (UPDATE host SET last_seen_at = now(), last_boot_id = $3, last_address = $4 WHERE id = $1)
+    `WITH seen AS (UPDATE host SET last_seen_at = now(), last_boot_id = $3, last_address = $4,
+                        certificate_used = coalesce($5, certificate_used) WHERE id = $1)
      INSERT INTO host_session (host_id, session_no, replica_id, boot_id, address, vouched)
      VALUES ($1, nextval('host_session_no_seq'), $2, $3, $4, 0)
      ON CONFLICT (host_id) DO UPDATE SET session_no = excluded.session_no, replica_id = excluded.replica_id, boot_id = excluded.boot_id,
        address = excluded.address, vouched = 0, connected_at = now(), disconnected_at = NULL
      RETURNING session_no AS "sessionNo"`,
-    [session.hostId, session.replicaId, session.bootId, session.address],
+    [session.hostId, session.replicaId, session.bootId, session.address, session.certificateUsed ?? null],
   );
   if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
   return row.sessionNo;
@@ -74,13 +65,5 @@ export async function closeSessions(
         RETURNING s.host_id)
      UPDATE host SET last_seen_at = now() FROM gone WHERE host.id = gone.host_id`,
     [sessions.map((session) => session.hostId), sessions.map((session) => session.sessionNo)],
-  );
-}
-
-/** From now on the host only reports. The first reason stays. */
-export async function quarantineHost(sql: Sql, hostId: string, reason: string): Promise<void> {
-  await sql.query(
-    `UPDATE host SET quarantined_at = coalesce(quarantined_at, now()), quarantine_reason = coalesce(quarantine_reason, $2) WHERE id = $1`,
-    [hostId, reason],
   );
 }

@@ -66,15 +66,6 @@ export async function retireSilentHosts(sql: Sql, days: number): Promise<string[
   return rows.map((row) => row.id);
 }
 
-/** Which of these hosts are retired. */
-export async function retiredOf(sql: Sql, hostIds: readonly string[]): Promise<string[]> {
-  const rows = await sql.query<{ id: string }>(
-    'SELECT id FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NOT NULL',
-    [hostIds],
-  );
-  return rows.map((row) => row.id);
-}
-
 /** Answers of changes older than 48 h: a client that retries so late is told nothing false, its key is simply new. */
 export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
   await sql.query(`DELETE FROM idempotency_key WHERE created_at < now() - interval '48 hours'`);

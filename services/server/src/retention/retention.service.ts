@@ -5,7 +5,6 @@
  * - One round at a time; a job that fails is logged and the others run; the next round comes all the same.
  */
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import { SessionRegistry } from '../agent-session/session-registry.service.ts';
 import { RETIRED_CHANNEL } from '../agent-session/session-mail.ts';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
@@ -21,20 +20,16 @@ import {
   forgetRetiredHosts,
   markUnreferenced,
   pruneIdempotencyKeys,
-  retiredOf,
   retireSilentHosts,
 } from './gc.queries.ts';
 
 const ROUND_MS = 10 * 60_000;
-/** A retirement whose message was lost ends the session within this. */
-const SESSION_CHECK_MS = 30_000;
 
 @Injectable()
 export class RetentionService implements OnModuleInit, OnApplicationShutdown {
   readonly #log = new Logger('Retention');
   readonly #database: DatabaseService;
   readonly #partitions: EventPartitions;
-  readonly #registry: SessionRegistry;
   readonly #bus: Bus;
   readonly #audit: AuditService;
   readonly #retireAfterDays: number;
@@ -44,14 +39,12 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(EventPartitions) partitions: EventPartitions,
-    @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(Bus) bus: Bus,
     @Inject(AuditService) audit: AuditService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'retireAfterDays'>,
   ) {
     this.#database = database;
     this.#partitions = partitions;
-    this.#registry = registry;
     this.#bus = bus;
     this.#audit = audit;
     this.#retireAfterDays = config.retireAfterDays;
@@ -62,12 +55,6 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     await this.#partitions.makeAhead();
     // Jitter: replicas that started together do not keep house together.
     this.#timers.push(setInterval(() => this.#enqueue(() => this.round()), ROUND_MS * (0.8 + Math.random() * 0.4)));
-    this.#timers.push(
-      setInterval(
-        () => this.#enqueue(() => this.#attempt('sessions of retired hosts', () => this.#endRetired())),
-        SESSION_CHECK_MS,
-      ),
-    );
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -115,12 +102,6 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
       if (batch === 0) return removed;
       removed += batch;
     }
-  }
-
-  async #endRetired(): Promise<void> {
-    const held = this.#registry.all().map((session) => session.hostId);
-    if (held.length === 0) return;
-    for (const hostId of await retiredOf(this.#database, held)) this.#registry.retired(hostId);
   }
 
   #enqueue(work: () => Promise<void>): void {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { INestApplicationContext } from '@nestjs/common';
+import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { AgentGatewayModule } from '../agent-session/agent-gateway.module.ts';
@@ -13,7 +13,7 @@ import { BusModule } from '../bus/bus.module.ts';
 import { CaModule } from '../ca/ca.module.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { ConfigModule } from '../config/config.module.ts';
-import { readServerConfig, type ServerConfig } from '../config/server-config.ts';
+import { readServerConfig, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseModule } from '../database/database.module.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { EnrollmentModule } from '../enrollment/enrollment.module.ts';
@@ -28,6 +28,25 @@ export interface AgentSideOptions {
   /** Shared by replicas that are one server. */
   readonly stateDir?: string;
   readonly config?: Partial<ServerConfig>;
+  /** The clock by which certificates are issued and judged. (Within TLS it is the machine's, always.) */
+  readonly clock?: () => Date;
+}
+
+function caWithClock(clock: () => Date): DynamicModule {
+  class ClockedCaModule {}
+  return {
+    module: ClockedCaModule,
+    global: true,
+    providers: [
+      {
+        provide: CertificateAuthority,
+        inject: [SERVER_CONFIG],
+        useFactory: ({ stateDir, keyPassphrase }: ServerConfig) =>
+          CertificateAuthority.open(join(stateDir, 'ca'), keyPassphrase, clock),
+      },
+    ],
+    exports: [CertificateAuthority],
+  };
 }
 
 /** The agents' side of a server, on free ports, in this process. */
@@ -60,7 +79,7 @@ export class AgentSide {
       PresenceModule,
       KeysModule,
       AuditModule,
-      CaModule,
+      options.clock === undefined ? CaModule : caWithClock(options.clock),
       EnrollmentModule,
     ];
     class TestModule {}

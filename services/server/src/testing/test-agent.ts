@@ -1,4 +1,4 @@
-import { createPrivateKey, randomUUID, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomUUID, sign, webcrypto } from 'node:crypto';
 import { type ClientDuplexStream, credentials, type ServiceError } from '@grpc/grpc-js';
 import {
   encodeFacet,
@@ -15,7 +15,9 @@ import {
   SessionServiceClient,
   sha256,
   type DiagnoseResponse,
+  renewRequestBytes,
   type EnrollResponse,
+  type RenewResponse,
   type Welcome,
 } from '@modfleet/proto';
 import type { HostMessage } from '../agent-session/agent-stream.ts';
@@ -159,6 +161,32 @@ export class TestAgent {
         client.diagnose(request, (error, response) => (error === null ? resolve(response) : reject(error))),
       );
       return { answer, nonce: given };
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Asks for another certificate and, unless told otherwise, keeps it. Rejects with the gRPC error. */
+  async renew(
+    address: string,
+    options: { readonly lose?: boolean; readonly with?: Buffer } = {},
+  ): Promise<RenewResponse> {
+    const client = this.identityClient(address);
+    const certificate = options.with ?? this.certificate;
+    try {
+      const nonce = await new Promise<Buffer>((resolve, reject) =>
+        client.challenge({}, (error, response) => (error === null ? resolve(response.nonce) : reject(error))),
+      );
+      const signature = sign('sha256', renewRequestBytes(nonce, certificate, this.bootId), {
+        key: this.keyPem,
+        dsaEncoding: 'ieee-p1363',
+      });
+      const request = { hostId: this.hostId, certificate, nonce, signature, bootId: this.bootId };
+      const answer = await new Promise<RenewResponse>((resolve, reject) =>
+        client.renew(request, (error, response) => (error === null ? resolve(response) : reject(error))),
+      );
+      if (options.lose !== true && answer.certificate.length > 0) this.certificate = answer.certificate;
+      return answer;
     } finally {
       client.close();
     }
