@@ -6,6 +6,7 @@ import { TestFleet } from '../tests/e2e/support/fleet.ts';
 import { type CampaignCounts, fuzzHttp, readDocument } from '../tests/fuzz/http/campaign.ts';
 import { Planted } from '../tests/fuzz/http/planted.ts';
 import { rolesOf } from '../tests/fuzz/http/roles.ts';
+import { AdminDoor } from '../tests/fuzz/support/admin-door.ts';
 import { FUZZ_SETTINGS, memoryHolds } from '../tests/fuzz/support/limits.ts';
 import { faultsInLog } from '../tests/fuzz/support/server-log.ts';
 import { whole } from './whole.ts';
@@ -31,9 +32,10 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
   const done: CampaignCounts[] = [];
   let logged: string[] = [];
   try {
-    const planted = new Planted(fleet);
+    const door = new AdminDoor(fleet);
+    const planted = new Planted(fleet, door);
     await planted.plant();
-    const roles = await rolesOf(fleet, await readDocument(fleet), planted);
+    const roles = await rolesOf(fleet, door, await readDocument(fleet), planted);
     for (const role of roles.filter(({ name }) => values.role === undefined || name === values.role)) {
       const began = performance.now();
       const counts = await fuzzHttp({ fleet, planted, role, calls, seed });

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { TestFleet } from '../../e2e/support/fleet.ts';
+import { AdminDoor } from '../support/admin-door.ts';
 import { agentDoors, joinedAgent, joinPlanted } from '../support/joined-hosts.ts';
 import { type MemoryFigures, MemoryWatch } from '../support/memory-watch.ts';
 import { anyAttack, type Attack } from './attack.ts';
@@ -39,14 +40,15 @@ const OF_THE_LIBRARY =
 /** Attacks on both listeners, all from one seed, beside hosts that must notice nothing. */
 export async function fuzzGrpc({ fleet, attacks, seed, onChunk }: GrpcOptions): Promise<GrpcCounts> {
   const doors = agentDoors(fleet);
+  const door = new AdminDoor(fleet);
   const victims: string[] = [];
   for (let at = 0; at < VICTIMS; at += 1)
-    victims.push(await joinPlanted(fleet, `victim-${at}`, { group: 'victims' }, ['floppy']));
+    victims.push(await joinPlanted(fleet, door, `victim-${at}`, { group: 'victims' }, ['floppy']));
   const actions = await Promise.all(victims.map((host) => requested(fleet, host)));
-  const neighbour = await Neighbour.connect(fleet);
+  const neighbour = await Neighbour.connect(fleet, door);
   const attackers: Attacker[] = [];
   for (let at = 0; at < ATTACKERS; at += 1)
-    attackers.push(new Attacker(doors, await joinedAgent(fleet, `attacker-${at}`)));
+    attackers.push(new Attacker(doors, await joinedAgent(fleet, door, `attacker-${at}`)));
   const before = await rowsOf(fleet, victims);
   const hosts = await hostCount(fleet);
   const memory = await MemoryWatch.begin(fleet.serverPid);

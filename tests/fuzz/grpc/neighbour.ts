@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { loadedFacet, statusOf, type TestSession } from '../../../services/server/src/testing/test-agent.ts';
 import type { TestFleet } from '../../e2e/support/fleet.ts';
+import type { AdminDoor } from '../support/admin-door.ts';
 import { agentDoors, joinedAgent } from '../support/joined-hosts.ts';
 
 const HEARTBEAT_MS = 250;
@@ -23,8 +24,8 @@ export class Neighbour {
     this.#loop = this.#beat();
   }
 
-  static async connect(fleet: TestFleet): Promise<Neighbour> {
-    const agent = await joinedAgent(fleet, 'neighbour');
+  static async connect(fleet: TestFleet, door: AdminDoor): Promise<Neighbour> {
+    const agent = await joinedAgent(fleet, door, 'neighbour');
     const facet = loadedFacet('floppy');
     const { session } = await agent.connect(agentDoors(fleet).session, [statusOf(facet)]);
     session.whole(facet);

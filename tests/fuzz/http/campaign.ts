@@ -28,7 +28,10 @@ export interface CampaignCounts {
   readonly kinds: Record<string, number>;
   /** Answers by operation that were good: a role that only ever sees refusals proves little. */
   readonly successes: Record<string, number>;
+  /** A few of each sort. */
   readonly faults: Fault[];
+  /** How often each sort came. */
+  readonly families: Record<string, number>;
   memory: MemoryFigures;
 }
 
@@ -46,7 +49,8 @@ const PARALLEL = 8;
 /** After so many calls the world is looked at, and mended. */
 const CHUNK = 200;
 /** After so many faults nothing new is learned. */
-const FAULTS_MAX = 40;
+const FAULTS_MAX = 60;
+const SHOWN_OF_FAMILY = 2;
 const SHOWN_BYTES = 1_500;
 
 /** The document as the server gives it. */
@@ -72,6 +76,7 @@ export async function fuzzHttp(options: CampaignOptions): Promise<CampaignCounts
     kinds: {},
     successes: {},
     faults: [],
+    families: {},
     memory: memory.figures(),
   };
   const port = Number(new URL(fleet.http).port);
@@ -126,6 +131,9 @@ function count(
     if (request.kind === 'as documented') learn(known, path, answer.body);
   }
   for (const what of rules.faults(request, result)) {
+    const family = what.replaceAll(/\(.*|[0-9a-f]{8}-[0-9a-f-]{27}|\d{3,}/gs, '…');
+    counts.families[family] = (counts.families[family] ?? 0) + 1;
+    if ((counts.families[family] ?? 0) > SHOWN_OF_FAMILY) continue;
     const shown =
       answer === undefined
         ? ''

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { TestFleet } from '../../e2e/support/fleet.ts';
+import type { AdminDoor } from '../support/admin-door.ts';
 import { joinPlanted } from '../support/joined-hosts.ts';
 import { KnownValues } from './known-values.ts';
 
@@ -15,12 +16,14 @@ export type Group = 'mine' | 'foreign';
  */
 export class Planted {
   readonly #fleet: TestFleet;
+  readonly #door: AdminDoor;
   readonly #mark = randomBytes(5).toString('hex');
   readonly #ids: Record<Group, string[]> = { mine: [], foreign: [] };
   #made = 0;
 
-  constructor(fleet: TestFleet) {
+  constructor(fleet: TestFleet, door: AdminDoor) {
     this.#fleet = fleet;
+    this.#door = door;
   }
 
   /** Words that only hosts of the group have. */
@@ -39,7 +42,7 @@ export class Planted {
 
   /** Joins new hosts in the place of those that were retired. */
   async replenish(): Promise<void> {
-    const { body } = await this.#fleet.api('GET', '/api/v1/hosts?limit=1000');
+    const { body } = await this.#door.api('GET', '/api/v1/hosts?limit=1000');
     const living = (body['items'] as { labels: Record<string, string> }[] | undefined) ?? [];
     for (const group of ['mine', 'foreign'] as const) {
       const there = living.filter(({ labels }) => labels['mark'] === `label-${group}-${this.#mark}`).length;
@@ -73,9 +76,13 @@ export class Planted {
   async #join(group: Group): Promise<void> {
     const [name = '', kmod = '', mark = ''] = this.words(group);
     this.#made += 1;
-    const hostId = await joinPlanted(this.#fleet, `${name}-${this.#made}`, { group, mark }, ['floppy', 'loop', kmod]);
+    const hostId = await joinPlanted(this.#fleet, this.#door, `${name}-${this.#made}`, { group, mark }, [
+      'floppy',
+      'loop',
+      kmod,
+    ]);
     this.#ids[group].push(hostId);
-    await this.#fleet.api('POST', '/api/v1/actions', {
+    await this.#door.api('POST', '/api/v1/actions', {
       host: hostId,
       verb: 'load',
       kmod,

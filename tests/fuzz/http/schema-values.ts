@@ -54,7 +54,7 @@ export class SchemaValues {
         });
       case 'object':
         return this.#objects(schema, depth);
-      case undefined:
+      default:
         return fc.jsonValue({ maxDepth: 2 });
     }
   }

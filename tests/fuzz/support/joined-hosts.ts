@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadedFacet, statusOf, TestAgent } from '../../../services/server/src/testing/test-agent.ts';
 import type { TestFleet } from '../../e2e/support/fleet.ts';
+import type { AdminDoor } from './admin-door.ts';
 
 /** Where agents find the server, and whose certificates they take. */
 export function agentDoors(fleet: TestFleet): {
@@ -19,16 +20,16 @@ export function agentDoors(fleet: TestFleet): {
 /** A machine that has joined, with labels from its join token. */
 export async function joinedAgent(
   fleet: TestFleet,
+  door: AdminDoor,
   name: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<TestAgent> {
-  const made = await fleet.api('POST', '/api/v1/join-tokens', { labels });
-  if (made.status !== 201) throw new Error(`join token: ${made.status} ${JSON.stringify(made.body)}`);
+  const made = await door.must(201, 'POST', '/api/v1/join-tokens', { labels });
   const { identity, caPem } = agentDoors(fleet);
   const agent = await TestAgent.create(name);
   await agent.enroll(
     { identityAddress: identity, ca: { certificatePem: caPem } },
-    String(made.body['joinString']).split('.')[0] ?? '',
+    String(made['joinString']).split('.')[0] ?? '',
   );
   return agent;
 }
@@ -36,11 +37,12 @@ export async function joinedAgent(
 /** Joins a host that says what is loaded on it, and goes. @returns its id. */
 export async function joinPlanted(
   fleet: TestFleet,
+  door: AdminDoor,
   name: string,
   labels: Readonly<Record<string, string>>,
   kmods: readonly string[],
 ): Promise<string> {
-  const agent = await joinedAgent(fleet, name, labels);
+  const agent = await joinedAgent(fleet, door, name, labels);
   const facet = loadedFacet(...kmods.toSorted());
   const { session } = await agent.connect(agentDoors(fleet).session, [statusOf(facet)]);
   session.whole(facet);

@@ -123,6 +123,9 @@ export async function verifyCsr(der: Uint8Array): Promise<VerifiedCsr> {
   const algorithm = request.publicKey.algorithm as { name?: string; namedCurve?: string };
   if (algorithm.name !== P256.name || algorithm.namedCurve !== P256.namedCurve)
     throw new CsrError('The key of a certificate request must be ECDSA on P-256.');
+  // What it is signed with is of no weight here, but nothing that is made today signs with SHA-1.
+  if ((request.signatureAlgorithm as { hash?: { name?: string } }).hash?.name !== P256.hash)
+    throw new CsrError('A certificate request must be signed with SHA-256.');
   if (!(await request.verify().catch(() => false)))
     throw new CsrError('The certificate request is not signed by its own key.');
   const spki = Buffer.from(request.publicKey.rawData);
