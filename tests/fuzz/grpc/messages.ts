@@ -34,10 +34,15 @@ const bytes = fc
   .map((value) => Buffer.from(value));
 const count = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1, Number.MAX_SAFE_INTEGER));
 const small = fc.oneof(fc.nat({ max: 100 }), fc.constantFrom(2 ** 31 - 1));
+/** Some, or as many of one as make a message of a few hundred KB: the limit is 1 MiB. */
+const MANY_BYTES = 300_000;
 const many = <T>(one: fc.Arbitrary<T>): fc.Arbitrary<T[]> =>
   fc.oneof(
-    { weight: 5, arbitrary: fc.array(one, { maxLength: 4 }) },
-    one.map((value) => Array.from({ length: 2_000 }, () => value)),
+    { weight: 9, arbitrary: fc.array(one, { maxLength: 4 }) },
+    one.map((value) => {
+      const size = (JSON.stringify(value) ?? '').length + 4;
+      return Array.from({ length: Math.min(3_000, Math.floor(MANY_BYTES / size)) }, () => value);
+    }),
   );
 const facet = fc.oneof(fc.constantFrom(1, 2, 3, 4, 5), fc.constantFrom(0, 6, 99, -1)) as fc.Arbitrary<Facet>;
 const facetStatus = fc.record({ facet, digest: bytes, observedAgeMs: count, incapableReason: text });
