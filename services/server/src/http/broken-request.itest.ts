@@ -25,7 +25,6 @@ const answerTo = (text: string): Promise<string> =>
 
 it.each([
   ['no HTTP at all', 'hello\r\n\r\n', 400, 'request_malformed'],
-  ['another version', 'GET /healthz HTTP/2.0\r\nhost: x\r\n\r\n', 400, 'request_malformed'],
   ['no Host', 'GET /healthz HTTP/1.1\r\nconnection: close\r\n\r\n', 400, 'request_malformed'],
   [
     'two lengths',
@@ -55,7 +54,7 @@ it.each([
 ])('%s is answered with a problem, once, and the connection closed', async (_what, text, status, code) => {
   const answer = await answerTo(text);
   const [head = '', body = ''] = answer.split('\r\n\r\n');
-  expect(answer.split('HTTP/1.1 ')).toHaveLength(2);
+  expect(answer.match(/^HTTP\/1\.1 /gm)).toHaveLength(1);
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
   expect(head).toContain('content-type: application/problem+json');
   const problem = problemSchema.parse(JSON.parse(body));

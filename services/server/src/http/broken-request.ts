@@ -53,12 +53,14 @@ export function refuseExpectation(request: IncomingMessage, response: ServerResp
     new AppError('request_malformed', 'the Expect header takes 100-continue and nothing else'),
     randomUUID(),
   );
+  const body = JSON.stringify(problem);
   request.resume();
   response.writeHead(problem.status, {
+    'content-length': Buffer.byteLength(body),
     'x-request-id': problem.requestId,
     'cache-control': 'no-store',
     'content-type': 'application/problem+json; charset=utf-8',
     connection: 'close',
   });
-  response.end(JSON.stringify(problem));
+  response.end(body);
 }
