@@ -146,8 +146,9 @@ async function hostCount(fleet: TestFleet): Promise<number> {
 async function rowsOf(fleet: TestFleet, hosts: readonly string[]): Promise<unknown> {
   const of = async (path: string): Promise<unknown> => {
     const { body } = await fleet.api('GET', `/api/v1${path}`);
-    const { asOf: _asOf, coverage: _coverage, ...rest } = body;
-    return rest;
+    return JSON.parse(
+      JSON.stringify(body, (key, value: unknown) => (['asOf', 'coverage', 'ageMs'].includes(key) ? null : value)),
+    ) as unknown;
   };
   return Promise.all(
     hosts.flatMap((id) => [`/hosts/${id}`, `/hosts/${id}/kmods`, `/hosts/${id}/events`, `/actions?host=${id}`].map(of)),
