@@ -35,7 +35,7 @@ const VICTIMS = 2;
 const INTERNAL = '13';
 /** What the gRPC library itself says of bytes that are no message; nothing of the server ran. */
 const OF_THE_LIBRARY =
-  /^(Error deserializing request|Received message|No message received|Unknown|Unsupported|Request message|Received RST_STREAM)/;
+  /^(Error deserializing request|Failed to decompress message|Received message|No message received|Unknown|Unsupported|Request message|Received RST_STREAM)/;
 
 /** Attacks on both listeners, all from one seed, beside hosts that must notice nothing. */
 export async function fuzzGrpc({ fleet, attacks, seed, onChunk }: GrpcOptions): Promise<GrpcCounts> {
