@@ -26,7 +26,14 @@ export async function proveFuzzGrpc(args: readonly string[]): Promise<number> {
   );
   const fleet = await TestFleet.start(FUZZ_SETTINGS);
   try {
-    const counts = await fuzzGrpc({ fleet, attacks, seed });
+    const counts = await fuzzGrpc({
+      fleet,
+      attacks,
+      seed,
+      onChunk: (so) => {
+        if (so.attacks % 1_200 === 0) console.log(`${so.attacks} attacks, ${so.faults.length} faults`);
+      },
+    });
     const logged = await faultsInLog(fleet.serverLog);
     const good =
       counts.faults.length === 0 && logged.length === 0 && counts.attacks >= attacks && memoryHolds(counts.memory);

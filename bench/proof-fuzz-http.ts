@@ -38,8 +38,10 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     const roles = await rolesOf(fleet, door, await readDocument(fleet), planted);
     for (const role of roles.filter(({ name }) => values.role === undefined || name === values.role)) {
       const began = performance.now();
-      const counts = await fuzzHttp({ fleet, planted, role, calls, seed });
+      const counts = await fuzzHttp({ fleet, planted, role, calls, seed, onChunk: showProgress });
       done.push(counts);
+      // What was found so far stays when the rest is given up.
+      writeResult('proof-fuzz-http', { ...where, seed, wanted: calls, roles: done, holds: null });
       show(counts, performance.now() - began);
     }
     logged = await faultsInLog(fleet.serverLog);
@@ -61,6 +63,11 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
   });
   console.log(`${done.length} roles, ${good ? 'everything holds' : 'not everything holds'}; ${file}`);
   return good ? 0 : 1;
+}
+
+/** A line every thousand calls: a role takes minutes. */
+function showProgress({ role, calls, faults }: CampaignCounts): void {
+  if (calls % 1_000 === 0) console.log(`${role}: ${calls} calls, ${faults.length} faults`);
 }
 
 function show({ role, calls, statuses, faults, memory, successes }: CampaignCounts, ms: number): void {
