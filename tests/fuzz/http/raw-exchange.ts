@@ -19,6 +19,8 @@ export interface Exchange {
 
 /** An event stream never ends by itself: so long is listened to it. */
 const STREAM_MS = 150;
+/** In the head of an answer; the OpenAPI document has the words in its body. */
+const EVENT_STREAM = /^content-type: text\/event-stream/m;
 /** Ends a call that hangs, which is a fault of its own: the server's limit for a whole request is 30 s. */
 const HANG_MS = 45_000;
 /** Answers are at most a page of 1,000. */
@@ -99,7 +101,7 @@ export function exchange(port: number, bytes: Buffer, cut: boolean): Promise<Exc
       chunks.push(chunk);
       size += chunk.length;
       if (size > ANSWER_BYTES_MAX) socket.destroy();
-      if (stream === undefined && chunk.includes('text/event-stream'))
+      if (stream === undefined && EVENT_STREAM.test(chunk.toString('latin1')))
         stream = setTimeout(() => socket.destroy(), STREAM_MS);
       if (!closes && isWhole(chunks)) socket.destroy();
     });
