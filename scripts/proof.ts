@@ -16,6 +16,16 @@ await runMain(() =>
         about: 'the last record of the action journal cut, zeroed, flipped; 1,000 mutations (--runs N, --seed N)',
         run: async (args) => (await import('../bench/proof-journal.ts')).proveJournal(args),
       },
+      'fuzz-http': {
+        about:
+          'calls of every role from the running server’s OpenAPI document, as documented, nearly so and hostile; 10,000 a role (--calls N, --role R, --seed N)',
+        run: async (args) => (await import('../bench/proof-fuzz-http.ts')).proveFuzzHttp(args),
+      },
+      'fuzz-grpc': {
+        about:
+          'broken TLS, HTTP/2 frames, gRPC frames and messages on both listeners for agents, beside a host that must notice nothing; 10,000 attacks (--attacks N, --seed N)',
+        run: async (args) => (await import('../bench/proof-fuzz-grpc.ts')).proveFuzzGrpc(args),
+      },
       confirm: {
         about:
           'the network driver under the agent’s own connection goes, five cases on three kinds of network; 50 rounds, added to those that bench/results/proof-confirm.json has (--rounds N, --minutes N, --case C, --network N, --series 6.1|6.12, --fresh)',

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
-import { ActionResult, type ActionProgress } from '@modfleet/proto';
+import type { ActionResult, ActionProgress } from '@modfleet/proto';
 import { AgentGateway, type ConnectedHost } from '../agent-session/agent-gateway.ts';
 import { isUnavailable } from '../database/database.errors.ts';
 import { ActionChanges } from './action-changes.service.ts';
@@ -17,6 +17,7 @@ import {
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
 import { whyApart } from './dispatch.rules.ts';
+import { rawReport, storable } from './raw-report.ts';
 
 /*
  * INVARIANTS
@@ -35,6 +36,9 @@ const COME_BACK_MS = 10_000;
 
 /** Who speaks, and over which of its sessions. */
 type Speaker = Pick<ConnectedHost, 'hostId' | 'sessionNo'>;
+
+/** Of a report that is kept in the log alone: a host that lies must not fill the disk. */
+const LOGGED_CHARACTERS = 4_096;
 
 /** Takes in what hosts say about actions. */
 @Injectable()
@@ -76,7 +80,8 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Progress that Postgres could not take is lost; the result says as much. */
-  async progress(hostId: string, progress: ActionProgress): Promise<void> {
+  async progress(hostId: string, told: ActionProgress): Promise<void> {
+    const progress = storable(told);
     const event = toProgressEvent(progress.phase, progress.confirmDeadlineMs);
     if (event === undefined || !isActionId(progress.actionId)) return;
     const said: Said = progress.verdict === undefined ? {} : { verdict: toStoredVerdict(progress.verdict) };
@@ -87,16 +92,17 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  async result(session: Speaker, result: ActionResult): Promise<void> {
+  async result(session: Speaker, told: ActionResult): Promise<void> {
     const { hostId } = session;
+    const result = storable(told);
     if (!isActionId(result.actionId)) {
       // No id of ours looks so: there is no row to keep it under, and the log is what is left.
       this.#logger.error({
         message: 'a host reports an action under an id that cannot be one',
         hostId,
-        result: ActionResult.toJSON(result),
+        result: JSON.stringify(rawReport(result)).slice(0, LOGGED_CHARACTERS),
       });
-      return this.#acknowledge(hostId, result.actionId);
+      return this.#acknowledge(hostId, told.actionId);
     }
     try {
       await this.#store(session, result);
@@ -109,7 +115,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   async #store(session: Speaker, result: ActionResult): Promise<void> {
     const { hostId } = session;
     const { actionId } = result;
-    const raw = ActionResult.toJSON(result);
+    const raw = rawReport(result);
     const known = await this.#actions.find(actionId);
     const apart = whyApart(known, hostId, () => known !== undefined && isAbout(result, known, () => toRequest(known)));
     if (apart !== undefined) {

@@ -110,7 +110,7 @@ describe('GrpcListener', () => {
     client.close();
   });
 
-  it('speaks TLS 1.2 or newer only, and asks for a client certificate where one is needed', async () => {
+  it('speaks no old TLS (all cases: tls-cases.itest.ts), and asks for a client certificate where one is needed', async () => {
     const { port } = await listen({ clientCa: Buffer.from(ca.certificatePem) });
     const handshake = (options: object): Promise<string> =>
       new Promise((resolve) => {

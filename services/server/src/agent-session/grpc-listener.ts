@@ -7,10 +7,11 @@
  * - `stop` ends: what does not close within its grace is destroyed.
  */
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { ServerIdentity } from '../ca/certificate-authority.ts';
 import type { ListenAddress } from '../config/server-config.ts';
 import { addressKey, type BucketLimit, TokenBuckets } from '../rate-limits/token-buckets.ts';
+import { AgentTlsCredentials } from './grpc-credentials.ts';
 import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
 
 /** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow. */
@@ -99,9 +100,8 @@ export class GrpcListener {
   }
 
   #newInjector(identity: ServerIdentity): Injector {
-    const { clientCa } = this.#options;
-    const pair = { private_key: identity.keyPem, cert_chain: identity.certificatePem };
-    return this.server.createConnectionInjector(ServerCredentials.createSsl(clientCa, [pair], clientCa !== null));
+    const own = { key: identity.keyPem, chain: identity.certificatePem };
+    return this.server.createConnectionInjector(new AgentTlsCredentials(own, this.#options.clientCa));
   }
 
   #accept(socket: Socket): void {

@@ -22,8 +22,12 @@ export function peerIdentity(call: Pick<SessionCall, 'getAuthContext'>): PeerIde
   return raw === undefined ? undefined : identityOf(new X509Certificate(raw));
 }
 
-/** The host that a certificate names: common name and URI must agree. */
+/** id-kp-clientAuth (RFC 5280 section 4.2.1.12). */
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
+
+/** The host that a certificate names: common name and URI must agree, and it is for clients alone. What TLS lets pass without a usage is none of ours. */
 export function identityOf(certificate: X509Certificate): PeerIdentity | undefined {
+  if (certificate.ca || certificate.keyUsage?.join() !== CLIENT_AUTH) return undefined;
   const hostId = /^CN=(.+)$/.exec(certificate.subject)?.[1] ?? '';
   if (!UUID.test(hostId) || certificate.subjectAltName !== `URI:${hostUri(hostId)}`) return undefined;
   return {

@@ -123,6 +123,21 @@ describe('sessions', () => {
     expect(await quarantine(agent)).toBeNull();
   });
 
+  it('a host that comes and goes many times at once finds no deadlock: each connection ends well, the last one stays', async () => {
+    const agent = await side.host();
+    const ends: unknown[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      const sessions = Array.from({ length: 8 }, () => agent.dial(side.sessionAddress));
+      for (const session of sessions) session.hello([statusOf(loadedFacet('floppy'))]);
+      await Promise.all(sessions.slice(0, 7).map((session) => session.expect('welcome').catch(() => undefined)));
+      for (const session of sessions) await session.drop();
+      ends.push(...(await Promise.all(sessions.map((session) => session.ended))).map((end) => end?.details ?? ''));
+    }
+    expect(ends.filter((details) => String(details).includes('cannot take this host'))).toEqual([]);
+    expect((await connect(agent)).welcome.sessionNo).toBeGreaterThan(0);
+    expect(await quarantine(agent)).toBeNull();
+  });
+
   it('lets a rebooted host in when its old connection does not answer', async () => {
     const agent = await side.host();
     const before = await connect(agent);

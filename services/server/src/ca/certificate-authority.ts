@@ -151,6 +151,8 @@ export class CertificateAuthority {
 export async function verifyCsr(der: Uint8Array): Promise<VerifiedCsr> {
   let request: x509.Pkcs10CertificateRequest;
   try {
+    // The library takes PEM, and bytes behind the end, too.
+    if (derLength(der) !== der.length) throw new Error('not one DER value');
     request = new x509.Pkcs10CertificateRequest(new Uint8Array(der));
   } catch (error) {
     throw new CsrError('The certificate request is not PKCS #10 in DER.', { cause: error });
@@ -158,8 +160,20 @@ export async function verifyCsr(der: Uint8Array): Promise<VerifiedCsr> {
   const algorithm = request.publicKey.algorithm as { name?: string; namedCurve?: string };
   if (algorithm.name !== P256.name || algorithm.namedCurve !== P256.namedCurve)
     throw new CsrError('The key of a certificate request must be ECDSA on P-256.');
+  // What it is signed with is of no weight here, but nothing that is made today signs with SHA-1.
+  if ((request.signatureAlgorithm as { hash?: { name?: string } }).hash?.name !== P256.hash)
+    throw new CsrError('A certificate request must be signed with SHA-256.');
   if (!(await request.verify().catch(() => false)))
     throw new CsrError('The certificate request is not signed by its own key.');
   const spki = Buffer.from(request.publicKey.rawData);
   return { spki, keyFingerprint: keyFingerprint(spki) };
+}
+
+/** Length of the DER SEQUENCE that begins here, with its head; 0 where none does (X.690 section 8.1.3). */
+function derLength(der: Uint8Array): number {
+  const [tag, first = 0] = der;
+  if (tag !== 0x30) return 0;
+  if (first < 0x80) return 2 + first;
+  const size = first & 0x7f;
+  return size > 4 ? 0 : 2 + size + der.subarray(2, 2 + size).reduce((length, byte) => length * 256 + byte, 0);
 }

@@ -66,6 +66,8 @@ export const ERROR_TABLE = {
   query_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Bad query parameters' },
   body_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Bad request body' },
   body_too_large: { http: 413, grpc: status.RESOURCE_EXHAUSTED, exit: 2, title: 'The request body is too large' },
+  request_malformed: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not an HTTP request' },
+  headers_too_large: { http: 431, grpc: status.RESOURCE_EXHAUSTED, exit: 2, title: 'The headers are too large' },
   content_type_unsupported: {
     http: 415,
     grpc: status.INVALID_ARGUMENT,

@@ -4,6 +4,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServerConfig } from '../config/server-config.ts';
 import { AppError } from '../errors/app-error.ts';
+import { answerBrokenRequest, refuseExpectation } from './broken-request.ts';
 import { BODY_LIMIT_BYTES, parseJsonBody } from './json-body.ts';
 import { setSecurityHeaders } from './security-headers.ts';
 import { sendProblem } from './problem.filter.ts';
@@ -22,6 +23,9 @@ export interface HttpIdentity {
   readonly key: Buffer;
 }
 
+/** Node.js's own answer to a request without Host has no body; `requireHost` gives one. */
+const NODE_HTTP = { requireHostHeader: false } as const;
+
 type HttpConfig = Pick<ServerConfig, 'trustedProxy' | 'httpTls'>;
 
 /** Fastify with our limits: JSON only, bounded bodies, an id for each request, problem documents even for what never reaches a route. */
@@ -39,9 +43,12 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
       setSecurityHeaders(reply, config.httpTls?.kind === 'files');
       sendProblem(error, request, reply, logger);
     },
-    ...(identity === null ? {} : { https: { ...identity, minVersion: 'TLSv1.2' } }),
+    clientErrorHandler: answerBrokenRequest(logger),
+    ...(identity === null ? { http: NODE_HTTP } : { https: { ...identity, ...NODE_HTTP, minVersion: 'TLSv1.2' } }),
   });
   const fastify = adapter.getInstance();
+  fastify.server.on('checkExpectation', refuseExpectation);
+  fastify.addHook('onRequest', requireHost);
   fastify.decorateRequest('caller', null);
   fastify.decorateRequest('idempotencyKey', null);
   fastify.decorateRequest('authenticateAgain', null);
@@ -55,6 +62,12 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
     }
   });
   return adapter;
+}
+
+/** RFC 9112 section 3.2. */
+async function requireHost(request: FastifyRequest): Promise<void> {
+  if (request.raw.httpVersion !== '1.1' || request.headers.host !== undefined) return;
+  throw new AppError('request_malformed', 'an HTTP/1.1 request names its Host');
 }
 
 /** Packed bytes would only be "not JSON"; unpacking them would let a small body become a huge one. */

@@ -41,6 +41,9 @@ export function sendProblem(thrown: unknown, request: FastifyRequest, reply: Fas
   if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds));
   void reply
     .status(problem.status)
+    // What fails before the first hook has none yet.
+    .header('x-request-id', request.id)
+    .header('cache-control', 'no-store')
     .header('content-type', 'application/problem+json; charset=utf-8')
     .send(withoutSecrets(JSON.stringify(problem)));
 }

@@ -10,7 +10,7 @@
 import { Facet, type KnownFacet } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 import { insertEvents, type NewEvent } from '../events/event.queries.ts';
-import { closeSessions } from '../presence/session.queries.ts';
+import { closeSessions, lockHosts } from '../presence/session.queries.ts';
 import {
   type FacetRow,
   lockLoadedDigests,
@@ -86,6 +86,9 @@ export function itemsOf(trackers: readonly HostTracker[]): FlushItem[] {
 
 export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResult> {
   await lockKnownSets(sql, 'shared');
+  // Without this a host that came back while its former session ended was a deadlock: sessions first here, the host first there.
+  const endedHosts = input.ended.map((tracker) => tracker.peer.hostId);
+  if (endedHosts.length > 0) await lockHosts(sql, endedHosts);
   const { written, unknown } = await splitByKnown(sql, input.items);
   const { events, loadedEntries } = await loadedEvents(sql, input, written);
   const all = [...input.events, ...events];
@@ -97,7 +100,7 @@ export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResu
     );
   const masks = masksAfter(input, written, unknown);
   await writeVouching(sql, input, masks);
-  if (input.ended.length > 0)
+  if (endedHosts.length > 0)
     await closeSessions(
       sql,
       input.ended.map((tracker) => tracker.peer),

@@ -32,6 +32,13 @@ describe('HostTracker', () => {
     expect(host.announce(LOADED, { kind: 'incapable', reason: 'no /proc/modules' }, 20)).toBe(true);
   });
 
+  it('keeps no control character of a reason: Postgres stores no NUL, and one host must not spoil what is written of many', () => {
+    const host = tracker();
+    const reason = 'no\0 /proc\u001b[2J';
+    host.announceAll([{ facet: LOADED, digest: Buffer.alloc(0), observedAgeMs: 0, incapableReason: reason }], 0);
+    expect(host.facets.get(LOADED)?.announced).toEqual({ kind: 'incapable', reason: 'no\ufffd /proc\ufffd[2J' });
+  });
+
   it('takes a short heartbeat for the age of what was last said, and for nothing where nothing was', () => {
     const host = tracker();
     const short = { facet: LOADED, digest: Buffer.alloc(0), observedAgeMs: 5, incapableReason: '' };

@@ -127,7 +127,8 @@ function saysNothingNew({ digest, incapableReason }: FacetStatus): boolean {
 }
 
 function announcedOf(status: FacetStatus): Announced | undefined {
-  if (status.incapableReason !== '') return { kind: 'incapable', reason: status.incapableReason.slice(0, REASON_MAX) };
+  if (status.incapableReason !== '')
+    return { kind: 'incapable', reason: status.incapableReason.slice(0, REASON_MAX).replaceAll(/\p{Cc}/gu, '\ufffd') };
   if (status.digest.length !== DIGEST_BYTES) return undefined;
   return { kind: 'digest', hex: status.digest.toString('hex') };
 }

@@ -46,6 +46,7 @@ export function ApiChange(...codes: readonly ErrorCode[]): MethodDecorator {
     }),
     ApiProblems(
       'idempotency_key_required',
+      'query_invalid',
       'idempotency_in_flight',
       'idempotency_mismatch',
       'body_invalid',

@@ -52,7 +52,12 @@ export async function openSession(sql: Sql, session: NewSession): Promise<number
   return row.sessionNo;
 }
 
-/** Ends sessions, unless a newer one took their place: the late end of an older one changes nothing. */
+/** Locks several hosts as {@link lockHost} does one, in order. Before anything of their sessions is locked: who opens one takes the host first. */
+export async function lockHosts(sql: Sql, hostIds: readonly string[]): Promise<void> {
+  await sql.query('SELECT 1 FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [hostIds]);
+}
+
+/** Ends sessions, unless a newer one took their place: the late end of an older one changes nothing. Their hosts are locked. */
 export async function closeSessions(
   sql: Sql,
   sessions: readonly { readonly hostId: string; readonly sessionNo: number }[],

@@ -24,13 +24,18 @@ import type { HostMessage } from '../agent-session/agent-stream.ts';
 import type { ServerMessage } from '../agent-session/agent-gateway.ts';
 import { MessageQueue } from '../agent-session/message-queue.ts';
 import { certificatePem, P256, x509 } from '../ca/x509.ts';
-import type { AgentSide } from './agent-side.ts';
 
 const CHANNEL = {
   'grpc.ssl_target_name_override': SERVER_TLS_NAME,
   'grpc.use_local_subchannel_pool': 1,
   'grpc.enable_channelz': 0,
 };
+
+/** Where a machine joins, and the CA that it takes. */
+export interface EnrollDoor {
+  readonly identityAddress: string;
+  readonly ca: { readonly certificatePem: string };
+}
 
 /** A facet as a test's host has it. */
 export interface TestFacet<F extends KnownFacet = KnownFacet> {
@@ -122,7 +127,7 @@ export class TestAgent {
   }
 
   /** Rejects with the gRPC error. */
-  async enroll(side: AgentSide, joinToken: string): Promise<EnrollResponse> {
+  async enroll(side: EnrollDoor, joinToken: string): Promise<EnrollResponse> {
     this.caPem = side.ca.certificatePem;
     const client = this.identityClient(side.identityAddress);
     try {
