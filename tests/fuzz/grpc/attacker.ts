@@ -68,6 +68,7 @@ export class Attacker {
       openActions: [],
       tombstonesDigest: Buffer.alloc(0),
       boottimeMs: 1,
+      newestCommand: undefined,
     };
     return framed(Buffer.from(SessionRequest.encode({ message: { $case: 'hello', value } }).finish()), {
       flag: 0,

@@ -98,7 +98,7 @@ describe('every RPC', () => {
       expect(['OK', 'UNAUTHENTICATED', 'INVALID_ARGUMENT', 'PERMISSION_DENIED']).toContain(status[code]);
     else if (path === ConfirmServiceService.confirm.path)
       // Known or not, there is no such action of this host; a retired or revoked one is told.
-      expect(status[code]).toBe(/^re/.test(kind) ? 'FAILED_PRECONDITION' : 'NOT_FOUND');
+      expect(status[code]).toBe(kind.startsWith('re') ? 'FAILED_PRECONDITION' : 'NOT_FOUND');
     // A stream that is only opened and closed proves nothing: the next test says Hello.
     else expect(path).toBe(SessionServiceService.session.path);
   });
@@ -116,7 +116,7 @@ describe('every RPC', () => {
       } else {
         const ended: ServiceError | null = await session.ended;
         expect(ended?.code).not.toBe(status.OK);
-        expect(ended?.details).toContain(/^re/.test(kind) ? `was ${kind.split(' ')[0]}` : 'does not know');
+        expect(ended?.details).toContain(kind.startsWith('re') ? `was ${kind.split(' ')[0]}` : 'does not know');
       }
     },
   );

@@ -76,6 +76,7 @@ function hello(): Buffer {
     openActions: [],
     tombstonesDigest: Buffer.alloc(0),
     boottimeMs: 1,
+    newestCommand: undefined,
   };
   const message = SessionRequest.encode({ message: { $case: 'hello', value } }).finish();
   const prefix = Buffer.alloc(5);
