@@ -43,7 +43,7 @@ export async function rolesOf(
     await account(fleet, door, 'operator of mine', [['operator', MINE]], foreign),
     await account(fleet, door, 'operator', [['operator', null]], []),
     await account(fleet, door, 'admin of mine', [['admin', MINE]], foreign),
-    await account(fleet, door, 'admin, token of one route', [['admin', null]], foreign, ['GET /api/v1/join-tokens']),
+    await account(fleet, door, 'admin, token of one route', [['admin', null]], everything, ['GET /api/v1/me']),
   ];
   return [...outsiders, ...granted, await admin(fleet)];
 }
