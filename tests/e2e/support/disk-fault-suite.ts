@@ -70,7 +70,7 @@ export function diskFaultSuite(lab: () => LabFleet, name: string): void {
         await host().must(fault.begin);
         try {
           const refused = await acted('load', 'mf_hello');
-          expect(refused).toMatchObject({ outcome: 'refused', result: { reasonCode: 'unjournalled' } });
+          expect(refused).toMatchObject({ outcome: 'refused', result: { reasonCode: 'command_unkept' } });
           expect(refused.message).toMatch(fault.reason);
           expect(await lsmod(host())).not.toContain('mf_hello');
           // Reports go on: what somebody else loads is seen.
