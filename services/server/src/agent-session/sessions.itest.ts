@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
+import { Logger } from '@nestjs/common';
 import { Facet, UNSIGNED } from '@modfleet/proto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { loadedFacet, statusOf, TestAgent, type TestSession } from '../testing/test-agent.ts';
@@ -125,15 +126,17 @@ describe('sessions', () => {
 
   it('a host that comes and goes many times at once finds no deadlock: each connection ends well, the last one stays', async () => {
     const agent = await side.host();
-    const ends: unknown[] = [];
+    // A deadlock (40P01) is an error in the log; a busy database only sends the host away for a moment.
+    const errors = vi.spyOn(Logger.prototype, 'error');
     for (let round = 0; round < 12; round += 1) {
       const sessions = Array.from({ length: 8 }, () => agent.dial(side.sessionAddress));
       for (const session of sessions) session.hello([statusOf(loadedFacet('floppy'))]);
       await Promise.all(sessions.slice(0, 7).map((session) => session.expect('welcome').catch(() => undefined)));
       for (const session of sessions) await session.drop();
-      ends.push(...(await Promise.all(sessions.map((session) => session.ended))).map((end) => end?.details ?? ''));
+      await Promise.all(sessions.map((session) => session.ended));
     }
-    expect(ends.filter((details) => String(details).includes('cannot take this host'))).toEqual([]);
+    expect(errors.mock.calls).toEqual([]);
+    errors.mockRestore();
     expect((await connect(agent)).welcome.sessionNo).toBeGreaterThan(0);
     expect(await quarantine(agent)).toBeNull();
     // A hundred TLS handshakes on a busy machine.
