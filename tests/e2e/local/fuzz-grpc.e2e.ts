@@ -1,12 +1,11 @@
-import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fuzzGrpc } from '../../fuzz/grpc/campaign.ts';
 import { FUZZ_SETTINGS, memoryHolds } from '../../fuzz/support/limits.ts';
 import { faultsInLog } from '../../fuzz/support/server-log.ts';
 import { TestFleet } from '../support/fleet.ts';
 
-/** A few of the attacks that `npm run proof -- fuzz-grpc` makes by the ten thousand. */
-const seed = Number(process.env['MODFLEET_SEED'] ?? randomInt(2 ** 30));
+/** A few of the attacks that `npm run proof -- fuzz-grpc` makes by the ten thousand; the same ones each time, so that a test that fails here failed for what was changed. */
+const seed = Number(process.env['MODFLEET_SEED'] ?? 1);
 const attacks = Number(process.env['MODFLEET_RUNS'] ?? 250);
 
 let fleet: TestFleet;

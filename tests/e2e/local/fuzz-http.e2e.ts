@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CampaignCounts, fuzzHttp, readDocument } from '../../fuzz/http/campaign.ts';
 import { Planted } from '../../fuzz/http/planted.ts';
@@ -8,8 +7,8 @@ import { FUZZ_SETTINGS, memoryHolds } from '../../fuzz/support/limits.ts';
 import { faultsInLog } from '../../fuzz/support/server-log.ts';
 import { TestFleet } from '../support/fleet.ts';
 
-/** A few of the calls that `npm run proof -- fuzz-http` makes by the ten thousand. */
-const seed = Number(process.env['MODFLEET_SEED'] ?? randomInt(2 ** 30));
+/** A few of the calls that `npm run proof -- fuzz-http` makes by the ten thousand; the same ones each time, so that a test that fails here failed for what was changed. */
+const seed = Number(process.env['MODFLEET_SEED'] ?? 1);
 const calls = Number(process.env['MODFLEET_RUNS'] ?? 150);
 
 let fleet: TestFleet;

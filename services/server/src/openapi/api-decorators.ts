@@ -35,6 +35,13 @@ export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
   return applyDecorators(ApiExtension('x-problems', [...codes]), ...responses);
 }
 
+/** What every route that takes a JSON body may answer. */
+export const BODY_PROBLEMS = [
+  'body_invalid',
+  'body_too_large',
+  'content_type_unsupported',
+] as const satisfies readonly ErrorCode[];
+
 /** Documents a change: it needs an Idempotency-Key and a JSON body. */
 export function ApiChange(...codes: readonly ErrorCode[]): MethodDecorator {
   return applyDecorators(
@@ -49,9 +56,7 @@ export function ApiChange(...codes: readonly ErrorCode[]): MethodDecorator {
       'query_invalid',
       'idempotency_in_flight',
       'idempotency_mismatch',
-      'body_invalid',
-      'body_too_large',
-      'content_type_unsupported',
+      ...BODY_PROBLEMS,
       ...codes,
     ),
   );

@@ -7,7 +7,7 @@ import { ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiProblems, BODY_PROBLEMS } from '../openapi/api-decorators.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { QueriesService } from './queries.service.ts';
 import { queryBody, queryLineSchema } from './queries.schema.ts';
@@ -44,9 +44,7 @@ export class QueriesController {
   })
   @ApiAnswer(200, queryLineSchema, 'A stream of these.')
   @ApiProblems(
-    'body_invalid',
-    'body_too_large',
-    'content_type_unsupported',
+    ...BODY_PROBLEMS,
     'kmod_name_invalid',
     'selector_invalid',
     'host_not_found',

@@ -8,7 +8,7 @@ import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { requireSameOrigin } from '../http/credential.ts';
-import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiProblems, BODY_PROBLEMS } from '../openapi/api-decorators.ts';
 import { LoginService } from './login.service.ts';
 import { SignInService } from './sessions/sign-in.service.ts';
 import { dropCookie, type SignedIn, signedIn, visitorOf } from './sign-in-answer.ts';
@@ -58,8 +58,7 @@ export class SignInController {
     'password_change_required',
     'password_refused',
     'account_disabled',
-    'body_invalid',
-    'content_type_unsupported',
+    ...BODY_PROBLEMS,
     'cross_site',
   )
   async login(
@@ -79,7 +78,7 @@ export class SignInController {
   @HttpCode(200)
   @ApiOperation({ summary: 'End the sign-in that asks' })
   @ApiAnswer(200, logoutSchema, 'Ended.')
-  @ApiProblems('session_ended', 'session_not_found', 'cross_site', 'body_invalid')
+  @ApiProblems('session_ended', 'session_not_found', 'cross_site', ...BODY_PROBLEMS)
   async logout(
     @Body({ schema: emptyBody }) _body: Record<string, never>,
     @CurrentCaller() caller: Caller,
@@ -104,7 +103,7 @@ export class SignInController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Change your own password', description: 'All your other sign-ins end.' })
   @ApiAnswer(200, changedPasswordSchema, 'Changed.')
-  @ApiProblems('login_failed', 'rate_limited', 'password_refused', 'cross_site', 'body_invalid')
+  @ApiProblems('login_failed', 'rate_limited', 'password_refused', 'cross_site', ...BODY_PROBLEMS)
   async changePassword(
     @Body({ schema: changePasswordBody }) body: z.output<typeof changePasswordBody>,
     @CurrentCaller() caller: Caller,

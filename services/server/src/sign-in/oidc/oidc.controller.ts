@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { ERROR_TABLE } from '../../errors/error-table.ts';
-import { ApiAnswer, ApiProblems } from '../../openapi/api-decorators.ts';
+import { ApiAnswer, ApiProblems, BODY_PROBLEMS } from '../../openapi/api-decorators.ts';
 import { cookieOf, OIDC_COOKIE, setCookie, SIGN_IN_COOKIE } from '../sessions/cookies.ts';
 import { type SignedIn, signedIn, visitorOf } from '../sign-in-answer.ts';
 import {
@@ -89,7 +89,7 @@ export class OidcController {
       'The person opens the address in a browser on any machine, signs in at the provider and types the code.',
   })
   @ApiAnswer(200, deviceOfferSchema, 'What to show to the person.')
-  @ApiProblems('oidc_not_set_up', 'oidc_unavailable', 'body_invalid')
+  @ApiProblems('oidc_not_set_up', 'oidc_unavailable', ...BODY_PROBLEMS)
   async device(@Body({ schema: emptyBody }) _body: Record<string, never>): Promise<z.output<typeof deviceOfferSchema>> {
     const { verificationUriComplete, ...offer } = await this.#login.startDevice();
     return { ...offer, verificationUriComplete: verificationUriComplete ?? null };
@@ -100,7 +100,7 @@ export class OidcController {
   @ApiOperation({ summary: 'Ask whether the person has agreed at the provider' })
   @ApiAnswer(200, signedInSchema, 'Signed in; the secret is in the answer.')
   @ApiAnswer(202, devicePendingSchema, 'Not yet.')
-  @ApiProblems('oidc_refused', 'oidc_not_set_up', 'oidc_unavailable', 'account_disabled', 'body_invalid')
+  @ApiProblems('oidc_refused', 'oidc_not_set_up', 'oidc_unavailable', 'account_disabled', ...BODY_PROBLEMS)
   async poll(
     @Body({ schema: devicePollBody }) body: z.output<typeof devicePollBody>,
     @Req() request: FastifyRequest,
