@@ -22,6 +22,7 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import { askIdentityService } from '../identity/identity-questions.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
+import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { lockState } from '../identity/state-lock.ts';
 import { connectSession } from '../session/h2-transport.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
@@ -126,7 +127,9 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     random: Math.random,
     onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
   });
+  const trust = new TrustKeeper({ kept, log, onTaken: (spreadMs) => keeper.casChanged(spreadMs) });
   const supervisor = new SessionSupervisor({
+    trust,
     inventory,
     engine,
     bootClock,

@@ -43,6 +43,7 @@ async function identityOfADay(): Promise<HostIdentity> {
     hostId: HOST,
     certificatePem,
     caPem: authority.certificatePem,
+    trustGeneration: 0,
     server: { host: 'h', identityPort: 1, sessionPort: 2 },
   };
 }

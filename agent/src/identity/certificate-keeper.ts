@@ -4,16 +4,22 @@
  * INVARIANTS
  * - One question to the identity service at a time; whoever asks meanwhile gets the same answer.
  * - What is asked of is always the identity on disk, and a new one is on disk before it is used (kept-identity.ts).
+ * - A certificate is due, too, when another CA issues than the one that made it, so that the old one can be dropped (docs/adr/0028).
  * - By which clock: the server's time alone says that a certificate is due (carried forward by boot time, never older than 5 minutes), and the server alone
  *   that it has ended or is not valid yet. A host whose clock is wrong renews as every other.
  */
+import { X509Certificate } from 'node:crypto';
 import { IdentityStatus } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { Log } from '../log.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { askIdentityService, Diagnosis, IdentityQuestions, Renewal } from './identity-questions.ts';
 import type { KeptIdentity } from './kept-identity.ts';
+import { trustOf } from './trust.ts';
 import { certificateLife, moveWithinMs, renewalRetryMs, renewAtMs } from './renewal-plan.ts';
+
+/** Boot time comes in steps of 10 ms (/proc/uptime): a timer may fire before it has moved. */
+const BOOT_CLOCK_STEP_MS = 20;
 
 /** How often it is looked whether the certificate is due, ms. */
 const CHECK_MS = 30_000;
@@ -23,6 +29,7 @@ const CURABLE: ReadonlySet<IdentityStatus> = new Set([
   IdentityStatus.IDENTITY_STATUS_EXPIRED,
   IdentityStatus.IDENTITY_STATUS_NOT_YET_VALID,
   IdentityStatus.IDENTITY_STATUS_SUPERSEDED,
+  IdentityStatus.IDENTITY_STATUS_CA_REPLACED,
 ]);
 
 /** How the server sees this host, and whether the host has a new certificate by now. */
@@ -47,6 +54,7 @@ export interface KeeperParts {
 export class CertificateKeeper {
   readonly #parts: KeeperParts;
   #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
   #asking: Promise<Inquiry> | undefined;
   #failures = 0;
   #notBeforeMs = 0;
@@ -63,6 +71,7 @@ export class CertificateKeeper {
   }
 
   stop(): void {
+    clearTimeout(this.#soon);
     clearInterval(this.#timer);
   }
 
@@ -72,7 +81,7 @@ export class CertificateKeeper {
     const now = serverClock.now();
     if (now === undefined || this.#asking !== undefined || bootClock.nowMs() < this.#notBeforeMs) return;
     const old = certificateLife(kept.current.certificatePem);
-    if (now.ms < renewAtMs(old, this.#jitter)) return;
+    if (now.ms < renewAtMs(old, this.#jitter) && !this.#isOfAnotherCa()) return;
     try {
       const { renewed, status } = await this.#once((ask) => this.#renew(ask));
       if (renewed) return this.#parts.onRenewed(moveWithinMs(old, now.ms));
@@ -82,6 +91,15 @@ export class CertificateKeeper {
     }
     this.#failures += 1;
     this.#notBeforeMs = bootClock.nowMs() + renewalRetryMs(this.#failures, random());
+  }
+
+  /** Another CA may issue now: looks at it within so long, ms. */
+  casChanged(spreadMs: number): void {
+    clearTimeout(this.#soon);
+    const { bootClock, random } = this.#parts;
+    const waitMs = random() * spreadMs;
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, bootClock.nowMs() + waitMs);
+    this.#soon = setTimeout(() => void this.check(), waitMs + BOOT_CLOCK_STEP_MS);
   }
 
   /**
@@ -97,6 +115,12 @@ export class CertificateKeeper {
     });
   }
 
+  #isOfAnotherCa(): boolean {
+    const { current } = this.#parts.kept;
+    const [issuing] = trustOf(current).cas;
+    return issuing !== undefined && !new X509Certificate(current.certificatePem).verify(issuing.publicKey);
+  }
+
   #once(run: (ask: IdentityQuestions) => Promise<Inquiry>): Promise<Inquiry> {
     this.#asking ??= this.#parts.ask(this.#parts.kept, run).finally(() => (this.#asking = undefined));
     return this.#asking;
@@ -107,7 +131,7 @@ export class CertificateKeeper {
     const { status, serverTimeMs, identity }: Renewal = await ask.renew(await readBootId());
     kept.observeServerTime(serverTimeMs);
     if (identity === undefined) return { status, serverTimeMs, renewed: false };
-    await kept.replace(identity);
+    await kept.amend({ certificatePem: identity.certificatePem });
     this.#failures = 0;
     this.#notBeforeMs = 0;
     this.#jitter = random();

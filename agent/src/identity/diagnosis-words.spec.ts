@@ -13,5 +13,6 @@ it('every status has its own words; only those that pass by themselves are tried
     IdentityStatus.IDENTITY_STATUS_VALID,
     IdentityStatus.IDENTITY_STATUS_QUARANTINED,
     IdentityStatus.IDENTITY_STATUS_SUPERSEDED,
+    IdentityStatus.IDENTITY_STATUS_CA_REPLACED,
   ]);
 });

@@ -77,6 +77,13 @@ export function adviceFor({ status, serverTimeMs, renewed }: Inquiry): Diagnosis
           'another machine has gone on with the identity of this one, or this one was put back to an older state: the server is asked to decide',
         retrySoon: true,
       };
+    case IdentityStatus.IDENTITY_STATUS_CA_REPLACED:
+      return {
+        level: 'warn',
+        words:
+          "the server's certificate authority was replaced while this host was away: the server is asked for a certificate by the new one",
+        retrySoon: true,
+      };
     case IdentityStatus.IDENTITY_STATUS_UNSPECIFIED:
       return { level: 'warn', words: 'the server gave no diagnosis', retrySoon: true };
     default:

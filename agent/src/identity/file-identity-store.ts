@@ -15,6 +15,7 @@ const fileSchema = z.object({
   hostId: z.uuid(),
   certificatePem: z.string().min(1),
   caPem: z.string().min(1),
+  trustGeneration: z.number().int().min(0).default(0),
   server: z.object({ host: z.string().min(1), identityPort: port, sessionPort: port }),
 });
 
@@ -36,8 +37,8 @@ export class FileIdentityStore implements IdentityStore {
         `${file} is damaged or from a newer agent; restore it, or remove it and join this host again (it then is a new host)`,
       );
     }
-    const { hostId, certificatePem, caPem, server } = parsed.data;
-    return { hostId, certificatePem, caPem, server };
+    const { hostId, certificatePem, caPem, trustGeneration, server } = parsed.data;
+    return { hostId, certificatePem, caPem, trustGeneration, server };
   }
 
   save(identity: HostIdentity): Promise<void> {

@@ -4,8 +4,10 @@ export interface HostIdentity {
   readonly hostId: string;
   /** Host certificate, PEM. */
   readonly certificatePem: string;
-  /** The CA's certificate, PEM: the only root that the agent trusts. */
+  /** The CA's certificate, PEM: the only root that the agent trusts. While the CA is rotated two, the one that issues first (trust.ts). */
   readonly caPem: string;
+  /** Of the bundle that said so; 0 before the first. */
+  readonly trustGeneration: number;
   /** Where the server was when the host joined. */
   readonly server: { readonly host: string; readonly identityPort: number; readonly sessionPort: number };
 }

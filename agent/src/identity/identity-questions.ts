@@ -62,7 +62,7 @@ export async function askIdentityService<T>(
   server: IdentityListener,
   run: (ask: IdentityQuestions) => Promise<T>,
 ): Promise<T> {
-  const { socket, ca } = await connectVerified({
+  const { socket, server: proven } = await connectVerified({
     ...server,
     trust: { kind: 'ca', caPem: identity.caPem },
     dates: 'ignored',
@@ -77,7 +77,7 @@ export async function askIdentityService<T>(
     return nonce;
   };
   const check = (signed: Uint8Array, signature: Uint8Array, what: string): void => {
-    if (!verify('sha256', signed, { key: ca.publicKey, dsaEncoding: 'ieee-p1363' }, signature))
+    if (!verify('sha256', signed, { key: proven.issuer.publicKey, dsaEncoding: 'ieee-p1363' }, signature))
       throw new ServerNotTrustedError('untrusted', `the server's ${what} is not signed by its CA`);
   };
   const sign = (bytes: Uint8Array): Buffer => Buffer.from(signWithKey(keyPem, bytes));
@@ -98,7 +98,7 @@ export async function askIdentityService<T>(
         const answer = await channel.call(IdentityServiceService.renew, request, TIMEOUT_MS);
         const { status, serverTimeMs, certificate: der } = answer;
         check(renewalBytes(nonce, status, serverTimeMs, der), answer.signature, 'answer to a renewal');
-        const certificatePem = der.length === 0 ? undefined : pemFor(hostId, keyPem, der, ca);
+        const certificatePem = der.length === 0 ? undefined : pemFor(hostId, keyPem, der, proven.issuer);
         return {
           status: knownStatus(status),
           serverTimeMs,

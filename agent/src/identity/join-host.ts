@@ -8,7 +8,8 @@ import { UnaryChannel } from './grpc-unary.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
 import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
-import { connectVerified } from './verified-tls.ts';
+import { readBundle, trustFields, type TrustedCas } from './trust.ts';
+import { connectVerified, type VerifiedServer } from './verified-tls.ts';
 
 /** Time for the connection, and again for the call. */
 const TIMEOUT_MS = 15_000;
@@ -36,7 +37,7 @@ export async function joinHost({ server, joinString, facts, store, makeRequest }
   const { token, caFingerprint } = parseJoinString(joinString);
   const key = await loadOrMakeKey(store);
   const csr = Buffer.from(await makeRequest(key));
-  const { socket, ca } = await connectVerified({
+  const { socket, server: proven } = await connectVerified({
     ...server,
     trust: { kind: 'pin', caFingerprint },
     dates: new Date(),
@@ -45,7 +46,7 @@ export async function joinHost({ server, joinString, facts, store, makeRequest }
   const channel = new UnaryChannel(socket);
   try {
     const answer = await channel.call(IdentityServiceService.enroll, { joinToken: token, csr, facts }, TIMEOUT_MS);
-    const identity = identityOf(answer, server, key, ca);
+    const identity = identityOf(answer, server, key, proven);
     await store.save(identity);
     return identity;
   } catch (error) {
@@ -58,10 +59,15 @@ export async function joinHost({ server, joinString, facts, store, makeRequest }
   }
 }
 
-/** Checks that the answer is a certificate for our key by the pinned CA. @throws JoinRefusedError */
-function identityOf(answer: EnrollResponse, server: ServerAddress, keyPem: string, ca: X509Certificate): HostIdentity {
+/** Checks that the answer is a certificate for our key by the CA of the server, which the pinned one is or vouches for. @throws JoinRefusedError */
+function identityOf(
+  answer: EnrollResponse,
+  server: ServerAddress,
+  keyPem: string,
+  proven: VerifiedServer,
+): HostIdentity {
   const certificate = readCertificate(answer.certificate);
-  if (!certificate.checkPrivateKey(createPrivateKey(keyPem)) || !certificate.verify(ca.publicKey)) {
+  if (!certificate.checkPrivateKey(createPrivateKey(keyPem)) || !certificate.verify(proven.issuer.publicKey)) {
     throw new JoinRefusedError(
       'the server answered a certificate that is not for this host’s key, or not made by its CA',
     );
@@ -72,9 +78,21 @@ function identityOf(answer: EnrollResponse, server: ServerAddress, keyPem: strin
   return {
     hostId: answer.hostId,
     certificatePem: certificate.toString(),
-    caPem: ca.toString(),
+    ...trustFields(casToTrust(answer, proven)),
     server: { host: server.host, identityPort: server.port, sessionPort: answer.sessionPort },
   };
+}
+
+/** What the server says, when the pinned CA stands behind it; a server that says nothing has the pinned CA for ever. @throws JoinRefusedError */
+function casToTrust({ trust }: EnrollResponse, { trusted }: VerifiedServer): TrustedCas {
+  const pinned = { generation: 0, cas: [trusted] };
+  if (trust === undefined) return pinned;
+  const reading = readBundle(pinned, trust);
+  if (reading.kind === 'refused')
+    throw new JoinRefusedError(
+      `what the server says of its certificate authorities is not to be believed: ${reading.reason}`,
+    );
+  return reading.kind === 'taken' ? reading.trust : pinned;
 }
 
 function readCertificate(der: Uint8Array): X509Certificate {

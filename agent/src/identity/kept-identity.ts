@@ -24,6 +24,7 @@ export class KeptIdentity {
   readonly #bootClock: BootClock;
   readonly #wallClock: () => number;
   #current: HostIdentity;
+  #line: Promise<void> = Promise.resolve();
   /** Server time less boot time, ms. */
   #offsetMs: number | undefined;
 
@@ -49,10 +50,15 @@ export class KeptIdentity {
     return this.#keyPem;
   }
 
-  /** Keeps it on disk, then goes by it. @throws IdentityStoreError, and then the one before stands. */
-  async replace(identity: HostIdentity): Promise<void> {
-    await this.#store.save(identity);
-    this.#current = identity;
+  /** Keeps these parts of it on disk, then goes by them; one change after the other. @throws IdentityStoreError, and then the one before stands. */
+  amend(parts: Partial<HostIdentity>): Promise<void> {
+    const done = this.#line.then(async () => {
+      const next = { ...this.#current, ...parts };
+      await this.#store.save(next);
+      this.#current = next;
+    });
+    this.#line = done.catch(() => undefined);
+    return done;
   }
 
   /** The server has told its time, ms since the epoch, in a way that nobody else can. */

@@ -1,33 +1,44 @@
 /**
  * INVARIANTS
  * - No byte is sent on a connection before its peer has proven to hold a key that the CA certified for `modfleet-server`.
- * - The CA is either the one kept at enrolment, or the certificate whose SHA-256 is the pin of the join string. Never a system root, never a name alone.
+ * - The CA is either one that this host trusts (trust.ts), or the certificate whose SHA-256 is the pin of the join string, or one for which such a one
+ *   vouches by a certificate. Never a system root, never a name alone.
  * - `dates: 'ignored'` ignores validity dates only. It exists for Diagnose and Renew, on hosts whose clock is wrong; their answers are signed by the CA over
  *   our nonce, which says of the server's time and standing what dates cannot.
  *
  * Node's own check cannot do this (no pin before the chain is known, no way to ignore dates), so it is off and ours runs on the connected socket,
  * whose handshake has proven possession of the leaf's key.
  */
-import { X509Certificate, createHash } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
-import { SERVER_TLS_NAME, sameDigest } from '@modfleet/proto';
+import { SERVER_TLS_NAME, VOUCHING_MAX, certificateFingerprint, sameDigest } from '@modfleet/proto';
+import { findPath } from './certificate-path.ts';
 import { ServerNotTrustedError, ServerUnreachableError } from './identity-errors.ts';
+import { certificatesIn } from './trust.ts';
 
 /** Extended key usage "TLS server" (RFC 5280, 4.2.1.12): a host's certificate, which has another, can never pose as the server. */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
 
-/** A chain longer than this is none of ours. */
-const MAX_CHAIN = 5;
+/** A chain longer than this is none of ours: the server's own, and for each CA since the oldest that hosts may know its own and what vouches for it. */
+const MAX_CHAIN = 2 + 2 * VOUCHING_MAX;
 
-/** What makes a server ours. */
+/** What makes a server ours. `caPem`: one or more certificates. */
 export type Trust =
   { readonly kind: 'pin'; readonly caFingerprint: Uint8Array } | { readonly kind: 'ca'; readonly caPem: string };
 
 /** A connection to a server that is ours. */
 export interface VerifiedConnection {
   readonly socket: TLSSocket;
-  readonly ca: X509Certificate;
+  readonly server: VerifiedServer;
+}
+
+/** What a server has proven. */
+export interface VerifiedServer {
+  /** A certificate of the CA that made the server's, and that signs what the server says. */
+  readonly issuer: X509Certificate;
+  /** The CA that was trusted or pinned before: the same, or one that vouches for it. */
+  readonly trusted: X509Certificate;
 }
 
 export interface VerifiedTlsOptions {
@@ -43,15 +54,15 @@ export interface VerifiedTlsOptions {
 export async function connectVerified(options: VerifiedTlsOptions): Promise<VerifiedConnection> {
   const socket = await open(options);
   try {
-    return { socket, ca: verifyPeer(socket, options) };
+    return { socket, server: verifyPeer(socket, options) };
   } catch (error) {
     socket.destroy();
     throw error;
   }
 }
 
-/** The CA, when the peer of a connected socket is our server. @throws ServerNotTrustedError */
-export function verifyPeer(socket: TLSSocket, options: Pick<VerifiedTlsOptions, 'trust' | 'dates'>): X509Certificate {
+/** Which CAs stand behind the peer of a connected socket, when it is our server. @throws ServerNotTrustedError */
+export function verifyPeer(socket: TLSSocket, options: Pick<VerifiedTlsOptions, 'trust' | 'dates'>): VerifiedServer {
   return verifyChain(chainOf(socket), options);
 }
 
@@ -99,40 +110,38 @@ function chainOf(socket: TLSSocket): X509Certificate[] {
   return chain;
 }
 
-/** The CA, when the chain's leaf is a server certificate made by it. Exported for tests. @throws ServerNotTrustedError */
+/** Which CAs stand behind a chain whose first certificate is our server's. Exported for tests. @throws ServerNotTrustedError */
 export function verifyChain(
   chain: readonly X509Certificate[],
   { trust, dates }: Pick<VerifiedTlsOptions, 'trust' | 'dates'>,
-): X509Certificate {
-  const leaf = chain[0];
+): VerifiedServer {
+  const [leaf, ...pool] = chain;
   if (leaf === undefined) throw new ServerNotTrustedError('untrusted', 'the server presents no certificate');
-  const ca = findCa(chain, trust);
-  if (ca === undefined) {
+  const anchors = anchorsOf(pool, trust);
+  if (anchors.length === 0)
     throw new ServerNotTrustedError(
       'untrusted',
-      trust.kind === 'pin'
-        ? 'no certificate of this server has the fingerprint in the join string: this is another server, or someone is in between'
-        : 'this server is not the one that this host joined: its certificate authority is another',
+      'no certificate of this server has the fingerprint in the join string: this is another server, or someone is in between',
     );
-  }
-  if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
+  const path = findPath(leaf, pool, anchors);
+  const issuer = path?.[1];
+  const trusted = path?.at(-1);
+  if (path === undefined || issuer === undefined || trusted === undefined) {
     throw new ServerNotTrustedError(
       'untrusted',
-      'the server certificate was not made by the pinned certificate authority',
+      'the server certificate was not made by the pinned certificate authority, nor by one that it vouches for: this is not the server that this host joined',
     );
   }
   if (leaf.checkHost(SERVER_TLS_NAME) === undefined || !leaf.keyUsage.includes(SERVER_AUTH)) {
     throw new ServerNotTrustedError('untrusted', 'the certificate that was presented is not a modfleet server’s');
   }
-  if (dates !== 'ignored') for (const certificate of [leaf, ca]) checkDates(certificate, dates);
-  return ca;
+  if (dates !== 'ignored') for (const certificate of path) checkDates(certificate, dates);
+  return { issuer, trusted };
 }
 
-function findCa(chain: readonly X509Certificate[], trust: Trust): X509Certificate | undefined {
-  if (trust.kind === 'ca') return new X509Certificate(trust.caPem);
-  return chain.find((certificate) =>
-    sameDigest(createHash('sha256').update(certificate.raw).digest(), trust.caFingerprint),
-  );
+function anchorsOf(pool: readonly X509Certificate[], trust: Trust): readonly X509Certificate[] {
+  if (trust.kind === 'ca') return certificatesIn(trust.caPem);
+  return pool.filter((certificate) => sameDigest(certificateFingerprint(certificate.raw), trust.caFingerprint));
 }
 
 function checkDates(certificate: X509Certificate, now: Date): void {

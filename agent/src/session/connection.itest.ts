@@ -12,6 +12,7 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { HostIdentity } from '../identity/host-identity.ts';
 import { askIdentityService } from '../identity/identity-questions.ts';
 import { joinHost } from '../identity/join-host.ts';
+import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
 import { createLog } from '../log.ts';
@@ -80,6 +81,7 @@ function supervise(
     onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
   });
   const supervisor = new SessionSupervisor({
+    trust: new TrustKeeper({ kept, log, onTaken: () => undefined }),
     inventory,
     engine,
     bootClock,

@@ -1,4 +1,4 @@
-import type { ActionRequest, ActionResult, FacetStatus, HostFacts } from '@modfleet/proto';
+import type { ActionRequest, ActionResult, FacetStatus, HostFacts, TrustState } from '@modfleet/proto';
 import { Outcome, requestDigest } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
 import { plainResult } from '../actions/plain-result.ts';
@@ -21,6 +21,7 @@ export function helloOf(
   snapshots: readonly FacetSnapshot[],
   engine: ActionEngine,
   nowMs: number,
+  trust: TrustState,
 ): ToServer {
   return {
     $case: 'hello',
@@ -32,6 +33,7 @@ export function helloOf(
       tombstonesDigest: Buffer.from(engine.tombstonesDigest()),
       boottimeMs: Math.round(nowMs),
       newestCommand: engine.newestCommand?.(),
+      trust,
     },
   };
 }

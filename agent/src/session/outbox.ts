@@ -32,8 +32,8 @@ export class Outbox {
     return LANES.reduce((sum, lane) => sum + this.#held[lane], 0);
   }
 
-  /** A sign of life, or new facts: replaces one of its kind that still waits. */
-  pushSign(message: Extract<ToServer, { $case: 'heartbeat' | 'pong' | 'facts' }>): void {
+  /** A sign of life, new facts, or what this host trusts: replaces one of its kind that still waits. */
+  pushSign(message: Extract<ToServer, { $case: 'heartbeat' | 'pong' | 'facts' | 'trustState' }>): void {
     const lane = this.#lanes.sign;
     const index = lane.findIndex((waiting) => waiting.message.$case === message.$case);
     if (index >= 0) this.#held.sign -= lane.splice(index, 1)[0]?.bytes ?? 0;

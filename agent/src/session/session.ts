@@ -9,7 +9,7 @@
  */
 import type { Log } from '../log.ts';
 import { FACET_WORDS, VERB_WORDS, assertNever, isKnownVerb } from '@modfleet/proto';
-import type { ActionRequest, HostFacts, KnownFacet, Query, Welcome } from '@modfleet/proto';
+import type { ActionRequest, HostFacts, KnownFacet, Query, TrustBundle, TrustState, Welcome } from '@modfleet/proto';
 import type { ActionEngine, ActionProgressReport } from '../actions/action-engine.ts';
 import type { FacetSnapshot, Inventory } from '../facets/inventory.ts';
 import type { BootClock } from '../time/clock.ts';
@@ -42,8 +42,17 @@ export interface SessionParts {
   readonly log: Log;
   /** Between 0 and 1. */
   readonly random: () => number;
+  /** Which CAs this host trusts. */
+  readonly trust: SessionTrust;
   /** The server accepted this host. */
   readonly onWelcome?: () => void;
+}
+
+/** What a session has to do with the CAs that this host trusts. */
+export interface SessionTrust {
+  state(): TrustState;
+  /** True when what this host trusts changed. Never rejects. */
+  take(bundle: TrustBundle): Promise<boolean>;
 }
 
 /** The loop of one connection. */
@@ -141,9 +150,11 @@ export class Session {
   }
 
   async #pump(facts: HostFacts): Promise<void> {
-    const { bootClock, engine } = this.#parts;
+    const { bootClock, engine, trust } = this.#parts;
     this.#helloAtMs = bootClock.nowMs();
-    await this.#transport.send(this.#said.say(helloOf(facts, this.#announced, engine, this.#helloAtMs), false));
+    await this.#transport.send(
+      this.#said.say(helloOf(facts, this.#announced, engine, this.#helloAtMs, trust.state()), false),
+    );
     while (!this.#over) {
       const message = this.#welcome === undefined ? undefined : this.#next();
       if (message === undefined) await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -229,6 +240,7 @@ export class Session {
     });
     this.#heartbeat.start();
     this.#parts.onWelcome?.();
+    if (welcome.trust !== undefined) void this.#trust(welcome.trust);
     for (const result of engine.unacknowledged()) this.#report({ $case: 'actionResult', value: result });
     this.#wake();
   }
@@ -278,6 +290,9 @@ export class Session {
       case 'query':
         void this.#answer(message.value);
         return;
+      case 'trustUpdate':
+        void this.#trust(message.value);
+        return;
       case 'ping':
         this.#outbox.pushSign({ $case: 'pong', value: { token: message.value.token } });
         this.#wake();
@@ -285,6 +300,13 @@ export class Session {
       default:
         assertNever(message);
     }
+  }
+
+  async #trust(bundle: TrustBundle): Promise<void> {
+    const { trust } = this.#parts;
+    if (!(await trust.take(bundle))) return;
+    this.#outbox.pushSign({ $case: 'trustState', value: trust.state() });
+    this.#wake();
   }
 
   #act(request: ActionRequest): void {

@@ -98,6 +98,7 @@ export class FakeServer {
       caCertificate: this.authority.der,
       sessionPort: this.sessionPort,
       serverTimeMs: Date.now(),
+      trust: undefined,
     });
   }
 

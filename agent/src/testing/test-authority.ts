@@ -88,6 +88,16 @@ export class TestAuthority {
     return Buffer.from(certificate.rawData);
   }
 
+  /** A certificate by which this CA vouches for another, DER. */
+  async vouchFor(other: TestAuthority): Promise<Buffer> {
+    const publicKey = new x509.X509Certificate(new Uint8Array(other.der)).publicKey;
+    const certificate = await issue('test CA', 'test CA', this.#key, publicKey, NOW, [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+    ]);
+    return Buffer.from(certificate.rawData);
+  }
+
   /** Signs as the CA (P1363). */
   sign(bytes: Uint8Array): Buffer {
     return sign('sha256', bytes, { key: this.#key, dsaEncoding: 'ieee-p1363' });

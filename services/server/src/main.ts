@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { CA_USAGE, ca } from './commands/ca.ts';
 import { startProblem } from './commands/start-problem.ts';
 import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { audit, AUDIT_USAGE } from './commands/audit.ts';
@@ -8,7 +9,8 @@ import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
 import { AppError } from './errors/app-error.ts';
 import { DatabaseUnavailableError } from './database/database.errors.ts';
-import { CaStoreError } from './ca/ca-store.ts';
+import { CaStoreError } from './ca/ca-certificate.ts';
+import { CaStepRefusedError } from './ca/ca-rotation.ts';
 import { KeyFileError } from './keys/key-files.ts';
 import { MigrationError } from './database/migrate.ts';
 import { withoutSecrets } from './logging/logger.ts';
@@ -19,6 +21,7 @@ ${TOKEN_USAGE}
 ${ADMIN_TOKEN_USAGE}
 ${AUDIT_USAGE}
 ${EPOCH_USAGE}
+${CA_USAGE}
 modfleet-server openapi      print the OpenAPI document of the API
 modfleet-server health       ask the running server whether it is ready`;
 
@@ -51,6 +54,9 @@ async function main(args: readonly string[]): Promise<number | undefined> {
       await epoch(readServerConfig(), rest, print);
       return 0;
     }
+    case 'ca':
+      await ca(readServerConfig(), rest, print);
+      return 0;
     case 'openapi': {
       const { openapi } = await import('./commands/openapi.ts');
       const anyDatabase = { DATABASE_URL: 'postgresql://127.0.0.1/none' };
@@ -84,9 +90,15 @@ function textOf(error: unknown): string {
   if (error instanceof DatabaseUnavailableError) {
     return 'The database does not answer: check DATABASE_URL, and that PostgreSQL runs there.';
   }
-  const known = [UsageError, ConfigError, AppError, MigrationError, CaStoreError, KeyFileError].some(
-    (kind) => error instanceof kind,
-  );
+  const known = [
+    UsageError,
+    ConfigError,
+    AppError,
+    MigrationError,
+    CaStoreError,
+    CaStepRefusedError,
+    KeyFileError,
+  ].some((kind) => error instanceof kind);
   if (!(error instanceof Error)) return String(error);
   if (known || isArgumentError(error)) return error.message;
   return startProblem(error) ?? error.stack ?? error.message;

@@ -6,6 +6,7 @@ import { asking, CertificateKeeper } from '../../../agent/src/identity/certifica
 import { askIdentityService } from '../../../agent/src/identity/identity-questions.ts';
 import { joinHost } from '../../../agent/src/identity/join-host.ts';
 import { KeptIdentity } from '../../../agent/src/identity/kept-identity.ts';
+import { TrustKeeper } from '../../../agent/src/identity/trust-keeper.ts';
 import { loadOrMakeKey } from '../../../agent/src/identity/host-key.ts';
 import { MemoryIdentityStore } from '../../../agent/src/identity/memory-identity-store.ts';
 import { certificateLife } from '../../../agent/src/identity/renewal-plan.ts';
@@ -68,6 +69,7 @@ export class Agent {
   async connectTo(side: AgentSide): Promise<void> {
     const { keeper, bootClock, serverClock, log } = this.#parts(side);
     const supervisor = new SessionSupervisor({
+      trust: new TrustKeeper({ kept: this.#kept, log, onTaken: (spreadMs) => keeper.casChanged(spreadMs) }),
       inventory: new FakeInventory(),
       engine: new FakeEngine(),
       bootClock,
@@ -90,7 +92,7 @@ export class Agent {
     const { identity, status } = await askIdentityService(this.#kept.current, this.#kept.keyPem, server, (ask) =>
       ask.renew(this.#facts.bootId),
     );
-    if (identity !== undefined) await this.#kept.replace(identity);
+    if (identity !== undefined) await this.#kept.amend({ certificatePem: identity.certificatePem });
     return status;
   }
 

@@ -36,10 +36,15 @@ export class TestFleet {
 
   static async start(settings: NodeJS.ProcessEnv = {}): Promise<TestFleet> {
     const fleet = new TestFleet();
-    fleet.#databasePort = await freePort();
-    await fleet.startDatabase();
-    await fleet.startServer(settings);
+    await fleet.startWith(settings);
     return fleet;
+  }
+
+  /** Database and server of a fleet whose folder was prepared before. */
+  async startWith(settings: NodeJS.ProcessEnv): Promise<void> {
+    this.#databasePort = await freePort();
+    await this.startDatabase();
+    await this.startServer(settings);
   }
 
   get http(): string {

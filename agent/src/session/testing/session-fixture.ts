@@ -1,4 +1,4 @@
-import { HostFacts, Welcome } from '@modfleet/proto';
+import { HostFacts, TrustState, Welcome } from '@modfleet/proto';
 import { createLog } from '../../log.ts';
 import { OffsetServerClock } from '../../time/server-clock.ts';
 import { EventBuffer } from '../event-buffer.ts';
@@ -45,6 +45,7 @@ export function startSession(inventory: FakeInventory, engine = new FakeEngine()
     serverClock,
     log: createLog('error', () => undefined),
     random: () => 0.5,
+    trust: { state: () => TrustState.fromPartial({}), take: () => Promise.resolve(false) },
   };
   const session = new Session(parts, agent);
   inventory.onChange((changed) => session.changed(changed));
@@ -71,6 +72,7 @@ export function welcome(server: MemoryServerEnd, change: Partial<Welcome> = {}):
       wanted: [],
       quarantined: false,
       shortHeartbeats: true,
+      trust: undefined,
       ...change,
     },
   });

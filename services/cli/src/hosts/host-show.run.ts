@@ -29,6 +29,7 @@ const FIELDS = [
   'secureBoot',
   'unreadable',
   'journalDamage',
+  'ca',
   'revokeReason',
   'certificate',
   'machines',
@@ -76,6 +77,7 @@ function renderHost(host: Host, io: Io): string {
       ['quarantined', host.quarantineReason],
       ['certificate', certificateText(host, when)],
       ['journal', journalText(host, when)],
+      ['CA trust', caText(host)],
       ['kmods', counts(host)],
       ['unloading', host.modulesDisabled ? 'impossible until reboot: kernel.modules_disabled=1' : null],
       ['lockdown', host.lockdown],
@@ -151,6 +153,14 @@ function journalText({ journalDamage }: Host, when: (iso: string) => string | nu
   if (journalDamage === null) return null;
   const { kind, since } = journalDamage;
   return `${JOURNAL_DAMAGES[kind]} (known since ${when(since)})`;
+}
+
+function caText({ caTrust, ca }: Host): string | null {
+  if (caTrust === 'unknown') return null;
+  const short = (id: string) => id.slice(0, 16);
+  const by = ca.certificateBy === null ? 'a CA that it does not trust' : short(ca.certificateBy);
+  const words = `trusts ${ca.trusts.map(short).join(' and ')}, certificate by ${by}`;
+  return caTrust === 'current' ? words : `behind the server's: ${words}`;
 }
 
 /** A head and one line each below it; nothing when there is none. */

@@ -30,6 +30,7 @@ export const HOST_FIELDS = [
   'coverage',
   'quarantineReason',
   'retiredAt',
+  'caTrust',
   'revokedAt',
 ] as const;
 
@@ -52,6 +53,12 @@ export function hostColumns(asOf: string): Column<HostSummary>[] {
     { head: 'LABELS', cell: labelText, shrink: 3 },
     { head: 'NOT FRESH', cell: notFresh, hideEmpty: true, shrink: 1, color: (colors) => colors.yellow },
     { head: 'ID', cell: (row) => row.id, pipeOnly: true },
+    {
+      head: 'CA',
+      cell: (row) => (row.caTrust === 'behind' ? 'behind' : ''),
+      hideEmpty: true,
+      color: (colors) => colors.yellow,
+    },
   ];
 }
 

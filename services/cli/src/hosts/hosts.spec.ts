@@ -54,6 +54,7 @@ const host: Host = {
   secureBoot: null,
   unreadable: ['/etc/modprobe.d/secret.conf: permission denied'],
   journalDamage: null,
+  ca: { trusts: ['1a'.repeat(32)], certificateBy: '1a'.repeat(32) },
   revokeReason: null,
   certificate: { number: 3, notAfter: '2026-11-23T10:00:00.000Z', renewedAt: '2026-11-22T10:00:00.000Z' },
   machines: [],
@@ -81,7 +82,7 @@ describe('hosts list', () => {
     cli.server().on('GET /hosts', json(listed));
     const { out, err } = await cli.run(['hosts', 'list', '-l', '@loaded=floppy']);
     expect(out.split('\n')[1]).toBe(
-      `db-2\tsilent\t2026-11-22T02:11:40.000Z\tact\t6.1.0-56-amd64\tDebian GNU/Linux 12 (bookworm)\t\t\t${hostId(2)}`,
+      `db-2\tsilent\t2026-11-22T02:11:40.000Z\tact\t6.1.0-56-amd64\tDebian GNU/Linux 12 (bookworm)\t\t\t${hostId(2)}\t`,
     );
     expect(err).toContain('1 more host may match');
   });
@@ -109,6 +110,17 @@ describe('hosts show', () => {
     expect(out).toMatch(/^journal +a record was cut short; its action is not begun again \(known since 13:00/m);
   });
 
+  it('says when a host is behind with the CAs that count', async () => {
+    const ca = { trusts: ['1a'.repeat(32), '2b'.repeat(32)], certificateBy: null };
+    cli.server().on('GET /hosts/web-1', json({ ...host, caTrust: 'behind', ca }));
+    cli.server().on('GET /hosts', json({ ...listed, items: [{ ...hostSummary(1), caTrust: 'behind' }] }));
+    const { out } = await cli.run(['hosts', 'show', 'web-1'], { columns: 140 });
+    expect(out).toMatch(
+      /^CA trust +behind the server's: trusts 1a1a1a1a1a1a1a1a and 2b2b2b2b2b2b2b2b, certificate by a CA that it does not trust$/m,
+    );
+    expect((await cli.run(['hosts', 'list'], { columns: 160 })).out).toMatch(/CA *\n.* behind/);
+  });
+
   it('shows the page', async () => {
     cli.server().on('GET /hosts/web-1', json(host));
     expect((await cli.run(['hosts', 'show', 'web-1'], { columns: 100 })).out).toMatchInlineSnapshot(`
@@ -124,6 +136,7 @@ describe('hosts show', () => {
       address         10.0.0.7
       joined          20 Nov 10:00
       certificate     number 3, until 23 Nov 10:00
+      CA trust        trusts 1a1a1a1a1a1a1a1a, certificate by 1a1a1a1a1a1a1a1a
       kmods           65 loaded, 141 built in, on disk unknown
       unloading       impossible until reboot: kernel.modules_disabled=1
       lockdown        none

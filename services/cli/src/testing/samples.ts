@@ -106,6 +106,7 @@ export function hostSummary(n: number, fields: Partial<HostSummary> = {}): HostS
     quarantineReason: null,
     retiredAt: null,
     revokedAt: null,
+    caTrust: 'current',
     ...fields,
   };
 }

@@ -39,6 +39,8 @@ const IDENTITY_MESSAGE_MAX = 64 * 1024;
 const IDENTITY_CONNECTION_MS = 30_000;
 /** Hosts that are told to move come back within so long, spread. */
 const RECONNECT_SPREAD_MS = 2_000;
+/** Sessions that are told of other CAs in a second: each answers, and each answer is written. */
+const TOLD_PER_SECOND = 500;
 const STOP_GRACE_MS = 3_000;
 /** So many seconds' worth of connections one address may make at once after quiet. */
 const JOIN_BURST_SECONDS = 5;
@@ -55,6 +57,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   readonly #registry: SessionRegistry;
   readonly #ingest: IngestService;
   readonly #refused;
+  #unwatch: (() => void) | undefined;
   #session: { listener: GrpcListener; address: AddressInfo } | undefined;
   #identity: { listener: GrpcListener; address: AddressInfo } | undefined;
 
@@ -101,16 +104,32 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     this.#ingest.start();
     this.#session = await this.#openSession();
     this.#identity = await this.#openIdentity();
-    this.#tls.keepFresh([this.#session.listener, this.#identity.listener]);
+    const listeners = [this.#session.listener, this.#identity.listener];
+    this.#tls.keepFresh(listeners);
+    this.#unwatch = this.#ca.onChange(() => void this.#casChanged(listeners));
     this.#log.log(`sessions on ${this.sessionAddress}, identities on ${this.identityAddress}, CA ${this.#ca.pin}`);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    this.#unwatch?.();
     this.#tls.stop();
     for (const session of this.#registry.all()) session.leave('shutdown', randomInt(RECONNECT_SPREAD_MS));
     await Promise.all([this.#session?.listener.stop(STOP_GRACE_MS), this.#identity?.listener.stop(STOP_GRACE_MS)]);
     await this.#sessions.allEnded();
     await this.#ingest.stop();
+  }
+
+  /** New connections first: a host that is told to come back finds them ready. */
+  async #casChanged(listeners: readonly GrpcListener[]): Promise<void> {
+    try {
+      await this.#tls.renew(listeners);
+    } catch (error) {
+      this.#log.error('the listeners keep the certificate of before: no other could be made', error as Error);
+      return;
+    }
+    this.#registry.all().forEach((session, index) => {
+      setTimeout(() => session.casChanged(), Math.floor(index / TOLD_PER_SECOND) * 1_000).unref();
+    });
   }
 
   async #openSession(): Promise<{ listener: GrpcListener; address: AddressInfo }> {
@@ -124,7 +143,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       this.#config.sessionListen,
       SESSION_LIMITS,
       options,
-      Buffer.from(this.#ca.certificatePem),
+      this.#ca.trustedPem,
     );
     for (const service of [SessionServiceService, ConfirmServiceService]) refuseUnruledRpc('session', service);
     listener.server.addService(
@@ -160,7 +179,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     listen: ListenAddress,
     limits: typeof SESSION_LIMITS,
     grpc: Record<string, number>,
-    clientCa: Buffer | null,
+    clientCa: string | null,
   ): Promise<GrpcListener> {
     const identity = await this.#tls.identity();
     return new GrpcListener({

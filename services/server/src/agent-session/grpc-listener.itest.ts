@@ -111,7 +111,7 @@ describe('GrpcListener', () => {
   });
 
   it('speaks no old TLS (all cases: tls-cases.itest.ts), and asks for a client certificate where one is needed', async () => {
-    const { port } = await listen({ clientCa: Buffer.from(ca.certificatePem) });
+    const { port } = await listen({ clientCa: ca.certificatePem });
     const handshake = (options: object): Promise<string> =>
       new Promise((resolve) => {
         const socket = tlsConnect({

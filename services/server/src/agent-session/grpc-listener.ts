@@ -25,8 +25,8 @@ export interface GrpcListenerOptions {
   /** New connections of one address; absent: no limit of its own. */
   readonly addressLimit?: BucketLimit;
   readonly grpc: ServerOptions;
-  /** The CA, when a client must show a certificate of it. */
-  readonly clientCa: Buffer | null;
+  /** PEM of the CAs, when a client must show a certificate of one of them. Null: clients have none, and may look for the CA that they pin. */
+  readonly clientCa: string | null;
   readonly identity: ServerIdentity;
   /** Another time limit for tests. */
   readonly handshakeTimeoutMs?: number;
@@ -48,6 +48,8 @@ export class GrpcListener {
   readonly #net: NetServer;
   readonly #pending = new Map<string, () => void>();
   readonly #sockets = new Set<Socket>();
+  /** Those before the present one: connections of theirs may live. */
+  readonly #replaced = new Set<Injector>();
   #injector: Injector;
 
   constructor(options: GrpcListenerOptions) {
@@ -56,7 +58,7 @@ export class GrpcListener {
     this.#addresses =
       options.addressLimit === undefined ? undefined : new TokenBuckets(options.addressLimit, ADDRESSES);
     this.server = new Server({ 'grpc.enable_channelz': 0, ...options.grpc });
-    this.#injector = this.#newInjector(options.identity);
+    this.#injector = this.#newInjector(options.identity, options.clientCa);
     this.#net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, (socket) =>
       this.#accept(socket),
     );
@@ -79,9 +81,11 @@ export class GrpcListener {
     });
   }
 
-  /** A new server certificate, for connections from now on. */
-  renew(identity: ServerIdentity): void {
-    this.#injector = this.#newInjector(identity);
+  /** A new server certificate, and the CAs of clients where they must show one, for connections from now on. Nothing is resumed from before. */
+  renew(identity: ServerIdentity, clientCa: string): void {
+    const replaced = this.#injector;
+    this.#injector = this.#newInjector(identity, this.#options.clientCa === null ? null : clientCa);
+    this.#replaced.add(replaced);
   }
 
   /** To be called at each call: the peer (as `call.getPeer()` says) has shown who it is. */
@@ -92,16 +96,17 @@ export class GrpcListener {
   /** Accepts nobody any more; live connections may end by themselves within `graceMs`, then they are destroyed. */
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
-    this.#injector.drain(graceMs);
+    for (const injector of [...this.#replaced, this.#injector]) injector.drain(graceMs);
     const timer = setTimeout(() => this.#destroyAll(), graceMs);
     await closed;
     clearTimeout(timer);
     this.server.forceShutdown();
   }
 
-  #newInjector(identity: ServerIdentity): Injector {
-    const own = { key: identity.keyPem, chain: identity.certificatePem };
-    return this.server.createConnectionInjector(new AgentTlsCredentials(own, this.#options.clientCa));
+  #newInjector(identity: ServerIdentity, clientCa: string | null): Injector {
+    const chain = clientCa === null ? identity.joiningPem : identity.certificatePem;
+    const roots = clientCa === null ? null : Buffer.from(clientCa);
+    return this.server.createConnectionInjector(new AgentTlsCredentials({ key: identity.keyPem, chain }, roots));
   }
 
   #accept(socket: Socket): void {

@@ -8,7 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { assertNever, type Hello, type HostFacts } from '@modfleet/proto';
+import { assertNever, type Hello, type HostFacts, type TrustState } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { EnrollmentError } from '../enrollment/enrollment.errors.ts';
 import type { IngestSession } from '../ingest/ingest.service.ts';
@@ -25,6 +25,8 @@ const MISSED_HEARTBEATS = 3;
 const FEATURE_LINE_MAX = 64;
 /** A clone does not come back at once. */
 const CLONE_RETRY_MS = 30_000;
+/** Hosts whose certificate no longer counts come back within so long, spread. */
+const CA_REPLACED_SPREAD_MS = 10_000;
 
 /** Ends that the host is not asked to: it is turned away, and asks why. */
 const REFUSALS: Readonly<Partial<Record<LeaveReason, string>>> = {
@@ -53,17 +55,22 @@ export class HostSession implements GatewayConnection, HeldSession {
   readonly #stream: AgentStream;
   readonly #parts: SessionParts;
   readonly #pongs = new Map<number, () => void>();
+  /** Id of the CA by whose certificate this connection is proven. */
+  readonly #certificateCa: string | undefined;
+  /** Undefined: the agent trusts one CA for ever, and does not know what to do with another. */
+  #trust: TrustState | undefined;
   #ingest: IngestSession | undefined;
   #idle: NodeJS.Timeout | undefined;
   #line: Promise<void> = Promise.resolve();
   #inLine = 0;
 
-  constructor(identity: SessionIdentity, stream: AgentStream, parts: SessionParts) {
+  constructor(identity: SessionIdentity, stream: AgentStream, parts: SessionParts, certificateCa: string | undefined) {
     this.hostId = identity.hostId;
     this.certificateEndsMs = identity.notAfterMs;
     this.#serial = identity.serial;
     this.#stream = stream;
     this.#parts = parts;
+    this.#certificateCa = certificateCa;
   }
 
   /** Never rejects. */
@@ -119,6 +126,14 @@ export class HostSession implements GatewayConnection, HeldSession {
     this.quarantined = true;
   }
 
+  casChanged(): void {
+    const { ca } = this.#parts;
+    if (this.#trust !== undefined)
+      this.#stream.send({ $case: 'trustUpdate', value: ca.bundle(this.#parts.registry.all().length) });
+    if (this.#certificateCa === undefined || !ca.trusts(this.#certificateCa))
+      this.leave('ca_replaced', randomInt(CA_REPLACED_SPREAD_MS));
+  }
+
   /** True when the host was welcomed. */
   async #begin(hello: Hello): Promise<boolean> {
     const { facts } = hello;
@@ -150,6 +165,9 @@ export class HostSession implements GatewayConnection, HeldSession {
     const { session, wanted } = await this.#parts.ingest.connect(peer, hello.facets);
     this.#ingest = session;
     await this.#saveFacts(facts);
+    if (hello.trust !== undefined) await this.#saveTrust(hello.trust);
+    const { ca } = this.#parts;
+    const isBehind = hello.trust !== undefined && hello.trust.generation !== ca.set.generation;
     this.#stream.send({
       $case: 'welcome',
       value: {
@@ -159,8 +177,15 @@ export class HostSession implements GatewayConnection, HeldSession {
         wanted: [...wanted],
         quarantined: this.quarantined,
         shortHeartbeats: true,
+        trust: isBehind ? ca.bundle(this.#parts.registry.all().length) : undefined,
       },
     });
+    // Only now: nothing goes out before Welcome. What changed since the handshake is in it, or counts from here on.
+    this.#trust = hello.trust;
+    if (this.#certificateCa === undefined || !ca.trusts(this.#certificateCa)) {
+      this.leave('ca_replaced', randomInt(CA_REPLACED_SPREAD_MS));
+      return false;
+    }
     this.#parts.gateway.attach(this);
     this.#toFeatures(() => this.#parts.gateway.dispatch('onConnected', this, hello));
     this.#log.log(
@@ -190,6 +215,8 @@ export class HostSession implements GatewayConnection, HeldSession {
         return this.#pongs.get(message.value.token)?.();
       case 'facts':
         return this.#saveFacts(message.value);
+      case 'trustState':
+        return this.#saveTrust(message.value);
       case 'actionProgress':
         return this.#feature(() => gateway.dispatch('onActionProgress', this, message.value));
       case 'actionResult':
@@ -207,6 +234,14 @@ export class HostSession implements GatewayConnection, HeldSession {
     } catch (error) {
       // The next Hello says them again.
       this.#log.warn(`facts of host ${this.hostId} were not stored: ${(error as Error).message}`);
+    }
+  }
+
+  async #saveTrust(trust: TrustState): Promise<void> {
+    try {
+      await this.#parts.saveTrust(this.hostId, trust);
+    } catch (error) {
+      this.#log.warn(`what host ${this.hostId} trusts was not stored: ${(error as Error).message}`);
     }
   }
 

@@ -18,8 +18,14 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Undefined: no client certificate of a host (a server certificate of ours is none). */
 export function peerIdentity(call: Pick<SessionCall, 'getAuthContext'>): PeerIdentity | undefined {
+  const certificate = peerCertificate(call);
+  return certificate === undefined ? undefined : identityOf(certificate);
+}
+
+/** What the TLS client has shown. */
+export function peerCertificate(call: Pick<SessionCall, 'getAuthContext'>): X509Certificate | undefined {
   const raw = call.getAuthContext()?.sslPeerCertificate?.raw;
-  return raw === undefined ? undefined : identityOf(new X509Certificate(raw));
+  return raw === undefined ? undefined : new X509Certificate(raw);
 }
 
 /** id-kp-clientAuth (RFC 5280 section 4.2.1.12). */

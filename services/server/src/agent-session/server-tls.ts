@@ -31,16 +31,20 @@ export class ServerTls {
     return this.#identity;
   }
 
-  /** Keeps these listeners' certificate young until `stop`. */
+  /** Keeps these listeners' certificate young, and by the CA that issues, until `stop`. */
   keepFresh(listeners: readonly GrpcListener[]): void {
     this.#timer = setInterval(() => {
       if (this.#identity !== undefined && this.#identity.notAfter.getTime() - Date.now() > RENEW_BEFORE_MS) return;
-      void this.#ca.issueServerIdentity(this.#names).then((identity) => {
-        this.#identity = identity;
-        for (const listener of listeners) listener.renew(identity);
-      });
+      void this.renew(listeners);
     }, CHECK_MS);
     this.#timer.unref();
+  }
+
+  /** Another certificate, and the CAs of now, for connections from now on. */
+  async renew(listeners: readonly GrpcListener[]): Promise<void> {
+    const identity = await this.#ca.issueServerIdentity(this.#names);
+    this.#identity = identity;
+    for (const listener of listeners) listener.renew(identity, this.#ca.trustedPem);
   }
 
   stop(): void {

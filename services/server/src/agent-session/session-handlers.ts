@@ -1,17 +1,19 @@
 import { status } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionServiceServer } from '@modfleet/proto';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { type HostColumns, hostColumns } from '../enrollment/host-facts.ts';
 import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
+import { updateTrust } from '../enrollment/host-trust.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
 import { AgentGateway } from './agent-gateway.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
-import { type PeerIdentity, peerIdentity } from './peer-identity.ts';
+import { peerCertificate, type PeerIdentity, peerIdentity } from './peer-identity.ts';
 import { sessionRefusal } from './session-refusal.ts';
 import { SessionAdmission } from './session-admission.service.ts';
 import type { SessionParts } from './session-parts.ts';
@@ -22,6 +24,7 @@ import { SessionRegistry } from './session-registry.service.ts';
 export class SessionHandlers {
   readonly #log = new Logger('Session');
   readonly #database: DatabaseService;
+  readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
   readonly #running = new Set<Promise<void>>();
   readonly #opened;
@@ -36,7 +39,9 @@ export class SessionHandlers {
     @Inject(ReplicaService) replica: ReplicaService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
     @Inject(Metrics) metrics: Metrics,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
   ) {
+    this.#ca = ca;
     this.#database = database;
     this.#opened = metrics.counter('modfleet_sessions_total', 'Sessions opened by hosts, by how they began.', [
       'result',
@@ -61,6 +66,8 @@ export class SessionHandlers {
         pollIntervalMs: config.pollIntervalMs,
         facetIntervalMs: config.facetIntervalMs,
       },
+      ca,
+      saveTrust: (hostId, trust) => updateTrust(this.#database, hostId, trust),
       saveFacts: (hostId, columns) => this.#saveFacts(hostId, columns),
     };
   }
@@ -101,7 +108,9 @@ export class SessionHandlers {
       );
       return;
     }
-    await new HostSession(identity, stream, this.#parts).run();
+    const certificate = peerCertificate(call);
+    const issuer = certificate === undefined ? undefined : this.#ca.issuerId(certificate);
+    await new HostSession(identity, stream, this.#parts, issuer).run();
   }
 
   async #refusal(identity: PeerIdentity): Promise<string | undefined> {

@@ -13,7 +13,8 @@ import { REPLICA_ID } from '../presence/replica-id.ts';
 import { RETIRED_CHANNEL, SESSIONS_CHANNEL, sessionMail, type SessionMail } from './session-mail.ts';
 
 /** Why a session is ended from this side. */
-export type LeaveReason = 'superseded' | 'retired' | 'revoked' | 'certificate_ended' | 'released' | 'shutdown';
+export type LeaveReason =
+  'superseded' | 'retired' | 'revoked' | 'certificate_ended' | 'released' | 'ca_replaced' | 'shutdown';
 
 /** What others may do to a session held here. */
 export interface HeldSession {
@@ -27,6 +28,8 @@ export interface HeldSession {
   /** Asks the host to leave, or tells it that it is turned away, then closes. */
   leave(reason: LeaveReason, afterMs: number): void;
   quarantine(): void;
+  /** Other CAs count from now on. */
+  casChanged(): void;
 }
 
 /** A host on a bad line answers within a second or two; longer would hold up a rebooted host. */

@@ -34,6 +34,7 @@ export const AUDIT_WHATS = [
   'inventory.export',
   'inventory.ask',
   'audit.export',
+  'ca.rotate',
 ] as const;
 export type AuditWhat = (typeof AUDIT_WHATS)[number];
 

@@ -1,62 +1,207 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, X509Certificate } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
+/**
+ * The CAs of this server on disk.
+ *
+ * INVARIANTS
+ * - set.json is the truth, and is replaced whole: after a crash it holds the set before or after a step. What is written before it (a key) harms nobody
+ *   without it; what is erased after it nobody needs any more.
+ * - A set is used only with the key of the CA that issues, and that key fits.
+ * - Files that an operator gives are read, never written.
+ */
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { KeyFileError, openPrivateKey, writeOnce } from '../keys/key-files.ts';
-import { certificatePem, issue, spkiOf, x509 } from './x509.ts';
+import { KeyFileError, openPrivateKey, readIfThere, replaceFile, writeOnce } from '../keys/key-files.ts';
+import { caId, type CaMaterial, caMaterial, CaStoreError, newCaCertificate, pemOf } from './ca-certificate.ts';
+import { type CaRecord, type CaSet, caSetSchema, issuingCa, shortId, trustedCas } from './ca-set.ts';
+import { caDatesProblem, type GivenCa, readGivenCa } from './given-ca.ts';
+import { certificatePem } from './x509.ts';
 
-/** The CA's key and certificate, as kept in STATE_DIR/ca: ca.key (0600) and ca.crt. */
-export interface CaMaterial {
-  readonly key: KeyObject;
-  readonly certificate: Buffer;
-  readonly name: string;
+/** Where the CAs are, and how their keys open. */
+export interface CaStoreOptions {
+  readonly folder: string;
+  /** Encrypts the key files in the folder. */
+  readonly passphrase: string | undefined;
+  /** The CA that the operator gives. */
+  readonly given?: GivenCa | undefined;
 }
 
-/** The folder holds something that is no CA of ours. */
-export class CaStoreError extends Error {
-  readonly code = 'ca_unusable';
+/** The set as it was read, with what its trusted CAs are, the one that issues first. */
+export interface OpenCas {
+  readonly set: CaSet;
+  /** set.json as it was read: another text is another set. */
+  readonly text: string;
+  readonly trusted: readonly CaMaterial[];
+  /** What a person should know of how it was opened. */
+  readonly notes: readonly string[];
 }
 
-/** Ten years: the CA is pinned by every host, and changing it is an operation of its own. */
-const CA_LIFE_MS = 3650 * 86_400_000;
+const SET_FILE = 'set.json';
+/** The CAs to trust, PEM, for people's programs: what `modfleet login --ca-file` wants. */
+const TRUST_FILE = 'ca.crt';
+const FIRST_KEY = 'ca.key';
 
 /**
- * Reads the CA below `folder`, or makes one. Two processes that start at once agree on one: the first to link its file wins.
+ * Reads the CAs below the folder, or makes the first one. Processes that start at once agree on one: the first to link its file wins.
  *
- * @param passphrase encrypts the key's file.
- * @throws CaStoreError when the files do not belong together or cannot be read; KeyFileError when the key does not open.
+ * @throws CaStoreError, KeyFileError
  */
-export async function openCaStore(folder: string, passphrase: string | undefined, now: Date): Promise<CaMaterial> {
+export async function openCaStore(options: CaStoreOptions, now: Date): Promise<OpenCas> {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
-    const key = openPrivateKey(
-      join(folder, 'ca.key'),
-      () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-      passphrase,
-    );
-    const name = `CN=modfleet CA ${randomBytes(4).toString('hex')}`;
-    const made = certificatePem(await selfSigned(key, name, now));
-    const certificatePemText = writeOnce(join(folder, 'ca.crt'), () => made, 0o644);
-    const certificate = new X509Certificate(certificatePemText);
-    if (!certificate.checkPrivateKey(key))
-      throw new CaStoreError(`${folder}: ca.key and ca.crt do not belong together; restore both from one backup`);
-    return {
-      key,
-      certificate: certificate.raw,
-      name: new x509.X509Certificate(new Uint8Array(certificate.raw)).subject,
-    };
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    chmodSync(options.folder, 0o700);
+    const file = join(options.folder, SET_FILE);
+    const text = readIfThere(file) ?? (await first(options, file, now));
+    const opened = open(options, parse(file, text), text);
+    writeTrustFile(options.folder, opened.set);
+    return opened;
   } catch (error) {
     if (error instanceof CaStoreError || error instanceof KeyFileError) throw error;
-    throw new CaStoreError(`The CA in ${folder} cannot be used: ${(error as Error).message}`, { cause: error });
+    throw new CaStoreError(`The CA in ${options.folder} cannot be used: ${(error as Error).message}`, { cause: error });
   }
 }
 
-async function selfSigned(key: KeyObject, name: string, now: Date): Promise<Buffer> {
-  const spki = spkiOf(key);
-  const usage = x509.KeyUsageFlags;
-  const extensions = [
-    new x509.BasicConstraintsExtension(true, 0, true),
-    new x509.KeyUsagesExtension(usage.keyCertSign | usage.cRLSign | usage.digitalSignature, true),
-  ];
-  return (await issue({ subject: name, lifeMs: CA_LIFE_MS, now, extensions }, spki, { name, spki, key })).der;
+async function first(options: CaStoreOptions, file: string, now: Date): Promise<string> {
+  const text = textOf(await firstSet(options, now));
+  return writeOnce(file, () => text, 0o600);
+}
+
+/** The text of set.json now; undefined: there is none. */
+export function readSetText(folder: string): string | undefined {
+  return readIfThere(join(folder, SET_FILE));
+}
+
+/** Makes this the set. The key of `erase` goes last. */
+export function writeSet(folder: string, set: CaSet, erase: CaRecord | null): void {
+  replaceFile(join(folder, SET_FILE), textOf(set), 0o600);
+  writeTrustFile(folder, set);
+  if (erase?.key?.kind === 'own') rmSync(join(folder, erase.key.file), { force: true });
+}
+
+/** A new CA with its key on disk, to be the next of a set. */
+export async function makeNextCa(options: CaStoreOptions, current: CaMaterial, now: Date): Promise<CaRecord> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const certificate = await newCaCertificate(privateKey, now, current);
+  const id = caId(certificate);
+  const file = `ca-${shortId(id)}.key`;
+  openPrivateKey(join(options.folder, file), () => privateKey, options.passphrase);
+  return record(certificate, { kind: 'own', file }, now);
+}
+
+export function record(certificate: Buffer, key: CaRecord['key'], since: Date): CaRecord {
+  return {
+    id: caId(certificate),
+    certificate: certificate.toString('base64'),
+    key,
+    vouchedBy: null,
+    since: since.toISOString(),
+  };
+}
+
+function textOf(set: CaSet): string {
+  return `${JSON.stringify(set, null, 2)}\n`;
+}
+
+/** A folder from before there were sets has ca.key and ca.crt, and becomes the same set on every machine that has a copy. */
+async function firstSet(options: CaStoreOptions, now: Date): Promise<CaSet> {
+  const { folder, passphrase, given } = options;
+  const trustFile = join(folder, TRUST_FILE);
+  const existing = readIfThere(trustFile);
+  if (existing === undefined && given !== undefined) {
+    const { certificate } = readGivenCa(given);
+    const problem = caDatesProblem(new X509Certificate(certificate), given.certFile, now);
+    if (problem !== undefined) throw new CaStoreError(problem);
+    return setOf(certificate, { kind: 'given', ...given });
+  }
+  const key = openPrivateKey(join(folder, FIRST_KEY), newKey, passphrase);
+  const made = existing ?? certificatePem(await newCaCertificate(key, now));
+  const { raw } = new X509Certificate(writeOnce(trustFile, () => made, 0o644));
+  return setOf(raw, { kind: 'own', file: FIRST_KEY });
+}
+
+function newKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+}
+
+function setOf(certificate: Buffer, key: CaRecord['key']): CaSet {
+  const since = new X509Certificate(certificate).validFromDate;
+  const current = record(certificate, key, since);
+  const changedAt = since.toISOString();
+  return { format: 1, generation: 1, phase: 'single', changedAt, current, next: null, former: [] };
+}
+
+function parse(file: string, text: string): CaSet {
+  const parsed = caSetSchema.safeParse(asJson(text));
+  if (parsed.success) return parsed.data;
+  throw new CaStoreError(
+    `${file} is damaged or from a newer server: restore the folder from its backup (${parsed.error.issues[0]?.message})`,
+  );
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function open(options: CaStoreOptions, set: CaSet, text: string): OpenCas {
+  const notes: string[] = [];
+  const replaced = replacedGiven(options.given, set);
+  if (replaced !== undefined) notes.push(replaced);
+  const trusted = trustedCas(set).map((ca) => {
+    const certificate = Buffer.from(ca.certificate, 'base64');
+    try {
+      return caMaterial(certificate, keyOf(options, ca, certificate));
+    } catch (error) {
+      if (ca.id === issuingCa(set).id) throw error;
+      notes.push(`the key of the CA ${shortId(ca.id)} is not usable, and is not used now: ${(error as Error).message}`);
+      return caMaterial(certificate, null);
+    }
+  });
+  return { set, text, trusted, notes };
+}
+
+/** The settings may still name a CA that was replaced: told, not an error. @throws CaStoreError when they name one that hosts do not know. */
+function replacedGiven(given: GivenCa | undefined, set: CaSet): string | undefined {
+  if (given === undefined) return undefined;
+  const { id } = readGivenCa(given);
+  if (trustedCas(set).some((ca) => ca.id === id)) return undefined;
+  const former = set.former.find((ca) => ca.id === id);
+  if (former !== undefined)
+    return `MODFLEET_CA_CERT_FILE names the CA ${shortId(id)}, which was ${former.why} on ${former.until.slice(0, 10)}: name the files of ${shortId(set.current.id)} there, or remove the setting`;
+  throw new CaStoreError(
+    `${given.certFile} (MODFLEET_CA_CERT_FILE) holds another CA than the one that this server's hosts trust (${shortId(set.current.id)}): with it every host would be cut off. ` +
+      'Name the files of that one again; to change to this CA, remove the setting, start, and run "modfleet-server ca rotate begin --cert-file FILE --key-file FILE"',
+  );
+}
+
+function keyOf({ folder, passphrase, given }: CaStoreOptions, ca: CaRecord, certificate: Buffer): KeyObject {
+  const source = ca.key;
+  if (source === null) throw new CaStoreError(`the key of the CA ${shortId(ca.id)} was erased`);
+  if (source.kind === 'own') {
+    const file = join(folder, source.file);
+    const missing = (): never => {
+      throw new CaStoreError(`${file} is missing: restore the folder from its backup`);
+    };
+    const key = openPrivateKey(file, missing, passphrase);
+    if (!new X509Certificate(certificate).checkPrivateKey(key))
+      throw new CaStoreError(
+        `${file} and the certificate of ${shortId(ca.id)} in ${SET_FILE} do not belong together; restore both from one backup`,
+      );
+    return key;
+  }
+  const named = given === undefined ? undefined : readGivenCa(given);
+  const material = named?.id === ca.id ? named : readGivenCa(source);
+  if (material.id !== ca.id || material.key === null)
+    throw new CaStoreError(
+      `${source.certFile} holds another CA than the one that this server's hosts trust (${shortId(ca.id)}): put that one's files back; to change the CA, run "modfleet-server ca rotate begin"`,
+    );
+  return material.key;
+}
+
+function writeTrustFile(folder: string, set: CaSet): void {
+  const file = join(folder, TRUST_FILE);
+  const text = pemOf(trustedCas(set).map((ca) => Buffer.from(ca.certificate, 'base64')));
+  if (readIfThere(file) !== text) replaceFile(file, text, 0o644);
 }

@@ -1,19 +1,20 @@
-import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { openAuthority } from './open-authority.ts';
+import { CaWatch } from './ca-watch.service.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 
 /** The fleet's certificate authority, opened or made at start. */
 @Global()
 @Module({
   providers: [
+    CaWatch,
     {
       provide: CertificateAuthority,
       inject: [SERVER_CONFIG],
-      useFactory: (config: ServerConfig) =>
-        CertificateAuthority.open(join(config.stateDir, 'ca'), config.keyPassphrase),
+      useFactory: (config: ServerConfig) => openAuthority(config),
     },
   ],
-  exports: [CertificateAuthority],
+  exports: [CertificateAuthority, CaWatch],
 })
 export class CaModule {}

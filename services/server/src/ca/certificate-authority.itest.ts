@@ -1,5 +1,5 @@
 import { generateKeyPairSync, webcrypto, X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hostUri } from '@modfleet/proto';
@@ -27,7 +27,7 @@ describe('CertificateAuthority', () => {
   it('refuses a key and a certificate of two CAs', async () => {
     await CertificateAuthority.open(join(folder, 'a'));
     await CertificateAuthority.open(join(folder, 'b'));
-    writeFileSync(join(folder, 'a/ca.crt'), (await CertificateAuthority.open(join(folder, 'b'))).certificatePem);
+    copyFileSync(join(folder, 'b/ca.key'), join(folder, 'a/ca.key'));
     await expect(CertificateAuthority.open(join(folder, 'a'))).rejects.toThrow('do not belong together');
   });
 

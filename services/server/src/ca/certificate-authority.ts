@@ -1,9 +1,20 @@
-import { createHash, generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { COMMAND_KEY_USAGE, commandCertificateName, hostUri, SERVER_TLS_NAME } from '@modfleet/proto';
+import {
+  COMMAND_KEY_USAGE,
+  commandCertificateName,
+  hostUri,
+  SERVER_TLS_NAME,
+  trustBundleBytes,
+  type TrustBundle,
+} from '@modfleet/proto';
+import { type CaMaterial, issuerOf, pemOf } from './ca-certificate.ts';
+import { joiningChain, vouchingChain } from './ca-chain.ts';
+import { type CaSet, knownCas, pinnedCa } from './ca-set.ts';
+import { type CaStoreOptions, type OpenCas, openCaStore, readSetText } from './ca-store.ts';
+import type { GivenCa } from './given-ca.ts';
+import { certificatePem, issue, type Issuer, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 import { hostCertificateSerial } from './certificate-serial.ts';
-import { type CaMaterial, openCaStore } from './ca-store.ts';
-import { certificatePem, issue, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
 
 /** A request that no certificate is issued for; the message is one sentence. */
 export class CsrError extends Error {
@@ -16,10 +27,11 @@ export interface IssuedCertificate {
   readonly notAfter: Date;
 }
 
-/** A TLS server's key and chain, PEM. */
+/** A TLS server's key and chain, PEM. `joiningPem`: the chain for machines that look for the CA that their join string pins. */
 export interface ServerIdentity {
   readonly keyPem: Buffer;
   readonly certificatePem: Buffer;
+  readonly joiningPem: Buffer;
   readonly notAfter: Date;
 }
 
@@ -32,43 +44,109 @@ const COMMAND_CERT_LIFE_MS = 4 * 86_400_000;
 /** A command's times are Postgres's, a certificate's this process's: their clocks may part by a day before a host minds. */
 const COMMAND_BACKDATE_MS = 24 * 60 * 60 * 1000;
 
+/** A renewal costs a server some 10 ms; twice that leaves room for its other work. A quarter of an hour is never too long to wait for. */
+const SPREAD_PER_HOST_MS = 20;
+const SPREAD_MAX_MS = 15 * 60_000;
+
 /** Proves a P-256 key of a host in a certificate request. */
 export interface VerifiedCsr {
   readonly spki: Buffer;
   readonly keyFingerprint: Buffer;
 }
 
-/** Issues every certificate of the fleet. Its key stays in this process and in STATE_DIR/ca. */
+/**
+ * Issues every certificate of the fleet, and says which CAs count. The keys stay in this process and where they are kept. During a rotation there are
+ * two CAs (ca-set.ts); what is asked here is answered by the one that issues, and `reload` takes a change of the set over.
+ */
 export class CertificateAuthority {
-  readonly #material: CaMaterial;
+  readonly #options: CaStoreOptions;
   readonly #now: () => Date;
+  readonly #listeners = new Set<() => void>();
+  #open: OpenCas;
 
-  private constructor(material: CaMaterial, now: () => Date) {
-    this.#material = material;
+  private constructor(options: CaStoreOptions, open: OpenCas, now: () => Date) {
+    this.#options = options;
+    this.#open = open;
     this.#now = now;
   }
 
-  /** @param passphrase encrypts the key's file. @throws CaStoreError, KeyFileError */
+  /** @param passphrase encrypts the key files in the folder. @param given the operator's own CA. @throws CaStoreError, KeyFileError */
   static async open(
     folder: string,
     passphrase?: string,
     now: () => Date = () => new Date(),
+    given?: GivenCa,
   ): Promise<CertificateAuthority> {
-    return new CertificateAuthority(await openCaStore(folder, passphrase, now()), now);
+    const options = { folder, passphrase, given };
+    return new CertificateAuthority(options, await openCaStore(options, now()), now);
   }
 
-  /** DER. */
+  /**
+   * Takes over what set.json says now, when it changed: whole or not at all. True when it did.
+   *
+   * @throws CaStoreError, KeyFileError; then everything stays as it was.
+   */
+  async reload(): Promise<boolean> {
+    if (readSetText(this.#options.folder) === this.#open.text) return false;
+    this.#open = await openCaStore(this.#options, this.#now());
+    for (const listener of this.#listeners) listener();
+    return true;
+  }
+
+  /** Calls `listener` after each change, until the function that is given back is called. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  get set(): CaSet {
+    return this.#open.set;
+  }
+
+  /** What a person should know of how the set was opened. */
+  get notes(): readonly string[] {
+    return this.#open.notes;
+  }
+
+  /** The CAs that are trusted now, the one that issues first. */
+  get trusted(): readonly CaMaterial[] {
+    return this.#open.trusted;
+  }
+
+  /** Certificate of the CA that issues, DER. */
   get certificate(): Buffer {
-    return this.#material.certificate;
+    return this.#issuing.certificate;
   }
 
   get certificatePem(): string {
-    return certificatePem(this.#material.certificate);
+    return certificatePem(this.certificate);
   }
 
-  /** SHA-256 over the certificate's DER, base64url: the pin in a join string. */
+  /** The CAs whose host certificates are taken, PEM. */
+  get trustedPem(): string {
+    return pemOf(this.trusted.map((ca) => ca.certificate));
+  }
+
+  /** SHA-256 over the DER of the CA that join strings pin, base64url. */
   get pin(): string {
-    return createHash('sha256').update(this.#material.certificate).digest('base64url');
+    return this.pinFingerprint.toString('base64url');
+  }
+
+  get pinFingerprint(): Buffer {
+    return Buffer.from(pinnedCa(this.set).id, 'hex');
+  }
+
+  /** What hosts are told to trust, signed by the CA that issues. `connected`: hosts that act on it at the same time. */
+  bundle(connected = 0): TrustBundle {
+    const caCertificates = this.trusted.map((ca) => ca.certificate);
+    const { generation } = this.set;
+    return {
+      generation,
+      caCertificates,
+      vouchingCertificates: vouchingChain(this.set),
+      signature: this.sign(trustBundleBytes(generation, caCertificates)),
+      spreadMs: Math.min(SPREAD_MAX_MS, connected * SPREAD_PER_HOST_MS),
+    };
   }
 
   /** The clock by which certificates are issued and judged, ms since the epoch. */
@@ -108,7 +186,8 @@ export class CertificateAuthority {
     const issued = await issue(terms, spkiOf(privateKey), this.#issuer());
     return {
       keyPem: Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-      certificatePem: Buffer.from(certificatePem(issued.der) + this.certificatePem),
+      certificatePem: Buffer.from(pemOf([issued.der, ...vouchingChain(this.set), this.certificate])),
+      joiningPem: Buffer.from(pemOf([issued.der, ...joiningChain(this.set)])),
       notAfter: issued.notAfter,
     };
   }
@@ -131,19 +210,38 @@ export class CertificateAuthority {
     return issue(terms, spki, this.#issuer());
   }
 
-  /** True when this CA signed the certificate, whatever its dates say. */
+  /** True when a CA of this fleet signed the certificate, also one that was replaced; whatever its dates say. */
   issued(certificate: X509Certificate): boolean {
-    const own = new X509Certificate(this.#material.certificate);
-    return certificate.checkIssued(own) && certificate.verify(own.publicKey);
+    return this.issuerId(certificate) !== undefined;
   }
 
-  /** ECDSA P-256 SHA-256 (IEEE P1363, 64 bytes) by the CA's key. */
+  /** Id (SHA-256, hex) of the CA of this fleet that signed the certificate. */
+  issuerId(certificate: X509Certificate): string | undefined {
+    return knownCas(this.set).find((ca) => {
+      const own = new X509Certificate(Buffer.from(ca.certificate, 'base64'));
+      return certificate.checkIssued(own) && certificate.verify(own.publicKey);
+    })?.id;
+  }
+
+  /** True when sessions take what this CA (id, hex) issued. */
+  trusts(id: string): boolean {
+    return this.trusted.some((ca) => ca.id === id);
+  }
+
+  /** ECDSA P-256 SHA-256 (IEEE P1363, 64 bytes) by the key of the CA that issues. */
   sign(data: Uint8Array): Buffer {
-    return sign('sha256', data, { key: this.#material.key, dsaEncoding: 'ieee-p1363' });
+    const { key } = issuerOf(this.#issuing);
+    return sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
   }
 
-  #issuer(): { name: string; spki: Buffer; key: CaMaterial['key'] } {
-    return { name: this.#material.name, spki: spkiOf(this.#material.key), key: this.#material.key };
+  get #issuing(): CaMaterial {
+    const [issuing] = this.trusted;
+    if (issuing === undefined) throw new Error('a set without a CA');
+    return issuing;
+  }
+
+  #issuer(): Issuer {
+    return issuerOf(this.#issuing);
   }
 }
 

@@ -46,7 +46,7 @@ function newSerial(): string {
 }
 
 export interface CertificateTerms {
-  readonly subject: string;
+  readonly subject: CertificateName;
   readonly lifeMs: number;
   readonly now: Date;
   /** How long before now it begins; {@link BACKDATE_MS} unless it says otherwise. */
@@ -56,14 +56,26 @@ export interface CertificateTerms {
   readonly extensions: readonly x509.Extension[];
 }
 
-/** Issues a certificate: for `spki`, signed by `issuerKey`; without `issuer` it is its own. */
+/** A name as text, or as another certificate has it: byte for byte, as chains compare it. */
+export type CertificateName = string | x509.Name;
+
+/** Who signs. */
+export interface Issuer {
+  readonly name: CertificateName;
+  readonly spki: Uint8Array;
+  readonly key: KeyObject;
+  /** Its own certificate, where it has one: what it issues names its key id and does not outlive it. */
+  readonly certificate?: x509.X509Certificate;
+}
+
+/** Issues a certificate for `spki`; with its own name and key as the issuer it is self-signed. */
 export async function issue(
   terms: CertificateTerms,
   spki: Uint8Array,
-  issuer: { readonly name: string; readonly spki: Uint8Array; readonly key: KeyObject },
+  issuer: Issuer,
 ): Promise<{ readonly der: Buffer; readonly serial: string; readonly notAfter: Date }> {
   const serial = terms.serial ?? newSerial();
-  const notAfter = new Date(terms.now.getTime() + terms.lifeMs);
+  const notAfter = new Date(endOf(terms, issuer));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serial,
     subject: terms.subject,
@@ -73,13 +85,29 @@ export async function issue(
     publicKey: new x509.PublicKey(new Uint8Array(spki)),
     signingKey: await signingKey(issuer.key),
     signingAlgorithm: P256,
-    extensions: [
-      ...terms.extensions,
-      await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(spki))),
-      await x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki))),
-    ],
+    extensions: [...terms.extensions, await subjectKeyId(terms.extensions, spki), await issuerKeyId(issuer)].flat(),
   });
   return { der: Buffer.from(certificate.rawData), serial, notAfter };
+}
+
+/** ms since the epoch. Not past the issuer's own end; one that has ended already by this clock (it may be wrong) limits nothing. */
+function endOf({ now, lifeMs }: CertificateTerms, issuer: Issuer): number {
+  const wanted = now.getTime() + lifeMs;
+  const ends = issuer.certificate?.notAfter.getTime() ?? wanted;
+  return ends > now.getTime() ? Math.min(wanted, ends) : wanted;
+}
+
+async function subjectKeyId(extensions: readonly x509.Extension[], spki: Uint8Array): Promise<x509.Extension[]> {
+  if (extensions.some((extension) => extension instanceof x509.SubjectKeyIdentifierExtension)) return [];
+  return [await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(spki)))];
+}
+
+/** RFC 5280, 4.2.1.1: the id that the issuer's own certificate has, however that was computed; else chains do not fit. */
+async function issuerKeyId(issuer: Issuer): Promise<x509.Extension> {
+  const named = issuer.certificate?.getExtension(x509.SubjectKeyIdentifierExtension);
+  return named === undefined || named === null
+    ? x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki)))
+    : new x509.AuthorityKeyIdentifierExtension(named.keyId);
 }
 
 /** PEM of a DER certificate. */

@@ -3,13 +3,16 @@ import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ensureAdminToken } from '../access/admin-token.ts';
+import { CaWatch } from '../ca/ca-watch.service.ts';
 import { AgentListeners } from '../agent-session/agent-listeners.service.ts';
 import type { AddressInfo } from 'node:net';
+import type { Server as SecureServer } from 'node:tls';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { createApp } from '../app.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { migrate } from '../database/migrate.ts';
-import { httpIdentity } from '../http/http-identity.ts';
+import { httpIdentity, ownCaIdentity } from '../http/http-identity.ts';
 
 /** Streams are told to move and answers under way end within this; then the process goes all the same. */
 const STOP_LIMIT_MS = 10_000;
@@ -22,6 +25,8 @@ export async function serve(config: ServerConfig): Promise<void> {
   const logger = new Logger('server');
   if (migrations.length > 0) logger.log({ message: 'migrated', migrations });
   stopOnSignals(app, logger);
+  process.on('SIGHUP', () => void app.get(CaWatch).check());
+  if (config.httpTls?.kind === 'own-ca') followCa(app, config, logger);
   const adminToken = await ensureAdminToken(config.stateDir, app.get(ApiTokenService));
   await app.listen(config.httpListen.port, config.httpListen.host);
   if (adminToken !== null) logger.log({ message: 'admin token is kept', file: adminToken });
@@ -31,6 +36,18 @@ export async function serve(config: ServerConfig): Promise<void> {
     { http: addressOf(app), session: agents.sessionAddress ?? '', identity: agents.identityAddress ?? '' },
     logger,
   );
+}
+
+/** The API's certificate is by the CA that issues, for connections from now on. */
+function followCa(app: NestFastifyApplication, config: ServerConfig, logger: Logger): void {
+  const authority = app.get(CertificateAuthority);
+  const server = app.getHttpServer() as unknown as SecureServer;
+  authority.onChange(() => {
+    ownCaIdentity(authority, config).then(
+      (identity) => server.setSecureContext(identity),
+      (error: unknown) => logger.error({ message: 'the API keeps the certificate of before', err: error }),
+    );
+  });
 }
 
 /** Says where the server listens: one log line, and STATE_DIR/listening.json for scripts. */

@@ -52,6 +52,11 @@ export const environmentSchema = z.object({
   MODFLEET_STATE_DIR: z.string().min(1).optional(),
   /** A file with the passphrase under which the key files in ca/ and keys/ are encrypted. */
   MODFLEET_KEY_PASSPHRASE_FILE: z.string().optional(),
+  /** A CA of the operator's, instead of the one that is made in STATE_DIR/ca. */
+  MODFLEET_CA_CERT_FILE: z.string().optional(),
+  MODFLEET_CA_KEY_FILE: z.string().optional(),
+  /** A file with the passphrase of MODFLEET_CA_KEY_FILE. */
+  MODFLEET_CA_KEY_PASSPHRASE_FILE: z.string().optional(),
   /** Further names and addresses that agents may reach this server by (comma separated): they go into its certificate. */
   MODFLEET_SERVER_NAMES: z
     .string()
@@ -128,6 +133,8 @@ export interface ServerConfig {
   readonly stateDir: string;
   /** Secret. Undefined: key files are protected by their mode alone. */
   readonly keyPassphrase: string | undefined;
+  /** Files of the operator's own CA. Null: the server's own. */
+  readonly givenCa: GivenCaFiles | null;
   readonly serverNames: readonly string[];
   readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
   readonly dbPoolSize: number;
@@ -151,6 +158,13 @@ export interface ServerConfig {
   /** Null: no identity provider. */
   readonly oidc: OidcConfig | null;
   readonly auditSealsFile: string;
+}
+
+/** Where the operator's own CA is. `passphraseFile`: of its key; null when that is not encrypted. */
+export interface GivenCaFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly passphraseFile: string | null;
 }
 
 /** Where the API's certificate comes from. */
@@ -205,6 +219,7 @@ export function readServerConfig(environment: Environment = process.env): Server
         'MODFLEET_HTTP_TLS_KEY_FILE, or MODFLEET_TRUSTED_PROXY when a proxy speaks TLS for it',
     );
   }
+  const givenCa = givenCaOf(values, problems);
   const keyPassphrase = passphraseFromFile(values.MODFLEET_KEY_PASSPHRASE_FILE, problems);
   const oidc = oidcConfig(values, problems);
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
@@ -217,6 +232,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     identityListen: values.MODFLEET_IDENTITY_LISTEN,
     stateDir,
     keyPassphrase,
+    givenCa,
     serverNames: values.MODFLEET_SERVER_NAMES,
     logLevel: values.MODFLEET_LOG_LEVEL,
     dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
@@ -243,6 +259,17 @@ export function readServerConfig(environment: Environment = process.env): Server
     oidc,
     auditSealsFile: values.MODFLEET_AUDIT_SEALS_FILE ?? join(stateDir, 'audit', 'seals.jsonl'),
   };
+}
+
+function givenCaOf(values: z.output<typeof environmentSchema>, problems: string[]): GivenCaFiles | null {
+  const certFile = values.MODFLEET_CA_CERT_FILE;
+  const keyFile = values.MODFLEET_CA_KEY_FILE;
+  const passphraseFile = values.MODFLEET_CA_KEY_PASSPHRASE_FILE ?? null;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    problems.push('MODFLEET_CA_CERT_FILE and MODFLEET_CA_KEY_FILE belong together: set both or neither');
+  if (passphraseFile !== null && keyFile === undefined)
+    problems.push('MODFLEET_CA_KEY_PASSPHRASE_FILE is for the key in MODFLEET_CA_KEY_FILE: set that, too');
+  return certFile === undefined || keyFile === undefined ? null : { certFile, keyFile, passphraseFile };
 }
 
 /** `FOO=` in an env file means: not set. */

@@ -34,12 +34,10 @@ export class DiagnoseService {
     const nowMs = this.#ca.nowMs();
     const host = UUID.test(request.hostId) ? await findHostIdentity(this.#database, request.hostId) : undefined;
     const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
-    const ours = this.#ca.issued(certificate) && certificate.subject === `CN=${request.hostId}`;
-    const status = identityStatus(
-      certificate,
-      ours && host?.keyFingerprint.equals(keyFingerprint(spki)) === true ? host : undefined,
-      nowMs,
-    );
+    const issuer = this.#ca.issuerId(certificate);
+    const ours = issuer !== undefined && certificate.subject === `CN=${request.hostId}`;
+    const known = ours && host?.keyFingerprint.equals(keyFingerprint(spki)) === true ? host : undefined;
+    const status = identityStatus(certificate, known, nowMs, ours && this.#ca.trusts(issuer));
     return {
       status,
       serverTimeMs: nowMs,

@@ -82,6 +82,7 @@ export class IdentityHandlers {
       caCertificate: this.#ca.certificate,
       sessionPort: context.sessionPort(),
       serverTimeMs: this.#replica.nowMs(),
+      trust: this.#ca.bundle(),
     };
   }
 

@@ -13,11 +13,13 @@ export const RENEWABLE_FOR_MS = 30 * 86_400_000;
  *
  * @param host undefined: no such host, another key, or a certificate that is none of ours.
  * @param nowMs the clock by which certificates are judged.
+ * @param isCaTrusted false: sessions no longer take what its CA issued.
  */
 export function identityStatus(
   certificate: X509Certificate,
   host: HostIdentityRow | undefined,
   nowMs: number,
+  isCaTrusted = true,
 ): IdentityStatus {
   if (host === undefined) return IdentityStatus.IDENTITY_STATUS_UNKNOWN;
   if (host.retired) return IdentityStatus.IDENTITY_STATUS_DELETED;
@@ -26,6 +28,7 @@ export function identityStatus(
     return IdentityStatus.IDENTITY_STATUS_SUPERSEDED;
   if (nowMs > certificate.validToDate.getTime()) return IdentityStatus.IDENTITY_STATUS_EXPIRED;
   if (nowMs < certificate.validFromDate.getTime()) return IdentityStatus.IDENTITY_STATUS_NOT_YET_VALID;
+  if (!isCaTrusted) return IdentityStatus.IDENTITY_STATUS_CA_REPLACED;
   return host.quarantined ? IdentityStatus.IDENTITY_STATUS_QUARANTINED : IdentityStatus.IDENTITY_STATUS_VALID;
 }
 
@@ -40,6 +43,7 @@ export const STATUS_WORDS: Readonly<Record<IdentityStatus, string>> = {
   [IdentityStatus.IDENTITY_STATUS_QUARANTINED]: 'quarantined',
   [IdentityStatus.IDENTITY_STATUS_DELETED]: 'deleted',
   [IdentityStatus.IDENTITY_STATUS_SUPERSEDED]: 'superseded',
+  [IdentityStatus.IDENTITY_STATUS_CA_REPLACED]: 'ca_replaced',
 };
 
 /** What a renewal does. */

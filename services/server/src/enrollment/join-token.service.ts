@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatJoinString } from '@modfleet/proto';
 import type { AuditSource } from '../audit/audit.model.ts';
@@ -60,8 +60,7 @@ export class JoinTokenService {
         labels: joinToken.labels,
       },
     });
-    const caFingerprint = createHash('sha256').update(this.#ca.certificate).digest();
-    return { joinToken, joinString: formatJoinString({ token, caFingerprint }) };
+    return { joinToken, joinString: formatJoinString({ token, caFingerprint: this.#ca.pinFingerprint }) };
   }
 
   /** Newest first, at most `limit`, after the row `before`. */

@@ -2,6 +2,8 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { z } from 'zod';
 import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { CaWatch } from '../ca/ca-watch.service.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { CommandStopService } from '../command-stop/command-stop.service.ts';
 import type { readinessSchema } from './health.schema.ts';
 
@@ -19,15 +21,21 @@ const STOPPED = {
 @Injectable()
 export class HealthService implements OnModuleDestroy {
   readonly #database: DatabaseService;
+  readonly #ca: CertificateAuthority;
+  readonly #caWatch: CaWatch;
   #stopping = false;
   readonly #commands: CommandStopService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CommandStopService) commands: CommandStopService,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(CaWatch) caWatch: CaWatch,
   ) {
     this.#database = database;
     this.#commands = commands;
+    this.#ca = ca;
+    this.#caWatch = caWatch;
   }
 
   /** Not ready from now on: a balancer takes this replica out before its listeners close. */
@@ -39,6 +47,7 @@ export class HealthService implements OnModuleDestroy {
     const checks = [
       { name: 'running', ok: !this.#stopping, detail: this.#stopping ? 'stopping' : 'running' },
       await this.#databaseCheck(),
+      this.#caCheck(),
     ];
     const status = checks.every((check) => check.ok) ? 'ready' : 'not_ready';
     return { status, checks: [...checks, ...(await this.#alarm())] };
@@ -48,6 +57,17 @@ export class HealthService implements OnModuleDestroy {
   async #alarm(): Promise<Readiness['checks']> {
     const alarm = await this.#commands.current().catch(() => null);
     return alarm === null ? [] : [{ name: 'commands', ok: false, detail: STOPPED[alarm.code] }];
+  }
+
+  /** Always ok: what is wrong with the CA needs a person, and taking this replica out of a balancer mends nothing. */
+  #caCheck(): Readiness['checks'][number] {
+    const { phase, generation } = this.#ca.set;
+    const problem = this.#caWatch.problem;
+    const words =
+      problem === undefined
+        ? this.#caWatch.expiry().words
+        : 'a change on the disk is not taken over; the server log says why';
+    return { name: 'ca', ok: true, detail: `${phase}, generation ${generation}: ${words}` };
   }
 
   async #databaseCheck(): Promise<Readiness['checks'][number]> {

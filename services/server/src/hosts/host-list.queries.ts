@@ -33,6 +33,10 @@ export interface HostRow {
   readonly enrolled_at: Date;
   readonly journal_damage: JournalDamage | '';
   readonly journal_damaged_at: Date | null;
+  /** 0: the agent says nothing of the CAs that it trusts. */
+  readonly trust_generation: number;
+  readonly trusted_cas: readonly string[];
+  readonly certificate_ca: string;
   readonly live: boolean | null;
   readonly seen_at: Date | null;
   readonly address: string | null;
@@ -41,7 +45,7 @@ export interface HostRow {
 
 /** Columns of {@link HostRow} over `host h LEFT JOIN session_presence p`. */
 const HOST_COLUMNS = `h.id, h.name, h.labels, h.mode, h.facts, h.kernel_release, h.arch, h.agent_version, h.quarantined_at, h.quarantine_reason,
-  h.retired_at, h.revoked_at, h.revoke_reason, h.renewal_counter, h.certificate_not_after, h.renewed_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
+  h.retired_at, h.revoked_at, h.revoke_reason, h.renewal_counter, h.certificate_not_after, h.renewed_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, h.trust_generation, h.trusted_cas, h.certificate_ca, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
   coalesce(nullif(p.address, ''), h.last_address) AS address, coalesce(nullif(p.boot_id, ''), h.last_boot_id) AS boot_id`;
 
 async function selected(sql: Sql, filter: HostFilter, params: SqlParams): Promise<string> {

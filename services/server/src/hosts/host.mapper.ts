@@ -8,7 +8,8 @@ import type { HostRow } from './host-list.queries.ts';
 /** What one host answers, without `freeze`. */
 export type HostAnswer = Omit<Host, 'freeze'>;
 
-export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[]): HostSummary {
+/** @param cas ids of the CAs that count, the one that issues first. */
+export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[], cas: readonly string[]): HostSummary {
   const coverageOf = (facet: number): Coverage => facets.find((each) => each.facet === facet)?.coverage ?? 'silent';
   const facts = HostFacts.fromJSON(row.facts);
   return {
@@ -33,7 +34,14 @@ export function toHostSummary(row: HostRow, facets: readonly FacetCoverageRow[])
     quarantineReason: row.quarantined_at === null ? null : (row.quarantine_reason ?? ''),
     retiredAt: isoOrNull(row.retired_at),
     revokedAt: isoOrNull(row.revoked_at),
+    caTrust: caTrustOf(row, cas),
   };
+}
+
+function caTrustOf(row: HostRow, cas: readonly string[]): HostSummary['caTrust'] {
+  if (row.trust_generation === 0) return 'unknown';
+  const isSame = row.trusted_cas.length === cas.length && cas.every((id) => row.trusted_cas.includes(id));
+  return isSame && row.certificate_ca === cas[0] ? 'current' : 'behind';
 }
 
 function connectionOf(row: HostRow): HostSummary['connection'] {
@@ -65,10 +73,11 @@ export function toHost(
   counts: KmodTotals,
   config: ConfigSummary,
   machines: readonly SightingRow[],
+  cas: readonly string[],
 ): HostAnswer {
   const facts = HostFacts.fromJSON(row.facts);
   return {
-    ...toHostSummary(row, facets),
+    ...toHostSummary(row, facets, cas),
     facts: {
       hostname: facts.hostname,
       machineId: facts.machineId,
@@ -99,6 +108,7 @@ export function toHost(
       renewedAt: isoOrNull(row.renewed_at),
     },
     machines: machines.map(toSighting),
+    ca: { trusts: [...row.trusted_cas], certificateBy: orNull(row.certificate_ca) },
     enrolledAt: row.enrolled_at.toISOString(),
     address: orNull(row.address),
     bootId: orNull(row.boot_id),

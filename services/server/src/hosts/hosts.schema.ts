@@ -47,6 +47,11 @@ const hostSummaryFields = {
   quarantineReason: z.string().nullable(),
   retiredAt: instant.nullable(),
   revokedAt: instant.nullable(),
+  caTrust: z
+    .enum(['current', 'behind', 'unknown'])
+    .describe(
+      'Whether it trusts the CAs that count now and has a certificate by the one that issues; unknown: its agent does not say (never connected, or older than rotations).',
+    ),
 };
 
 export const hostSummarySchema = z.strictObject(hostSummaryFields).meta({ id: 'HostSummary' });
@@ -116,6 +121,10 @@ export const hostSchema = z
     machines: z
       .array(sightingSchema)
       .describe('While it is in quarantine: the machines that were seen with its identity.'),
+    ca: z.strictObject({
+      trusts: z.array(z.string()).describe('SHA-256 of the certificate of each CA that it trusts, hex.'),
+      certificateBy: z.string().nullable().describe('SHA-256 of the certificate of the CA that made its own, hex.'),
+    }),
     enrolledAt: instant,
     address: z.string().nullable(),
     bootId: z.string().nullable(),

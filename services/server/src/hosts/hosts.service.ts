@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { HostScope } from '../access/host-scope.ts';
 import type { HostList } from '../api-types.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { FACET_NUMBERS } from '../http/facet-words.ts';
@@ -21,10 +22,16 @@ type ListQuery = z.output<typeof hostListQuery>;
 export class HostsService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #ca: CertificateAuthority;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CursorService) cursors: CursorService,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
+  ) {
     this.#database = database;
     this.#cursors = cursors;
+    this.#ca = ca;
   }
 
   async list(query: ListQuery, hosts: HostScope): Promise<Omit<HostList, 'freeze'>> {
@@ -47,6 +54,7 @@ export class HostsService {
         toHostSummary(
           row,
           facets.filter((facet) => facet.hostId === row.id),
+          this.#cas(),
         ),
       ),
       nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name, last.id], asOfMs }) : null,
@@ -66,8 +74,12 @@ export class HostsService {
       const facets = await facetsOf(sql, [id]);
       const digests = digestsOf(facets);
       const config = (await configSummaryOfHost(sql, digests.config)) as ConfigSummary;
-      return toHost(row, facets, await totals(sql, digests), config, await sightingsOf(sql, id));
+      return toHost(row, facets, await totals(sql, digests), config, await sightingsOf(sql, id), this.#cas());
     });
+  }
+
+  #cas(): string[] {
+    return this.#ca.trusted.map((ca) => ca.id);
   }
 }
 

@@ -1,8 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import type { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { openAuthority } from '../ca/open-authority.ts';
 import { ConfigError, type ServerConfig } from '../config/server-config.ts';
 import type { HttpIdentity } from './fastify-app.ts';
+
+/** Key and certificate of the API's listener by the CA that issues now. */
+export async function ownCaIdentity(
+  authority: CertificateAuthority,
+  { serverNames }: Pick<ServerConfig, 'serverNames'>,
+): Promise<HttpIdentity> {
+  const { certificatePem, keyPem } = await authority.issueServerIdentity(serverNames);
+  return { cert: certificatePem, key: keyPem };
+}
 
 /**
  * Key and certificate of the API's listener, or null where it speaks plain HTTP (loopback, or behind a trusted proxy).
@@ -12,9 +21,7 @@ import type { HttpIdentity } from './fastify-app.ts';
 export async function httpIdentity(config: ServerConfig): Promise<HttpIdentity | null> {
   if (config.httpTls === null) return null;
   if (config.httpTls.kind === 'own-ca') {
-    const authority = await CertificateAuthority.open(join(config.stateDir, 'ca'), config.keyPassphrase);
-    const identity = await authority.issueServerIdentity(config.serverNames);
-    return { cert: identity.certificatePem, key: identity.keyPem };
+    return ownCaIdentity(await openAuthority(config), config);
   }
   const read = (variable: string, path: string): Promise<Buffer> =>
     readFile(path).catch((error: NodeJS.ErrnoException) => {

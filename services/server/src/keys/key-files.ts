@@ -90,7 +90,7 @@ export function readIfThere(path: string): string | undefined {
   }
 }
 
-/** A command of root's (`epoch raise`) writes what the server's own user reads. */
+/** What root writes (a command on the server's machine) belongs to the server all the same. */
 function giveToFolderOwner(file: number, path: string): void {
   if (process.geteuid?.() !== 0) return;
   const { uid, gid } = statSync(dirname(path));

@@ -7,21 +7,30 @@ export interface ReplicaRow {
   readonly facetWindowMs: number;
 }
 
-/** Says that this replica lives; answers Postgres's time, ms since the epoch. */
-export async function beat(sql: Sql, replica: ReplicaRow): Promise<number> {
+/** Which set of CAs a replica works with. */
+export interface ReplicaCaSet {
+  readonly generation: number;
+  readonly phase: string;
+}
+
+/** Says that this replica lives, and by which CAs; answers Postgres's time, ms since the epoch. */
+export async function beat(sql: Sql, replica: ReplicaRow, ca: ReplicaCaSet): Promise<number> {
   const [row] = await sql.query<{ now: number }>(
-    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms) VALUES ($1, $2, $3, $4)
-     ON CONFLICT (id) DO UPDATE SET beat_at = now()
+    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms, ca_generation, ca_phase) VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (id) DO UPDATE SET beat_at = now(), ca_generation = $5, ca_phase = $6
      RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
-    [replica.id, replica.name, replica.loadedWindowMs, replica.facetWindowMs],
+    [replica.id, replica.name, replica.loadedWindowMs, replica.facetWindowMs, ca.generation, ca.phase],
   );
   return row?.now ?? Date.now();
 }
 
-/** Ends what a replica still holds, at its graceful end. */
-export async function endSessionsOf(sql: Sql, replicaId: string): Promise<void> {
+/** Ends what a replica still holds, at its graceful end, and the replica: nobody waits for it any more. */
+export async function endReplica(sql: Sql, replicaId: string): Promise<void> {
   await sql.query(
-    'UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL',
+    `WITH ended AS (
+       UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL
+     )
+     DELETE FROM replica WHERE id = $1`,
     [replicaId],
   );
 }

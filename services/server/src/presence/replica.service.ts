@@ -7,9 +7,10 @@
  */
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { beat, buryDeadReplicas, endSessionsOf, type ReplicaRow } from './replica.queries.ts';
+import { beat, buryDeadReplicas, endReplica, type ReplicaRow } from './replica.queries.ts';
 import { REPLICA_ID } from './replica-id.ts';
 
 const BEAT_MS = 2_000;
@@ -21,10 +22,12 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   readonly windows: { readonly loadedMs: number; readonly facetMs: number };
   readonly #log = new Logger('Replica');
   readonly #database: DatabaseService;
+  readonly #ca: CertificateAuthority;
   readonly #row: ReplicaRow;
   #timer: NodeJS.Timeout | undefined;
   #beating: Promise<void> = Promise.resolve();
   #failing = false;
+  #unwatch: (() => void) | undefined;
   #stopped = false;
   /** Server time at performance.now() = 0. */
   #epochAtStart = performance.timeOrigin;
@@ -33,8 +36,10 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
     @Inject(REPLICA_ID) id: string,
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
+    @Inject(CertificateAuthority) ca: CertificateAuthority,
   ) {
     this.id = id;
+    this.#ca = ca;
     this.#database = database;
     this.windows = {
       loadedMs: 2 * Math.max(config.heartbeatIntervalMs, config.pollIntervalMs),
@@ -55,19 +60,22 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
     await this.#beatOnce();
     await buryDeadReplicas(this.#database);
     this.#schedule();
+    // Told at once: the next step of a rotation waits for it.
+    this.#unwatch = this.#ca.onChange(() => void (this.#beating = this.#beating.then(() => this.#beat())));
   }
 
   async onApplicationShutdown(): Promise<void> {
     this.#stopped = true;
+    this.#unwatch?.();
     clearTimeout(this.#timer);
     await this.#beating;
-    await endSessionsOf(this.#database, this.id).catch(() => undefined);
+    await endReplica(this.#database, this.id).catch(() => undefined);
   }
 
   #schedule(): void {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
-      this.#beating = this.#beat().finally(() => this.#schedule());
+      this.#beating = this.#beating.then(() => this.#beat()).finally(() => this.#schedule());
     }, BEAT_MS);
   }
 
@@ -84,7 +92,7 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   /** The answer was made about half way between asking and hearing it. */
   async #beatOnce(): Promise<void> {
     const asked = performance.now();
-    const now = await beat(this.#database, this.#row);
+    const now = await beat(this.#database, this.#row, this.#ca.set);
     this.#epochAtStart = now - (asked + performance.now()) / 2;
   }
 }

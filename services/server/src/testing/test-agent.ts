@@ -16,6 +16,7 @@ import {
   sha256,
   type DiagnoseResponse,
   renewRequestBytes,
+  type TrustState,
   type EnrollResponse,
   type RenewResponse,
   type Welcome,
@@ -75,6 +76,8 @@ export class TestAgent {
   hostId = '';
   certificate: Buffer = Buffer.alloc(0);
   caPem = '';
+  /** What its Hello says of it; undefined: it trusts one CA for ever. */
+  trust: TrustState | undefined;
 
   private constructor(name: string, keyPem: string, csr: Buffer) {
     this.name = name;
@@ -103,6 +106,7 @@ export class TestAgent {
       hostId: this.hostId,
       certificate: this.certificate,
       caPem: this.caPem,
+      trust: this.trust,
       bootId: randomUUID(),
     });
     return copy;
@@ -265,9 +269,10 @@ export class TestSession {
 
   hello(facets: readonly FacetStatus[]): void {
     const empty = { unacknowledgedResults: [], openActions: [], tombstonesDigest: Buffer.alloc(0), boottimeMs: 1_000 };
+    const { facts, trust } = this.#agent;
     this.send({
       $case: 'hello',
-      value: { facts: this.#agent.facts, facets: [...facets], newestCommand: undefined, ...empty },
+      value: { facts, facets: [...facets], newestCommand: undefined, ...empty, trust },
     });
   }
 

@@ -22,6 +22,7 @@ const HELLO: Hello = {
   unacknowledgedResults: [],
   openActions: [],
   tombstonesDigest: Buffer.alloc(0),
+  trust: undefined,
   boottimeMs: 1,
   newestCommand: undefined,
 };

@@ -1,0 +1,124 @@
+import { HostFacts } from '@modfleet/proto';
+import { makeCertificateRequest } from '../identity/certificate-request.ts';
+import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
+import { loadOrMakeKey } from '../identity/host-key.ts';
+import type { IdentityStore } from '../identity/host-identity.ts';
+import { askIdentityService } from '../identity/identity-questions.ts';
+import { joinHost } from '../identity/join-host.ts';
+import { KeptIdentity } from '../identity/kept-identity.ts';
+import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
+import { TrustKeeper } from '../identity/trust-keeper.ts';
+import { createLog } from '../log.ts';
+import { connectSession } from '../session/h2-transport.ts';
+import { SessionSupervisor } from '../session/supervisor.ts';
+import { FakeEngine } from '../session/testing/fake-engine.ts';
+import { FakeInventory, loadedSnapshot } from '../session/testing/fake-inventory.ts';
+import { HostBootClock } from '../time/boot-clock.ts';
+import { OffsetServerClock } from '../time/server-clock.ts';
+
+/** Where a server is just now; it may come back on other ports. */
+export interface LiveServer {
+  readonly host: string;
+  readonly identityPort: number;
+  readonly sessionPort: number;
+}
+
+/** A host's identity and session as the real agent has them, against a real server; inventory and engine are fakes. */
+export class LiveAgent {
+  readonly name: string;
+  readonly store: IdentityStore;
+  readonly #server: () => LiveServer;
+  readonly #lines: string[] = [];
+  #running:
+    | { readonly supervisor: SessionSupervisor; readonly keeper: CertificateKeeper; readonly run: Promise<void> }
+    | undefined;
+
+  private constructor(name: string, store: IdentityStore, server: () => LiveServer) {
+    this.name = name;
+    this.store = store;
+    this.#server = server;
+  }
+
+  /** @throws as joinHost */
+  static async join(
+    name: string,
+    joinString: string,
+    server: () => LiveServer,
+    store: IdentityStore = new MemoryIdentityStore(),
+  ): Promise<LiveAgent> {
+    const { host, identityPort } = server();
+    const facts = HostFacts.fromPartial({ hostname: name, bootId: `boot-${name}`, packageFamily: 'deb', policy: {} });
+    await joinHost({
+      server: { host, port: identityPort },
+      joinString,
+      facts,
+      store,
+      makeRequest: makeCertificateRequest,
+    });
+    return new LiveAgent(name, store, server);
+  }
+
+  /** What the agent logged, in order. */
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  /** Connects, and stays. */
+  async wake(): Promise<void> {
+    const identity = await this.store.load();
+    if (identity === undefined) throw new Error(`${this.name} has not joined`);
+    const log = createLog('info', (line) => this.#lines.push((JSON.parse(line) as { msg: string }).msg));
+    const bootClock = new HostBootClock();
+    const serverClock = new OffsetServerClock(bootClock);
+    const kept = new KeptIdentity(this.store, identity, await loadOrMakeKey(this.store), bootClock);
+    const facts = HostFacts.fromPartial({
+      hostname: this.name,
+      bootId: `boot-${this.name}`,
+      packageFamily: 'deb',
+      policy: {},
+    });
+    // A low draw: every wait that is spread is short.
+    const random = (): number => 0.01;
+    const keeper = new CertificateKeeper({
+      kept,
+      ask: (of, run) => {
+        const { host, identityPort } = this.#server();
+        return asking(askIdentityService, { host, port: identityPort })(of, run);
+      },
+      readBootId: () => Promise.resolve(facts.bootId),
+      bootClock,
+      serverClock,
+      log,
+      random,
+      onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
+    });
+    const supervisor: SessionSupervisor = new SessionSupervisor({
+      inventory: new FakeInventory(loadedSnapshot('floppy')),
+      engine: new FakeEngine(),
+      bootClock,
+      serverClock,
+      log,
+      random,
+      trust: new TrustKeeper({ kept, log, onTaken: (spreadMs) => keeper.casChanged(spreadMs) }),
+      readFacts: () => Promise.resolve(facts),
+      connect: () => {
+        const { host, sessionPort } = this.#server();
+        return Promise.resolve(connectSession({ host, port: sessionPort }, kept.credentials()));
+      },
+      inquire: () => keeper.inquire(),
+      clockAheadMs: () => kept.clockAheadMs(),
+    });
+    keeper.start();
+    this.#running = { supervisor, keeper, run: supervisor.run() };
+  }
+
+  /** Away from now on; what it keeps stays. */
+  async sleep(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    if (running === undefined) return;
+    running.keeper.stop();
+    running.supervisor.stop();
+    await running.run;
+  }
+}

@@ -1,0 +1,269 @@
+import { resolve } from 'node:path';
+import { X509Certificate } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { ServerConfig } from '../config/server-config.ts';
+import { localSource } from '../audit/audit-source.ts';
+import type { AuditService } from '../audit/audit.service.ts';
+import type { DatabaseService, Sql } from '../database/database.service.ts';
+import { type CaMaterial, caMaterial, pathNote, vouchFor } from './ca-certificate.ts';
+import { expiryOf } from './ca-expiry.ts';
+import {
+  countHostTrust,
+  type HostTrustCounts,
+  hostsLeftBehind,
+  type LeftBehindHost,
+  liveReplicas,
+  lockRotation,
+  newestGenerationOfHosts,
+  type ReplicaStanding,
+} from './ca-fleet.queries.ts';
+import { advance, type CaDecision, type CaEvent, type CaStep, forget, returnable } from './ca-set.machine.ts';
+import { type CaRecord, type CaSet, issuingCa, knownCas, shortId } from './ca-set.ts';
+import { type CaStoreOptions, makeNextCa, type OpenCas, openCaStore, record, writeSet } from './ca-store.ts';
+import { caDatesProblem, type GivenCa, readGivenCa } from './given-ca.ts';
+import { caStoreOptions } from './open-authority.ts';
+
+/** A step that is not taken; the message says why, and the way out. Nothing was changed. */
+export class CaStepRefusedError extends Error {
+  readonly code = 'ca_step_refused';
+}
+
+/** Hosts that are named; the rest is counted. */
+const NAMED = 20;
+/** A server looks at the disk every 2 s and tells the database at once; one that was killed counts for 10 s more. */
+const TAKE_OVER_MS = 15_000;
+
+export interface CaStepOptions {
+  /** Hosts that may be left behind. */
+  readonly strand?: number;
+  /** The operator's CA for `begin`; else the server makes one. */
+  readonly given?: GivenCa | undefined;
+}
+
+export interface LeftBehind {
+  readonly step: CaStep;
+  readonly count: number;
+  readonly hosts: readonly LeftBehindHost[];
+}
+
+/** Everything that people ask of the rotation. */
+export interface CaStanding {
+  readonly set: CaSet;
+  readonly trusted: readonly CaMaterial[];
+  readonly notes: readonly string[];
+  readonly hosts: HostTrustCounts;
+  readonly replicas: readonly ReplicaStanding[];
+  /** Newest generation that a host knows: newer than the set's after an old folder was restored. */
+  readonly newestOfHosts: number;
+  /** The steps that are possible now, and whom each would leave behind. */
+  readonly steps: readonly LeftBehind[];
+}
+
+export interface CaStepTaken {
+  readonly before: CaSet;
+  readonly set: CaSet;
+  /** Hosts that are left behind all the same. */
+  readonly leftBehind: LeftBehind;
+  /** After the wait: server processes, and those that have not taken the change over. */
+  readonly replicas: readonly ReplicaStanding[];
+  readonly behind: readonly ReplicaStanding[];
+  /** What a person should know of the new CA. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * The steps of a rotation, as taken by a person on the server's machine: files, and what the database knows of hosts and servers.
+ *
+ * INVARIANTS
+ * - One step at a time, whatever machine it is taken on.
+ * - No step without its row in the audit log: the row is written first, in the transaction in which the file is written.
+ * - Nothing is written before everything that speaks against the step was looked at.
+ */
+export class CaRotation {
+  readonly #store: CaStoreOptions;
+  readonly #database: DatabaseService;
+  readonly #audit: Pick<AuditService, 'record'>;
+  readonly #takeOverMs: number;
+
+  constructor(
+    config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'givenCa'>,
+    database: DatabaseService,
+    audit: Pick<AuditService, 'record'>,
+    takeOverMs = TAKE_OVER_MS,
+  ) {
+    this.#audit = audit;
+    this.#store = caStoreOptions(config);
+    this.#database = database;
+    this.#takeOverMs = takeOverMs;
+  }
+
+  /** @throws CaStoreError, KeyFileError, DatabaseUnavailableError */
+  async standing(): Promise<CaStanding> {
+    const { set, trusted, notes } = await openCaStore(this.#store, new Date());
+    const pair = pairOf(set);
+    const steps = possibleSteps(set);
+    return {
+      set,
+      trusted,
+      notes,
+      hosts: await countHostTrust(this.#database, pair),
+      replicas: await liveReplicas(this.#database),
+      newestOfHosts: await newestGenerationOfHosts(this.#database),
+      steps: await Promise.all(steps.map((step) => this.#leftBehind(set, step))),
+    };
+  }
+
+  /** @throws CaStepRefusedError, CaStoreError, KeyFileError, DatabaseUnavailableError */
+  take(step: CaStep, options: CaStepOptions = {}): Promise<CaStepTaken> {
+    return this.#locked(async (sql) => {
+      const now = new Date();
+      const open = await openCaStore(this.#store, now);
+      refuseOther(open.set, await this.#agreement(open.set));
+      const event: CaEvent = step === 'begin' ? { step, next: await this.#next(open, options.given, now) } : { step };
+      const decision = advance(open.set, event, now);
+      if (decision.kind === 'taken') refuseWithoutKey(open, decision.set);
+      const leftBehind = await this.#leftBehind(open.set, step);
+      refuseStranding(leftBehind, options.strand ?? 0);
+      const set = await this.#write(sql, step, decision, leftBehind);
+      const replicas = await this.#agreement(set);
+      const notes = step === 'begin' ? notesOn(set, open.trusted, now) : [];
+      return { before: open.set, set, leftBehind, replicas, behind: othersThan(set, replicas), notes };
+    });
+  }
+
+  /** Erases the key of the CA that was replaced last. @throws CaStepRefusedError and as `take` */
+  forget(): Promise<CaRecord> {
+    return this.#locked(async (sql) => {
+      const { set } = await openCaStore(this.#store, new Date());
+      const decision = forget(set);
+      await this.#write(sql, 'forget', decision);
+      if (decision.kind === 'refused' || decision.erase === null) throw new Error('nothing was forgotten');
+      return decision.erase;
+    });
+  }
+
+  #locked<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+    return this.#database.tx('READ COMMITTED', async (sql) => {
+      await lockRotation(sql);
+      return work(sql);
+    });
+  }
+
+  async #write(sql: Sql, step: CaStep | 'forget', decision: CaDecision, leftBehind?: LeftBehind): Promise<CaSet> {
+    if (decision.kind === 'refused') throw new CaStepRefusedError(decision.reason);
+    const { generation, phase } = decision.set;
+    const details = { step, phase, generation, issues: issuingCa(decision.set).id, leftBehind: leftBehind?.count ?? 0 };
+    await this.#audit.record(sql, localSource(), { what: 'ca.rotate', object: decision.set.current.id, details });
+    writeSet(this.#store.folder, decision.set, decision.erase);
+    return decision.set;
+  }
+
+  async #leftBehind(set: CaSet, step: CaStep): Promise<LeftBehind> {
+    return { step, ...(await hostsLeftBehind(this.#database, pairOf(set), set.phase, step, NAMED)) };
+  }
+
+  /** The server processes, once all work with this set, or when that takes too long. */
+  async #agreement(set: CaSet): Promise<ReplicaStanding[]> {
+    const until = performance.now() + this.#takeOverMs;
+    for (;;) {
+      const replicas = await liveReplicas(this.#database);
+      if (othersThan(set, replicas).length === 0 || performance.now() > until) return replicas;
+      await wait(250);
+    }
+  }
+
+  async #next({ set, trusted }: OpenCas, given: GivenCa | undefined, now: Date): Promise<CaRecord> {
+    const [current] = trusted;
+    if (set.phase !== 'single' || current === undefined)
+      throw new CaStepRefusedError(
+        'a rotation is under way: finish it, or take it back with "modfleet-server ca rotate back"',
+      );
+    const next = given === undefined ? await makeNextCa(this.#store, current, now) : givenNext(set, given, now);
+    const vouching = await vouchFor(publicPart(next), current, now);
+    return { ...next, vouchedBy: { id: current.id, certificate: vouching.toString('base64') } };
+  }
+}
+
+function publicPart(ca: CaRecord): CaMaterial {
+  return caMaterial(Buffer.from(ca.certificate, 'base64'), null);
+}
+
+function notesOn({ next }: CaSet, [current]: readonly CaMaterial[], now: Date): string[] {
+  if (next === null || current === undefined) return [];
+  const { level, words } = expiryOf([publicPart(next)], now);
+  return [pathNote(publicPart(next), current), level === 'ok' ? undefined : words].filter((note) => note !== undefined);
+}
+
+function givenNext(set: CaSet, files: GivenCa, now: Date): CaRecord {
+  const given = {
+    certFile: resolve(files.certFile),
+    keyFile: resolve(files.keyFile),
+    passphraseFile: files.passphraseFile === null ? null : resolve(files.passphraseFile),
+  };
+  const material = readGivenCa(given);
+  const known = knownCas(set).find((ca) => ca.id === material.id);
+  const problem =
+    known === undefined
+      ? caDatesProblem(new X509Certificate(material.certificate), given.certFile, now)
+      : known.id === set.current.id
+        ? 'this CA is in use already'
+        : 'this CA was in use before; "modfleet-server ca rotate back" returns to the last one, and no other comes back';
+  if (problem !== undefined) throw new CaStepRefusedError(`${given.certFile}: ${problem}`);
+  return record(material.certificate, { kind: 'given', ...given }, now);
+}
+
+function possibleSteps(set: CaSet): CaStep[] {
+  switch (set.phase) {
+    case 'single':
+      return returnable(set) === undefined ? ['begin'] : ['begin', 'back'];
+    case 'trust_both':
+      return ['issue', 'back'];
+    case 'issue_new':
+      return ['finish', 'back'];
+  }
+}
+
+function pairOf(set: CaSet): { current: string; next: string } {
+  return { current: set.current.id, next: set.next?.id ?? issuingCa(set).id };
+}
+
+function othersThan(set: CaSet, replicas: readonly ReplicaStanding[]): ReplicaStanding[] {
+  return replicas.filter((replica) => replica.generation !== set.generation);
+}
+
+/** Phases that follow each other get along, others do not: no step before every server has taken the last one over. */
+function refuseOther(set: CaSet, replicas: readonly ReplicaStanding[]): void {
+  const others = othersThan(set, replicas);
+  if (others.length === 0) return;
+  const named = others.map((replica) => `${replica.name} (${replica.phase}, generation ${replica.generation})`);
+  throw new CaStepRefusedError(
+    `Not every server works with the CAs in this folder (${set.phase}, generation ${set.generation}): ${named.join(', ')}. ` +
+      'Copy STATE_DIR/ca from the machine of the last step to theirs (or here), wait 5 seconds, and try again. A server that cannot take it over says why in its log.',
+  );
+}
+
+/** A set is used only with the key of the CA that issues. */
+function refuseWithoutKey({ set, trusted }: OpenCas, wanted: CaSet): void {
+  const { id } = issuingCa(wanted);
+  if (id === issuingCa(set).id || trusted.some((ca) => ca.id === id && ca.key !== null)) return;
+  throw new CaStepRefusedError(
+    `The key of the CA ${shortId(id)}, which would issue after this step, is not usable: "modfleet-server ca show" says why. Put its file back, and try again.`,
+  );
+}
+
+function refuseStranding({ step, count, hosts }: LeftBehind, strand: number): void {
+  if (count <= strand) return;
+  const named = hosts.map(
+    (host) =>
+      `  ${host.name} (${host.live ? 'connected' : `silent since ${host.seenAt?.toISOString() ?? 'it joined'}`})`,
+  );
+  const more = count > hosts.length ? [`  and ${count - hosts.length} more`] : [];
+  throw new CaStepRefusedError(
+    [
+      `"rotate ${step}" would leave ${count} ${count === 1 ? 'host' : 'hosts'} behind:`,
+      ...named,
+      ...more,
+      `Wait until they are through ("modfleet-server ca show"), retire them, or go on without them: --strand ${count}. What becomes of them: docs/operations.md, "Rotate the CA".`,
+    ].join('\n'),
+  );
+}
