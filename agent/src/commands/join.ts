@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -15,6 +14,7 @@ import { readHostFacts } from '../identity/host-facts.ts';
 import { JoinRefusedError } from '../identity/identity-errors.ts';
 import { eraseJoinFile } from '../identity/join-loop.ts';
 import { joinHost } from '../identity/join-host.ts';
+import { trustOf } from '../identity/trust.ts';
 
 export interface JoinCommandOptions {
   readonly config: AgentConfig;
@@ -57,7 +57,7 @@ export async function joinCommand(options: JoinCommandOptions): Promise<void> {
   const identity = await joinHost({ server, joinString, facts, store, makeRequest: makeCertificateRequest });
   // The helper that systemd starts believes root alone which host this is, and whose commands it takes.
   if (options.configFile === undefined && config.root === '/' && process.geteuid?.() === 0) {
-    await keepCas(HELPER_STATE_DIR, [new X509Certificate(identity.caPem)]);
+    await keepCas(HELPER_STATE_DIR, trustOf(identity));
     await keepHostId(HELPER_STATE_DIR, identity.hostId);
   }
   if (options.token === undefined && options.tokenFile === undefined) {

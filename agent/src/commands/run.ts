@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Log } from '../log.ts';
@@ -22,6 +21,7 @@ import { loadOrMakeKey } from '../identity/host-key.ts';
 import { askIdentityService } from '../identity/identity-questions.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
+import { bundleOf, trustOf } from '../identity/trust.ts';
 import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { lockState } from '../identity/state-lock.ts';
 import { connectSession } from '../session/h2-transport.ts';
@@ -99,7 +99,8 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     config,
     configFile,
     hostId: identity.hostId,
-    authorities: [new X509Certificate(identity.caPem).raw],
+    authorities: () => trustOf(kept.current).cas.map((ca) => ca.raw),
+    trust: () => bundleOf(kept.current),
     clock: bootClock,
     serverClock,
     serverRoute: () => serverRoute,
@@ -127,7 +128,12 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     random: Math.random,
     onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
   });
-  const trust = new TrustKeeper({ kept, log, onTaken: (spreadMs) => keeper.casChanged(spreadMs) });
+  const trust = new TrustKeeper({
+    kept,
+    log,
+    onKept: () => engine.trustChanged(),
+    onTaken: (spreadMs) => keeper.casChanged(spreadMs),
+  });
   const supervisor = new SessionSupervisor({
     trust,
     inventory,

@@ -1,3 +1,4 @@
+import type { TrustBundle } from '@modfleet/proto';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -14,7 +15,9 @@ export interface CreateHelperEngineOptions {
   readonly configFile: string | undefined;
   readonly hostId: string;
   /** CA certificates of the server, DER. */
-  readonly authorities: readonly Buffer[];
+  readonly authorities: () => readonly Buffer[];
+  /** The bundle that this agent took last. */
+  readonly trust: () => TrustBundle | undefined;
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   readonly serverRoute: () => ServerRoute | undefined;

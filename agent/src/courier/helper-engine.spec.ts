@@ -19,7 +19,8 @@ function aCourier(world: HelperWorld, options: { hostId?: string; confirm?: Conf
   const engine = new HelperEngine({
     openLink: options.openLink ?? world.openLink,
     hostId: options.hostId ?? HOST_ID,
-    authorities: [world.commands.authority.raw],
+    authorities: () => [world.commands.authority.raw],
+    trust: () => undefined,
     clock: world.clock.boot,
     serverClock: world.clock.server,
     serverRoute: () => ({ remoteAddress: '192.0.2.1' }),

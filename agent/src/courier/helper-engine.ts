@@ -8,6 +8,7 @@ import {
   Outcome,
   requestDigest,
   type TimeReading,
+  type TrustBundle,
 } from '@modfleet/proto';
 import type { ActionEngine, ActionProgressReport } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
@@ -28,7 +29,9 @@ export interface HelperEngineParts {
   readonly openLink: OpenLink;
   readonly hostId: string;
   /** CA certificates of the server, DER: told to a helper that knows none yet. */
-  readonly authorities: readonly Buffer[];
+  readonly authorities: () => readonly Buffer[];
+  /** The bundle that this agent took last, as the server signed it: the helper judges it by itself. */
+  readonly trust: () => TrustBundle | undefined;
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   /** The addresses of the session, while there is one. */
@@ -154,6 +157,11 @@ export class HelperEngine implements ActionEngine {
     this.#evidence.tell({ $case: 'way', value: way });
   }
 
+  /** There is another bundle: the helper that acts learns it now, not with the next action only. */
+  trustChanged(): void {
+    this.#act.trustChanged();
+  }
+
   #laneOf({ dryRun }: ActionRequest): HelperLane {
     return dryRun ? this.#evidence : this.#act;
   }
@@ -186,11 +194,12 @@ export class HelperEngine implements ActionEngine {
   }
 
   #open(): Extract<CourierWord, { $case: 'open' }>['value'] {
-    const { hostId, authorities, serverRoute } = this.#parts;
+    const { hostId, authorities, trust, serverRoute } = this.#parts;
     const route = serverRoute();
     const way =
       route === undefined ? undefined : { remoteAddress: route.remoteAddress, localAddress: route.localAddress ?? '' };
-    return { protocol: HELPER_PROTOCOL, hostId, time: this.#time(), way, caCertificates: [...authorities] };
+    const caCertificates = [...authorities()];
+    return { protocol: HELPER_PROTOCOL, hostId, time: this.#time(), way, caCertificates, trust: trust() };
   }
 
   #time(): TimeReading | undefined {

@@ -84,6 +84,8 @@ export class HelperLane {
   #state: 'idle' | 'opening' | 'open' | 'closing' = 'idle';
   #link: HelperLink | undefined;
   #ready = false;
+  /** Generation of the bundle that the helper of this link was told last. */
+  #toldGeneration: number | undefined;
   #failures = 0;
   #failedStarts = 0;
   #trouble = '';
@@ -145,6 +147,12 @@ export class HelperLane {
     this.#sayReady(word);
   }
 
+  /** The helper that is there is told now; where there is none, one is started to learn it. */
+  trustChanged(): void {
+    if (this.#state === 'idle') this.settle();
+    else if (this.#ready) this.#tellTrust();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#clear();
@@ -164,6 +172,7 @@ export class HelperLane {
       pending.sent = true;
       const { time } = this.#parts.open();
       if (time !== undefined) this.#send({ $case: 'time', value: time });
+      this.#tellTrust();
       this.#send({ $case: 'submit', value: pending.request });
     }
     this.#closeWhenIdle();
@@ -207,7 +216,9 @@ export class HelperLane {
     if (this.#stopped) return link.close();
     const late = `it was not ready in ${READY_WITHIN_MS / 1000} s`;
     this.#readyTimer = this.#parts.timers.set(() => link.drop(late), READY_WITHIN_MS);
-    link.send({ $case: 'open', value: this.#parts.open() });
+    const open = this.#parts.open();
+    this.#toldGeneration = open.trust?.generation;
+    link.send({ $case: 'open', value: open });
   }
 
   #heard(word: HelperWord): void {
@@ -362,6 +373,14 @@ export class HelperLane {
     if (this.#state !== 'idle') return;
     this.#parts.timers.clear(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Before a request: it may be signed by a CA that only this bundle makes known. */
+  #tellTrust(): void {
+    const { trust } = this.#parts.open();
+    if (trust === undefined || trust.generation === this.#toldGeneration) return;
+    this.#toldGeneration = trust.generation;
+    this.#send({ $case: 'trust', value: trust });
   }
 
   #sayReady(word: CourierWord): void {

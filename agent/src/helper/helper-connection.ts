@@ -1,6 +1,13 @@
 import type { X509Certificate } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ActionPhase, type ActionRequest, assertNever, type JournalState, type Open } from '@modfleet/proto';
+import {
+  ActionPhase,
+  type ActionRequest,
+  assertNever,
+  type JournalState,
+  type Open,
+  type TrustBundle,
+} from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
 import type { ServerRoute } from '../actions/protection/routes.ts';
@@ -69,6 +76,8 @@ export interface HelperConnectionParts {
    * @throws HelperRefusal when it is another one, or nothing may be done here
    */
   readonly admit: (hostId: string, cas: readonly X509Certificate[]) => Promise<NewestCommand>;
+  /** Hears, after `admit`, which CAs count, as somebody signed it; judges that. Never rejects: what is known stays. */
+  readonly learn: (bundle: TrustBundle) => Promise<void>;
   /** Called once, after `admit`. @throws HelperRefusal */
   readonly createEngine: (hostId: string, ties: EngineTies) => Promise<HelperEngine>;
   /** Aborted when this program is told to end. */
@@ -175,6 +184,7 @@ export class HelperConnection {
     this.#takeTime(open.time);
     this.#takeWay(open.way);
     this.#newest = await this.#parts.admit(open.hostId, casIn(open));
+    if (open.trust !== undefined) await this.#parts.learn(open.trust);
     const engine = await this.#parts.createEngine(open.hostId, {
       serverRoute: () => this.#route,
       onStep: (actionId, kmod, begins) => this.#say({ $case: 'step', value: { actionId, kmod, begins } }),
@@ -224,6 +234,8 @@ export class HelperConnection {
       case 'way':
         this.#takeWay(word.value);
         return;
+      case 'trust':
+        return this.#parts.learn(word.value);
       default:
         assertNever(word);
     }

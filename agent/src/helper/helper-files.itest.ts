@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import { chmod, chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { complaintAboutSignature } from '@modfleet/proto';
+import { complaintAboutSignature, trustBundleBytes } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { aRequest } from '../actions/testing/builders.ts';
+import { QuietLog } from '../actions/testing/simulated-host.ts';
 import { NodeExec } from '../exec/node-exec.ts';
 import { TestCommands } from '../testing/test-commands.ts';
 import { HelperRefusal } from './helper-refusal.ts';
@@ -15,7 +16,7 @@ import { refuseForeignFiles } from './own-files.ts';
 import { readSafeSettings, whyUnsafe } from './safe-settings.ts';
 import { FileNewestCommand } from './newest-command.ts';
 import { takeTurn } from './state-turn.ts';
-import { admitCas, keepCas, keptCas } from './trusted-cas.ts';
+import { admitCas, keepCas, keptCas, learnCas } from './trusted-cas.ts';
 
 const HOST = '00000000-0000-4000-8000-000000000001';
 const OTHER = '00000000-0000-4000-8000-000000000002';
@@ -59,16 +60,47 @@ describe('the CAs that this machine believes', () => {
     expect(await keptCas(folder)).toBeUndefined();
     await admitCas(folder, [first.authority]);
     const admitted = await admitCas(folder, [second.authority]);
-    expect(admitted.map((ca) => ca.fingerprint256)).toEqual([first.authority.fingerprint256]);
+    expect(admitted.cas.map((ca) => ca.fingerprint256)).toEqual([first.authority.fingerprint256]);
     expect((await stat(path.join(folder, 'trusted-cas.pem'))).mode & 0o777).toBe(0o600);
-    await keepCas(folder, [second.authority, first.authority]);
-    const both = (await keptCas(folder))?.map((ca) => ca.fingerprint256);
-    expect(both).toEqual([second.authority.fingerprint256, first.authority.fingerprint256]);
+    await keepCas(folder, { generation: 7, cas: [second.authority, first.authority] });
+    const both = await keptCas(folder);
+    expect(both?.generation).toBe(7);
+    expect(both?.cas.map((ca) => ca.fingerprint256)).toEqual([
+      second.authority.fingerprint256,
+      first.authority.fingerprint256,
+    ]);
+  });
+
+  it('are read from a list without a number, as it was written before rotations', async () => {
+    const { authority } = await TestCommands.create(1);
+    await writeFile(path.join(folder, 'trusted-cas.pem'), authority.toString());
+    expect((await keptCas(folder))?.generation).toBe(0);
+  });
+
+  it('stay those of before where another list cannot be kept', async () => {
+    const [first, second] = [await TestCommands.create(1), await TestCommands.create(1)];
+    const trust = await admitCas(folder, [first.authority]);
+    // A folder in the place of the draft: nothing can be written there.
+    await mkdir(path.join(folder, `trusted-cas.pem.${process.pid}.tmp`, 'x'), { recursive: true });
+    const caCertificates = [first.authority.raw, second.authority.raw];
+    const signature = first.ca.sign(trustBundleBytes(2, caCertificates));
+    const bundle = { generation: 2, caCertificates, vouchingCertificates: [], signature, spreadMs: 0 };
+    const learn = () => learnCas(trust, bundle, new QuietLog(), (next) => keepCas(folder, next));
+    expect(await learn()).toBe(trust);
+    expect((await keptCas(folder))?.cas).toHaveLength(1);
+    await rm(path.join(folder, `trusted-cas.pem.${process.pid}.tmp`), { recursive: true });
+    expect((await learn()).cas).toHaveLength(2);
+    expect(await keptCas(folder)).toMatchObject({ generation: 2, cas: [{}, {}] });
   });
 
   it('are not guessed from a damaged file, nor from a certificate of no CA', async () => {
     const commands = await TestCommands.create(1);
-    for (const text of ['', 'x', new X509Certificate(commands.certificate(1)).toString()]) {
+    for (const text of [
+      '',
+      'x',
+      `generation x\n${commands.authority.toString()}`,
+      new X509Certificate(commands.certificate(1)).toString(),
+    ]) {
       await writeFile(path.join(folder, 'trusted-cas.pem'), text);
       await expect(admitCas(folder, [commands.authority]).catch(code)).resolves.toBe('failed');
     }

@@ -18,8 +18,9 @@ import { refuseForeignFiles } from './own-files.ts';
 import { RelayedServerClock } from './relayed-clock.ts';
 import { readSafeSettings } from './safe-settings.ts';
 import { takeTurn } from './state-turn.ts';
-import { admitCas, keptCas } from './trusted-cas.ts';
-import { CommandVerifier, type Trust } from './verify/command-verifier.ts';
+import type { TrustedCas } from '../identity/trust.ts';
+import { admitCas, keepCas, keptCas, learnCas } from './trusted-cas.ts';
+import { CommandVerifier } from './verify/command-verifier.ts';
 import type { HelperKind } from './wire/protocol.ts';
 
 /** What has begun is brought to its end although the courier is gone: a load may wait for firmware (65 s), and its plan have more steps. */
@@ -53,7 +54,10 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
   const confirms = new ConfirmRelay();
   let lock: FileLock | undefined;
   let settings: AgentConfig | undefined;
-  let trust: Trust = { hostId: '', authorities: [] };
+  let self = '';
+  let trust: TrustedCas = { generation: 0, cas: [] };
+  // Whoever started this as itself has this process's rights, and says whom to believe as it says which host this is.
+  const isOwn = options.hostId !== undefined;
   const connection = new HelperConnection({
     kind,
     input: options.input,
@@ -61,17 +65,15 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
     bootClock,
     serverClock,
     confirms,
-    verifier: new CommandVerifier(() => trust, serverClock),
+    verifier: new CommandVerifier(() => ({ hostId: self, authorities: trust.cas }), serverClock),
     log,
     signal,
     admit: async (hostId, told) => {
       settings = await readSafeSettings(options.config, process.geteuid?.() ?? -1);
-      // Whoever started this as itself has this process's rights, and says whom to believe as it says which host this is.
-      const isOwn = options.hostId !== undefined;
       if (kind === 'evidence') {
         // Who only looks writes nothing.
-        const authorities = isOwn ? told : ((await keptCas(stateDir)) ?? told);
-        trust = { hostId: options.hostId ?? (await keptId(stateDir)) ?? hostId, authorities };
+        trust = (isOwn ? undefined : await keptCas(stateDir)) ?? { generation: 0, cas: told };
+        self = options.hostId ?? (await keptId(stateDir)) ?? hostId;
         return FileNewestCommand.open(stateDir);
       }
       // Of this machine, whatever root tree is looked at.
@@ -82,8 +84,13 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
       });
       await refuseForeignFiles(stateDir, process.geteuid?.() ?? -1);
       await admitHost(stateDir, hostId, options.hostId);
-      trust = { hostId, authorities: isOwn ? told : await admitCas(stateDir, told) };
+      trust = isOwn ? { generation: 0, cas: told } : await admitCas(stateDir, told);
+      self = hostId;
       return FileNewestCommand.open(stateDir);
+    },
+    learn: async (bundle) => {
+      const keeps = kind === 'act' && !isOwn;
+      trust = await learnCas(trust, bundle, log, (next) => (keeps ? keepCas(stateDir, next) : Promise.resolve()));
     },
     createEngine: async (hostId, ties) => {
       if (settings === undefined) throw new Error('the settings were not read');

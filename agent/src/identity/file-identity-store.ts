@@ -16,6 +16,7 @@ const fileSchema = z.object({
   certificatePem: z.string().min(1),
   caPem: z.string().min(1),
   trustGeneration: z.number().int().min(0).default(0),
+  trustBundle: z.base64().optional(),
   server: z.object({ host: z.string().min(1), identityPort: port, sessionPort: port }),
 });
 
@@ -37,8 +38,8 @@ export class FileIdentityStore implements IdentityStore {
         `${file} is damaged or from a newer agent; restore it, or remove it and join this host again (it then is a new host)`,
       );
     }
-    const { hostId, certificatePem, caPem, trustGeneration, server } = parsed.data;
-    return { hostId, certificatePem, caPem, trustGeneration, server };
+    const { version: _version, ...identity } = parsed.data;
+    return identity;
   }
 
   save(identity: HostIdentity): Promise<void> {

@@ -8,6 +8,8 @@ export interface HostIdentity {
   readonly caPem: string;
   /** Of the bundle that said so; 0 before the first. */
   readonly trustGeneration: number;
+  /** That bundle as it came (a TrustBundle, base64), for the helper, which believes a CA only; undefined before the first. */
+  readonly trustBundle?: string | undefined;
   /** Where the server was when the host joined. */
   readonly server: { readonly host: string; readonly identityPort: number; readonly sessionPort: number };
 }

@@ -8,7 +8,7 @@ import { UnaryChannel } from './grpc-unary.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
 import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
-import { readBundle, trustFields, type TrustedCas } from './trust.ts';
+import { bundleField, readBundle, trustFields, type TrustedCas } from './trust.ts';
 import { connectVerified, type VerifiedServer } from './verified-tls.ts';
 
 /** Time for the connection, and again for the call. */
@@ -79,6 +79,7 @@ function identityOf(
     hostId: answer.hostId,
     certificatePem: certificate.toString(),
     ...trustFields(casToTrust(answer, proven)),
+    ...(answer.trust === undefined ? {} : bundleField(answer.trust)),
     server: { host: server.host, identityPort: server.port, sessionPort: answer.sessionPort },
   };
 }

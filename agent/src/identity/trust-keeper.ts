@@ -2,11 +2,13 @@ import type { TrustBundle, TrustState } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { Log } from '../log.ts';
 import type { KeptIdentity } from './kept-identity.ts';
-import { readBundle, trustFields, trustOf, trustStateOf } from './trust.ts';
+import { bundleField, bundleOf, readBundle, trustFields, trustOf, trustStateOf } from './trust.ts';
 
 export interface TrustKeeperParts {
   readonly kept: KeptIdentity;
   readonly log: Log;
+  /** There is another bundle to hand to the helper. */
+  readonly onKept?: () => void;
   /** The CAs changed: another CA may issue now. What hosts do because of it they spread over so long, ms. */
   readonly onTaken: (spreadMs: number) => void;
 }
@@ -34,9 +36,12 @@ export class TrustKeeper {
   }
 
   async #take(bundle: TrustBundle): Promise<boolean> {
-    const { kept, log, onTaken } = this.#parts;
+    const { kept, log, onTaken, onKept } = this.#parts;
     const reading = readBundle(trustOf(kept.current), bundle);
-    if (reading.kind === 'same') return false;
+    if (reading.kind === 'same') {
+      await this.#keepForHelper(bundle);
+      return false;
+    }
     if (reading.kind === 'refused') {
       log.error(
         { generation: bundle.generation },
@@ -45,14 +50,27 @@ export class TrustKeeper {
       return false;
     }
     try {
-      await kept.amend(trustFields(reading.trust));
+      await kept.amend({ ...trustFields(reading.trust), ...bundleField(bundle) });
     } catch (error) {
       log.error(`the CAs to trust cannot be kept, and those of before stay: ${messageOf(error)}`);
       return false;
     }
     const cas = reading.trust.cas.map((ca) => ca.fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase());
     log.info({ generation: bundle.generation, cas }, 'this host trusts other CAs from now on');
+    onKept?.();
     onTaken(bundle.spreadMs);
     return true;
+  }
+
+  /** An agent that took this bundle before it kept bundles. */
+  async #keepForHelper(bundle: TrustBundle): Promise<void> {
+    const { kept, log, onKept } = this.#parts;
+    if (bundleOf(kept.current) !== undefined) return;
+    try {
+      await kept.amend(bundleField(bundle));
+      onKept?.();
+    } catch (error) {
+      log.error(`what the helper is to know of the CAs cannot be kept: ${messageOf(error)}`);
+    }
   }
 }

@@ -9,8 +9,8 @@
  * - What this file decides is believed only after it is on the disk, together with the identity.
  */
 import { X509Certificate, verify } from 'node:crypto';
-import { TRUSTED_CAS_MAX, VOUCHING_MAX, certificateFingerprint, trustBundleBytes } from '@modfleet/proto';
-import type { TrustBundle, TrustState } from '@modfleet/proto';
+import { TRUSTED_CAS_MAX, TrustBundle, VOUCHING_MAX, certificateFingerprint, trustBundleBytes } from '@modfleet/proto';
+import type { TrustState } from '@modfleet/proto';
 import { findPath } from './certificate-path.ts';
 
 /** The CAs that a host trusts. */
@@ -50,6 +50,21 @@ export function trustFields({ generation, cas }: TrustedCas): {
   readonly trustGeneration: number;
 } {
   return { caPem: cas.map((ca) => ca.toString()).join(''), trustGeneration: generation };
+}
+
+/** A bundle as an identity keeps it, for the helper. */
+export function bundleField(bundle: TrustBundle): { readonly trustBundle: string } {
+  return { trustBundle: Buffer.from(TrustBundle.encode(bundle).finish()).toString('base64') };
+}
+
+/** The bundle that an identity keeps; undefined where it keeps none that can be read. */
+export function bundleOf({ trustBundle }: { readonly trustBundle?: string | undefined }): TrustBundle | undefined {
+  if (trustBundle === undefined) return undefined;
+  try {
+    return TrustBundle.decode(Buffer.from(trustBundle, 'base64'));
+  } catch {
+    return undefined;
+  }
 }
 
 /** What the server is told. `certificatePem`: the host's own. */

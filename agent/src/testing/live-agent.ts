@@ -1,4 +1,8 @@
 import { HostFacts } from '@modfleet/proto';
+import type { ActionEngine } from '../actions/action-engine.ts';
+import type { ActionLog } from '../actions/action-host.ts';
+import { HelperEngine } from '../courier/helper-engine.ts';
+import type { OpenLink } from '../courier/helper-link.ts';
 import { makeCertificateRequest } from '../identity/certificate-request.ts';
 import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
@@ -7,12 +11,14 @@ import { askIdentityService } from '../identity/identity-questions.ts';
 import { joinHost } from '../identity/join-host.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
+import { bundleOf, trustOf } from '../identity/trust.ts';
 import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { createLog } from '../log.ts';
 import { connectSession } from '../session/h2-transport.ts';
 import { SessionSupervisor } from '../session/supervisor.ts';
 import { FakeEngine } from '../session/testing/fake-engine.ts';
 import { FakeInventory, loadedSnapshot } from '../session/testing/fake-inventory.ts';
+import type { BootClock, ServerClock } from '../time/clock.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
 
@@ -23,14 +29,27 @@ export interface LiveServer {
   readonly sessionPort: number;
 }
 
-/** A host's identity and session as the real agent has them, against a real server; inventory and engine are fakes. */
+/** A machine's helper, and the clocks that it and its courier go by. */
+export interface LiveHelper {
+  readonly openLink: OpenLink;
+  readonly clock: { readonly boot: BootClock; readonly server: ServerClock };
+}
+
+/** A host's identity and session as the real agent has them, against a real server; the inventory is a fake, and the engine, too, unless a helper is given. */
 export class LiveAgent {
   readonly name: string;
   readonly store: IdentityStore;
+  /** Its helper; none: its actions are nobody's. */
+  helper: LiveHelper | undefined;
   readonly #server: () => LiveServer;
   readonly #lines: string[] = [];
   #running:
-    | { readonly supervisor: SessionSupervisor; readonly keeper: CertificateKeeper; readonly run: Promise<void> }
+    | {
+        readonly supervisor: SessionSupervisor;
+        readonly keeper: CertificateKeeper;
+        readonly engine: ActionEngine;
+        readonly run: Promise<void>;
+      }
     | undefined;
 
   private constructor(name: string, store: IdentityStore, server: () => LiveServer) {
@@ -47,7 +66,13 @@ export class LiveAgent {
     store: IdentityStore = new MemoryIdentityStore(),
   ): Promise<LiveAgent> {
     const { host, identityPort } = server();
-    const facts = HostFacts.fromPartial({ hostname: name, bootId: `boot-${name}`, packageFamily: 'deb', policy: {} });
+    const facts = HostFacts.fromPartial({
+      hostname: name,
+      bootId: `boot-${name}`,
+      packageFamily: 'deb',
+      mode: 'act',
+      policy: {},
+    });
     await joinHost({
       server: { host, port: identityPort },
       joinString,
@@ -75,6 +100,7 @@ export class LiveAgent {
       hostname: this.name,
       bootId: `boot-${this.name}`,
       packageFamily: 'deb',
+      mode: 'act',
       policy: {},
     });
     // A low draw: every wait that is spread is short.
@@ -92,14 +118,20 @@ export class LiveAgent {
       random,
       onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
     });
+    const engine = this.helper === undefined ? new FakeEngine() : this.#courier(this.helper, kept, log);
     const supervisor: SessionSupervisor = new SessionSupervisor({
       inventory: new FakeInventory(loadedSnapshot('floppy')),
-      engine: new FakeEngine(),
+      engine,
       bootClock,
       serverClock,
       log,
       random,
-      trust: new TrustKeeper({ kept, log, onTaken: (spreadMs) => keeper.casChanged(spreadMs) }),
+      trust: new TrustKeeper({
+        kept,
+        log,
+        onKept: () => (engine instanceof HelperEngine ? engine.trustChanged() : undefined),
+        onTaken: (spreadMs) => keeper.casChanged(spreadMs),
+      }),
       readFacts: () => Promise.resolve(facts),
       connect: () => {
         const { host, sessionPort } = this.#server();
@@ -108,8 +140,9 @@ export class LiveAgent {
       inquire: () => keeper.inquire(),
       clockAheadMs: () => kept.clockAheadMs(),
     });
+    await engine.start();
     keeper.start();
-    this.#running = { supervisor, keeper, run: supervisor.run() };
+    this.#running = { supervisor, keeper, engine, run: supervisor.run() };
   }
 
   /** Away from now on; what it keeps stays. */
@@ -120,5 +153,20 @@ export class LiveAgent {
     running.keeper.stop();
     running.supervisor.stop();
     await running.run;
+    await running.engine.stop();
+  }
+
+  #courier({ openLink, clock }: LiveHelper, kept: KeptIdentity, log: ActionLog): HelperEngine {
+    return new HelperEngine({
+      openLink,
+      hostId: kept.current.hostId,
+      authorities: () => trustOf(kept.current).cas.map((ca) => ca.raw),
+      trust: () => bundleOf(kept.current),
+      clock: clock.boot,
+      serverClock: clock.server,
+      serverRoute: () => undefined,
+      confirmer: { confirm: () => Promise.resolve({ kind: 'unreachable', message: 'no' }) },
+      log,
+    });
   }
 }

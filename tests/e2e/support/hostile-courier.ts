@@ -48,7 +48,15 @@ export class HostileCourier {
     const time = { serverTimeMs: Date.now(), errorMs: 1_000, boottimeMs: Math.round(uptime * 1_000) };
     return {
       $case: 'open',
-      value: { protocol: HELPER_PROTOCOL, hostId: this.#hostId, time, way: undefined, caCertificates: [], ...changes },
+      value: {
+        protocol: HELPER_PROTOCOL,
+        hostId: this.#hostId,
+        time,
+        way: undefined,
+        caCertificates: [],
+        trust: undefined,
+        ...changes,
+      },
     };
   }
 

@@ -69,6 +69,7 @@ export class Attacker {
       tombstonesDigest: Buffer.alloc(0),
       boottimeMs: 1,
       newestCommand: undefined,
+      trust: undefined,
     };
     return framed(Buffer.from(SessionRequest.encode({ message: { $case: 'hello', value } }).finish()), {
       flag: 0,

@@ -95,6 +95,9 @@ const contents = fc.oneof(
   fc.record({ $case: fc.constant('digestOnly'), value: fc.constant({}) }),
 );
 
+/** What a host claims to trust. */
+const trustState = fc.record({ generation: count, caFingerprints: many(bytes), certificateCa: bytes });
+
 /** Any message of a host, well formed as protobuf, with values of any sort. */
 export function anyMessage(foreign: ForeignIds): fc.Arbitrary<HostMessage> {
   const actionId = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...foreign.actions) }, fc.uuid(), text);
@@ -113,9 +116,11 @@ export function anyMessage(foreign: ForeignIds): fc.Arbitrary<HostMessage> {
         openActions: many(actionId),
         tombstonesDigest: bytes,
         boottimeMs: count,
+        trust: trustState,
       },
       { requiredKeys: [] },
     ),
+    trustState,
     heartbeat: fc.record({ boottimeMs: count, facets: many(facetStatus) }),
     facetUpdate: fc.oneof(loaded, fc.record({ facet, digest: bytes, observedAgeMs: count, content: contents })),
     kmodEvents: fc.record({

@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import { duplexPair, type Duplex } from 'node:stream';
 import type { ActionRequest } from '@modfleet/proto';
 import { KmodActionEngine } from '../../actions/engine.ts';
@@ -9,9 +8,11 @@ import { HelperUnavailableError, linkOver, type OpenLink } from '../../courier/h
 import { ConfirmRelay } from '../confirm-relay.ts';
 import { HelperConnection } from '../helper-connection.ts';
 import { TestCommands } from '../../testing/test-commands.ts';
+import type { TrustedCas } from '../../identity/trust.ts';
 import { HelperRefusal } from '../helper-refusal.ts';
 import { RelayedServerClock } from '../relayed-clock.ts';
 import type { NewestCommand } from '../newest-command.ts';
+import { learnCas } from '../trusted-cas.ts';
 import { CommandVerifier } from '../verify/command-verifier.ts';
 import { HELPER_PROTOCOL, type HelperKind } from '../wire/protocol.ts';
 import type { CourierWord } from '../wire/strict-codec.ts';
@@ -37,9 +38,11 @@ export class HelperWorld {
   readonly clock = new SimulatedClock();
   readonly log = new QuietLog();
   readonly helpers: RunningHelper[] = [];
-  /** The server that this machine believes, unless `authorities` says another. */
+  /** The server that this machine believes, unless `trust` says another. */
   readonly commands = COMMANDS;
-  authorities: readonly X509Certificate[] = [COMMANDS.authority];
+  trust: TrustedCas = { generation: 0, cas: [COMMANDS.authority] };
+  /** The helper's disk takes no other list of CAs. */
+  isTrustFull = false;
   /** The host that this machine is. */
   self = HOST_ID;
   readonly newest = new MemoryNewestCommand();
@@ -78,6 +81,7 @@ export class HelperWorld {
         time: { serverTimeMs: this.clock.ms, errorMs: 5, boottimeMs: this.clock.ms },
         way: undefined,
         caCertificates: [this.commands.authority.raw],
+        trust: undefined,
       },
     };
   }
@@ -102,7 +106,12 @@ export class HelperWorld {
       bootClock: this.clock.boot,
       serverClock,
       confirms,
-      verifier: new CommandVerifier(() => ({ hostId: this.self, authorities: this.authorities }), serverClock),
+      verifier: new CommandVerifier(() => ({ hostId: this.self, authorities: this.trust.cas }), serverClock),
+      learn: async (bundle) => {
+        const keep = (): Promise<void> =>
+          this.isTrustFull ? Promise.reject(new Error('ENOSPC: no space left on device')) : Promise.resolve();
+        this.trust = await learnCas(this.trust, bundle, this.log, keep);
+      },
       log: this.log,
       signal: new AbortController().signal,
       admit: async (hostId) => {

@@ -1,5 +1,5 @@
 /** Version of proto/modfleet/helper/v1. Courier and helper come in one package; another version means a restart is due. */
-export const HELPER_PROTOCOL = 3;
+export const HELPER_PROTOCOL = 4;
 
 /** Where systemd listens for the courier. */
 export const HELPER_SOCKETS = {

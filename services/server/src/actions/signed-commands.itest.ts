@@ -41,12 +41,13 @@ class Machine {
   constructor(host: FakeHost, authority: Buffer) {
     this.host = host;
     this.world.self = host.id;
-    this.world.authorities = [new X509Certificate(authority)];
+    this.world.trust = { generation: 0, cas: [new X509Certificate(authority)] };
     this.world.clock.ms = Date.now();
     this.courier = new HelperEngine({
       openLink: this.world.openLink,
       hostId: host.id,
-      authorities: [authority],
+      authorities: () => [authority],
+      trust: () => undefined,
       clock: this.world.clock.boot,
       serverClock: this.world.clock.server,
       serverRoute: () => undefined,

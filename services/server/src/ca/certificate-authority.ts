@@ -223,6 +223,11 @@ export class CertificateAuthority {
     })?.id;
   }
 
+  /** The CAs of this fleet, also those that were replaced: what one of them signed was ours. */
+  get known(): readonly X509Certificate[] {
+    return knownCas(this.set).map((ca) => new X509Certificate(Buffer.from(ca.certificate, 'base64')));
+  }
+
   /** True when sessions take what this CA (id, hex) issued. */
   trusts(id: string): boolean {
     return this.trusted.some((ca) => ca.id === id);

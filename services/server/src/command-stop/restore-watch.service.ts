@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { type ActionRequest, complaintAboutSignature } from '@modfleet/proto';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
@@ -57,7 +56,7 @@ export class RestoreWatch implements OnModuleInit {
     if (!provesRestore(taken, { epoch: knownEpoch, sequence: known, actionOfNumber })) return;
     const complaint =
       taken.hostId === hostId
-        ? complaintAboutSignature(taken, [new X509Certificate(this.#authority.certificate)])?.message
+        ? complaintAboutSignature(taken, this.#authority.known)?.message
         : 'it is for another host';
     if (complaint !== undefined) {
       this.#logger.warn({

@@ -24,25 +24,31 @@ export interface Envelope {
  */
 const USE_MS = 24 * 60 * 60 * 1000;
 
+/** Certifies the key; `certificate`: of the CA that issues now. */
+type Authority = Pick<CertificateAuthority, 'issueCommandCertificate' | 'certificate'>;
+
 /**
  * Signs commands, with the key in STATE_DIR/keys.
  *
  * INVARIANTS
  * - Called in the request that accepts the action, by nothing else (.dependency-cruiser.cjs): what forwards commands cannot make one.
  * - A certificate is for one epoch: an old epoch's certificate signs nothing of a new one.
+ * - It is of the CA that issues now: what an older one certified is refused by hosts once the rotation is finished.
  */
 export class CommandSigner {
   readonly #keys: Pick<ServerKeys, 'command'>;
-  readonly #authority: Pick<CertificateAuthority, 'issueCommandCertificate'>;
+  readonly #authority: Authority;
   readonly #now: () => number;
   #current:
-    { readonly epoch: number; readonly madeAt: number; readonly certificate: Promise<CommandCertificate> } | undefined;
+    | {
+        readonly epoch: number;
+        readonly issuer: Buffer;
+        readonly madeAt: number;
+        readonly certificate: Promise<CommandCertificate>;
+      }
+    | undefined;
 
-  constructor(
-    keys: Pick<ServerKeys, 'command'>,
-    authority: Pick<CertificateAuthority, 'issueCommandCertificate'>,
-    now: () => number = Date.now,
-  ) {
+  constructor(keys: Pick<ServerKeys, 'command'>, authority: Authority, now: () => number = Date.now) {
     this.#keys = keys;
     this.#authority = authority;
     this.#now = now;
@@ -56,10 +62,14 @@ export class CommandSigner {
 
   #certificateOf(epoch: number): Promise<CommandCertificate> {
     const now = this.#now();
-    const isUsable = this.#current?.epoch === epoch && Math.abs(now - this.#current.madeAt) < USE_MS;
+    const issuer = this.#authority.certificate;
+    const isUsable =
+      this.#current?.epoch === epoch &&
+      this.#current.issuer.equals(issuer) &&
+      Math.abs(now - this.#current.madeAt) < USE_MS;
     if (this.#current !== undefined && isUsable) return this.#current.certificate;
     const certificate = this.#make(epoch);
-    const made = { epoch, madeAt: now, certificate };
+    const made = { epoch, issuer, madeAt: now, certificate };
     this.#current = made;
     certificate.catch(() => {
       if (this.#current === made) this.#current = undefined;

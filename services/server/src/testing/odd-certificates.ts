@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, webcrypto } from 'node:crypto';
 import { join } from 'node:path';
 import { hostUri } from '@modfleet/proto';
+import { issuerOf } from '../ca/ca-certificate.ts';
 import { openCaStore } from '../ca/ca-store.ts';
 import { certificatePem, P256, x509 } from '../ca/x509.ts';
 
@@ -54,8 +55,12 @@ async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
 
 /** The CA of a server as a thief of its folder has it. */
 export async function stolenCa(stateDir: string): Promise<OddIssuer & { readonly certificatePem: string }> {
-  const { key, name, certificate } = await openCaStore(join(stateDir, 'ca'), undefined, new Date());
-  return { name, key: await imported(key), certificatePem: certificatePem(certificate) };
+  const { trusted } = await openCaStore({ folder: join(stateDir, 'ca'), passphrase: undefined }, new Date());
+  const [issuing] = trusted;
+  if (issuing === undefined) throw new Error('a set without a CA');
+  const { key } = issuerOf(issuing);
+  const name = new x509.X509Certificate(new Uint8Array(issuing.certificate)).subject;
+  return { name, key: await imported(key), certificatePem: certificatePem(issuing.certificate) };
 }
 
 async function imported(key: KeyObject): Promise<OddKey> {

@@ -77,6 +77,7 @@ function hello(): Buffer {
     tombstonesDigest: Buffer.alloc(0),
     boottimeMs: 1,
     newestCommand: undefined,
+    trust: undefined,
   };
   const message = SessionRequest.encode({ message: { $case: 'hello', value } }).finish();
   const prefix = Buffer.alloc(5);
