@@ -53,6 +53,9 @@ export interface VerifiedTlsOptions {
 /** Opens a TLS connection (HTTP/2) to our server. @throws ServerUnreachableError, ServerNotTrustedError */
 export async function connectVerified(options: VerifiedTlsOptions): Promise<VerifiedConnection> {
   const socket = await open(options);
+  // Its certificates go with a socket that was closed meanwhile: that is no server without any.
+  if (socket.destroyed)
+    throw new ServerUnreachableError(options.host, options.port, 'the connection was closed right after the handshake');
   try {
     return { socket, server: verifyPeer(socket, options) };
   } catch (error) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { MemoryIdentityStore } from '../../../../agent/src/identity/memory-identity-store.ts';
 import { LiveAgent, type LiveServer } from '../../../../agent/src/testing/live-agent.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
@@ -17,6 +18,9 @@ import type { CaStep } from './ca-set.machine.ts';
 import { CaWatch } from './ca-watch.service.ts';
 import type { GivenCa } from './given-ca.ts';
 import { certificatePem, issue, spkiOf, x509 } from './x509.ts';
+
+/** A rotation is many steps, each with transactions: on a busy machine one of them waits longer for a connection than a caller of the API should. */
+const PATIENT = { dbConnectTimeoutMs: 30_000, rateJoinsPerSecond: 0 };
 
 /** A server, and hosts with the real agent's identity and session. */
 describe('a rotation of the CA', { timeout: 240_000 }, () => {
@@ -33,7 +37,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
   beforeEach(async () => {
     ({ url } = await postgres.createDatabase());
     stateDir = mkdtempSync(join(tmpdir(), 'modfleet-rotation-'));
-    side = await AgentSide.start(url, { stateDir });
+    side = await AgentSide.start(url, { stateDir, config: PATIENT });
   });
   afterEach(async () => {
     await Promise.all(agents.splice(0).map((agent) => agent.sleep()));
@@ -53,7 +57,10 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
       return (await side.app.get(JoinTokenService).create(sql, wanted, localSource())).joinString;
     });
   async function joined(name: string, word?: string): Promise<LiveAgent> {
-    const agent = await LiveAgent.join(name, word ?? (await joinString()), here);
+    const store = new MemoryIdentityStore();
+    const withString = word ?? (await joinString());
+    // As the agent's own loop: a connection may be lost on a busy machine, and joining again with the same key is safe.
+    const agent = await comesTrue(() => LiveAgent.join(name, withString, here, store));
     agents.push(agent);
     return agent;
   }
@@ -75,7 +82,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
   const replicaId = (): string => side.app.get<string>(REPLICA_ID);
   async function restart(): Promise<void> {
     await side.stop();
-    side = await AgentSide.start(url, { stateDir });
+    side = await AgentSide.start(url, { stateDir, config: PATIENT });
   }
   const rotation = (waitMs = 20_000): CaRotation =>
     new CaRotation(side.app.get<ServerConfig>(SERVER_CONFIG), side.database, side.app.get(AuditService), waitMs);
@@ -318,7 +325,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
   it('keeps hosts on servers that are one step apart, and takes no step before all are there', async () => {
     const copy = mkdtempSync(join(tmpdir(), 'modfleet-rotation-copy-'));
     cpSync(join(stateDir, 'ca'), join(copy, 'ca'), { recursive: true });
-    const other = await AgentSide.start(url, { stateDir: copy });
+    const other = await AgentSide.start(url, { stateDir: copy, config: PATIENT });
     const first = side;
     try {
       const host = await awake('web-1');

@@ -29,6 +29,7 @@ describe('readServerConfig', () => {
         port: 7782,
       },
       dbPoolSize: 10,
+      dbConnectTimeoutMs: 2_000,
       eventRetentionDays: 90,
       retireAfterDays: 30,
       heartbeatIntervalMs: 3e4,

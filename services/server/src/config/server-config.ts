@@ -70,6 +70,8 @@ export const environmentSchema = z.object({
   MODFLEET_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   /** Ten connections a replica: Postgres's usual hundred then serves eight replicas and the operators. */
   MODFLEET_DB_POOL_SIZE: wholeNumber(2, 200, 10),
+  /** A caller hears 503 after so long: it has better things to do than to wait for a database that is away. */
+  MODFLEET_DB_CONNECT_TIMEOUT_MS: wholeNumber(100, 60_000, 2_000),
   /** `own-ca`: the API speaks TLS with a certificate of modfleet's own CA, made at start. */
   MODFLEET_HTTP_TLS: z
     .literal('own-ca', { error: 'has one value, own-ca; for a certificate of yours set MODFLEET_HTTP_TLS_CERT_FILE' })
@@ -138,6 +140,7 @@ export interface ServerConfig {
   readonly serverNames: readonly string[];
   readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
   readonly dbPoolSize: number;
+  readonly dbConnectTimeoutMs: number;
   readonly httpTls: HttpTls | null;
   readonly trustedProxy: string | null;
   readonly eventRetentionDays: number;
@@ -236,6 +239,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     serverNames: values.MODFLEET_SERVER_NAMES,
     logLevel: values.MODFLEET_LOG_LEVEL,
     dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
+    dbConnectTimeoutMs: values.MODFLEET_DB_CONNECT_TIMEOUT_MS,
     httpTls:
       certFile !== undefined && keyFile !== undefined
         ? { kind: 'files', certFile, keyFile }

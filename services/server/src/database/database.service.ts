@@ -43,11 +43,14 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
   /** Of the transactions that are open: who wants to hear of their end. */
   readonly #open = new WeakMap<Sql, ((end: TxEnd) => void)[]>();
 
-  constructor(@Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize'>) {
+  constructor(
+    @Inject(SERVER_CONFIG)
+    config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize'> & Partial<Pick<ServerConfig, 'dbConnectTimeoutMs'>>,
+  ) {
     this.pool = new pg.Pool({
       connectionString: config.databaseUrl,
       max: config.dbPoolSize,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      connectionTimeoutMillis: config.dbConnectTimeoutMs ?? CONNECT_TIMEOUT_MS,
       statement_timeout: STATEMENT_TIMEOUT_MS,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
       keepAlive: true,
