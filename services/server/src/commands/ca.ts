@@ -28,7 +28,8 @@ const OPTIONS = {
 /** The CA and its rotation, on the server's own machine, as the server's user. */
 export async function ca(config: ServerConfig, args: readonly string[], print: Print): Promise<void> {
   const work = parse(args);
-  const database = new DatabaseService(config);
+  // A person who waits for a command would rather wait than hear of a busy moment.
+  const database = new DatabaseService({ ...config, dbConnectTimeoutMs: 30_000 });
   try {
     await work(new CaRotation(config, database, await localAudit(config, database)), print);
   } finally {
