@@ -73,7 +73,8 @@ export const grantListSchema = z
 const routeWord = z
   .string()
   .refine((route) => Object.hasOwn(ROUTE_TABLE, route), {
-    error: 'is no route of this API: write it as docs/api.md does, for example "GET /api/v1/hosts"',
+    error: ({ input }) =>
+      `${JSON.stringify(String(input).slice(0, 100))} is no route of this API: write it as docs/api.md does, for example "GET /api/v1/hosts"`,
   })
   .describe('Method and pattern, for example `GET /api/v1/hosts/:host`.');
 

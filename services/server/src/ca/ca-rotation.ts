@@ -38,6 +38,8 @@ export interface CaStepOptions {
   readonly strand?: number;
   /** The operator's CA for `begin`; else the server makes one. */
   readonly given?: GivenCa | undefined;
+  /** Called when the step is on the disk, before the wait for the servers to take it over. */
+  readonly onWritten?: (set: CaSet) => void;
 }
 
 export interface LeftBehind {
@@ -125,6 +127,7 @@ export class CaRotation {
       const leftBehind = await this.#leftBehind(open.set, step);
       refuseStranding(leftBehind, options.strand ?? 0);
       const set = await this.#write(sql, step, decision, leftBehind);
+      options.onWritten?.(set);
       const replicas = await this.#agreement(set);
       const notes = step === 'begin' ? notesOn(set, open.trusted, now) : [];
       return { before: open.set, set, leftBehind, replicas, behind: othersThan(set, replicas), notes };

@@ -58,7 +58,10 @@ function parse(args: readonly string[]): (rotation: CaRotation, print: Print) =>
   const step = stepOf(verb);
   allow(...(step === 'begin' ? (['cert-file', 'key-file', 'key-passphrase-file'] as const) : (['strand'] as const)));
   const options: CaStepOptions = { strand: strandOf(values.strand), given: givenOf(values) };
-  return async (rotation, print) => print(stepText(await rotation.take(step, options)));
+  return async (rotation, print) => {
+    const onWritten = (): void => print('Written. Waiting for the servers that run to take it over, up to 15 s …');
+    print(stepText(await rotation.take(step, { ...options, onWritten })));
+  };
 }
 
 function stepOf(verb: string): CaStep {
