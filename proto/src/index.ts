@@ -27,4 +27,5 @@ export * from './envelopes.ts';
 export * from './trust-bundle.ts';
 export * from './join-string.ts';
 export * from './names.ts';
+export * from './uuid.ts';
 export { compareText } from './sorting.ts';

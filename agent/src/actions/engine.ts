@@ -16,8 +16,8 @@ import { ActionRun, type RunPorts } from './action-run.ts';
 import { Attribution } from './attribution.ts';
 import { Book } from './book.ts';
 import type { ConfirmWindows } from './confirm-windows.ts';
+import { CANCELLED, conflict, FULL, hex, ledgerAnswer, LONGEST_LIFE_MS, NOT_BEGUN, TORN } from './engine-answers.ts';
 import type { Journal } from './journal/journal.ts';
-import type { Known } from './ledger.ts';
 import { Settler } from './settler.ts';
 import { plainResult } from './plain-result.ts';
 
@@ -372,35 +372,4 @@ export class KmodActionEngine implements ActionEngine {
   #say(result: ActionResult): void {
     for (const listener of this.#resultListeners) listener(result);
   }
-}
-
-const NOT_BEGUN = { startedAtMs: 0, startedBootMs: 0, taintBefore: undefined } as const;
-
-const CANCELLED = {
-  outcome: Outcome.OUTCOME_CANCELLED,
-  code: 'cancelled',
-  message: 'taken back before its first step; nothing was touched',
-} as const;
-
-const FULL =
-  'this host remembers as many actions as it may (4096) and takes no further one before the oldest are a day past their expiry; nothing was touched';
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('hex');
-}
-
-function conflict(request: ActionRequest, digest: string): ActionResult {
-  const message = 'this action id was used for another request on this host; nothing was touched';
-  return plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'id_conflict', message);
-}
-
-/** The server lets an action live for a day at most. */
-const LONGEST_LIFE_MS = 24 * 60 * 60 * 1000;
-
-const TORN =
-  'what the journal had on this action was cut short or damaged: by order of writing nothing was begun, but a disk that loses synced data could hide it';
-
-function ledgerAnswer(known: Known): ActionResult {
-  if (known.kind !== 'answered') throw new Error('a tombstone that was just written is not there');
-  return known.result;
 }

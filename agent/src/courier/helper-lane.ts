@@ -1,17 +1,17 @@
 import {
   ActionPhase,
   type ActionRequest,
-  ActionResult,
+  type ActionResult,
   assertNever,
   type Book,
   type ConfirmWanted,
-  isResolvable,
 } from '@modfleet/proto';
 import type { ActionProgressReport } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
 import { HELPER_PROTOCOL, type HelperKind, NOT_KNOWN } from '../helper/wire/protocol.ts';
 import type { CourierWord, HelperWord } from '../helper/wire/strict-codec.ts';
 import { type HelperLink, HelperUnavailableError, type OpenLink } from './helper-link.ts';
+import { isLastWord, isSame } from './said-results.ts';
 
 /** First and longest wait before a helper that could not be reached, or broke off, is asked again, ms. */
 const RETRY_MS = { first: 500, most: 30_000 } as const;
@@ -396,13 +396,4 @@ export class HelperLane {
     this.#timer = undefined;
     this.#parts.timers.clear(this.#readyTimer);
   }
-}
-
-/** Whether a result of the same request ends for good. */
-function isLastWord(known: ActionResult, later: ActionResult): boolean {
-  return !isResolvable(known.outcome) && Buffer.compare(known.requestDigest, later.requestDigest) === 0;
-}
-
-function isSame(one: ActionResult, other: ActionResult): boolean {
-  return Buffer.compare(ActionResult.encode(one).finish(), ActionResult.encode(other).finish()) === 0;
 }

@@ -7,6 +7,7 @@ import {
   type JournalState,
   type Open,
   type TrustBundle,
+  isUuid,
 } from '@modfleet/proto';
 import type { ActionEngine } from '../actions/action-engine.ts';
 import type { ActionLog } from '../actions/action-host.ts';
@@ -26,7 +27,6 @@ import {
   complaintAboutRequest,
   complaintAboutTime,
   complaintAboutWay,
-  isUuid,
 } from './verify/request-grammar.ts';
 import type { Verifier } from './verify/verifier.ts';
 import { FrameError, FrameReader, MAX_COURIER_FRAME } from './wire/frames.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isUuid } from '@modfleet/proto';
 import { codeOf } from '../error-words.ts';
 import { makePrivateFolder, writeFileAtomically } from '../identity/atomic-file.ts';
 import { HelperRefusal } from './helper-refusal.ts';
-import { isUuid } from './verify/request-grammar.ts';
 
 /** The helper's own copy of the host's id, in its state folder. */
 const FILE = 'host-id';

@@ -7,14 +7,13 @@ import {
   type TimeReading,
   Verb,
   type WayToServer,
+  isUuid,
 } from '@modfleet/proto';
 import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
 /** Why a field cannot be taken, for people; undefined when all is well. */
 export type Complaint = string | undefined;
-
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** name=value without white space, quotes and control characters; 1 KiB is the kernel's own limit (COMMAND_LINE_SIZE of a parameter string is higher). */
 const PARAMETER = /^[A-Za-z0-9_][A-Za-z0-9_.-]*=[^\s"'\p{Cc}]*$/u;
@@ -36,11 +35,6 @@ const MAX_ERROR_MS = 60_000;
 
 /** 2020-01-01, ms since the epoch: no server of ours has run before. */
 const EARLIEST_SERVER_TIME_MS = 1_577_836_800_000;
-
-/** Whether a text is a UUID as the server writes it. */
-export function isUuid(text: string): boolean {
-  return UUID.test(text);
-}
 
 /** Every field of a request by itself; what they mean together is the verdict's business. Pure. */
 export function complaintAboutRequest(request: ActionRequest): Complaint {

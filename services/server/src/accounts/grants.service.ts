@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import { isUuid } from '@modfleet/proto';
 import { AccessRepository } from '../access/access.repository.ts';
 import type { GrantRow } from '../access/access.rows.ts';
 import { lockAdmins } from '../access/account.queries.ts';
@@ -17,7 +18,6 @@ import { lastAdmin, requireAccount } from './accounts.service.ts';
 import type { addGrantBody } from './accounts.schema.ts';
 import { type GrantItem, toGrantItem } from './accounts.view.ts';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Grants of one page; an account has a handful. */
 const BATCH = 500;
 
@@ -98,7 +98,7 @@ export class GrantsService {
   /** @throws AppError grant_not_found, last_admin. */
   async remove(sql: Sql, id: string, caller: Caller, source: AuditSource): Promise<GrantItem> {
     await lockAdmins(sql);
-    const row = UUID.test(id) ? await lockGrant(sql, id) : undefined;
+    const row = isUuid(id) ? await lockGrant(sql, id) : undefined;
     if (row === undefined || !holds(caller, selectorOf(row)))
       throw new AppError(
         'grant_not_found',

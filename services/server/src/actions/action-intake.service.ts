@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { ActionResult, ActionProgress } from '@modfleet/proto';
+import { isUuid } from '@modfleet/proto';
 import { AgentGateway, type ConnectedHost } from '../agent-session/agent-gateway.ts';
 import { isUnavailable } from '../database/database.errors.ts';
 import { ActionChanges } from './action-changes.service.ts';
@@ -15,7 +16,7 @@ import {
   toStoredVerdict,
 } from './action.mapper.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
-import { ActionRepository, isActionId, type Applied, type Said } from './action.repository.ts';
+import { ActionRepository, type Applied, type Said } from './action.repository.ts';
 import { whyApart } from './dispatch.rules.ts';
 import { rawReport, storable } from './raw-report.ts';
 
@@ -83,7 +84,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   async progress(hostId: string, told: ActionProgress): Promise<void> {
     const progress = storable(told);
     const event = toProgressEvent(progress.phase, progress.confirmDeadlineMs);
-    if (event === undefined || !isActionId(progress.actionId)) return;
+    if (event === undefined || !isUuid(progress.actionId)) return;
     const said: Said = progress.verdict === undefined ? {} : { verdict: toStoredVerdict(progress.verdict) };
     try {
       this.#announced(await this.#actions.apply(progress.actionId, event, said, hostId));
@@ -95,7 +96,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   async result(session: Speaker, told: ActionResult): Promise<void> {
     const { hostId } = session;
     const result = storable(told);
-    if (!isActionId(result.actionId)) {
+    if (!isUuid(result.actionId)) {
       // No id of ours looks so: there is no row to keep it under, and the log is what is left.
       this.#logger.error({
         message: 'a host reports an action under an id that cannot be one',

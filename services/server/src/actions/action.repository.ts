@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { requestDigest, verbFromWord, Verb } from '@modfleet/proto';
+import { requestDigest, verbFromWord, Verb, isUuid } from '@modfleet/proto';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { decide, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
 import type { Envelope } from '../signing/command-signer.ts';
@@ -48,7 +48,7 @@ export class ActionRepository {
 
   /** Undefined for what is no id, too. */
   async find(id: string, sql: Sql = this.#database): Promise<StoredAction | undefined> {
-    if (!isActionId(id)) return undefined;
+    if (!isUuid(id)) return undefined;
     const row = await selectAction(sql, id);
     return row === undefined ? undefined : fromRow(row);
   }
@@ -102,7 +102,7 @@ export class ActionRepository {
     said: Said = {},
     hostId?: string,
   ): Promise<Applied | undefined> {
-    if (!isActionId(id) || !(await lockAction(sql, id))) return undefined;
+    if (!isUuid(id) || !(await lockAction(sql, id))) return undefined;
     const before = await this.find(id, sql);
     if (before === undefined || (hostId !== undefined && before.hostId !== hostId)) return undefined;
     const now = await selectNow(sql);
@@ -139,11 +139,6 @@ export class ActionRepository {
   async keepUnknown(id: string, hostId: string, why: string, raw: unknown): Promise<void> {
     await insertUnknownResult(this.#database, id, hostId, { why, result: raw });
   }
-}
-
-/** Ids are UUIDs in lower case; Postgres refuses other text instead of finding nothing. */
-export function isActionId(text: string): boolean {
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);
 }
 
 function columnsOf(id: string, next: ActionSnapshot) {

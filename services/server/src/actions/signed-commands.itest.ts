@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -10,16 +10,13 @@ import {
 } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryJournal } from '../../../../agent/src/actions/journal/memory-journal.ts';
-import { HelperEngine } from '../../../../agent/src/courier/helper-engine.ts';
-import { HelperWorld } from '../../../../agent/src/helper/testing/helper-world.ts';
 import type { Action, ActionList, Problem, Readiness } from '../api-types.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { epoch } from '../commands/epoch.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
-import { comesTrue } from '../testing/comes-true.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { ActionStack } from './testing/action-stack.ts';
-import { type FakeHost, resultOf } from './testing/fake-host.ts';
+import { resultOf } from './testing/fake-host.ts';
+import { epochCommand, SignedHost } from '../../../../tests/support/signed-host.ts';
 
 /*
  * The server's API, dispatch and database on one side, the agent's courier and helper on the other, as they are; between them the port between sessions
@@ -29,85 +26,16 @@ import { type FakeHost, resultOf } from './testing/fake-host.ts';
 let stack: ActionStack;
 onTestDatabase(async (url) => (stack = await ActionStack.start(url)));
 
-/** A host of the fleet, with the real courier and helper over a simulated kernel. */
-class Machine {
-  readonly world = new HelperWorld();
-  readonly courier: HelperEngine;
-  readonly host: FakeHost;
-  /** What came over the wire, as bytes. */
-  readonly recorded: Buffer[] = [];
-  readonly results: ActionResult[] = [];
-
-  constructor(host: FakeHost, authority: Buffer) {
-    this.host = host;
-    this.world.self = host.id;
-    this.world.trust = { generation: 0, cas: [new X509Certificate(authority)] };
-    this.world.clock.ms = Date.now();
-    this.courier = new HelperEngine({
-      openLink: this.world.openLink,
-      hostId: host.id,
-      authorities: () => [authority],
-      trust: () => undefined,
-      clock: this.world.clock.boot,
-      serverClock: this.world.clock.server,
-      serverRoute: () => undefined,
-      confirmer: { confirm: () => Promise.resolve({ kind: 'unreachable', message: 'no' }) },
-      log: this.world.log,
-    });
-    this.courier.onResult((result) => this.results.push(result));
-  }
-
-  /** Takes the next request as the wire has it, and gives its result. */
-  async takes(): Promise<ActionResult> {
-    const value = await this.host.next('actionRequest');
-    const bytes = Buffer.from(SessionResponse.encode({ message: { $case: 'actionRequest', value } }).finish());
-    this.recorded.push(bytes);
-    return this.hears(bytes);
-  }
-
-  /** The same bytes once more; whatever helper answers has gone after it. */
-  async replays(bytes: Buffer): Promise<ActionResult> {
-    const result = await this.hears(bytes);
-    await this.letsGo(result);
-    return result;
-  }
-
-  async letsGo(result: ActionResult): Promise<void> {
-    await this.courier.acknowledge([result.actionId]);
-    await Promise.all(this.world.helpers.map(({ done }) => done));
-  }
-
-  async hears(bytes: Buffer): Promise<ActionResult> {
-    const { message } = SessionResponse.decode(bytes);
-    if (message?.$case !== 'actionRequest') throw new Error('no request');
-    const { length } = this.results;
-    this.courier.submit(message.value);
-    return comesTrue(() => {
-      const result = this.results[length];
-      if (result === undefined) throw new Error('no result');
-      return result;
-    });
-  }
-
-  async runs(): Promise<ActionResult> {
-    const result = await this.takes();
-    await this.host.reports(result);
-    await this.host.next('resultAck');
-    await this.letsGo(result);
-    return result;
-  }
-}
-
-const machines: Machine[] = [];
+const machines: SignedHost[] = [];
 afterEach(async () => {
   for (const { courier } of machines.splice(0)) await courier.stop();
   await stack.reset();
   writeFileSync(join(stack.stateDir, 'keys/epoch'), '1\n');
 });
 
-async function machine(name = 'web-1'): Promise<Machine> {
+async function machine(name = 'web-1'): Promise<SignedHost> {
   const host = await stack.enroll(name);
-  const made = new Machine(host, stack.app.get(CertificateAuthority).certificate);
+  const made = new SignedHost(host, stack.app.get(CertificateAuthority).certificate);
   machines.push(made);
   return made;
 }
@@ -120,19 +48,7 @@ async function create(kmod = 'dummy', name = 'web-1', more: object = {}): Promis
 const show = async (id: string): Promise<Action> => (await stack.call<Action>('GET', `/actions/${id}`)).body;
 const isTaken = (result: ActionResult): boolean => result.outcome === Outcome.OUTCOME_SUCCEEDED;
 
-/** `modfleet-server epoch …` on the server's machine. */
-async function command(...args: string[]): Promise<string> {
-  const lines: string[] = [];
-  const config = {
-    stateDir: stack.stateDir,
-    keyPassphrase: undefined,
-    databaseUrl: stack.databaseUrl,
-    databaseDirectUrl: stack.databaseUrl,
-    dbPoolSize: 2,
-  };
-  await epoch(config, args, (line) => lines.push(line));
-  return lines.join('\n');
-}
+const command = (...args: string[]): Promise<string> => epochCommand(stack, ...args);
 
 describe('a command', () => {
   it('is numbered and signed when it is accepted, and taken by its host', async () => {

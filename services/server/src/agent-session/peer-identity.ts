@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { SessionCall } from './grpc-agent-stream.ts';
-import { hostUri } from '@modfleet/proto';
+import { hostUri, isUuid } from '@modfleet/proto';
 import { serialOf } from '../ca/certificate-serial.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 
@@ -13,8 +13,6 @@ export interface PeerIdentity {
   /** Its end, ms since the epoch. */
   readonly notAfterMs: number;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Undefined: no client certificate of a host (a server certificate of ours is none). */
 export function peerIdentity(call: Pick<SessionCall, 'getAuthContext'>): PeerIdentity | undefined {
@@ -35,7 +33,7 @@ const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 export function identityOf(certificate: X509Certificate): PeerIdentity | undefined {
   if (certificate.ca || certificate.keyUsage?.join() !== CLIENT_AUTH) return undefined;
   const hostId = /^CN=(.+)$/.exec(certificate.subject)?.[1] ?? '';
-  if (!UUID.test(hostId) || certificate.subjectAltName !== `URI:${hostUri(hostId)}`) return undefined;
+  if (!isUuid(hostId) || certificate.subjectAltName !== `URI:${hostUri(hostId)}`) return undefined;
   return {
     hostId,
     keyFingerprint: keyFingerprint(certificate.publicKey.export({ type: 'spki', format: 'der' })),

@@ -10,6 +10,7 @@ import { AuditService } from '../audit/audit.service.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { JoinTokenService } from '../enrollment/join-token.service.ts';
 import { comesTrue } from '../testing/comes-true.ts';
+import { liveServer } from '../testing/live-server.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { CaRotation, type CaStepOptions } from './ca-rotation.ts';
 import type { CaStep } from './ca-set.machine.ts';
@@ -39,11 +40,7 @@ const ca = (): CertificateAuthority => stack.app.get(CertificateAuthority);
 const ids = (cas: readonly X509Certificate[]): string[] =>
   cas.map((one) => one.fingerprint256.replaceAll(':', '').toLowerCase());
 const believes = ({ world }: Machine): string[] => ids(world.trust.cas);
-const portOf = (address = ''): number => Number(address.slice(address.lastIndexOf(':') + 1));
-const here = (): LiveServer => {
-  const { identityAddress, sessionAddress } = stack.app.get(AgentListeners);
-  return { host: '127.0.0.1', identityPort: portOf(identityAddress), sessionPort: portOf(sessionAddress) };
-};
+const here = (): LiveServer => liveServer(stack.app.get(AgentListeners));
 
 async function machine(name: string): Promise<Machine> {
   const { joinString } = await stack.database.tx('READ COMMITTED', (sql) =>

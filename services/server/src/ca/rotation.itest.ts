@@ -12,6 +12,7 @@ import { JoinTokenService } from '../enrollment/join-token.service.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { AgentSide } from '../testing/agent-side.ts';
 import { comesTrue } from '../testing/comes-true.ts';
+import { liveServer } from '../testing/live-server.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { CaRotation, type CaStepOptions, type CaStepTaken } from './ca-rotation.ts';
 import type { CaStep } from './ca-set.machine.ts';
@@ -45,12 +46,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
     rmSync(stateDir, { recursive: true, force: true });
   });
 
-  const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1));
-  const here = (): LiveServer => ({
-    host: '127.0.0.1',
-    identityPort: portOf(side.identityAddress),
-    sessionPort: portOf(side.sessionAddress),
-  });
+  const here = (): LiveServer => liveServer(side);
   const joinString = (): Promise<string> =>
     side.database.tx('READ COMMITTED', async (sql) => {
       const wanted = { maxUses: 9, expiresInSeconds: 3600, createdBy: 'test' };

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { type GroupGrant, parseGroupGrants } from '../sign-in/oidc/oidc-grants.ts';
 import type { OidcSettings } from '../sign-in/oidc/oidc-settings.ts';
 import { isLoopback } from './listen-address.ts';
+import { readSecretFile } from './secret-file.ts';
 
 /** How the identity provider is used. Secret: `clientSecret`. */
 export interface OidcConfig extends OidcSettings {
@@ -71,15 +71,8 @@ function groupGrants(text: string, problems: string[]): GroupGrant[] {
 }
 
 function secretFromFile(path: string | undefined, problems: string[]): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    const secret = readFileSync(path, 'utf8').trim();
-    if (secret !== '') return secret;
-    problems.push(`MODFLEET_OIDC_CLIENT_SECRET_FILE: ${path} is empty`);
-  } catch (error) {
-    problems.push(
-      `MODFLEET_OIDC_CLIENT_SECRET_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-    );
-  }
+  const secret = readSecretFile('MODFLEET_OIDC_CLIENT_SECRET_FILE', path, problems);
+  if (secret !== '') return secret;
+  problems.push(`MODFLEET_OIDC_CLIENT_SECRET_FILE: ${path} is empty`);
   return undefined;
 }

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isLoopback, listenAddress } from './listen-address.ts';
+import { readSecretFile } from './secret-file.ts';
 import { isSafeUrl, type OidcConfig, oidcConfig } from './oidc-config.ts';
 
 /** Injection token of {@link ServerConfig}. */
@@ -282,14 +282,9 @@ function blankIsUnset(value: string | undefined): string | undefined {
 }
 
 function urlFromFile(path: string | undefined, problems: string[]): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    const url = readFileSync(path, 'utf8').trim();
-    if (databaseUrl.safeParse(url).success) return url;
-    problems.push(`DATABASE_URL_FILE: ${path} does not hold a postgresql:// connection string`);
-  } catch (error) {
-    problems.push(`DATABASE_URL_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`);
-  }
+  const url = readSecretFile('DATABASE_URL_FILE', path, problems);
+  if (url === undefined || databaseUrl.safeParse(url).success) return url;
+  problems.push(`DATABASE_URL_FILE: ${path} does not hold a postgresql:// connection string`);
   return undefined;
 }
 
@@ -297,18 +292,11 @@ function urlFromFile(path: string | undefined, problems: string[]): string | und
 const PASSPHRASE_CHARACTERS = 16;
 
 function passphraseFromFile(path: string | undefined, problems: string[]): string | undefined {
-  if (path === undefined) return undefined;
-  try {
-    const passphrase = readFileSync(path, 'utf8').trim();
-    if (passphrase.length >= PASSPHRASE_CHARACTERS) return passphrase;
-    problems.push(
-      `MODFLEET_KEY_PASSPHRASE_FILE: ${path} holds fewer than ${PASSPHRASE_CHARACTERS} characters: make it with "head -c 24 /dev/urandom | base64"`,
-    );
-  } catch (error) {
-    problems.push(
-      `MODFLEET_KEY_PASSPHRASE_FILE: ${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-    );
-  }
+  const passphrase = readSecretFile('MODFLEET_KEY_PASSPHRASE_FILE', path, problems);
+  if (passphrase === undefined || passphrase.length >= PASSPHRASE_CHARACTERS) return passphrase;
+  problems.push(
+    `MODFLEET_KEY_PASSPHRASE_FILE: ${path} holds fewer than ${PASSPHRASE_CHARACTERS} characters: make it with "head -c 24 /dev/urandom | base64"`,
+  );
   return undefined;
 }
 
@@ -319,14 +307,13 @@ function withPassword(
   problems: string[],
 ): string | undefined {
   if (url === undefined || passwordFile === undefined) return url;
-  try {
-    const complete = new URL(url);
-    complete.password = encodeURIComponent(readFileSync(passwordFile, 'utf8').trim());
-    return complete.href;
-  } catch (error) {
-    problems.push(
-      `DATABASE_PASSWORD_FILE: ${passwordFile} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-    );
+  const password = readSecretFile('DATABASE_PASSWORD_FILE', passwordFile, problems);
+  if (password === undefined) return undefined;
+  if (!URL.canParse(url)) {
+    problems.push('DATABASE_URL is no URL, so the password of DATABASE_PASSWORD_FILE has no place in it');
     return undefined;
   }
+  const complete = new URL(url);
+  complete.password = encodeURIComponent(password);
+  return complete.href;
 }

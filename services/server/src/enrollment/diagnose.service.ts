@@ -1,5 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { diagnoseRequestBytes, diagnosisBytes, type DiagnoseRequest, type DiagnoseResponse } from '@modfleet/proto';
+import {
+  diagnoseRequestBytes,
+  diagnosisBytes,
+  type DiagnoseRequest,
+  type DiagnoseResponse,
+  isUuid,
+} from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -7,8 +13,6 @@ import { findHostIdentity } from './host.queries.ts';
 import { identityStatus } from './identity-status.ts';
 import { provenCertificate, refuseNonce } from './key-proof.ts';
 import { NonceStore } from './nonce-store.ts';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Tells a host how its certificate stands, to which a failed TLS handshake says nothing. */
 @Injectable()
@@ -32,7 +36,7 @@ export class DiagnoseService {
     if (this.#nonces.redeem(request.nonce, performance.now()) === undefined) refuseNonce();
     const certificate = provenCertificate(request.certificate, diagnoseRequestBytes(request.nonce), request.signature);
     const nowMs = this.#ca.nowMs();
-    const host = UUID.test(request.hostId) ? await findHostIdentity(this.#database, request.hostId) : undefined;
+    const host = isUuid(request.hostId) ? await findHostIdentity(this.#database, request.hostId) : undefined;
     const spki = certificate.publicKey.export({ type: 'spki', format: 'der' });
     const issuer = this.#ca.issuerId(certificate);
     const ours = issuer !== undefined && certificate.subject === `CN=${request.hostId}`;

@@ -5,6 +5,7 @@ import {
   renewRequestBytes,
   type RenewRequest,
   type RenewResponse,
+  isUuid,
 } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { counterOf, serialOf } from '../ca/certificate-serial.ts';
@@ -34,7 +35,6 @@ export class RenewalLateError extends Error {
 export const JUDGED_WITHIN_MS = 10_000;
 
 const HOUR_MS = 3_600_000;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 interface Renewal {
   readonly status: IdentityStatus;
@@ -110,7 +110,7 @@ export class RenewService {
       sighting: { bootId: request.bootId, peer, counter: counterOf(shown), how: 'renewal' },
     };
     const done = await this.#database.tx('READ COMMITTED', async (sql): Promise<Renewal> => {
-      const row = ours && UUID.test(request.hostId) ? await lockHostIdentity(sql, request.hostId) : undefined;
+      const row = ours && isUuid(request.hostId) ? await lockHostIdentity(sql, request.hostId) : undefined;
       if (!inTime()) throw new RenewalLateError('The server was too slow: ask again.');
       const host = row?.keyFingerprint.equals(keyFingerprint(spki)) === true ? row : undefined;
       const step = decideRenewal(certificate, host, this.#ca.nowMs());

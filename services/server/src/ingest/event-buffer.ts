@@ -1,4 +1,4 @@
-import { canonicalKmodName, KmodEventKind, type KmodEvent } from '@modfleet/proto';
+import { canonicalKmodName, KmodEventKind, type KmodEvent, isUuid } from '@modfleet/proto';
 
 /** An event that waits to be stored. */
 export interface BufferedEvent {
@@ -15,7 +15,6 @@ export interface BufferedEvent {
 const EVENTS_MAX = 50_000;
 /** Older than this is said to be this old: a host's clock error must not reach into partitions that are gone. */
 const AGE_MAX_MS = 7 * 86_400_000;
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What hosts told of kmods that came and went, in order, until it is stored. */
 export class EventBuffer {
@@ -34,7 +33,7 @@ export class EventBuffer {
         kmod: event.kmod,
         kind: event.kind,
         at: now - Math.min(event.ageMs, AGE_MAX_MS),
-        actionId: UUID.test(event.actionId) ? event.actionId : null,
+        actionId: isUuid(event.actionId) ? event.actionId : null,
         source: event.source === 'uevent' ? 'uevent' : 'poll',
       });
     }

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, Inject, Param, Post, Query, Req, Res } f
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { isUuid } from '@modfleet/proto';
 import { sourceOf } from '../audit/audit-source.ts';
 import { JoinTokenService } from '../enrollment/join-token.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -21,7 +22,6 @@ import { openSecret, sealSecret } from './sealed-secret.ts';
 
 const DEFAULT_LIFETIME_S = 1800;
 const SCOPE = { list: 'join-tokens' };
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 @ApiTags('join-tokens')
 @Controller('join-tokens')
@@ -99,7 +99,7 @@ export class JoinTokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<JoinTokenItem> {
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
-      const row = UUID.test(id) ? await this.#tokens.revoke(sql, id, sourceOf(request)) : undefined;
+      const row = isUuid(id) ? await this.#tokens.revoke(sql, id, sourceOf(request)) : undefined;
       if (row === undefined) {
         throw new AppError(
           'join_token_not_found',

@@ -1,6 +1,7 @@
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { HostFacts, SERVER_TLS_NAME, SessionRequest } from '@modfleet/proto';
+import { portOf } from './port-of.ts';
 
 /** How far a client came: refused by TLS (or before HTTP/2), or answered with a gRPC status; `welcome` when it was let in. */
 export type TlsEnd =
@@ -29,7 +30,7 @@ export async function callSession(address: string, options: ConnectionOptions): 
 }
 
 export function tlsOptions(address: string, options: ConnectionOptions): ConnectionOptions {
-  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  const port = portOf(address);
   return {
     port,
     host: '127.0.0.1',

@@ -2,6 +2,7 @@ import { Controller, Delete, Get, Inject, Param, Query, Req, Res } from '@nestjs
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { isUuid } from '@modfleet/proto';
 import { findAccount } from '../../access/account.queries.ts';
 import { requireAllowed } from '../../access/allowed.ts';
 import { CurrentCaller, type Caller } from '../../access/caller.ts';
@@ -15,8 +16,6 @@ import { CursorService } from '../../paging/cursor.service.ts';
 import { type EndedSignIn, type SignInItem, toSignInItem } from '../sign-in-answer.ts';
 import { endedSignInSchema, signInListQuery, signInListSchema } from '../sign-in.schema.ts';
 import { SignInService } from './sign-in.service.ts';
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Sign-ins that are open: everybody sees and ends their own, admins those of all. */
 @ApiTags('sign-in')
@@ -76,7 +75,7 @@ export class SessionsController {
   ): Promise<EndedSignIn> {
     const whose = decide(caller, 'access', 'fleet').allowed ? null : caller.accountId;
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
-      const row = UUID.test(id) ? await this.#signIns.end(sql, sourceOf(request), id, whose) : undefined;
+      const row = isUuid(id) ? await this.#signIns.end(sql, sourceOf(request), id, whose) : undefined;
       if (row === undefined)
         throw new AppError(
           'session_not_found',
