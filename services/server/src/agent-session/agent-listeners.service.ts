@@ -21,7 +21,7 @@ import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/
 import { IdentityHandlers } from '../enrollment/identity-handlers.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
-import type { BucketLimit } from '../rate-limits/token-buckets.ts';
+import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
 import { GrpcListener } from './grpc-listener.ts';
 import { ServerTls } from './server-tls.ts';

@@ -1,3 +1,5 @@
+import { TokenBucket } from '../rate-limits/token-bucket.ts';
+
 /** How many connections a listener takes. */
 export interface GateLimits {
   /** All open connections. */
@@ -18,14 +20,12 @@ export class ConnectionGate {
   readonly #limits: GateLimits;
   #open = 0;
   #unfinished = 0;
-  #tokens: number;
-  #refilledAt: number;
+  readonly #arrivals: TokenBucket;
 
   /** `now` in ms of any steady clock. */
   constructor(limits: GateLimits, now: number) {
     this.#limits = limits;
-    this.#tokens = limits.burst;
-    this.#refilledAt = now;
+    this.#arrivals = new TokenBucket(limits, now);
   }
 
   get open(): number {
@@ -38,11 +38,9 @@ export class ConnectionGate {
 
   /** Undefined: admitted, and counted as open and unfinished. */
   admit(now: number): Refusal | undefined {
-    this.#refill(now);
     if (this.#open >= this.#limits.connections) return 'connections';
     if (this.#unfinished >= this.#limits.unfinished) return 'unfinished';
-    if (this.#tokens < 1) return 'rate';
-    this.#tokens -= 1;
+    if (!this.#arrivals.take(now)) return 'rate';
     this.#open += 1;
     this.#unfinished += 1;
     return undefined;
@@ -57,11 +55,5 @@ export class ConnectionGate {
   closed(wasFinished: boolean): void {
     this.#open -= 1;
     if (!wasFinished) this.#unfinished -= 1;
-  }
-
-  #refill(now: number): void {
-    const elapsedSeconds = Math.max(0, now - this.#refilledAt) / 1000;
-    this.#tokens = Math.min(this.#limits.burst, this.#tokens + elapsedSeconds * this.#limits.perSecond);
-    this.#refilledAt = now;
   }
 }

@@ -10,7 +10,8 @@ import { createServer, type AddressInfo, type Server as NetServer, type Socket }
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { ServerIdentity } from '../ca/certificate-authority.ts';
 import type { ListenAddress } from '../config/server-config.ts';
-import { addressKey, type BucketLimit, TokenBuckets } from '../rate-limits/token-buckets.ts';
+import type { BucketLimit } from '../rate-limits/token-bucket.ts';
+import { addressKey, TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentTlsCredentials } from './grpc-credentials.ts';
 import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
 

@@ -7,11 +7,14 @@
  */
 import type { Logger } from '@nestjs/common';
 import type { KnownFacet } from '@modfleet/proto';
-import { AskBudget } from './ask-budget.ts';
+import { TokenBucket } from '../rate-limits/token-bucket.ts';
 import type { FlushItem } from './flush.ts';
 import { facetWord, type HostTracker } from './host-tracker.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { type Ask, UploadClaims } from './upload-claims.ts';
+
+/** New contents that one host may bring in an hour: a build machine that loads and unloads all day stays below, a host gone mad does not. */
+const NEW_CONTENTS = { perSecond: 1_000 / 3_600, burst: 200 };
 
 interface Waiting {
   readonly resolve: (wanted: KnownFacet[]) => void;
@@ -20,7 +23,7 @@ interface Waiting {
 
 export class ContentRequests {
   readonly #claims = new UploadClaims();
-  readonly #budgets = new WeakMap<HostTracker, AskBudget>();
+  readonly #budgets = new WeakMap<HostTracker, TokenBucket>();
   readonly #asked = new Map<HostTracker, Set<KnownFacet>>();
   readonly #welcomes = new Map<HostTracker, Waiting>();
   readonly #throttled: IngestMetrics['throttled'];
@@ -114,8 +117,8 @@ export class ContentRequests {
     }
   }
 
-  #budgetOf(tracker: HostTracker, now: number): AskBudget {
-    const budget = this.#budgets.get(tracker) ?? new AskBudget(now);
+  #budgetOf(tracker: HostTracker, now: number): TokenBucket {
+    const budget = this.#budgets.get(tracker) ?? new TokenBucket(NEW_CONTENTS, now);
     this.#budgets.set(tracker, budget);
     return budget;
   }

@@ -1,10 +1,4 @@
-/** How much one key may do. */
-export interface BucketLimit {
-  /** In the long run. */
-  readonly perSecond: number;
-  /** At once after quiet. */
-  readonly burst: number;
-}
+import { type BucketLimit, TokenBucket } from './token-bucket.ts';
 
 export interface Taken {
   readonly allowed: boolean;
@@ -16,11 +10,6 @@ export interface Taken {
   readonly fullInSeconds: number;
 }
 
-interface Bucket {
-  tokens: number;
-  at: number;
-}
-
 /**
  * One token bucket a key. Knows nothing of requests and clocks. A bucket that is not asked for refills by itself; beyond `keys` the one that was asked for
  * longest ago is forgotten, which is as if it were full.
@@ -28,7 +17,7 @@ interface Bucket {
 export class TokenBuckets {
   readonly limit: BucketLimit;
   readonly #keys: number;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, TokenBucket>();
 
   constructor(limit: BucketLimit, keys: number) {
     this.limit = limit;
@@ -41,26 +30,18 @@ export class TokenBuckets {
 
   /** Takes one, if there is one. @param now ms of any steady clock. */
   take(key: string, now: number): Taken {
-    const bucket = this.#refilled(key, now);
-    const allowed = bucket.tokens >= 1;
-    if (allowed) bucket.tokens -= 1;
-    return this.#state(bucket, allowed);
+    const bucket = this.#bucketOf(key, now);
+    return this.#state(bucket.take(now), bucket.tokens(now));
   }
 
   /** What {@link take} would say; takes nothing. */
   look(key: string, now: number): Taken {
-    const bucket = this.#refilled(key, now);
-    return this.#state(bucket, bucket.tokens >= 1);
+    const tokens = this.#bucketOf(key, now).tokens(now);
+    return this.#state(tokens >= 1, tokens);
   }
 
-  #refilled(key: string, now: number): Bucket {
-    const { perSecond, burst } = this.limit;
-    const known = this.#buckets.get(key);
-    const passed = known === undefined ? Infinity : Math.max(0, now - known.at) / 1000;
-    const bucket = {
-      tokens: known === undefined ? burst : Math.min(burst, known.tokens + passed * perSecond),
-      at: now,
-    };
+  #bucketOf(key: string, now: number): TokenBucket {
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(this.limit, now);
     this.#buckets.delete(key);
     for (const oldest of this.#buckets.keys()) {
       if (this.#buckets.size < this.#keys) break;
@@ -70,13 +51,13 @@ export class TokenBuckets {
     return bucket;
   }
 
-  #state(bucket: Bucket, allowed: boolean): Taken {
+  #state(allowed: boolean, tokens: number): Taken {
     const { perSecond, burst } = this.limit;
     return {
       allowed,
-      remaining: Math.floor(bucket.tokens),
-      retryAfterSeconds: bucket.tokens >= 1 ? 0 : Math.ceil((1 - bucket.tokens) / perSecond),
-      fullInSeconds: Math.ceil((burst - bucket.tokens) / perSecond),
+      remaining: Math.floor(tokens),
+      retryAfterSeconds: tokens >= 1 ? 0 : Math.ceil((1 - tokens) / perSecond),
+      fullInSeconds: Math.ceil((burst - tokens) / perSecond),
     };
   }
 }

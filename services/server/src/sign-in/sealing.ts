@@ -1,8 +1,5 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-
-const ALGORITHM = 'aes-256-gcm';
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { openBox, sealBox } from '../keys/sealed-box.ts';
 
 /**
  * Seals what is kept where others may write: rows of Postgres, cookies of a browser, a command line that waits. The key is outside the database
@@ -22,24 +19,13 @@ export class Sealing {
 
   /** Encrypts and authenticates. */
   box(context: readonly string[], text: string): Buffer {
-    const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(ALGORITHM, this.#boxKey, nonce);
-    cipher.setAAD(encoded(context));
-    const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
-    return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
+    return sealBox(this.#boxKey, text, encoded(context));
   }
 
   /** @returns undefined for what was not sealed here under this context. */
   unbox(context: readonly string[], box: Uint8Array): string | undefined {
-    if (box.length < NONCE_BYTES + TAG_BYTES) return undefined;
-    const decipher = createDecipheriv(ALGORITHM, this.#boxKey, box.subarray(0, NONCE_BYTES), {
-      authTagLength: TAG_BYTES,
-    });
-    decipher.setAAD(encoded(context));
-    decipher.setAuthTag(box.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
     try {
-      const sealed = box.subarray(NONCE_BYTES + TAG_BYTES);
-      return decipher.update(sealed, undefined, 'utf8') + decipher.final('utf8');
+      return openBox(this.#boxKey, box, encoded(context));
     } catch {
       return undefined;
     }
