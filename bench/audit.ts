@@ -84,7 +84,7 @@ export async function benchAudit(args: readonly string[]): Promise<number> {
           verified.ms / 1000,
           's',
           null,
-          `${verified.intact ? 'intact' : 'NOT intact'}; ${Math.round(verified.rssMb)} MB resident afterwards`,
+          `${verified.intact ? 'intact' : 'NOT intact'}; the process grew by ${Math.round(verified.grewMb)} MB`,
           1,
         ),
       );

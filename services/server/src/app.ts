@@ -4,6 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AccessService } from './access/access.service.ts';
 import { AuditService } from './audit/audit.service.ts';
 import { exportHook } from './audit/export.hook.ts';
+import { refusalHook } from './audit/refusal.hook.ts';
 import type { DestinationStream } from 'pino';
 import { AppModule } from './app.module.ts';
 import { isLoopback } from './config/listen-address.ts';
@@ -62,6 +63,7 @@ export async function createApp(
     }),
   );
   fastify.addHook('onRequest', exportHook(app.get(AuditService)));
+  fastify.addHook('onSend', refusalHook(app.get(AuditService)));
   fastify.addHook('onRoute', refuseUnruledRoute);
   if (options.onRoute !== undefined) fastify.addHook('onRoute', options.onRoute);
   fastify.addHook('onResponse', requestLogHook(app.get(Metrics), new Logger('http')));

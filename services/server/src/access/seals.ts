@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { AccountKind } from './caller.ts';
 import type { Role } from './roles.ts';
 
@@ -42,10 +42,10 @@ export interface RequesterFacts {
 
 /** Times are sealed in milliseconds: what the server writes has no more. */
 export class AccessSeals {
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
 
   /** @param key of ServerKeys.sealKey('access'). */
-  constructor(key: Buffer) {
+  constructor(key: KeyObject) {
     this.#key = key;
   }
 

@@ -6,7 +6,6 @@ import { CurrentCaller, ReadScope, type Caller } from '../access/caller.ts';
 import { scopeOf } from '../access/decision.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import { sourceOf } from '../audit/audit-source.ts';
-import { AuditService } from '../audit/audit.service.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
@@ -34,20 +33,17 @@ export class ActionsController {
   readonly #idempotency: IdempotencyService;
   readonly #cursors: CursorService;
   readonly #watch: ActionWatch;
-  readonly #audit: AuditService;
 
   constructor(
     @Inject(ActionsService) actions: ActionsService,
     @Inject(IdempotencyService) idempotency: IdempotencyService,
     @Inject(CursorService) cursors: CursorService,
     @Inject(ActionWatch) watch: ActionWatch,
-    @Inject(AuditService) audit: AuditService,
   ) {
     this.#actions = actions;
     this.#idempotency = idempotency;
     this.#cursors = cursors;
     this.#watch = watch;
-    this.#audit = audit;
   }
 
   @Post()
@@ -73,12 +69,11 @@ export class ActionsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ActionItem> {
     const source = sourceOf(request);
-    const { body: item, replayed } = await this.#audit.orRefused(source, actionDecision(body), () =>
-      this.#idempotency.run(request, reply, async (sql) => {
-        const action = await this.#actions.create(sql, body, caller, source);
-        return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
-      }),
-    );
+    request.decision = actionDecision(body);
+    const { body: item, replayed } = await this.#idempotency.run(request, reply, async (sql) => {
+      const action = await this.#actions.create(sql, body, caller, source);
+      return { status: 202, body: toItem(action), location: `/api/v1/actions/${action.id}` };
+    });
     if (!replayed) this.#actions.begin(item);
     return item;
   }

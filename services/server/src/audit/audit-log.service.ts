@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
@@ -25,7 +26,7 @@ export class AuditLog {
   readonly #cursors: CursorService;
   readonly #alarms: AuditAlarms;
   readonly #signer: SealSigner;
-  readonly #macKey: Buffer;
+  readonly #macKey: KeyObject;
   readonly #sealsFile: string;
   #verifying = false;
 

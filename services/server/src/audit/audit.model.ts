@@ -35,6 +35,7 @@ export const AUDIT_WHATS = [
   'inventory.ask',
   'audit.export',
   'ca.rotate',
+  'request.refuse',
 ] as const;
 export type AuditWhat = (typeof AUDIT_WHATS)[number];
 

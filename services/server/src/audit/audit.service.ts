@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { isUnavailable } from '../database/database.errors.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { withoutSecrets } from '../logging/logger.ts';
 import { canonicalJson } from '../idempotency/body-digest.ts';
 import type { AuditDecision, AuditRow, AuditSource, SealedRow } from './audit.model.ts';
-import { insertLane, insertRows } from './audit.queries.ts';
-import { isDecision } from './decisions.ts';
+import { insertLane, insertRows, type SharedColumns } from './audit.queries.ts';
 import { type Lane, Lanes } from './lanes.ts';
 import { rowBytes, rowMac, targetRoot } from './row-bytes.ts';
 
@@ -33,12 +32,12 @@ interface Taken {
 export class AuditService {
   readonly #database: DatabaseService;
   readonly #clock: AuditClock;
-  readonly #key: Buffer;
+  readonly #key: KeyObject;
   readonly #lanes = new Lanes();
   readonly #taken = new WeakMap<Sql, Taken>();
 
   /** @param key sealing key of purpose `audit`. */
-  constructor(database: DatabaseService, clock: AuditClock, key: Buffer) {
+  constructor(database: DatabaseService, clock: AuditClock, key: KeyObject) {
     this.#database = database;
     this.#clock = clock;
     this.#key = key;
@@ -59,15 +58,15 @@ export class AuditService {
     const taken = this.#take(sql);
     const { lane, head } = taken.lane;
     const first = head + taken.written + 1;
-    const atMs = this.#clock.nowMs();
+    const shared = { replicaId: this.#clock.id, lane, atMs: this.#clock.nowMs(), ...sourceColumns(source) };
     const rows = decisions.map((decision, index) =>
-      this.#sealed({ replicaId: this.#clock.id, lane, number: first + index, atMs, ...columnsOf(source, decision) }),
+      this.#sealed({ ...shared, number: first + index, ...decisionColumns(decision) }),
     );
     // Before the statement: whatever becomes of it, no other call of this transaction takes the same numbers.
     taken.written += rows.length;
     try {
       if (first === 1) await insertLane(sql, this.#clock.id, lane);
-      await insertRows(sql, rows);
+      await insertRows(sql, shared, rows);
     } catch (error) {
       if (isUnavailable(error)) throw error;
       throw new AppError(
@@ -82,20 +81,6 @@ export class AuditService {
   /** Records what has no transaction of its own: a refusal, a read. Throws when it cannot. */
   async recordAlone(source: AuditSource, ...decisions: readonly AuditDecision[]): Promise<void> {
     await this.#database.tx('READ COMMITTED', (sql) => this.record(sql, source, ...decisions));
-  }
-
-  /**
-   * Runs a change, and records it where it is refused by a decision (frozen, not allowed, …), not by a mistake in the request. The refusal stands also
-   * where it cannot be recorded: then the caller hears that instead.
-   */
-  async orRefused<T>(source: AuditSource, decision: AuditDecision, change: () => Promise<T>): Promise<T> {
-    try {
-      return await change();
-    } catch (error) {
-      if (error instanceof AppError && isDecision(error.code))
-        await this.recordAlone(source, { ...decision, outcome: error.code });
-      throw error;
-    }
   }
 
   #take(sql: Sql): Taken {
@@ -117,11 +102,7 @@ export class AuditService {
   }
 }
 
-function columnsOf(
-  source: AuditSource,
-  decision: AuditDecision,
-): Omit<AuditRow, 'replicaId' | 'lane' | 'number' | 'atMs'> {
-  const hostIds = [...new Set(decision.hosts ?? [])].sort();
+function sourceColumns(source: AuditSource): Omit<SharedColumns, 'replicaId' | 'lane' | 'atMs'> {
   return {
     actorKind: source.actor.kind,
     actorId: clean(source.actor.id),
@@ -129,6 +110,13 @@ function columnsOf(
     via: source.via,
     address: clean(source.address),
     requestId: clean(source.requestId),
+    keyDigest: source.idempotencyKey === null ? null : createHash('sha256').update(source.idempotencyKey).digest(),
+  };
+}
+
+function decisionColumns(decision: AuditDecision): Omit<AuditRow, keyof SharedColumns | 'number'> {
+  const hostIds = [...new Set(decision.hosts ?? [])].sort();
+  return {
     what: decision.what,
     object: clean(decision.object),
     kmod: clean(decision.kmod),
@@ -139,7 +127,6 @@ function columnsOf(
     reason: clean(decision.reason),
     details: decision.details === undefined ? null : storable(canonicalJson(decision.details)),
     outcome: decision.outcome ?? 'allowed',
-    keyDigest: source.idempotencyKey === null ? null : createHash('sha256').update(source.idempotencyKey).digest(),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { z } from 'zod';
 import type { AuditAlarm } from './audit-alarms.ts';
 import { rowName, type SealedRow } from './audit.model.ts';
@@ -8,7 +9,7 @@ import type { VerifyReport } from './verify.model.ts';
 const HOSTS_SHOWN = 100;
 
 /** A row as the API shows it. */
-export function toAuditRow(row: SealedRow, macKey: Buffer): z.output<typeof auditRowSchema> {
+export function toAuditRow(row: SealedRow, macKey: KeyObject): z.output<typeof auditRowSchema> {
   return {
     id: rowName(row),
     at: new Date(row.atMs).toISOString(),

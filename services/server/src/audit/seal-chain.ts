@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { SealedRow } from './audit.model.ts';
 import { rowName } from './audit.model.ts';
 import { MerkleRoot } from './merkle.ts';
@@ -21,7 +22,7 @@ const MOST_ROWS = 1_000_000;
 export class SealChain {
   readonly #problems: Problems;
   readonly #verifier: SealVerifier;
-  readonly #macKey: Buffer | null;
+  readonly #macKey: KeyObject | null;
   readonly #sealedTo = new Map<string, number>();
   #previous: Seal | undefined;
   /** False once a seal is missing or was changed: then a gap says nothing about the rows in it. */
@@ -33,7 +34,7 @@ export class SealChain {
   seals = 0;
 
   /** @param macKey null: macs are not checked. */
-  constructor(problems: Problems, verifier: SealVerifier, macKey: Buffer | null) {
+  constructor(problems: Problems, verifier: SealVerifier, macKey: KeyObject | null) {
     this.#problems = problems;
     this.#verifier = verifier;
     this.#macKey = macKey;

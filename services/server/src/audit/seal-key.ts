@@ -32,8 +32,8 @@ export class SealSigner {
   readonly #key: KeyObject;
 
   /** @param seed 32 bytes: sealing key of purpose `audit-seal`. */
-  constructor(seed: Buffer) {
-    this.#key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed]), format: 'der', type: 'pkcs8' });
+  constructor(seed: KeyObject) {
+    this.#key = createPrivateKey({ key: Buffer.concat([PKCS8_ED25519, seed.export()]), format: 'der', type: 'pkcs8' });
     this.verifier = new SealVerifier(createPublicKey(this.#key));
   }
 

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +73,7 @@ describe('verification', () => {
     const report = await verifyAudit(log.database, { verifier: log.signer.verifier, macKey: null });
     expect(report).toMatchObject({ intact: true, macsChecked: false, exported: null });
     const other = await verifyAudit(log.database, {
-      verifier: new SealSigner(Buffer.alloc(32, 1)).verifier,
+      verifier: new SealSigner(createSecretKey(Buffer.alloc(32, 1))).verifier,
       macKey: null,
     });
     expect(other).toMatchObject({

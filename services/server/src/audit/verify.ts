@@ -1,6 +1,7 @@
 /**
  * Checks the whole audit log in one snapshot, in batches: memory does not grow with its length.
  */
+import type { KeyObject } from 'node:crypto';
 import type { DatabaseService, Sql } from '../database/database.service.ts';
 import { type ExportCheck, NO_EXPORT } from './verify-export.ts';
 import { laneName, type Seal, type SealedRange } from './seal.model.ts';
@@ -25,7 +26,7 @@ const ROWS = 5_000;
 export interface VerifyOptions {
   readonly verifier: SealVerifier;
   /** Null: macs are not checked, which takes the server's own key. */
-  readonly macKey: Buffer | null;
+  readonly macKey: KeyObject | null;
   /** Compares with what was exported. */
   readonly exported?: ExportCheck | undefined;
   readonly onProgress?: ((done: { readonly rows: number; readonly of: number }) => void | Promise<void>) | undefined;

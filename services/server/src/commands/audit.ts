@@ -1,4 +1,4 @@
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -50,7 +50,7 @@ async function verify(config: ServerConfig, args: readonly string[], print: Prin
 function keysOf(
   config: ServerConfig,
   publicKeyFile: string | undefined,
-): { verifier: SealVerifier; macKey: Buffer | null } {
+): { verifier: SealVerifier; macKey: KeyObject | null } {
   if (publicKeyFile !== undefined) {
     try {
       return { verifier: new SealVerifier(createPublicKey(readFileSync(publicKeyFile))), macKey: null };

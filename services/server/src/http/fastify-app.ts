@@ -50,6 +50,8 @@ export function createFastifyAdapter(config: HttpConfig, identity: HttpIdentity 
   fastify.server.on('checkExpectation', refuseExpectation);
   fastify.addHook('onRequest', requireHost);
   fastify.decorateRequest('caller', null);
+  fastify.decorateRequest('decision', null);
+  fastify.decorateRequest('refusedWith', null);
   fastify.decorateRequest('idempotencyKey', null);
   fastify.decorateRequest('authenticateAgain', null);
   fastify.removeAllContentTypeParsers();

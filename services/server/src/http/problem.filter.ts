@@ -23,6 +23,7 @@ export class ProblemFilter implements ExceptionFilter {
 export function sendProblem(thrown: unknown, request: FastifyRequest, reply: FastifyReply, logger: Logger): void {
   const error = toAppError(thrown, request);
   const problem = toProblem(error, request.id);
+  request.refusedWith = error.code;
   const fields = {
     requestId: request.id,
     code: error.code,

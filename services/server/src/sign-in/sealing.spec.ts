@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Sealing } from './sealing.ts';
 
-const sealing = new Sealing(randomBytes(32));
+const sealing = new Sealing(createSecretKey(randomBytes(32)));
 
 describe('Sealing', () => {
   it('opens what it sealed, as what it was sealed, under its own key only', () => {
@@ -12,7 +12,7 @@ describe('Sealing', () => {
     expect(sealing.unbox(['password', 'account-1'], box)).toBe('secret');
     expect(sealing.unbox(['password', 'account-2'], box)).toBeUndefined();
     expect(sealing.unbox(['passwordaccount-1'], box)).toBeUndefined();
-    expect(new Sealing(randomBytes(32)).unbox(['password', 'account-1'], box)).toBeUndefined();
+    expect(new Sealing(createSecretKey(randomBytes(32))).unbox(['password', 'account-1'], box)).toBeUndefined();
   });
 
   it('notices any changed, cut or added byte', () => {

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { openBox, sealBox } from '../keys/sealed-box.ts';
 
 /**
@@ -8,11 +8,11 @@ import { openBox, sealBox } from '../keys/sealed-box.ts';
  * `context` says what the text is and whose: what was sealed as one thing never opens as another.
  */
 export class Sealing {
-  readonly #boxKey: Buffer;
-  readonly #macKey: Buffer;
+  readonly #boxKey: KeyObject;
+  readonly #macKey: KeyObject;
 
   /** @param key 32 bytes: `ServerKeys.sealKey('access')`. */
-  constructor(key: Buffer) {
+  constructor(key: KeyObject) {
     this.#boxKey = derived(key, 'modfleet-sign-in-box-v1');
     this.#macKey = derived(key, 'modfleet-sign-in-mac-v1');
   }
@@ -42,8 +42,8 @@ export class Sealing {
   }
 }
 
-function derived(key: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', purpose, 32));
+function derived(key: KeyObject, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key, '', purpose, 32)));
 }
 
 /** JSON, because two lists of fields never have the same text. */

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createSecretKey, randomUUID } from 'node:crypto';
 import { DatabaseService, type Sql } from '../../database/database.service.ts';
 import { AuditService } from '../audit.service.ts';
 import type { AuditDecision, AuditSource } from '../audit.model.ts';
@@ -15,8 +15,8 @@ export type Random = (below: number) => number;
 /** An audit log on a test database as servers write it: replicas, lanes, seals, and the exported file's text. */
 export class TestAuditLog {
   readonly database: DatabaseService;
-  readonly macKey = Buffer.alloc(32, 7);
-  readonly signer = new SealSigner(Buffer.alloc(32, 9));
+  readonly macKey = createSecretKey(Buffer.alloc(32, 7));
+  readonly signer = new SealSigner(createSecretKey(Buffer.alloc(32, 9)));
   readonly replicas: { readonly id: string; readonly audit: AuditService; readonly sealer: Sealer }[] = [];
   #at = Date.UTC(2026, 10, 29);
 

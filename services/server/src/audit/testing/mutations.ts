@@ -137,6 +137,10 @@ const deleteSeal: Mutation = async (sql, random) => {
   return `seal ${seal.number} deleted`;
 };
 
+function putRow(sql: Sql, row: SealedRow): Promise<void> {
+  return insertRows(sql, row, [row]);
+}
+
 /** Two rows change places, with everything but their place. */
 const swapRows: Mutation = async (sql, random) => {
   const [left, right] = (await someRows(sql, random, 2)) as [SealedRow, SealedRow];
@@ -144,8 +148,8 @@ const swapRows: Mutation = async (sql, random) => {
   await sql.query(`DELETE FROM audit.entry WHERE ${KEY}`, keyOf(left));
   await sql.query(`DELETE FROM audit.entry WHERE ${KEY}`, keyOf(right));
   const at = ({ replicaId, lane, number }: SealedRow) => ({ replicaId, lane, number });
-  await insertRows(sql, [{ ...left, ...at(right) }]);
-  await insertRows(sql, [{ ...right, ...at(left) }]);
+  await putRow(sql, { ...left, ...at(right) });
+  await putRow(sql, { ...right, ...at(left) });
   return `rows ${nameOf(left)} and ${nameOf(right)} swapped`;
 };
 
@@ -186,18 +190,18 @@ const duplicate: Mutation = async (sql, random) => {
   switch (random(3)) {
     case 0:
       await sql.query('ALTER TABLE audit.entry DROP CONSTRAINT entry_pkey');
-      await insertRows(sql, [row]);
+      await putRow(sql, row);
       return `row ${nameOf(row)} twice under its own number`;
     case 1: {
       const [last] = await sql.query<{ number: number }>(
         'SELECT max(number) AS number FROM audit.entry WHERE replica_id = $1 AND lane = $2',
         [row.replicaId, row.lane],
       );
-      await insertRows(sql, [{ ...row, number: (last?.number ?? 0) + 1 }]);
+      await putRow(sql, { ...row, number: (last?.number ?? 0) + 1 });
       return `row ${nameOf(row)} again at the end of its lane`;
     }
     default:
-      await insertRows(sql, [{ ...row, replicaId: randomUUID(), lane: 0, number: 1 }]);
+      await putRow(sql, { ...row, replicaId: randomUUID(), lane: 0, number: 1 });
       return `row ${nameOf(row)} again as another replica's`;
   }
 };
@@ -215,7 +219,7 @@ const forge: Mutation = async (sql, random) => {
     createHmac('sha256', randomBytes(32)).update(rowBytes(forged)).digest(),
     Buffer.alloc(0),
   ]);
-  await insertRows(sql, [{ ...forged, mac }]);
+  await putRow(sql, { ...forged, mac });
   return `a forged row after ${nameOf(row)}`;
 };
 
