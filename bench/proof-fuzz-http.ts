@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { TestFleet } from '../tests/e2e/support/fleet.ts';
-import { type CampaignCounts, fuzzHttp, readDocument } from '../tests/fuzz/http/campaign.ts';
+import { type CampaignCounts, fuzzHttp } from '../tests/fuzz/http/campaign.ts';
 import { Planted } from '../tests/fuzz/http/planted.ts';
 import { rolesOf } from '../tests/fuzz/http/roles.ts';
 import { AdminDoor } from '../tests/fuzz/support/admin-door.ts';
@@ -35,7 +35,7 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     const door = new AdminDoor(fleet);
     const planted = new Planted(fleet, door);
     await planted.plant();
-    const roles = await rolesOf(fleet, door, await readDocument(fleet), planted);
+    const roles = await rolesOf(fleet, door, planted);
     for (const role of roles.filter(({ name }) => values.role === undefined || name === values.role)) {
       const began = performance.now();
       const counts = await fuzzHttp({ fleet, planted, role, calls, seed, onChunk: showProgress });

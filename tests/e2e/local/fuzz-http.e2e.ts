@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CampaignCounts, fuzzHttp, readDocument } from '../../fuzz/http/campaign.ts';
+import { type CampaignCounts, fuzzHttp } from '../../fuzz/http/campaign.ts';
 import { Planted } from '../../fuzz/http/planted.ts';
 import { type FuzzRole, rolesOf } from '../../fuzz/http/roles.ts';
 import { AdminDoor } from '../../fuzz/support/admin-door.ts';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   const door = new AdminDoor(fleet);
   planted = new Planted(fleet, door);
   await planted.plant();
-  roles = await rolesOf(fleet, door, await readDocument(fleet), planted);
+  roles = await rolesOf(fleet, door, planted);
 });
 afterAll(async () => {
   await fleet?.stop();

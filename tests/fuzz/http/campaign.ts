@@ -85,7 +85,7 @@ export async function fuzzHttp(options: CampaignOptions): Promise<CampaignCounts
     const waiting = some.values();
     const one = async (): Promise<void> => {
       for (const request of waiting) {
-        const bytes = requestBytes(request, role.authorization(), known);
+        const bytes = requestBytes(request, role.credentials(), known);
         const result = await patiently(() =>
           exchange(port, bytes, request.framing !== 'length' && request.framing !== 'chunked'),
         );

@@ -27,7 +27,11 @@ const HANG_MS = 45_000;
 const ANSWER_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The bytes of a request. */
-export function requestBytes(request: PlannedRequest, authorization: string | undefined, known: KnownValues): Buffer {
+export function requestBytes(
+  request: PlannedRequest,
+  credentials: readonly (readonly [name: string, value: string])[],
+  known: KnownValues,
+): Buffer {
   const target = known.fill(request.target, encodeURIComponent);
   const body =
     request.body === undefined || typeof request.body !== 'string'
@@ -38,7 +42,7 @@ export function requestBytes(request: PlannedRequest, authorization: string | un
   const lines = [`${request.method} ${target}${version}`];
   if (request.framing !== 'no-host' && !request.headers.some(([name]) => name === 'host'))
     lines.push('host: 127.0.0.1');
-  if (authorization !== undefined) lines.push(`authorization: ${authorization}`);
+  for (const [name, value] of credentials) lines.push(`${name}: ${value}`);
   if (!request.headers.some(([name]) => name === 'connection')) lines.push('connection: close');
   for (const [name, value] of request.headers) lines.push(`${name}: ${known.fill(value)}`);
   const framed = framedBody(request, body);

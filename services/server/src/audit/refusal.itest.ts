@@ -17,10 +17,12 @@ describe('what a caller may not', () => {
     const { token: viewer } = await testCaller(server.app, [['viewer', null]]);
     const { token: staging } = await testCaller(server.app, [['admin', 'env=staging']]);
     const id = await new Fleet(server.app).add({ name: 'prod-1', labels: { env: 'prod' } });
+    const own = await new Fleet(server.app).add({ name: 'staging-1', labels: { env: 'staging' } });
     const body = { hosts: [id], labels: { team: 'a' } };
     await server.call('PATCH', '/api/v1/hosts', { body, token: viewer });
     await server.call('PATCH', '/api/v1/hosts', { body, token: viewer });
-    await server.call('PATCH', '/api/v1/hosts', { body, token: staging });
+    // The host is in its hands; where it would go is not.
+    await server.call('PATCH', '/api/v1/hosts', { body: { hosts: [own], labels: { env: 'prod' } }, token: staging });
     await server.call('DELETE', `/api/v1/hosts/${id}`, { body: {}, token: viewer });
     await server.call('POST', '/api/v1/grants', { body: { account: 'x', role: 'viewer' }, token: viewer });
     await server.call('GET', '/api/v1/audit?who=somebody', { token: staging });
