@@ -31,18 +31,28 @@ const SUITES: readonly Suite[] = [
   { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];
 
+/** A suite's result, and how long it took. */
+interface Timed extends SuiteResult {
+  readonly seconds: number;
+}
+
+async function timed(run: Promise<SuiteResult>): Promise<Timed> {
+  const startedMs = performance.now();
+  return { ...(await run), seconds: Math.round((performance.now() - startedMs) / 1000) };
+}
+
 async function checkSuite(): Promise<SuiteResult> {
   const results = await runChecks();
   const passed = results.filter((result) => result.passed).length;
   return { name: 'check', passed, failed: results.length - passed, skipped: 0, notes: [] };
 }
 
-function summary(results: readonly SuiteResult[], requireAll: boolean): number {
+function summary(results: readonly Timed[], requireAll: boolean): number {
   const skippedAsFailed = (result: SuiteResult) => (requireAll ? result.skipped : 0);
   console.log('');
   for (const result of results) {
     console.log(
-      `${result.name.padEnd(16)} ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped`,
+      `${result.name.padEnd(16)} ${result.passed} passed, ${result.failed} failed, ${result.skipped} skipped in ${result.seconds} s`,
     );
     for (const note of result.notes) console.log(`${' '.repeat(16)} ${note}`);
   }
@@ -56,11 +66,11 @@ function summary(results: readonly SuiteResult[], requireAll: boolean): number {
 }
 
 /** One suite after the other. Two lanes write side by side, so then each line says whose it is. */
-async function runLane(suites: readonly Suite[], prefixed: boolean): Promise<SuiteResult[]> {
-  const results: SuiteResult[] = [];
+async function runLane(suites: readonly Suite[], prefixed: boolean): Promise<Timed[]> {
+  const results: Timed[] = [];
   for (const suite of suites) {
     console.log(`\n── ${suite.name}`);
-    results.push(await runSuite(suite, prefixed ? `${suite.name.padEnd(14)} ` : undefined));
+    results.push(await timed(runSuite(suite, prefixed ? `${suite.name.padEnd(14)} ` : undefined)));
   }
   return results;
 }
@@ -82,7 +92,7 @@ async function main(): Promise<number> {
   const suites = SUITES.filter((one) => wanted(one.name));
   const beside = suites.length > 1 ? suites.filter((suite) => suite.beside === true) : [];
   const others = suites.filter((suite) => !beside.includes(suite));
-  const checked = async () => (wanted('check') ? [await checkSuite()] : []);
+  const checked = async () => (wanted('check') ? [await timed(checkSuite())] : []);
   const lanes = await Promise.all([
     checked().then(async (results) => [...results, ...(await runLane(others, beside.length > 0))]),
     runLane(beside, beside.length > 0),
