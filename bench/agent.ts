@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { checkPrerequisites } from '../lab/src/lab.ts';
-import { build } from '../scripts/lib/make.ts';
 import { keepFigures, measuredWhere, resultFile } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { withProgress } from '../scripts/lib/progress.mjs';
@@ -34,7 +33,6 @@ export async function benchAgent(args: readonly string[]): Promise<number> {
     const needs = await checkPrerequisites(['full']);
     if (!needs.ok) throw new ScriptError(needs.hint);
   }
-  await build();
   const where = await measuredWhere();
   const figures: Figure[] = [];
   for (const part of parts) {

@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { checkPrerequisites } from '../lab/src/lab.ts';
-import { build } from '../scripts/lib/make.ts';
 import { keepFigures, measuredWhere, resultFile } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { withProgress } from '../scripts/lib/progress.mjs';
@@ -25,7 +24,6 @@ export async function benchFirstLight(args: readonly string[]): Promise<number> 
   const parts = values.only === undefined ? (Object.keys(PARTS) as Part[]) : values.only.split(',').map(partOf);
   const needs = await checkPrerequisites(['fast', 'full']);
   if (!needs.ok && parts.some((part) => part !== 'start')) throw new ScriptError(needs.hint);
-  await build();
   const where = await measuredWhere();
   const figures: Figure[] = [];
   for (const part of parts) {

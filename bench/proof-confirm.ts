@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { checkPrerequisites, HOST_NETWORKS, KERNEL_SERIES } from '../lab/src/lab.ts';
-import { build } from '../scripts/lib/make.ts';
 import { median, type MeasuredWhere, measuredWhere, resultFile, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { CONFIRM_CASES, type ConfirmRound, confirmRound } from '../tests/e2e/support/confirm-rounds.ts';
@@ -35,7 +34,6 @@ export async function proveConfirm(args: readonly string[]): Promise<number> {
   const { rounds, minutes, cases, networks, series, fresh } = settings(args);
   const needs = await checkPrerequisites(['full']);
   if (!needs.ok) throw new ScriptError(needs.hint);
-  await build();
   const where = await measuredWhere();
   const hosts = networks.map((network) => `confirm-${network}`);
   const fleet = await proxiedFleet(

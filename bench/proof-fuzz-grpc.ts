@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { TestFleet } from '../tests/e2e/support/fleet.ts';
 import { fuzzGrpc } from '../tests/fuzz/grpc/campaign.ts';
@@ -19,7 +18,6 @@ export async function proveFuzzGrpc(args: readonly string[]): Promise<number> {
   });
   const attacks = whole('--attacks', values.attacks);
   const seed = whole('--seed', values.seed);
-  await build();
   const where = await measuredWhere();
   console.log(
     `seed ${seed}, ${attacks} attacks; the same again: npm run proof -- fuzz-grpc --seed ${seed} --attacks ${attacks}`,

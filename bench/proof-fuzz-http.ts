@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { TestFleet } from '../tests/e2e/support/fleet.ts';
 import { type CampaignCounts, fuzzHttp } from '../tests/fuzz/http/campaign.ts';
@@ -23,7 +22,6 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
   });
   const calls = whole('--calls', values.calls);
   const seed = whole('--seed', values.seed);
-  await build();
   const where = await measuredWhere();
   console.log(
     `seed ${seed}, ${calls} calls a role; the same again: npm run proof -- fuzz-http --seed ${seed} --calls ${calls}`,

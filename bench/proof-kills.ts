@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { checkPrerequisites, KERNEL_SERIES } from '../lab/src/lab.ts';
-import { build } from '../scripts/lib/make.ts';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { type PointRound, pointRounds } from '../tests/e2e/support/kill-points.ts';
@@ -20,7 +19,6 @@ export async function proveKills(args: readonly string[]): Promise<number> {
   const { rounds, minutes, seed, series } = settings(args);
   const needs = await checkPrerequisites(['fast']);
   if (!needs.ok) throw new ScriptError(needs.hint);
-  await build();
   const where = await measuredWhere();
   console.log(`seed ${seed}, ${rounds} rounds on a ${series} kernel, at most ${minutes} minutes`);
   const lab = await LabFleet.start([{ name: HOST, kind: 'fast', series }]);

@@ -1,3 +1,4 @@
+import { build } from './make.ts';
 import { ScriptError } from './program.ts';
 
 /** Something that `npm run bench` or `npm run proof` runs by name. */
@@ -7,7 +8,7 @@ export interface NamedRun {
   readonly run: (args: readonly string[]) => Promise<number>;
 }
 
-/** Runs what the first argument names; without one, lists what there is. */
+/** Runs what the first argument names, on what is compiled from the sources as they are; without one, lists what there is. */
 export async function runByName(
   script: string,
   known: Readonly<Record<string, NamedRun>>,
@@ -29,6 +30,7 @@ export async function runByName(
   // What a run started is ended by its exit handlers, which a signal alone would not call.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
   try {
+    await build();
     return await found.run(rest);
   } catch (error) {
     if (isBadOption(error)) throw new ScriptError(`${error.message}. npm run ${script} -- ${name} --help names them.`);
