@@ -19,28 +19,48 @@ declare module 'fastify' {
 }
 
 const REMEMBERED = 10_000;
-/** The same caller refused the same thing again and again is one row in this time, on each replica. */
+/** What is refused to one caller at one route is one row in this time, on each replica: nobody fills the log with what they may not. */
 const REPEATED_MS = 60_000;
+
+/** Refusals of one kind. */
+interface Repeated {
+  /** By performance.now(). */
+  readonly recordedMs: number;
+  /** How many came since, without a row. */
+  more: number;
+}
 
 /**
  * Records refusals that somebody decided beforehand (missing rights, a freeze, a quarantine), before they are answered. The refusal stands where it cannot
  * be recorded: nothing was done that needs a row; the server's log has it.
  */
 export function refusalHook(audit: Pick<AuditService, 'recordAlone'>): (request: FastifyRequest) => Promise<void> {
-  const recorded = new LRUCache<string, true>({ max: REMEMBERED, ttl: REPEATED_MS });
+  const recorded = new LRUCache<string, Repeated>({ max: REMEMBERED });
   const logger = new Logger('audit');
   return async (request) => {
     const { caller, refusedWith: code, routeOptions } = request;
     if (caller === null || code === null) return;
     if (request.decision === null ? !isDenial(code) : !isDecision(code)) return;
+    const kind = JSON.stringify([caller.credential, routeOptions.url, request.method, request.decision, code]);
+    const last = recorded.get(kind);
+    if (last !== undefined && performance.now() - last.recordedMs < REPEATED_MS) {
+      last.more += 1;
+      return;
+    }
+    recorded.set(kind, { recordedMs: performance.now(), more: 0 });
     const asked = request.decision ?? requestDecision(request);
-    const again = JSON.stringify([caller.credential, routeOptions.url, asked, code]);
-    if (recorded.has(again)) return;
-    recorded.set(again, true);
+    const details = {
+      ...asked.details,
+      ...(last === undefined || last.more === 0 ? {} : { unrecordedBefore: last.more }),
+    };
     try {
-      await audit.recordAlone(sourceOf(request), { ...asked, outcome: code });
+      await audit.recordAlone(sourceOf(request), {
+        ...asked,
+        ...(Object.keys(details).length === 0 ? {} : { details }),
+        outcome: code,
+      });
     } catch (error) {
-      recorded.delete(again);
+      recorded.delete(kind);
       logger.error({
         message: 'a refusal could not be recorded in the audit log',
         requestId: request.id,

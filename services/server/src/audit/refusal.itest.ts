@@ -20,7 +20,7 @@ describe('what a caller may not', () => {
     const own = await new Fleet(server.app).add({ name: 'staging-1', labels: { env: 'staging' } });
     const body = { hosts: [id], labels: { team: 'a' } };
     await server.call('PATCH', '/api/v1/hosts', { body, token: viewer });
-    await server.call('PATCH', '/api/v1/hosts', { body, token: viewer });
+    await server.call('PATCH', '/api/v1/hosts', { body: { ...body, hosts: [own] }, token: viewer });
     // The host is in its hands; where it would go is not.
     await server.call('PATCH', '/api/v1/hosts', { body: { hosts: [own], labels: { env: 'prod' } }, token: staging });
     await server.call('DELETE', `/api/v1/hosts/${id}`, { body: {}, token: viewer });
