@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccessRepository, BrokenSealError } from '../access/access.repository.ts';
 import type { AccountRow } from '../access/access.rows.ts';
-import { findAccount, listAccounts, lockAdmins } from '../access/account.queries.ts';
+import { findAccount, findAccountFolded, listAccounts, lockAdmins } from '../access/account.queries.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
@@ -37,8 +37,11 @@ export class AccountsService {
   /** @throws AppError account_exists. */
   async create(sql: Sql, name: string, kind: AccountRow['kind'], source: AuditSource): Promise<AccountItem> {
     const row = await this.#repository.createAccount(sql, { name, kind, createdBy: source.actor.name });
-    if (row === undefined)
-      throw new AppError('account_exists', `there is an account ${name} already; names are never given twice`);
+    if (row === undefined) {
+      const taken = (await findAccountFolded(sql, name))?.name ?? name;
+      const words = 'names are never given twice, whatever their upper and lower case';
+      throw new AppError('account_exists', `there is an account ${taken} already; ${words}`);
+    }
     await this.#audit.record(sql, source, { what: 'account.create', object: row.id, details: { name, kind } });
     return this.#item(row);
   }

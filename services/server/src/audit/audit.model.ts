@@ -22,6 +22,7 @@ export const AUDIT_WHATS = [
   'account.create',
   'account.disable',
   'account.enable',
+  'account.rename',
   'grant.add',
   'grant.remove',
   'api_token.create',

@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { AccessRepository } from '../../access/access.repository.ts';
 import { AccessService } from '../../access/access.service.ts';
 import { ACCOUNT_NAME } from '../../access/account-name.ts';
+import { findAccountFolded } from '../../access/account.queries.ts';
 import type { AuditDecision } from '../../audit/audit.model.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../../config/server-config.ts';
@@ -215,11 +216,13 @@ export class OidcLoginService {
         `the identity provider names you in no way that an account can be named (claim ${nameClaim}); an admin links one: modfleet accounts link NAME --subject ${subject}`,
       );
     const account = await this.#repository.createAccount(sql, { name, kind: 'person', createdBy: MAPPED_BY });
-    if (account === undefined || !(await this.#insert(sql, issuer, subject, account.id, MAPPED_BY)))
+    if (account === undefined || !(await this.#insert(sql, issuer, subject, account.id, MAPPED_BY))) {
+      const taken = (await findAccountFolded(sql, name))?.name ?? name;
       throw new AppError(
         'oidc_refused',
-        `there is an account ${name} already, and a name is no proof; an admin links it to you: modfleet accounts link ${name} --subject ${subject}`,
+        `there is an account ${taken} already, and a name is no proof; an admin links it to you: modfleet accounts link ${taken} --subject ${subject}`,
       );
+    }
     return account.id;
   }
 
