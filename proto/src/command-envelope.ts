@@ -62,6 +62,15 @@ function complaintAboutCertificate(
   return undefined;
 }
 
+/**
+ * Whether the key of the certificate that a command carries has signed it. Says nothing of who made that certificate: it tells that a command which was
+ * believed once, under a CA that may be gone by now, is the same still.
+ */
+export function isAsSigned(request: ActionRequest): boolean {
+  const key = read(request.commandCertificate)?.publicKey;
+  return key?.asymmetricKeyType === 'ed25519' && verify(null, commandBytes(request), key, request.signature);
+}
+
 function read(der: Uint8Array): X509Certificate | undefined {
   if (der.length === 0 || der.length > MAX_CERTIFICATE_BYTES) return undefined;
   try {

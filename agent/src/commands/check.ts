@@ -15,6 +15,7 @@ import { actingProblems } from './acting-problems.ts';
 import { checkText } from './check-text.ts';
 import { observeHost, type HostReport } from './host-report.ts';
 import { journalTroubles } from './journal-trouble.ts';
+import { newestCommandTroubles } from './newest-command-trouble.ts';
 
 /** `modfleet-agent check [--json]`. */
 export interface CheckOptions {
@@ -64,7 +65,8 @@ export async function checkHost(
   const isInstalled = configFile === undefined && root === '/';
   const processes = isInstalled && helperWay() === 'socket' ? await lookAtProcesses(files) : undefined;
   const capabilities = processes === undefined ? await readCapabilities(files) : capabilitiesOf(processes);
-  const troubles = root === '/' ? await journalTroubles([state_dir, HELPER_STATE_DIR]) : [];
+  const folders = root === '/' ? [state_dir, HELPER_STATE_DIR] : [];
+  const troubles = await journalTroubles(folders);
   return {
     report,
     mode,
@@ -72,6 +74,7 @@ export async function checkHost(
     cannotAct: [
       ...actingProblems({ report, mode, exec, capabilities }),
       ...troubles.filter((trouble) => trouble.stops).map((trouble) => trouble.message),
+      ...(await newestCommandTroubles(folders)),
     ],
     notes: [
       ...troubles.filter((trouble) => !trouble.stops).map((trouble) => trouble.message),

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ActionRequest, SIGNATURE_BYTES } from '@modfleet/proto';
+import { ActionRequest, isAsSigned, SIGNATURE_BYTES } from '@modfleet/proto';
 import { codeOf, messageOf } from '../error-words.ts';
-import { writeFileAtomically } from '../identity/atomic-file.ts';
+import { removeDrafts, writeFileAtomically } from '../identity/atomic-file.ts';
 import { HelperRefusal } from './helper-refusal.ts';
 import { complaintAboutRequest } from './verify/request-grammar.ts';
 
@@ -20,7 +20,14 @@ export interface NewestCommand {
 /** In the helper's state folder; JSON, so that a person can read it. */
 export const NEWEST_COMMAND_FILE = 'newest-command.json';
 
-/** On disk. */
+/**
+ * On disk.
+ *
+ * INVARIANTS
+ * - The file is replaced whole: whenever the helper, or the machine, ends, it holds the last command that was kept or the one that was being kept.
+ * - What is read is what the server signed, to the letter: a file that says another number than was signed is damaged, not older.
+ * - A damaged file is not mended here, and nothing is taken before a person has moved it away.
+ */
 export class FileNewestCommand implements NewestCommand {
   readonly #file: string;
   #newest: ActionRequest | undefined;
@@ -50,6 +57,14 @@ export class FileNewestCommand implements NewestCommand {
     return new FileNewestCommand(file, newest);
   }
 
+  /** As `open`, for the one helper that keeps: what helpers before it left when they were killed is cleared away. @throws HelperRefusal */
+  static async openToKeep(stateDir: string): Promise<FileNewestCommand> {
+    const store = await FileNewestCommand.open(stateDir);
+    // A disk that takes no removal is not a reason to take nothing: the next `keep` tells.
+    await removeDrafts(store.#file).catch(() => undefined);
+    return store;
+  }
+
   get(): ActionRequest | undefined {
     return this.#newest;
   }
@@ -68,7 +83,8 @@ function parse(text: string): ActionRequest | undefined {
       complaintAboutRequest(request) === undefined &&
       request.epoch >= 1 &&
       request.sequence >= 1 &&
-      request.signature.length === SIGNATURE_BYTES;
+      request.signature.length === SIGNATURE_BYTES &&
+      isAsSigned(request);
     return isWhole ? request : undefined;
   } catch {
     return undefined;

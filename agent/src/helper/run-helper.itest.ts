@@ -1,16 +1,13 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { duplexPair } from 'node:stream';
 import { type ActionRequest, type TrustBundle, trustBundleBytes } from '@modfleet/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { aRequest, HOST_ID } from '../actions/testing/builders.ts';
-import { QuietLog } from '../actions/testing/simulated-host.ts';
-import { linkOver } from '../courier/helper-link.ts';
+import { aRequest } from '../actions/testing/builders.ts';
 import { TestCommands } from '../testing/test-commands.ts';
-import { runHelper } from './run-helper.ts';
+import { askHelper } from './testing/ask-helper.ts';
 import { keepCas, keptCas } from './trusted-cas.ts';
-import { HELPER_PROTOCOL, type HelperKind } from './wire/protocol.ts';
+import type { HelperKind } from './wire/protocol.ts';
 
 let folder: string;
 let stateDir: string;
@@ -34,40 +31,8 @@ function bundle(generation: number, cas: readonly TestCommands[]): TrustBundle {
 
 /** Whether a helper of this machine believes a command, when a courier opens with this bundle. As systemd starts it, for a courier's socket. */
 async function believes(kind: HelperKind, trust: TrustBundle | undefined, command: ActionRequest): Promise<boolean> {
-  const [courierEnd, helperEnd] = duplexPair();
-  const stop = new AbortController();
-  const helper = runHelper({
-    kind,
-    config,
-    stateDir,
-    hostId: undefined,
-    isApart: false,
-    input: helperEnd,
-    output: helperEnd,
-    log: new QuietLog(),
-    signal: stop.signal,
-  });
-  const link = linkOver(courierEnd);
-  const code = new Promise<string>((resolve, reject) => {
-    link.onWord((word) => {
-      const { actionId } = command;
-      if (word.$case === 'rejected' && word.value.actionId === actionId) resolve(word.value.code);
-      // Those of the commands before are told, too: nobody has acknowledged them.
-      if (word.$case === 'result' && word.value.actionId === actionId) resolve(word.value.reasonCode);
-      if (word.$case === 'refused') reject(new Error(word.value.message));
-    });
-    link.onEnd((why) => reject(new Error(why)));
-  });
-  const caCertificates = [first.authority.raw];
-  const open = { protocol: HELPER_PROTOCOL, hostId: HOST_ID, time: undefined, way: undefined, caCertificates, trust };
-  link.send({ $case: 'open', value: open });
-  link.send({ $case: 'submit', value: command });
-  const said = await code.finally(() => {
-    link.close();
-    stop.abort();
-  });
-  await helper;
-  return said !== 'signature_invalid';
+  const { code } = await askHelper({ kind, config, stateDir, authority: first.authority, trust }, command);
+  return code !== 'signature_invalid';
 }
 
 describe('the helper of a machine', () => {

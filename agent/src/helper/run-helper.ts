@@ -86,7 +86,7 @@ export async function runHelper(options: RunHelperOptions): Promise<void> {
       await admitHost(stateDir, hostId, options.hostId);
       trust = isOwn ? { generation: 0, cas: told } : await admitCas(stateDir, told);
       self = hostId;
-      return FileNewestCommand.open(stateDir);
+      return FileNewestCommand.openToKeep(stateDir);
     },
     learn: async (bundle) => {
       const keeps = kind === 'act' && !isOwn;

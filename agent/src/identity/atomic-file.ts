@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /**
@@ -29,6 +29,13 @@ export async function writeFileAtomically(
     throw error;
   }
   await syncFolder(path.dirname(file));
+}
+
+/** Removes the temporary files of writers that were killed in the middle. Only where nobody else writes this file now. */
+export async function removeDrafts(file: string): Promise<void> {
+  const [folder, name] = [path.dirname(file), path.basename(file)];
+  const isDraft = (one: string): boolean => one.startsWith(`${name}.`) && /^\d+\.tmp$/.test(one.slice(name.length + 1));
+  for (const one of (await readdir(folder)).filter(isDraft)) await rm(path.join(folder, one), { force: true });
 }
 
 /** Makes a folder for the agent alone (0700), and its parents. */

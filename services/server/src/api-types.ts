@@ -142,6 +142,10 @@ export type EndedSignIn = z.output<typeof signIn.endedSignInSchema>;
 export type OneTimePassword = z.output<typeof signIn.oneTimePasswordSchema>;
 export type LinkIdentityBody = z.input<typeof signIn.linkIdentityBody>;
 export type LinkedIdentity = z.output<typeof signIn.linkedIdentitySchema>;
+export type RemovedPassword = z.output<typeof signIn.removedPasswordSchema>;
+export type UnlinkIdentityBody = z.input<typeof signIn.unlinkIdentityBody>;
+export type UnlinkedIdentity = z.output<typeof signIn.unlinkedIdentitySchema>;
+export type WaysLeft = z.output<typeof signIn.waysLeftSchema>;
 
 export type Readiness = z.output<typeof health.readinessSchema>;
 

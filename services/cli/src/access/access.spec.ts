@@ -14,6 +14,8 @@ const account = {
   disabledAt: null,
   disabledBy: null,
   sealed: true,
+  password: 'none',
+  identities: [] as object[],
 };
 const grant = {
   id: hostId(2),
@@ -47,8 +49,37 @@ describe('accounts', () => {
     const items = [account, { ...account, name: 'odd', sealed: false }];
     cli.server().on('GET /accounts', json({ items, nextCursor: null, freeze: null }));
     expect((await cli.run(['accounts', 'list'])).out).toBe(
-      `deploy\tservice\tenabled\t${AS_OF}\tadmin\t${hostId(1)}\nodd\tservice\tbroken\t${AS_OF}\tadmin\t${hostId(1)}\n`,
+      `deploy\tservice\tenabled\t${AS_OF}\tadmin\t${hostId(1)}\t\nodd\tservice\tbroken\t${AS_OF}\tadmin\t${hostId(1)}\t\n`,
     );
+    expect((await cli.run(['accounts', 'list'], { columns: 200 })).out).not.toContain('SIGNS IN WITH');
+  });
+
+  it('are listed with what they sign in with, also by a server that does not say it', async () => {
+    const identity = {
+      issuer: 'https://id.example.org',
+      subject: '17',
+      linkedBy: 'boss',
+      linkedAt: AS_OF,
+      lastUsedAt: null,
+    };
+    const kim = {
+      ...account,
+      name: 'kim',
+      kind: 'person',
+      password: 'own',
+      identities: [{ ...identity, sealed: true }],
+    };
+    const odd = { ...kim, password: 'one_time', identities: [{ ...identity, sealed: false }] };
+    const { password: _password, identities: _identities, ...old } = kim;
+    cli.server().on('GET /accounts', json({ items: [kim, odd, old], nextCursor: null, freeze: null }));
+    const { out } = await cli.run(['accounts', 'list']);
+    expect(out.split('\n').map((line) => line.split('\t')[6])).toEqual([
+      'password, 17 at https://id.example.org',
+      'one-time password, 17 at https://id.example.org (changed outside the server)',
+      '',
+      undefined,
+    ]);
+    expect((await cli.run(['accounts', 'list'], { columns: 200 })).out).toContain('SIGNS IN WITH');
   });
 
   it('are made, disabled and enabled', async () => {

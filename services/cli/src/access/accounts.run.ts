@@ -10,6 +10,7 @@ import { printList } from '../output/list.ts';
 import { noteFreeze } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
 import { clock } from '../output/time.ts';
+import { waysInWords } from '../sign-in/ways-in.ts';
 
 export type AccountListOptions = ListOptions;
 export interface AccountCreateOptions {
@@ -17,7 +18,18 @@ export interface AccountCreateOptions {
   readonly json?: JsonOption;
 }
 
-const FIELDS = ['id', 'name', 'kind', 'createdBy', 'createdAt', 'disabledAt', 'disabledBy', 'sealed'] as const;
+const FIELDS = [
+  'id',
+  'name',
+  'kind',
+  'createdBy',
+  'createdAt',
+  'disabledAt',
+  'disabledBy',
+  'sealed',
+  'password',
+  'identities',
+] as const;
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
 export function accountColumns(now: Date, timeZone: string | undefined): Column<AccountItem>[] {
@@ -33,6 +45,7 @@ export function accountColumns(now: Date, timeZone: string | undefined): Column<
     { head: 'CREATED', cell: (row) => clock(row.createdAt, now, timeZone), raw: (row) => row.createdAt },
     { head: 'BY', cell: (row) => row.createdBy, shrink: 1 },
     { head: 'ID', cell: (row) => row.id },
+    { head: 'SIGNS IN WITH', cell: (row) => waysInWords(row).join(', '), hideEmpty: true, shrink: 2 },
   ];
 }
 

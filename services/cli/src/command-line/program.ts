@@ -19,6 +19,7 @@ import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
 import { commandAt, commandPath } from './command-tree.ts';
 import type { Runner } from './runner.ts';
+import { unknownOptionFirst } from './unknown-option.ts';
 
 const DESCRIPTION = 'Which hosts run this driver? The answer for a whole fleet, and safe changes to it.';
 
@@ -77,7 +78,9 @@ export async function runCommandLine(argv: readonly string[], context: Context):
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     // A noun without a verb: commander has printed its help.
     if (error instanceof CommanderError && error.code === 'commander.help') return EXIT.usage;
-    return reportError(error instanceof CommanderError ? parseError(error, program, argv) : error, context.io);
+    if (!(error instanceof CommanderError)) return reportError(error, context.io);
+    const harmless = () => buildProgram(context.io, () => Promise.resolve());
+    return reportError(parseError(await unknownOptionFirst(error, harmless, argv), program, argv), context.io);
   }
 }
 

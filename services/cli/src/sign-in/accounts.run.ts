@@ -1,13 +1,27 @@
-import type { LinkedIdentity, LinkIdentityBody, OneTimePassword } from '@modfleet/server/api-types';
+import type {
+  LinkedIdentity,
+  LinkIdentityBody,
+  OneTimePassword,
+  RemovedPassword,
+  UnlinkedIdentity,
+  UnlinkIdentityBody,
+} from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { clean } from '../output/clean.ts';
 import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { clock } from '../output/time.ts';
 import { count } from '../output/words.ts';
+import { leftLines } from './ways-in.ts';
 
 export interface OneTimeOptions {
+  readonly json?: JsonOption;
+}
+export interface UnlinkOptions {
+  readonly subject: string;
+  readonly issuer?: string;
   readonly json?: JsonOption;
 }
 export interface LinkOptions {
@@ -46,5 +60,46 @@ export async function accountLink(context: Context, name: string, options: LinkO
   noteFreeze(linked.freeze, io);
   if (fields) io.out.write(renderJson(pick(linked, fields), io.out.isTty));
   else io.err.write(`${linked.subject} at ${linked.issuer} signs in as ${linked.account.name}.\n`);
+  return EXIT.ok;
+}
+
+/** `modfleet accounts unlink NAME --subject SUB`. */
+export async function accountUnlink(context: Context, name: string, options: UnlinkOptions): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, ['account', 'issuer', 'subject', 'signInsEnded', 'left', 'freeze'] as const);
+  const { subject, issuer } = options;
+  const body: UnlinkIdentityBody = { subject, ...(issuer === undefined ? {} : { issuer }) };
+  const gone = await context
+    .api()
+    .change<UnlinkedIdentity>({ method: 'DELETE', path: path`/accounts/${name}/identities`, body });
+  noteFreeze(gone.freeze, io);
+  if (fields) io.out.write(renderJson(pick(gone, fields), io.out.isTty));
+  else {
+    const ended = count(gone.signInsEnded, 'sign-in');
+    io.err.write(
+      `${clean(`${gone.subject} at ${gone.issuer} signs in as ${gone.account.name} no more`)}; ${ended} ended.\n`,
+    );
+    io.err.write(`${leftLines(gone.account.name, gone.left).join('\n')}\n`);
+  }
+  return EXIT.ok;
+}
+
+/** `modfleet accounts remove-password NAME`. */
+export async function accountRemovePassword(
+  context: Context,
+  name: string,
+  options: OneTimeOptions,
+): Promise<ExitCode> {
+  const { io } = context;
+  const fields = jsonFields(options.json, ['account', 'signInsEnded', 'left', 'freeze'] as const);
+  const gone = await context
+    .api()
+    .change<RemovedPassword>({ method: 'DELETE', path: path`/accounts/${name}/password`, body: {} });
+  noteFreeze(gone.freeze, io);
+  if (fields) io.out.write(renderJson(pick(gone, fields), io.out.isTty));
+  else {
+    io.err.write(`${gone.account.name} has no password any more; ${count(gone.signInsEnded, 'sign-in')} ended.\n`);
+    io.err.write(`${leftLines(gone.account.name, gone.left).join('\n')}\n`);
+  }
   return EXIT.ok;
 }

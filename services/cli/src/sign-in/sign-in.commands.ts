@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { allPagesOption, jsonOption, limitOption } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
 import { uuid } from '../command-line/values.ts';
-import type { LinkOptions, OneTimeOptions } from './accounts.run.ts';
+import type { LinkOptions, OneTimeOptions, UnlinkOptions } from './accounts.run.ts';
 import type { PasswdOptions } from './passwd.run.ts';
 import type { SessionEndOptions, SessionListOptions } from './sessions.run.ts';
 
@@ -60,6 +60,26 @@ export const registerSignIn: Register = (program, run) => {
     .addOption(jsonOption())
     .action((name: string, options: LinkOptions) =>
       run(async (context) => (await import('./accounts.run.ts')).accountLink(context, name, options)),
+    );
+
+  accounts
+    .command('unlink')
+    .description('let an identity sign in as an account no more, and end the sign-ins that came through the provider')
+    .argument('<name>', 'name of the account')
+    .requiredOption('--subject <sub>', 'who it is at the provider (modfleet accounts list shows it)')
+    .option('--issuer <url>', 'the provider, where the account has this subject at several')
+    .addOption(jsonOption())
+    .action((name: string, options: UnlinkOptions) =>
+      run(async (context) => (await import('./accounts.run.ts')).accountUnlink(context, name, options)),
+    );
+
+  accounts
+    .command('remove-password')
+    .description('take the password of an account away, and end the sign-ins that were begun with it')
+    .argument('<name>', 'name of the account')
+    .addOption(jsonOption())
+    .action((name: string, options: OneTimeOptions) =>
+      run(async (context) => (await import('./accounts.run.ts')).accountRemovePassword(context, name, options)),
     );
 };
 

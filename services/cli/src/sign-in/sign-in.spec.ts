@@ -95,4 +95,57 @@ describe('passwords', () => {
     expect(cli.server().requests[0]?.body).toEqual({ subject: 'sub-1' });
     expect((await cli.run(['accounts', 'link', 'kim'])).code).toBe(2);
   });
+
+  it('are taken away, with what is left', async () => {
+    const account = item().account;
+    const none = { password: 'none', identities: [], apiTokens: 0, groupGrants: 0 };
+    const linked = {
+      issuer: 'https://id.example.org',
+      subject: 'sub-1',
+      linkedBy: 'boss',
+      linkedAt: '2026-11-22T14:00:00.000Z',
+    };
+    const left = { ...none, identities: [{ ...linked, lastUsedAt: null, sealed: true }], groupGrants: 1 };
+    cli.server().on('DELETE /accounts/kim/password', json({ account, signInsEnded: 1, left, freeze: null }));
+    const removed = await cli.run(['accounts', 'remove-password', 'kim']);
+    expect([removed.code, removed.err]).toEqual([
+      0,
+      'kim has no password any more; 1 sign-in ended.\nkim still signs in with: sub-1 at https://id.example.org.\n',
+    ]);
+    expect(cli.server().requests[0]?.headers['idempotency-key']).toBeDefined();
+
+    const last = { ...none, apiTokens: 1, groupGrants: 2 };
+    const unlinked = { account, ...linked, signInsEnded: 2, left: last, freeze: null };
+    cli.server().on('DELETE /accounts/kim/identities', json(unlinked));
+    const gone = await cli.run(['accounts', 'unlink', 'kim', '--subject', 'sub-1']);
+    expect([gone.code, gone.err]).toEqual([
+      0,
+      'sub-1 at https://id.example.org signs in as kim no more; 2 sign-ins ended.\nkim has no way to sign in now.\n' +
+        '  1 API token of it still works: modfleet tokens list --account kim\n' +
+        "  2 grants that the provider's groups gave stay: modfleet grants list --account kim\n",
+    ]);
+    expect(cli.server().requests[1]?.body).toEqual({ subject: 'sub-1' });
+    await cli.run([
+      'accounts',
+      'unlink',
+      'kim',
+      '--subject',
+      'sub-1',
+      '--issuer',
+      'https://id.example.org',
+      '--json',
+      'left',
+    ]);
+    expect(cli.server().requests[2]?.body).toEqual({ subject: 'sub-1', issuer: 'https://id.example.org' });
+
+    cli
+      .server()
+      .on('DELETE /accounts/kim/identities', problem(404, 'identity_not_found', 'no identity "x" signs in as kim'));
+    const none404 = await cli.run(['accounts', 'unlink', 'kim', '--subject', 'x']);
+    expect([none404.code, none404.err]).toEqual([
+      3,
+      'modfleet: no identity "x" signs in as kim\n  see which there are: modfleet accounts list\n',
+    ]);
+    expect((await cli.run(['accounts', 'unlink', 'kim'])).code).toBe(2);
+  });
 });

@@ -10,6 +10,7 @@ import {
   sealableNow,
   unsealedAccounts,
   updateDisabled,
+  updateTwinName,
 } from './account.queries.ts';
 import {
   type AccountRow,
@@ -78,6 +79,12 @@ export class AccessRepository {
     const seal = this.seals.account({ id, name, kind, disabledAt: null });
     const made = await insertAccount(sql, { id, name, kind, created_by: wanted.createdBy, seal });
     return made ? findAccount(sql, id) : undefined;
+  }
+
+  /** @throws BrokenSealError: with another name the row would be whole again. */
+  async renameTwin(sql: Sql, row: AccountRow, name: string): Promise<void> {
+    if (!this.isAccountSealed(row)) throw new BrokenSealError('account', row.name);
+    await updateTwinName(sql, { id: row.id, name, seal: this.seals.account({ ...accountFacts(row), name }) });
   }
 
   /** @param by who disables it; null enables. Undefined: no such account. @throws BrokenSealError */

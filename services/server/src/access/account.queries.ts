@@ -10,13 +10,13 @@ export async function sealableNow(sql: Sql): Promise<Date> {
   return row.now;
 }
 
-/** False: the name is taken. */
+/** False: the name is taken, in whatever case. */
 export async function insertAccount(
   sql: Sql,
   account: Pick<AccountRow, 'id' | 'name' | 'kind' | 'created_by' | 'seal'>,
 ): Promise<boolean> {
   const rows = await sql.query(
-    'INSERT INTO account (id, name, kind, created_by, seal) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING RETURNING id',
+    'INSERT INTO account (id, name, kind, created_by, seal) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING id',
     [account.id, account.name, account.kind, account.created_by, account.seal],
   );
   return rows.length > 0;
@@ -37,6 +37,29 @@ export async function findAccount(sql: Sql, idOrName: string): Promise<AccountRo
     [idOrName],
   );
   return rows[0];
+}
+
+/** The account that has this name without regard to case. */
+export async function findAccountFolded(sql: Sql, name: string): Promise<AccountRow | undefined> {
+  const rows = await sql.query<AccountRow>(
+    `SELECT ${COLUMNS} FROM account WHERE lower(name COLLATE "C") = lower($1 COLLATE "C") ORDER BY name_twin LIMIT 1`,
+    [name],
+  );
+  return rows[0];
+}
+
+/** Accounts whose names are others' but for case, as migration 0011 marked them; holds their rows until the transaction ends. */
+export function lockTwins(sql: Sql): Promise<AccountRow[]> {
+  return sql.query<AccountRow>(`SELECT ${COLUMNS} FROM account WHERE name_twin ORDER BY created_at, id FOR UPDATE`);
+}
+
+/** Gives a twin its new name. */
+export async function updateTwinName(sql: Sql, account: Pick<AccountRow, 'id' | 'name' | 'seal'>): Promise<void> {
+  await sql.query('UPDATE account SET name = $2, seal = $3, name_twin = false WHERE id = $1', [
+    account.id,
+    account.name,
+    account.seal,
+  ]);
 }
 
 /** As findAccount; holds the row until the transaction ends. */

@@ -45,7 +45,9 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/sessions': { access: 'caller' },
   'DELETE /api/v1/sessions/:id': { access: 'caller', change: true },
   'POST /api/v1/accounts/:account/password': { access: 'caller', may: 'access', over: 'fleet', change: true },
+  'DELETE /api/v1/accounts/:account/password': { access: 'caller', may: 'access', over: 'fleet', change: true },
   'POST /api/v1/accounts/:account/identities': { access: 'caller', may: 'access', over: 'fleet', change: true },
+  'DELETE /api/v1/accounts/:account/identities': { access: 'caller', may: 'access', over: 'fleet', change: true },
 
   'GET /api/v1/hosts': read,
   'PATCH /api/v1/hosts': hosts,

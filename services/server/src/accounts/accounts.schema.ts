@@ -3,6 +3,7 @@ import { ACCOUNT_NAME, ACCOUNT_NAME_WORDS } from '../access/account-name.ts';
 import { PERMISSIONS, type Permission, ROLES } from '../access/roles.ts';
 import { ROUTE_TABLE } from '../access/route-table.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
+import { waysInFields } from '../sign-in/sign-in.schema.ts';
 import { envelope, flagQuery, instant, nextCursor, pageQuery } from '../http/common.schema.ts';
 
 export const accountKindWord = z.enum(['person', 'service']);
@@ -26,6 +27,7 @@ const accountFields = {
   disabledAt: instant.nullable(),
   disabledBy: z.string().nullable(),
   sealed,
+  ...waysInFields,
 };
 export const accountItemSchema = z.strictObject(accountFields).meta({ id: 'AccountItem' });
 export const accountSchema = z.strictObject({ ...accountFields, ...envelope }).meta({ id: 'Account' });

@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccessRepository, BrokenSealError } from '../access/access.repository.ts';
 import type { AccountRow } from '../access/access.rows.ts';
-import { findAccount, listAccounts, lockAdmins } from '../access/account.queries.ts';
+import { findAccount, findAccountFolded, listAccounts, lockAdmins } from '../access/account.queries.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { WaysInService } from '../sign-in/ways-in.service.ts';
 import { type AccountItem, toAccountItem } from './accounts.view.ts';
 
 /** Accounts: made, seen, disabled and enabled by admins of the whole fleet. */
@@ -14,22 +15,25 @@ export class AccountsService {
   readonly #database: DatabaseService;
   readonly #repository: AccessRepository;
   readonly #audit: AuditService;
+  readonly #waysIn: WaysInService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
     @Inject(AuditService) audit: AuditService,
+    @Inject(WaysInService) waysIn: WaysInService,
   ) {
     this.#database = database;
     this.#repository = repository;
     this.#audit = audit;
+    this.#waysIn = waysIn;
   }
 
   async list(limit: number, after: string | null): Promise<{ items: AccountItem[]; next: string | null }> {
     const rows = await listAccounts(this.#database, limit + 1, after);
     const page = rows.slice(0, limit);
     return {
-      items: page.map((row) => this.#item(row)),
+      items: await this.#items(this.#database, page),
       next: rows.length > page.length ? (page.at(-1)?.name ?? null) : null,
     };
   }
@@ -37,10 +41,13 @@ export class AccountsService {
   /** @throws AppError account_exists. */
   async create(sql: Sql, name: string, kind: AccountRow['kind'], source: AuditSource): Promise<AccountItem> {
     const row = await this.#repository.createAccount(sql, { name, kind, createdBy: source.actor.name });
-    if (row === undefined)
-      throw new AppError('account_exists', `there is an account ${name} already; names are never given twice`);
+    if (row === undefined) {
+      const taken = (await findAccountFolded(sql, name))?.name ?? name;
+      const words = 'names are never given twice, whatever their upper and lower case';
+      throw new AppError('account_exists', `there is an account ${taken} already; ${words}`);
+    }
     await this.#audit.record(sql, source, { what: 'account.create', object: row.id, details: { name, kind } });
-    return this.#item(row);
+    return this.#item(sql, row);
   }
 
   /** @throws AppError account_not_found, last_admin, access_seal_broken. */
@@ -52,7 +59,7 @@ export class AccountsService {
       if (row === undefined) throw new Error(`the account ${id} is gone`);
       const what = disabled ? 'account.disable' : 'account.enable';
       await this.#audit.record(sql, source, { what, object: id, details: { name } });
-      return this.#item(row);
+      return await this.#item(sql, row);
     } catch (error) {
       if (error instanceof BrokenSealError) throw new AppError('access_seal_broken', error.message, {}, error);
       throw error;
@@ -65,8 +72,18 @@ export class AccountsService {
     if (admins.size === 1 && admins.has(id)) throw lastAdmin(name);
   }
 
-  #item(row: AccountRow): AccountItem {
-    return toAccountItem(row, this.#repository.isAccountSealed(row));
+  async #item(sql: Sql, row: AccountRow): Promise<AccountItem> {
+    const [item] = await this.#items(sql, [row]);
+    if (item === undefined) throw new Error('an account that is there is shown');
+    return item;
+  }
+
+  async #items(sql: Sql, rows: readonly AccountRow[]): Promise<AccountItem[]> {
+    const waysIn = await this.#waysIn.of(
+      sql,
+      rows.map(({ id }) => id),
+    );
+    return rows.map((row) => toAccountItem(row, this.#repository.isAccountSealed(row), waysIn(row.id)));
   }
 }
 

@@ -3,6 +3,7 @@ import type { AccountRow, ApiTokenRow, GrantRow } from '../access/access.rows.ts
 import type { Caller } from '../access/caller.ts';
 import { scopeOf } from '../access/decision.ts';
 import { FLEET_ONLY, PERMISSIONS, type Permission } from '../access/roles.ts';
+import type { WaysIn } from '../sign-in/ways-in.service.ts';
 import { formatSelector } from '../selectors/selector.format.ts';
 import type { accountItemSchema, grantItemSchema, meSchema, tokenItemSchema } from './accounts.schema.ts';
 
@@ -10,7 +11,7 @@ export type AccountItem = z.output<typeof accountItemSchema>;
 export type GrantItem = z.output<typeof grantItemSchema>;
 export type TokenItem = z.output<typeof tokenItemSchema>;
 
-export function toAccountItem(row: AccountRow, sealed: boolean): AccountItem {
+export function toAccountItem(row: AccountRow, sealed: boolean, waysIn: WaysIn): AccountItem {
   return {
     id: row.id,
     name: row.name,
@@ -20,6 +21,7 @@ export function toAccountItem(row: AccountRow, sealed: boolean): AccountItem {
     disabledAt: row.disabled_at?.toISOString() ?? null,
     disabledBy: row.disabled_by,
     sealed,
+    ...waysIn,
   };
 }
 

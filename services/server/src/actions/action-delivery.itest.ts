@@ -188,6 +188,16 @@ describe('time', () => {
     expect(await show(id)).toMatchObject({ state: 'dispatched' });
   });
 
+  it('ends what is due behind a row that cannot be read', async () => {
+    const [bad, good] = [await create(), await create({ ...unload, kmod: 'other' })];
+    await stack.database.query('UPDATE action SET verb = 99 WHERE id = $1', [bad]);
+    await age(bad, 130);
+    await age(good, 125);
+    await stack.sweeper.sweep();
+    expect(await show(good)).toMatchObject({ state: 'ended', outcome: 'expired' });
+    expect(await stack.database.query('SELECT state FROM action WHERE id = $1', [bad])).toEqual([{ state: 'queued' }]);
+  });
+
   it('lets the queue move on after an action was called unconfirmed', async () => {
     await stack.connect(host);
     const first = await create();

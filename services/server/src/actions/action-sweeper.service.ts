@@ -7,7 +7,7 @@ import { FREEZE_CHANNEL } from '../freeze/freeze.service.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import { selectDue } from './action.queries.ts';
-import { ActionRepository } from './action.repository.ts';
+import { ActionRepository, type Applied } from './action.repository.ts';
 
 /** How late an expiry is noticed at most. The question is one look at a partial index that is empty when nothing is under way. */
 const EXPIRY_INTERVAL_MS = 1_000;
@@ -31,6 +31,8 @@ export class ActionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Map<string, { again: boolean; done: Promise<void> }>();
   readonly #unsubscribe: (() => void)[] = [];
+  /** Actions whose rows cannot be read, as the log says. */
+  readonly #told = new Set<string>();
   #stopped = false;
 
   constructor(
@@ -68,11 +70,24 @@ export class ActionSweeper implements OnApplicationBootstrap, OnModuleDestroy {
   /** Decides everything that is due now. */
   async sweep(): Promise<void> {
     for (const id of await selectDue(this.#database, BATCH)) {
-      const applied = await this.#actions.apply(id, { kind: 'sweep' });
+      const applied = await this.#swept(id);
       if (applied === undefined) continue;
       this.#changes.applied(applied);
       if (applied.effects.some((effect) => effect.kind === 'advance_queue'))
         await this.#dispatcher.wake(applied.after.hostId);
+    }
+  }
+
+  /** A row that cannot be read is told of, once, and passed over: those behind it are due, too. */
+  async #swept(id: string): Promise<Applied | undefined> {
+    try {
+      return await this.#actions.apply(id, { kind: 'sweep' });
+    } catch (error) {
+      if (isUnavailable(error)) throw error;
+      if (this.#told.has(id)) return undefined;
+      this.#told.add(id);
+      this.#logger.error({ message: 'an action whose time is over cannot be decided', action: id, err: error });
+      return undefined;
     }
   }
 

@@ -283,12 +283,13 @@ function keptApart(action: ActionSnapshot, why: string): Decision {
  */
 function decideRaised(action: ActionSnapshot, to: number, now: Date): Decision {
   const seen = action.state === 'started' ? 'it started' : 'it may have run';
-  const decision = move(
-    action,
-    { state: 'ended', outcome: 'unconfirmed', endedAt: now },
-    `ended here by the new epoch ${to} of commands: ${seen}, and it is not sent again`,
-  );
+  const decision = move(action, { state: 'ended', outcome: 'unconfirmed', endedAt: now }, raisedNote(to, seen));
   return { next: decision.next, effects: [...decision.effects, { kind: 'advance_queue' }] };
+}
+
+/** What the timeline says of an action that a new epoch ended. */
+export function raisedNote(to: number, seen: string): string {
+  return `ended here by the new epoch ${to} of commands: ${seen}, and it is not sent again`;
 }
 
 function decideSweep(action: ActionSnapshot, now: Date): Decision {

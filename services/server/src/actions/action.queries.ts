@@ -240,6 +240,18 @@ export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void
   );
 }
 
+/** Ends an action without reading its row, with a line in its timeline. Nothing happens to one that has ended. */
+export async function endUnread(sql: Sql, id: string, outcome: number, note: string): Promise<void> {
+  await sql.query(
+    `WITH gone AS (
+       UPDATE action SET state = 'ended', outcome = $2, ended_at = clock_timestamp(), next_sweep_at = NULL, version = version + 1
+        WHERE id = $1 AND state <> 'ended' RETURNING id, ended_at)
+     INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
+     SELECT id, (SELECT coalesce(max(seq), 0) + 1 FROM action_transition WHERE action_id = $1), ended_at, 'ended', $2, $3 FROM gone`,
+    [id, outcome, note],
+  );
+}
+
 export async function insertTransition(
   sql: Sql,
   line: {

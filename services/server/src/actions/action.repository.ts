@@ -1,11 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { requestDigest, verbFromWord, Verb, isUuid } from '@modfleet/proto';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
-import { decide, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
+import { decide, raisedNote, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
 import type { Envelope } from '../signing/command-signer.ts';
 import { toUnsignedRequest } from './action.mapper.ts';
 import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
 import {
+  endUnread,
   insertAction,
   insertTransition,
   insertUnknownResult,
@@ -133,6 +134,15 @@ export class ActionRepository {
         await insertUnknownResult(sql, id, before.hostId, { why: effect.why, result: said.raw ?? null });
     }
     return { before, after: (await this.find(id, sql)) ?? before, effects };
+  }
+
+  /**
+   * Ends an action of an older epoch whose row this version cannot read: as `unconfirmed`, which says nothing of what it was or whether it ran. The
+   * machine would decide the same, if it could be asked.
+   */
+  async endUnread(id: string, epoch: number): Promise<void> {
+    const note = `${raisedNote(epoch, 'it may have run')}; its row cannot be read by this version of the server`;
+    await endUnread(this.#database, id, outcomeNumber('unconfirmed'), note);
   }
 
   /** Keeps the result of an id that is no action of this host. */

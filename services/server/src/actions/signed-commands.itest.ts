@@ -347,6 +347,62 @@ describe('a database that was put back', () => {
     expect((await stack.call<ActionList>('GET', '/actions')).body.alarm).toBeUndefined();
   });
 
+  it('is got out of although the row of an action cannot be read: that one ends unread, and is named', async () => {
+    const one = await machine();
+    const [bad, good] = [await create(), await create('tun')];
+    await stack.database.query('UPDATE action SET verb = 99 WHERE id = $1', [bad.id]);
+    const raised = await command('raise');
+    expect(raised).toMatch(new RegExp(`^action ${bad.id} ended without being read: .*verb 99`, 'm'));
+    expect(raised).toContain('2 actions ended as unconfirmed. Commands are sent and accepted.');
+    expect(await show(good.id)).toMatchObject({ state: 'ended', outcome: 'unconfirmed' });
+    expect(
+      await stack.database.query(
+        `SELECT a.state, a.outcome, a.next_sweep_at, t.state AS told, t.note FROM action a JOIN action_transition t ON t.action_id = a.id
+          WHERE a.id = $1 ORDER BY seq DESC LIMIT 1`,
+        [bad.id],
+      ),
+    ).toEqual([
+      {
+        state: 'ended',
+        outcome: Outcome.OUTCOME_UNCONFIRMED,
+        next_sweep_at: null,
+        told: 'ended',
+        note: expect.stringMatching(/may have run, and it is not sent again; its row cannot be read/),
+      },
+    ]);
+    await stack.connect(one.host);
+    await create('veth');
+    expect(isTaken(await one.runs())).toBe(true);
+  });
+
+  it('is got out of although an action cannot even be ended: it is as it was, never sent, and named', async () => {
+    const one = await machine();
+    const stuck = await create();
+    await stack.database.query(
+      `CREATE FUNCTION refuse_stuck() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is broken'; END $$`,
+    );
+    await stack.database.query(
+      `CREATE TRIGGER refuse_stuck BEFORE UPDATE ON action FOR EACH ROW WHEN (OLD.id = '${stuck.id}') EXECUTE FUNCTION refuse_stuck()`,
+    );
+    try {
+      const raised = await command('raise');
+      expect(raised).toContain(`action ${stuck.id} could not be ended and is as it was: `);
+      expect(raised).toContain('this row is broken');
+      expect(raised).toContain('epoch 2; 0 actions ended as unconfirmed. Commands are sent and accepted.');
+      expect(await command('show')).toContain('1 queued action of epoch 1');
+      expect(await show(stuck.id)).toMatchObject({ state: 'queued' });
+      await stack.connect(one.host);
+      const { id } = await create('tun');
+      expect(isTaken(await one.runs())).toBe(true);
+      expect(await show(id)).toMatchObject({ outcome: 'succeeded' });
+      expect(one.world.kernel.effects).toHaveLength(1);
+    } finally {
+      await stack.database.query('DROP TRIGGER refuse_stuck ON action');
+      await stack.database.query('DROP FUNCTION refuse_stuck');
+    }
+    expect(await command('raise')).toContain('epoch 3; 1 action ended as unconfirmed');
+  });
+
   it('is said to be in the middle of a raise that broke off, and the next raise ends that', async () => {
     await stack.database.query(`UPDATE command_stop SET at = now(), why = 'raising'`);
     await machine();

@@ -118,11 +118,15 @@ export async function countOlderOpen(
   );
 }
 
-/** Ids of such actions. Partial index action_open_idx. */
-export async function selectOlderOpen(sql: Sql, epoch: number, limit: number): Promise<string[]> {
+/** Ids of such actions, but for some. Partial index action_open_idx. */
+export async function selectOlderOpen(
+  sql: Sql,
+  epoch: number,
+  { limit, except }: { readonly limit: number; readonly except: readonly string[] },
+): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT id FROM action WHERE state <> 'ended' AND epoch < $1 ORDER BY created_at LIMIT $2`,
-    [epoch, limit],
+    `SELECT id FROM action WHERE state <> 'ended' AND epoch < $1 AND id <> ALL ($3::uuid[]) ORDER BY created_at LIMIT $2`,
+    [epoch, limit, except],
   );
   return rows.map(({ id }) => id);
 }

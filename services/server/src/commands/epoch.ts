@@ -4,7 +4,7 @@ import { ActionRepository } from '../actions/action.repository.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import { publishOnce } from '../bus/postgres-bus.service.ts';
-import { type EpochState, epochState, raiseEpoch } from '../command-stop/epoch-raise.ts';
+import { type EpochState, epochState, type Raised, raiseEpoch } from '../command-stop/epoch-raise.ts';
 import { alarmOf } from '../command-stop/command-stop.words.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -80,15 +80,30 @@ async function raise(
   if (isDryRun) return print('Nothing was changed (--dry-run).');
   const actions = new ActionRepository(database);
   const audit = await localAudit(config, database);
-  const { epoch: next, ended } = await raiseEpoch({
+  const raised = await raiseEpoch({
     database,
     epochFile,
     endAction: async (id, to) => void (await actions.apply(id, { kind: 'epoch_raised', to })),
+    endUnread: (id, to) => actions.endUnread(id, to),
     record: (sql, to) => audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to) }),
     announce: (channel) => publishOnce(database, channel, ''),
   });
-  print(
+  for (const line of raisedLines(raised)) print(line);
+}
+
+function raisedLines({ epoch: next, ended, unread, left }: Raised): string[] {
+  return [
+    ...unread.map(({ id, why }) => `action ${id} ended without being read: ${why}`),
+    ...left.map(({ id, why }) => `action ${id} could not be ended and is as it was: ${why}`),
     `epoch ${next}; ${ended} ${ended === 1 ? 'action' : 'actions'} ended as unconfirmed. Commands are sent and accepted.`,
-  );
-  if (ended > 0) print('see them: modfleet actions list --outcome unconfirmed');
+    ...(left.length === 0
+      ? []
+      : [
+          `${left.length} of an older epoch ${left.length === 1 ? 'is' : 'are'} left: never sent again, but its host gets nothing new while such an action counts as under way. Mend the row (table action), then run this again.`,
+        ]),
+    ...(unread.length === 0
+      ? []
+      : ['Until such a row is mended (table action) lists of actions that would hold it answer with an error.']),
+    ...(ended > unread.length ? ['see them: modfleet actions list --outcome unconfirmed'] : []),
+  ];
 }

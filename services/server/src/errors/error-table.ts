@@ -55,6 +55,8 @@ export const ERROR_TABLE = {
   action_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such action' },
   account_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such account' },
   account_exists: { http: 409, grpc: status.ALREADY_EXISTS, exit: 6, title: 'The account is there already' },
+  password_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'The account has no password' },
+  identity_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such identity' },
   grant_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such grant' },
   token_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such API token' },
   last_admin: { http: 409, grpc: status.FAILED_PRECONDITION, exit: 6, title: 'Nobody would be admin any more' },

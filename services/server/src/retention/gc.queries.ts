@@ -70,3 +70,25 @@ export async function retireSilentHosts(sql: Sql, days: number): Promise<string[
 export async function pruneIdempotencyKeys(sql: Sql): Promise<void> {
   await sql.query(`DELETE FROM idempotency_key WHERE created_at < now() - interval '48 hours'`);
 }
+
+/**
+ * Certificates of command keys that nothing under way was signed with; answers how many. A certificate signs for a day (signing/command-signer.ts), what it
+ * signed lives for a day at most, and is asked about for another after that. 30 days, because clocks of servers part.
+ */
+export async function deleteUnneededCertificates(sql: Sql): Promise<number> {
+  const rows = await sql.query(
+    `DELETE FROM command_certificate c WHERE c.used_at < now() - interval '30 days'
+        AND NOT EXISTS (SELECT 1 FROM action a WHERE a.command_certificate = c.id AND a.state <> 'ended')
+        AND NOT EXISTS (SELECT 1 FROM action a WHERE a.command_certificate = c.id AND a.created_at > now() - interval '7 days')
+     RETURNING c.id`,
+  );
+  return rows.length;
+}
+
+/** By which key a join token was used: only a key that asks again with the same token needs it, and the token ended 30 days ago. Its count of uses stays. */
+export async function forgetJoinTokenUses(sql: Sql): Promise<void> {
+  await sql.query(
+    `DELETE FROM join_token_use u USING join_token t
+      WHERE t.id = u.token_id AND greatest(t.expires_at, u.used_at) < now() - interval '30 days'`,
+  );
+}

@@ -154,6 +154,24 @@ describe('retention', () => {
     });
   });
 
+  it('forgets by which key a join token was used a month after its end, and not before', async () => {
+    const token = await side.joinToken({ maxUses: 2 });
+    const agents = await Promise.all(['used-1', 'used-2'].map((name) => TestAgent.create(name)));
+    for (const agent of agents) await agent.enroll(side, token);
+    const uses = (): Promise<{ uses: number; n: number } | undefined> =>
+      one(`SELECT uses, (SELECT count(*)::int FROM join_token_use u WHERE u.token_id = t.id) AS n FROM join_token t`);
+    for (const [ended, used, n] of [
+      [29, 40, 2],
+      [31, 29, 2],
+      [31, 31, 0],
+    ]) {
+      await side.database.query('UPDATE join_token SET expires_at = now() - make_interval(days => $1)', [ended]);
+      await side.database.query('UPDATE join_token_use SET used_at = now() - make_interval(days => $1)', [used]);
+      await retention().round();
+      expect(await uses()).toEqual({ uses: 2, n });
+    }
+  });
+
   it('gets through a whole round', async () => {
     await retention().round();
     expect(await sets()).toBe(0);

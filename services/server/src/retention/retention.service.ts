@@ -16,7 +16,9 @@ import { isShared, lockKnownSets, type SharedFacet } from '../ingest/set.queries
 import { KNOWN_FACETS } from '@modfleet/proto';
 import { buryDeadReplicas } from '../presence/replica.queries.ts';
 import {
+  deleteUnneededCertificates,
   deleteUnreferenced,
+  forgetJoinTokenUses,
   forgetRetiredHosts,
   markUnreferenced,
   pruneIdempotencyKeys,
@@ -70,6 +72,8 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     await this.#attempt('retired hosts', () => forgetRetiredHosts(this.#database));
     await this.#attempt('dead replicas', () => buryDeadReplicas(this.#database));
     await this.#attempt('idempotency keys', () => pruneIdempotencyKeys(this.#database));
+    await this.#attempt('command certificates', () => deleteUnneededCertificates(this.#database));
+    await this.#attempt('uses of join tokens', () => forgetJoinTokenUses(this.#database));
     for (const facet of KNOWN_FACETS)
       if (isShared(facet)) await this.#attempt(`sets of facet ${facet}`, () => this.collect(facet));
   }

@@ -1,4 +1,4 @@
-import { Body, Controller, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
@@ -13,10 +13,19 @@ import { secretOf } from '../http/credential.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { openSecret, sealSecret } from '../join-tokens/sealed-secret.ts';
 import { ApiAnswer, ApiChange } from '../openapi/api-decorators.ts';
-import { OidcLoginService } from './oidc/oidc-login.service.ts';
+import { IdentityService } from './oidc/identity.service.ts';
 import { PasswordService } from './passwords/password.service.ts';
 import { SignInService } from './sessions/sign-in.service.ts';
-import { emptyBody, linkedIdentitySchema, linkIdentityBody, oneTimePasswordSchema } from './sign-in.schema.ts';
+import {
+  emptyBody,
+  linkedIdentitySchema,
+  linkIdentityBody,
+  oneTimePasswordSchema,
+  removedPasswordSchema,
+  unlinkedIdentitySchema,
+  unlinkIdentityBody,
+} from './sign-in.schema.ts';
+import { WaysInService } from './ways-in.service.ts';
 
 /** How an account may sign in: what admins give. */
 @ApiTags('sign-in')
@@ -25,20 +34,23 @@ export class AccountSignInController {
   readonly #idempotency: IdempotencyService;
   readonly #passwords: PasswordService;
   readonly #signIns: SignInService;
-  readonly #oidc: OidcLoginService;
+  readonly #identities: IdentityService;
+  readonly #waysIn: WaysInService;
   readonly #audit: AuditService;
 
   constructor(
     @Inject(IdempotencyService) idempotency: IdempotencyService,
     @Inject(PasswordService) passwords: PasswordService,
     @Inject(SignInService) signIns: SignInService,
-    @Inject(OidcLoginService) oidc: OidcLoginService,
+    @Inject(IdentityService) identities: IdentityService,
+    @Inject(WaysInService) waysIn: WaysInService,
     @Inject(AuditService) audit: AuditService,
   ) {
     this.#idempotency = idempotency;
     this.#passwords = passwords;
     this.#signIns = signIns;
-    this.#oidc = oidc;
+    this.#identities = identities;
+    this.#waysIn = waysIn;
     this.#audit = audit;
   }
 
@@ -75,6 +87,34 @@ export class AccountSignInController {
     return { ...body.item, password: open(body.sealed) };
   }
 
+  @Delete('password')
+  @ApiOperation({
+    summary: "Take an account's password away",
+    description:
+      'Nobody signs in with it any more, and sign-ins that were begun with it end. Also the last way in may be taken: the answer says what is left.',
+  })
+  @ApiAnswer(200, removedPasswordSchema, 'Removed.')
+  @ApiChange('account_not_found', 'password_not_found')
+  async removePassword(
+    @Param('account') name: string,
+    @Body({ schema: emptyBody }) _body: Record<string, never>,
+    @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Omit<z.output<typeof removedPasswordSchema>, 'freeze'>> {
+    const { body } = await this.#idempotency.run(request, reply, async (sql) => {
+      const { id, name: accountName } = await personNamed(sql, name);
+      if (!(await this.#passwords.remove(sql, id)))
+        throw new AppError('password_not_found', `the account ${accountName} has no password`);
+      const signInsEnded = await this.#signIns.endThoseBy(sql, id, 'password', caller.name);
+      const details = { account: accountName, signInsEnded };
+      await this.#audit.record(sql, sourceOf(request), { what: 'password.remove', object: id, details });
+      const left = await this.#waysIn.leftTo(sql, id);
+      return { status: 200, body: { account: { id, name: accountName }, signInsEnded, left } };
+    });
+    return body;
+  }
+
   @Post('identities')
   @ApiOperation({
     summary: 'Link an account to an identity at the identity provider',
@@ -91,10 +131,38 @@ export class AccountSignInController {
   ): Promise<Omit<z.output<typeof linkedIdentitySchema>, 'freeze'>> {
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
       const account = await personNamed(sql, name);
-      const { issuer } = await this.#oidc.link(sql, account.id, subject, caller.name);
+      const { issuer } = await this.#identities.link(sql, account.id, subject, caller.name);
       const details = { account: account.name, issuer, subject };
       await this.#audit.record(sql, sourceOf(request), { what: 'identity.link', object: account.id, details });
       return { status: 201, body: { account: { id: account.id, name: account.name }, issuer, subject } };
+    });
+    return body;
+  }
+
+  @Delete('identities')
+  @ApiOperation({
+    summary: 'Unlink an identity from an account',
+    description:
+      'It signs nobody in any more, and sign-ins of the account through an identity provider end. Also the last way in may be taken: the answer says what is left. What its groups gave stays until somebody removes it.',
+  })
+  @ApiAnswer(200, unlinkedIdentitySchema, 'Unlinked.')
+  @ApiChange('account_not_found', 'identity_not_found')
+  async unlink(
+    @Param('account') name: string,
+    @Body({ schema: unlinkIdentityBody }) { subject, issuer: wanted }: z.output<typeof unlinkIdentityBody>,
+    @CurrentCaller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<Omit<z.output<typeof unlinkedIdentitySchema>, 'freeze'>> {
+    const { body } = await this.#idempotency.run(request, reply, async (sql) => {
+      const { id, name: accountName } = await personNamed(sql, name);
+      const { issuer } = await this.#identities.unlink(sql, { id, name: accountName }, subject, wanted);
+      // A sign-in does not say by which identity it was begun: an account has one, all but always.
+      const signInsEnded = await this.#signIns.endThoseBy(sql, id, 'oidc', caller.name);
+      const details = { account: accountName, issuer, subject, signInsEnded };
+      await this.#audit.record(sql, sourceOf(request), { what: 'identity.unlink', object: id, details });
+      const left = await this.#waysIn.leftTo(sql, id);
+      return { status: 200, body: { account: { id, name: accountName }, issuer, subject, signInsEnded, left } };
     });
     return body;
   }

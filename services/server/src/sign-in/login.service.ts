@@ -156,7 +156,12 @@ export class LoginService {
           ? await this.#passwords.hash(password, 'front')
           : undefined;
     return this.#database.tx('READ COMMITTED', async (sql) => {
-      if (phc !== undefined && !(await this.#passwords.replace(sql, accountId, record, phc))) throw changedMeanwhile();
+      // A password that was changed or removed since begins nothing more: whoever did that has ended what it began.
+      const isGood =
+        phc === undefined
+          ? await this.#passwords.isStill(sql, accountId, record)
+          : await this.#passwords.replace(sql, accountId, record, phc);
+      if (!isGood) throw changedMeanwhile();
       if (newPassword !== undefined) await this.#signIns.endAllOf(sql, accountId, null, account.name);
       const signIn = await this.#signIns.start(sql, { accountId, carrier, way: 'password', address, agent });
       const caller = await this.#access.callerOfAccount(accountId, { kind: 'session', id: signIn.id }, address, sql);
@@ -196,5 +201,8 @@ export class LoginService {
 }
 
 function changedMeanwhile(): AppError {
-  return new AppError('login_failed', 'the password was changed just now by somebody else; sign in with the new one');
+  return new AppError(
+    'login_failed',
+    'the password was changed or removed just now by somebody else; sign in with the new one',
+  );
 }

@@ -3,6 +3,7 @@ import { ServerKeys } from '../keys/server-keys.ts';
 import { AccountSignInController } from './account-sign-in.controller.ts';
 import { LoginLimiter } from './limits/login-limiter.ts';
 import { LoginService } from './login.service.ts';
+import { IdentityService } from './oidc/identity.service.ts';
 import { OidcController } from './oidc/oidc.controller.ts';
 import { OidcLoginService } from './oidc/oidc-login.service.ts';
 import { HashQueue } from './passwords/hash-queue.ts';
@@ -11,6 +12,7 @@ import { Sealing } from './sealing.ts';
 import { SessionsController } from './sessions/sessions.controller.ts';
 import { SignInService } from './sessions/sign-in.service.ts';
 import { SignInController } from './sign-in.controller.ts';
+import { WaysInService } from './ways-in.service.ts';
 
 /** How people show who they are: passwords, the identity provider, and the sign-ins that follow. */
 @Module({
@@ -21,10 +23,12 @@ import { SignInController } from './sign-in.controller.ts';
     PasswordCost,
     PasswordService,
     SignInService,
+    IdentityService,
+    WaysInService,
     LoginService,
     OidcLoginService,
   ],
   controllers: [SignInController, OidcController, SessionsController, AccountSignInController],
-  exports: [SignInService],
+  exports: [SignInService, WaysInService],
 })
 export class SignInModule {}

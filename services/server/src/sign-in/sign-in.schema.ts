@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { envelope, instant, nextCursor, pageQuery } from '../http/common.schema.ts';
+import { PASSWORD_STANDINGS } from './passwords/password-standing.ts';
 
 /** Longer than any password that is taken: what is longer is wrong, and is not hashed. */
 const password = z.string().min(1).max(1024);
@@ -119,3 +120,52 @@ export const linkedIdentitySchema = z
     ...envelope,
   })
   .meta({ id: 'LinkedIdentity' });
+
+/** Of an account, wherever it is shown. */
+export const waysInFields = {
+  password: z
+    .enum(PASSWORD_STANDINGS)
+    .describe('`one_time`: given by an admin. `broken`: changed outside the server; nobody signs in with it.'),
+  identities: z
+    .array(
+      z.strictObject({
+        issuer: z.string(),
+        subject: z.string(),
+        linkedBy: z.string(),
+        linkedAt: instant,
+        lastUsedAt: instant.nullable(),
+        sealed: z.boolean().describe('False: changed outside the server; it signs nobody in.'),
+      }),
+    )
+    .describe('Who signs in as the account at an identity provider.'),
+};
+export const waysLeftSchema = z
+  .strictObject({
+    ...waysInFields,
+    apiTokens: z.int().describe('API tokens of the account that are good.'),
+    groupGrants: z.int().describe("Grants that the identity provider's groups gave, and that stand."),
+  })
+  .meta({ id: 'WaysLeft' });
+
+export const removedPasswordSchema = z
+  .strictObject({
+    account: z.strictObject({ id: z.uuid(), name: z.string() }),
+    signInsEnded: z.int().describe('Sign-ins that were begun with a password.'),
+    left: waysLeftSchema,
+    ...envelope,
+  })
+  .meta({ id: 'RemovedPassword' });
+export const unlinkIdentityBody = z.strictObject({
+  subject: linkIdentityBody.shape.subject,
+  issuer: z.string().min(1).max(1024).optional().describe('Needed where the account has the subject at several.'),
+});
+export const unlinkedIdentitySchema = z
+  .strictObject({
+    account: z.strictObject({ id: z.uuid(), name: z.string() }),
+    issuer: z.string(),
+    subject: z.string(),
+    signInsEnded: z.int().describe('Sign-ins of the account that were begun through an identity provider.'),
+    left: waysLeftSchema,
+    ...envelope,
+  })
+  .meta({ id: 'UnlinkedIdentity' });

@@ -10,12 +10,21 @@ export interface IdentityRow {
   readonly seal: Buffer;
 }
 
-export async function findIdentity(sql: Sql, issuer: string, subject: string): Promise<IdentityRow | undefined> {
-  const rows = await sql.query<IdentityRow>('SELECT * FROM account_identity WHERE issuer = $1 AND subject = $2', [
-    issuer,
-    subject,
-  ]);
+/** Nobody unlinks it before the transaction ends. */
+export async function lockIdentity(sql: Sql, issuer: string, subject: string): Promise<IdentityRow | undefined> {
+  const rows = await sql.query<IdentityRow>(
+    'SELECT * FROM account_identity WHERE issuer = $1 AND subject = $2 FOR UPDATE',
+    [issuer, subject],
+  );
   return rows[0];
+}
+
+/** Of these accounts, the ones linked first before the others. */
+export function selectIdentities(sql: Sql, accountIds: readonly string[]): Promise<IdentityRow[]> {
+  return sql.query<IdentityRow>(
+    'SELECT * FROM account_identity WHERE account_id = ANY ($1::uuid[]) ORDER BY linked_at, issuer, subject',
+    [accountIds],
+  );
 }
 
 /** False: the identity is linked already. */
@@ -31,10 +40,8 @@ export async function insertIdentity(
   return rows.length > 0;
 }
 
-/** @returns how many there were. */
-export async function dropIdentities(sql: Sql, accountId: string): Promise<number> {
-  const rows = await sql.query('DELETE FROM account_identity WHERE account_id = $1 RETURNING account_id', [accountId]);
-  return rows.length;
+export async function deleteIdentity(sql: Sql, issuer: string, subject: string): Promise<void> {
+  await sql.query('DELETE FROM account_identity WHERE issuer = $1 AND subject = $2', [issuer, subject]);
 }
 
 export async function touchIdentity(sql: Sql, issuer: string, subject: string): Promise<void> {

@@ -66,3 +66,10 @@ function away(): AppError {
     { retryAfterSeconds: AWAY_RETRY_SECONDS },
   );
 }
+
+export function oidcNotSetUp(): AppError {
+  return new AppError(
+    'oidc_not_set_up',
+    'this server has no identity provider (MODFLEET_OIDC_ISSUER); sign in with a password or an API token',
+  );
+}

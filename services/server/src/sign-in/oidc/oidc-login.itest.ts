@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AccessRepository } from '../../access/access.repository.ts';
 import { ApiServer } from '../../testing/api-server.ts';
+import { comesTrue } from '../../testing/comes-true.ts';
 import { onTestDatabase } from '../../testing/on-test-database.ts';
 import type { SignedIn } from '../sign-in-answer.ts';
 import { Browser, CLIENT_ID, IdentityProvider } from '../testing/identity-provider.ts';
@@ -158,6 +159,33 @@ describe('a browser that signs in at the identity provider', () => {
     expect((await link('2')).body.code).toBe('account_exists');
     expect((await returned(await sent())).payload).toContain('signed in as kim.');
     expect(await server.database.query('SELECT 1 FROM account')).toHaveLength(2);
+  });
+
+  it('is nobody after its identity was unlinked, also while that is being done', async () => {
+    await addPerson(server, 'boss', { role: 'admin' });
+    const token = (await logIn(server, 'boss')).body.secret ?? '';
+    const first = await returned(await sent());
+    expect((await me(first.cookies)).statusCode).toBe(200);
+    const came = await sent();
+    let coming: Promise<Returned> | undefined;
+    await server.database.tx('READ COMMITTED', async (sql) => {
+      await sql.query('DELETE FROM account_identity');
+      coming = returned(came);
+      await comesTrue(async () =>
+        expect(await server.database.query('SELECT 1 FROM pg_locks WHERE NOT granted')).toHaveLength(1),
+      );
+    });
+    // The name is taken, and is no proof.
+    expect((await coming)?.status).toBe(401);
+    await server.call('POST', '/api/v1/accounts/kim/identities', { token, body: { subject: 'sub-1' } });
+    const again = await returned(await sent());
+    const unlinked = { token, body: { subject: 'sub-1' } };
+    const { body } = await server.call<object>('DELETE', '/api/v1/accounts/kim/identities', unlinked);
+    expect(body).toMatchObject({ signInsEnded: 2, left: { password: 'none', identities: [], groupGrants: 1 } });
+    expect((await me(again.cookies)).statusCode).toBe(401);
+    const refused = await returned(await sent());
+    expect([refused.status, refused.cookies['__Host-modfleet']]).toEqual([401, undefined]);
+    expect(refused.payload).toContain('modfleet accounts link kim --subject sub-1');
   });
 
   it('is refused as a disabled account, which is left as it is', async () => {

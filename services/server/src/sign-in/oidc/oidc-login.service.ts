@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { AccessRepository } from '../../access/access.repository.ts';
 import { AccessService } from '../../access/access.service.ts';
 import { ACCOUNT_NAME } from '../../access/account-name.ts';
+import { findAccountFolded } from '../../access/account.queries.ts';
 import type { AuditDecision } from '../../audit/audit.model.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../../config/server-config.ts';
@@ -22,8 +23,10 @@ import { type LoggedIn, signedInSource, type Visitor } from '../login.service.ts
 import { Sealing } from '../sealing.ts';
 import type { Carrier } from '../sessions/sign-in.queries.ts';
 import { SignInService } from '../sessions/sign-in.service.ts';
-import { findIdentity, insertIdentity, mappedGrants, touchIdentity } from './account-identity.queries.ts';
+import { mappedGrants, touchIdentity } from './account-identity.queries.ts';
+import { IdentityService } from './identity.service.ts';
 import { type DeviceStart, OidcClient } from './oidc-client.ts';
+import { oidcNotSetUp } from './oidc-errors.ts';
 import { type GroupGrant, grantsOf } from './oidc-grants.ts';
 import type { OidcIdentity } from './oidc-settings.ts';
 
@@ -50,6 +53,7 @@ export class OidcLoginService {
   readonly #repository: AccessRepository;
   readonly #access: AccessService;
   readonly #signIns: SignInService;
+  readonly #identities: IdentityService;
   readonly #sealing: Sealing;
   readonly #audit: AuditService;
   readonly #oidc: ServerConfig['oidc'];
@@ -62,6 +66,7 @@ export class OidcLoginService {
     @Inject(AccessRepository) repository: AccessRepository,
     @Inject(AccessService) access: AccessService,
     @Inject(SignInService) signIns: SignInService,
+    @Inject(IdentityService) identities: IdentityService,
     @Inject(Sealing) sealing: Sealing,
     @Inject(AuditService) audit: AuditService,
     @Inject(Metrics) metrics: Metrics,
@@ -71,6 +76,7 @@ export class OidcLoginService {
     this.#repository = repository;
     this.#access = access;
     this.#signIns = signIns;
+    this.#identities = identities;
     this.#sealing = sealing;
     this.#audit = audit;
     this.#oidc = config.oidc;
@@ -139,14 +145,6 @@ export class OidcLoginService {
     });
   }
 
-  /** Links an identity to an account. @throws AppError oidc_not_set_up, account_exists when somebody has it. */
-  async link(sql: Sql, accountId: string, subject: string, by: string): Promise<{ readonly issuer: string }> {
-    const { issuer } = this.#settings();
-    if (!(await this.#insert(sql, issuer, subject, accountId, by)))
-      throw new AppError('account_exists', `the identity ${JSON.stringify(subject)} at ${issuer} is linked already`);
-    return { issuer };
-  }
-
   async #signIn(identity: OidcIdentity, carrier: Carrier, visitor: Visitor): Promise<LoggedIn> {
     const { address, agent } = visitor;
     const { issuer, subject, groups } = identity;
@@ -182,9 +180,9 @@ export class OidcLoginService {
   }
 
   async #linked(sql: Sql, issuer: string, subject: string): Promise<string | undefined> {
-    const row = await findIdentity(sql, issuer, subject);
-    if (row === undefined) return undefined;
-    if (this.#sealing.isMac(contextOf(issuer, subject, row.account_id), row.seal)) return row.account_id;
+    const found = await this.#identities.lock(sql, issuer, subject);
+    if (found === undefined) return undefined;
+    if (found.sealed) return found.accountId;
     this.#logger.error({
       message: 'the link of an identity was changed outside the server: it gives nothing',
       subject,
@@ -215,11 +213,13 @@ export class OidcLoginService {
         `the identity provider names you in no way that an account can be named (claim ${nameClaim}); an admin links one: modfleet accounts link NAME --subject ${subject}`,
       );
     const account = await this.#repository.createAccount(sql, { name, kind: 'person', createdBy: MAPPED_BY });
-    if (account === undefined || !(await this.#insert(sql, issuer, subject, account.id, MAPPED_BY)))
+    if (account === undefined || !(await this.#identities.insert(sql, issuer, subject, account.id, MAPPED_BY))) {
+      const taken = (await findAccountFolded(sql, name))?.name ?? name;
       throw new AppError(
         'oidc_refused',
-        `there is an account ${name} already, and a name is no proof; an admin links it to you: modfleet accounts link ${name} --subject ${subject}`,
+        `there is an account ${taken} already, and a name is no proof; an admin links it to you: modfleet accounts link ${taken} --subject ${subject}`,
       );
+    }
     return account.id;
   }
 
@@ -247,11 +247,6 @@ export class OidcLoginService {
     return decisions;
   }
 
-  #insert(sql: Sql, issuer: string, subject: string, accountId: string, by: string): Promise<boolean> {
-    const seal = this.#sealing.mac(contextOf(issuer, subject, accountId));
-    return insertIdentity(sql, { issuer, subject, account_id: accountId, linked_by: by, seal });
-  }
-
   #seal(what: string, kept: object): string {
     return this.#sealing.box([what], JSON.stringify(kept)).toString('base64url');
   }
@@ -262,12 +257,12 @@ export class OidcLoginService {
   }
 
   #settings(): NonNullable<ServerConfig['oidc']> {
-    if (this.#oidc === null) throw notSetUp();
+    if (this.#oidc === null) throw oidcNotSetUp();
     return this.#oidc;
   }
 
   #provider(): OidcClient {
-    if (this.#client === undefined) throw notSetUp();
+    if (this.#client === undefined) throw oidcNotSetUp();
     return this.#client;
   }
 
@@ -286,14 +281,3 @@ export class OidcLoginService {
 
 /** Who gives the grants that follow from groups. No account has this name: it has a blank in it. */
 export const MAPPED_BY = 'identity provider';
-
-function contextOf(issuer: string, subject: string, accountId: string): string[] {
-  return ['identity', issuer, subject, accountId];
-}
-
-function notSetUp(): AppError {
-  return new AppError(
-    'oidc_not_set_up',
-    'this server has no identity provider (MODFLEET_OIDC_ISSUER); sign in with a password or an API token',
-  );
-}

@@ -7,6 +7,23 @@ export async function readPassword(sql: Sql, accountId: string): Promise<Buffer 
   return rows[0]?.sealed;
 }
 
+/** Of these accounts. */
+export function readPasswords(
+  sql: Sql,
+  accountIds: readonly string[],
+): Promise<{ readonly account_id: string; readonly sealed: Buffer }[]> {
+  return sql.query('SELECT account_id, sealed FROM account_password WHERE account_id = ANY ($1::uuid[])', [accountIds]);
+}
+
+/** Whether this is the password still. Nobody changes or removes it before the transaction ends. */
+export async function sharePassword(sql: Sql, accountId: string, sealed: Buffer): Promise<boolean> {
+  const rows = await sql.query('SELECT 1 FROM account_password WHERE account_id = $1 AND sealed = $2 FOR SHARE', [
+    accountId,
+    sealed,
+  ]);
+  return rows.length > 0;
+}
+
 /** Puts a password in the place of whatever is there. */
 export async function putPassword(sql: Sql, accountId: string, sealed: Buffer): Promise<void> {
   await sql.query(

@@ -4,10 +4,18 @@ import { z } from 'zod';
 import { DatabaseService, type Sql } from '../../database/database.service.ts';
 import { AppError } from '../../errors/app-error.ts';
 import { Sealing } from '../sealing.ts';
-import { putPassword, readPassword, replacePassword } from './account-password.queries.ts';
+import {
+  dropPassword,
+  putPassword,
+  readPassword,
+  readPasswords,
+  replacePassword,
+  sharePassword,
+} from './account-password.queries.ts';
 import { type Argon2Cost, CURRENT_COST, hashPassword, phcOf, verifyPassword } from './argon2id.ts';
 import { HashQueue, type Lane } from './hash-queue.ts';
 import { passwordProblem } from './password-rules.ts';
+import type { PasswordStanding } from './password-standing.ts';
 
 /** What is known of an account's password. */
 export interface PasswordRecord {
@@ -101,6 +109,27 @@ export class PasswordService {
     return replacePassword(sql, accountId, old.sealed, sealed);
   }
 
+  /** True: it is the password until the transaction ends. */
+  isStill(sql: Sql, accountId: string, record: Pick<PasswordRecord, 'sealed'>): Promise<boolean> {
+    return sharePassword(sql, accountId, record.sealed);
+  }
+
+  /** False: there was none. */
+  remove(sql: Sql, accountId: string): Promise<boolean> {
+    return dropPassword(sql, accountId);
+  }
+
+  /** Of accounts that have one. */
+  async standings(sql: Sql, accountIds: readonly string[]): Promise<ReadonlyMap<string, PasswordStanding>> {
+    const rows = await readPasswords(sql, accountIds);
+    return new Map(
+      rows.map(({ account_id: id, sealed }) => {
+        const record = this.#open(id, sealed);
+        return [id, record === undefined ? 'broken' : record.oneTime ? 'one_time' : 'own'];
+      }),
+    );
+  }
+
   /** Puts a password of the person's own in the place of whatever the account had. */
   put(sql: Sql, accountId: string, phc: string): Promise<void> {
     return putPassword(sql, accountId, this.#seal(accountId, { phc, oneTime: false, expiresAt: null }));
@@ -121,9 +150,14 @@ export class PasswordService {
 
   async #record(accountId: string): Promise<PasswordRecord | undefined> {
     const sealed = await readPassword(this.#database, accountId);
-    const text = sealed === undefined ? undefined : this.#sealing.unbox(contextOf(accountId), sealed);
-    if (text === undefined || sealed === undefined) return undefined;
-    return { ...recordSchema.parse(JSON.parse(text)), sealed };
+    const record = sealed === undefined ? undefined : this.#open(accountId, sealed);
+    return record === undefined || sealed === undefined ? undefined : { ...record, sealed };
+  }
+
+  /** Undefined: changed outside the server. */
+  #open(accountId: string, sealed: Buffer): z.output<typeof recordSchema> | undefined {
+    const text = this.#sealing.unbox(contextOf(accountId), sealed);
+    return text === undefined ? undefined : recordSchema.parse(JSON.parse(text));
   }
 
   #seal(accountId: string, record: z.output<typeof recordSchema>): Buffer {

@@ -95,12 +95,18 @@ export async function endSignIn(
   return rows[0];
 }
 
-/** Ends all of an account. @param except id of one that stays. @returns how many ended. */
-export async function endSignInsOf(sql: Sql, accountId: string, except: string | null, by: string): Promise<number> {
+/** Ends all of an account. @param except id of one that stays. @param way of those that end; null: all. @returns how many ended. */
+export async function endSignInsOf(
+  sql: Sql,
+  accountId: string,
+  except: string | null,
+  by: string,
+  way: Way | null = null,
+): Promise<number> {
   const rows = await sql.query(
     `UPDATE sign_in SET ended_at = now(), ended_by = $3, hash = NULL, seal = NULL
-      WHERE account_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2) RETURNING id`,
-    [accountId, except, by],
+      WHERE account_id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR id <> $2) AND ($4::text IS NULL OR way = $4) RETURNING id`,
+    [accountId, except, by, way],
   );
   return rows.length;
 }

@@ -175,6 +175,11 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     return endSignInsOf(sql, accountId, except, by);
   }
 
+  /** Those that were begun in this way. */
+  endThoseBy(sql: Sql, accountId: string, way: Way, by: string): Promise<number> {
+    return endSignInsOf(sql, accountId, null, by, way);
+  }
+
   #touch(id: string): void {
     const now = performance.now();
     if (now - (this.#touched.get(id) ?? -Infinity) < TOUCH_INTERVAL_MS) return;
