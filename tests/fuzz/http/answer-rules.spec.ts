@@ -13,6 +13,10 @@ const document: OpenApi = {
           200: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Hosts' } } } },
           400: { description: '`query_invalid`: Bad query parameters.', ...problem },
           500: { description: '`internal`: A fault of the server.', ...problem },
+          404: {
+            description: '`oidc_not_set_up`: None is set up.',
+            content: { ...problem.content, 'text/html': { schema: { type: 'string' } } },
+          },
           503: { description: '`overloaded`: Too much to do.', ...problem },
         },
       },
@@ -72,6 +76,9 @@ it('finds nothing in what is as documented', () => {
   expect(faults(200, { items: ['mine', null] })).toEqual([]);
   expect(faults(400, error('query_invalid', 400))).toEqual([]);
   expect(faults(503, error('overloaded', 503))).toEqual([]);
+  expect(faults(404, '<!doctype html>', 'text/html')).toEqual([]);
+  expect(faults(400, '<!doctype html>', 'text/html')).not.toEqual([]);
+  expect(faults(404, '<!doctype html> foreign-host-7', 'text/html')).not.toEqual([]);
 });
 
 it.each([

@@ -71,6 +71,8 @@ export class AnswerRules {
     // Readiness answers 503 in a form of its own.
     if (operation?.answers.get(answer.status)?.types.includes(type) === true && type === 'application/json')
       return this.#success(operation, answer, type);
+    // A page for a person in front of a browser, where that is documented.
+    if (type === 'text/html' && operation?.answers.get(answer.status)?.types.includes(type) === true) return [];
     return this.#problem(operation, answer, type);
   }
 

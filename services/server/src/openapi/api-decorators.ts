@@ -1,5 +1,5 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiExtension, ApiHeader, ApiResponse } from '@nestjs/swagger';
+import { ApiExtension, ApiHeader, ApiResponse, type ApiResponseOptions } from '@nestjs/swagger';
 import type { ZodType } from 'zod';
 import { ERROR_TABLE, type ErrorCode } from '../errors/error-table.ts';
 
@@ -24,12 +24,23 @@ const COMMON: readonly ErrorCode[] = [
 
 /** Documents the errors of a route: those named and those that every route with a token has; grouped by status, as OpenAPI wants it. */
 export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
+  return problems(codes, PROBLEM_DOCUMENT);
+}
+
+/** The same, for a route that a browser may be sent to: it shows them as a page where that is what is asked for. */
+export function ApiProblemsOrPage(...codes: readonly ErrorCode[]): MethodDecorator {
+  return problems(codes, { ...PROBLEM_DOCUMENT, 'text/html': { schema: { type: 'string' } } });
+}
+
+const PROBLEM_DOCUMENT = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
+
+function problems(codes: readonly ErrorCode[], content: NonNullable<ApiResponseOptions['content']>): MethodDecorator {
   const byStatus = Map.groupBy([...new Set([...codes, ...COMMON])], (code) => ERROR_TABLE[code].http);
   const responses = [...byStatus].map(([status, group]) =>
     ApiResponse({
       status,
       description: group.map((code) => `\`${code}\`: ${ERROR_TABLE[code].title}.`).join(' '),
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      content,
     }),
   );
   return applyDecorators(ApiExtension('x-problems', [...codes]), ...responses);

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { AppError } from '../../errors/app-error.ts';
 import { ERROR_TABLE } from '../../errors/error-table.ts';
-import { ApiAnswer, ApiProblems, BODY_PROBLEMS } from '../../openapi/api-decorators.ts';
+import { ApiAnswer, ApiProblems, ApiProblemsOrPage, BODY_PROBLEMS } from '../../openapi/api-decorators.ts';
 import { cookieOf, OIDC_COOKIE, setCookie, SIGN_IN_COOKIE } from '../sessions/cookies.ts';
 import { type SignedIn, signedIn, visitorOf } from '../sign-in-answer.ts';
 import {
@@ -31,7 +31,7 @@ export class OidcController {
   @Get('start')
   @ApiOperation({ summary: 'Send a browser to the identity provider' })
   @ApiResponse({ status: 302, description: 'To the provider; a cookie keeps what must come back.' })
-  @ApiProblems('oidc_not_set_up', 'oidc_unavailable', 'query_invalid')
+  @ApiProblemsOrPage('oidc_not_set_up', 'oidc_unavailable', 'query_invalid')
   async start(
     @Query({ schema: oidcStartQuery }) query: z.output<typeof oidcStartQuery>,
     @Req() request: FastifyRequest,
@@ -53,7 +53,7 @@ export class OidcController {
     description: 'A page that goes on by itself.',
     content: { 'text/html': { schema: { type: 'string' } } },
   })
-  @ApiProblems('oidc_refused', 'oidc_not_set_up', 'oidc_unavailable', 'account_disabled')
+  @ApiProblemsOrPage('oidc_refused', 'oidc_not_set_up', 'oidc_unavailable', 'account_disabled')
   async callback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await orPage(request, reply, async () => {
       const kept = cookieOf(request.headers.cookie, OIDC_COOKIE);
