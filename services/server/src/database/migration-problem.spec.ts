@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { migrationProblem } from './migration-problem.ts';
+import { migrationProblem, touchesAuditLog } from './migration-problem.ts';
 
 describe('migrationProblem', () => {
   it.each([
@@ -26,4 +26,20 @@ describe('migrationProblem', () => {
   it('keeps what it does not know, line by line', () => {
     expect(migrationProblem('line 1\nline 2')).toBe('line 1\nline 2');
   });
+});
+
+describe('touchesAuditLog', () => {
+  it.each([
+    'ALTER TABLE audit.entry ADD COLUMN note text;',
+    'ALTER TABLE "audit"."entry" ADD COLUMN note text;',
+    'CREATE SCHEMA audit;',
+    'GRANT USAGE ON SCHEMA audit TO x;',
+    'DROP SCHEMA IF EXISTS "audit" CASCADE;',
+  ])('%s', (script) => expect(touchesAuditLog(script)).toBe(true));
+
+  it.each([
+    '-- how so: docs/audit.md\nALTER TABLE host ADD COLUMN note text;',
+    'ALTER TABLE audit_lease ADD COLUMN note text;',
+    'ALTER TABLE host ADD COLUMN audit text;',
+  ])('not %s', (script) => expect(touchesAuditLog(script)).toBe(false));
 });

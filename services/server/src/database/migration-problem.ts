@@ -20,3 +20,8 @@ export function migrationProblem(error: unknown): string {
   const way = WAYS_OUT.find(([seen]) => seen.test(short))?.[1];
   return way === undefined ? short : `${short}; ${way}`;
 }
+
+/** Whether a migration changes the schema of the audit log. Taken for one that does when in doubt: then it is only applied in another way. */
+export function touchesAuditLog(script: string): boolean {
+  return /\baudit"?\s*\.|\bschema\b[^;]*\baudit\b/i.test(script.replaceAll(/--.*$/gm, ''));
+}
