@@ -18,26 +18,37 @@ const ownerSql = `DO $$ BEGIN
 END $$;
 `;
 
-/** Gives a schema with everything in it to `owner`. What is that role's already is left alone: each change takes a lock that stops a running server. */
-function giveSchemaSql(schema: 'audit' | 'public', owner: string): string {
+/** Yields the statements that give a schema with everything in it to `owner`. What is that role's already is left alone: each takes a lock. */
+function handOverQuery(schema: 'audit' | 'public', owner: string): string {
   const name = literal(owner);
-  return `DO $$ DECLARE each record; BEGIN
-  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = '${schema}' AND pg_get_userbyid(nspowner) = ${name})
-    THEN EXECUTE format('ALTER SCHEMA ${schema} OWNER TO %I', ${name}); END IF;
-  FOR each IN
-    SELECT c.oid::regclass AS name, CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS kind
+  return `SELECT format('ALTER SCHEMA %I OWNER TO %I', nspname, ${name}) AS statement
+      FROM pg_namespace WHERE nspname = '${schema}' AND pg_get_userbyid(nspowner) <> ${name}
+    UNION ALL
+    SELECT format('ALTER %s %s OWNER TO %I', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
+                  c.oid::regclass, ${name})
       FROM pg_class c
      WHERE c.relnamespace = '${schema}'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'S') AND pg_get_userbyid(c.relowner) <> ${name}
        AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('a', 'i', 'e')
                          AND (c.relkind = 'S' OR d.deptype = 'e'))
-  LOOP EXECUTE format('ALTER %s %s OWNER TO %I', each.kind, each.name, ${name}); END LOOP;
-  FOR each IN
-    SELECT p.oid::regprocedure AS name FROM pg_proc p
+    UNION ALL
+    SELECT format('ALTER ROUTINE %s OWNER TO %I', p.oid::regprocedure, ${name})
+      FROM pg_proc p
      WHERE p.pronamespace = '${schema}'::regnamespace AND pg_get_userbyid(p.proowner) <> ${name}
-       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
-  LOOP EXECUTE format('ALTER ROUTINE %s OWNER TO %I', each.name, ${name}); END LOOP;
+       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')`;
+}
+
+function handOverSql(schema: 'audit' | 'public', owner: string): string {
+  return `DO $$ DECLARE each record; BEGIN
+  FOR each IN ${handOverQuery(schema, owner)}
+  LOOP EXECUTE each.statement; END LOOP;
 END $$;
 `;
+}
+
+/** What gives `public` to the server's role. To be run one by one where a server may be at work: together they hold locks that it takes in another order. */
+export async function selectHandOver(sql: Sql, role: string): Promise<string[]> {
+  const rows = await sql.query<{ statement: string }>(handOverQuery('public', role));
+  return rows.map(({ statement }) => statement);
 }
 
 /**
@@ -47,7 +58,7 @@ END $$;
  */
 export function protectSql(role: string): string {
   const server = identifier(role);
-  return `${ownerSql}${closeSql(role)}${giveSchemaSql('audit', OWNER)}DO $$ DECLARE each record; BEGIN
+  return `${ownerSql}${closeSql(role)}${handOverSql('audit', OWNER)}DO $$ DECLARE each record; BEGIN
   FOR each IN
     SELECT tgrelid::regclass AS name, tgname FROM pg_trigger
      WHERE tgrelid IN ('audit.entry'::regclass, 'audit.seal'::regclass) AND tgname LIKE '%append_only' AND tgenabled <> 'A'
@@ -64,12 +75,11 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA audit TO ${server};
 }
 
 /**
- * Makes an ordinary role for the server, where there is none, and gives it the schema `public` with everything in it. For a superuser to run; can be
- * run again.
+ * Makes an ordinary role for the server, where there is none. For a superuser to run; can be run again.
  *
  * @param password null: the role gets none here.
  */
-export function ownRoleSql(role: string, database: string, password: string | null): string {
+export function roleSql(role: string, database: string, password: string | null): string {
   const server = identifier(role);
   const withPassword =
     password === null ? '' : `ALTER ROLE ${server} PASSWORD ${literal(passwordForStorage(password))};\n`;
@@ -77,7 +87,12 @@ export function ownRoleSql(role: string, database: string, password: string | nu
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ${literal(role)}) THEN CREATE ROLE ${server} LOGIN; END IF;
 END $$;
 ${withPassword}GRANT CONNECT ON DATABASE ${identifier(database)} TO ${server};
-${giveSchemaSql('public', role)}`;
+`;
+}
+
+/** {@link roleSql}, and gives it the schema `public` with everything in it. */
+export function ownRoleSql(role: string, database: string, password: string | null): string {
+  return `${roleSql(role, database, password)}${handOverSql('public', role)}`;
 }
 
 /** Lets the server's role migrate the audit log, too, until {@link protectSql} takes that back. For a superuser to run. */

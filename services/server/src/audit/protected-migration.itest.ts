@@ -157,12 +157,19 @@ describe('migrateProtected', () => {
 describe('a server that may only append to its audit log', () => {
   it('decides, seals, freezes, keeps house, and can change nothing of what it wrote', async () => {
     const { admin, server: url } = await emptyDatabase();
-    // The database of before: a superuser's, that a server has worked on.
+    // The database of before: a superuser's, that a server is at work on.
     await migrate(admin);
     const before = await ApiServer.start(admin, { MODFLEET_STATE_DIR: stateDir });
     await before.call('POST', '/api/v1/freeze', { body: { reason: 'before' } });
+    let handedOver = false;
+    const answers = new Set<number>();
+    const asks = Array.from({ length: 4 }, async () => {
+      while (!handedOver) answers.add((await before.call('POST', '/api/v1/join-tokens', { body: {} })).status);
+    });
+    await migrateProtected(admin, url).finally(() => (handedOver = true));
+    await Promise.all(asks);
+    expect([...answers]).toEqual([201]);
     await before.stop();
-    await migrateProtected(admin, url);
 
     const server = await ApiServer.start(url, { MODFLEET_STATE_DIR: stateDir });
     const { database } = server;

@@ -16,8 +16,9 @@ import {
   isSuperuser,
   openSql,
   OWNER,
-  ownRoleSql,
   protectSql,
+  roleSql,
+  selectHandOver,
   selectSelf,
 } from './protect.queries.ts';
 
@@ -48,7 +49,7 @@ export function urlAs(url: string, user: string, password: string): string {
 /**
  * @param serverUrl as the server logs in: a direct connection, with the password that its role is to have.
  * @returns names of the migrations that this call applied.
- * @throws ProtectRefusedError, MigrationError, DatabaseUnavailableError, and pg's errors (a wrong password of the superuser: code 28P01).
+ * @throws ProtectRefusedError, AdminLoginError, MigrationError, DatabaseUnavailableError.
  */
 export async function migrateProtected(
   adminUrl: string,
@@ -58,7 +59,8 @@ export async function migrateProtected(
   const { name: role, password } = userOf(serverUrl);
   return withAdmin(adminUrl, PROTECT_LOCK, async (admin) => {
     const { database } = await requireRoles(admin, role);
-    await admin.query(ownRoleSql(role, database, password));
+    await admin.query(roleSql(role, database, password));
+    for (const statement of await selectHandOver(admin, role)) await admin.query(statement);
     if (await hasAuditLog(admin)) await admin.query(protectSql(role));
     if (await isUpToDate(serverUrl, migrations)) return [];
     await admin.query(openSql(role, database));

@@ -35,7 +35,7 @@ const protect = (databaseUrl: string, ...args: string[]) =>
 const serverUrl = (password = 'of-the-server') => urlAs(adminUrl, ROLE, password);
 
 describe('modfleet-server migrate --protect', () => {
-  it('says what is wrong, before it touches anything', async () => {
+  it('says what is wrong', async () => {
     const missing = join(folder, 'missing');
     const empty = join(folder, 'empty');
     await writeFile(empty, '\n');
@@ -51,6 +51,13 @@ describe('modfleet-server migrate --protect', () => {
       /does not let \w+ in with the password in .*wrong: password authentication failed/,
     );
     await expect(protect(adminUrl)).rejects.toThrow(/logs in as \w+, the superuser: name the role/);
+    const elsewhere = new URL(serverUrl());
+    elsewhere.pathname = '/nosuch';
+    await expect(protect(elsewhere.href)).rejects.toThrow(/database "nosuch" does not exist; create it/);
+    const without = new URL(serverUrl());
+    without.searchParams.delete('password');
+    without.password = '';
+    await expect(protect(without.href)).rejects.toThrow(/put the password into DATABASE_URL/);
     await expect(protect('postgresql://127.0.0.1:1/modfleet')).rejects.toThrow(/names no user/);
     await expect(protect(urlAs('postgresql://127.0.0.1:1/modfleet', ROLE, 'x'))).rejects.toMatchObject({
       code: 'database_unavailable',

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { migrateProtected, ProtectRefusedError, urlAs, userOf } from '../audit/protected-migration.ts';
 import { readSecretFile } from '../config/secret-file.ts';
 import type { ServerConfig } from '../config/server-config.ts';
+import { AdminLoginError } from '../database/admin-session.ts';
 import { migrate } from '../database/migrate.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -34,11 +35,8 @@ export async function migrateCommand(config: ServerConfig, args: readonly string
     printApplied(await migrateProtected(adminUrl, url), print);
   } catch (error) {
     if (error instanceof ProtectRefusedError) throw new UsageError(error.message);
-    // Invalid password, invalid authorization: as the superuser; the server's own role fails with a MigrationError.
-    if (['28P01', '28000'].includes(String((error as { code?: unknown }).code)))
-      throw new UsageError(
-        `PostgreSQL does not let ${user} in with the password in ${file}: ${(error as Error).message}`,
-      );
+    if (error instanceof AdminLoginError)
+      throw new UsageError(`PostgreSQL does not let ${user} in with the password in ${file}: ${error.message}`);
     throw error;
   }
   print(`the audit log belongs to modfleet_audit; ${role} may only read and append`);

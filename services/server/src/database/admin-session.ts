@@ -1,6 +1,8 @@
 import pg from 'pg';
 import type { Sql } from './database.service.ts';
 import { DatabaseUnavailableError, isUnavailable } from './database.errors.ts';
+import { MigrationError } from './migrate.ts';
+import { migrationProblem } from './migration-problem.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 /** A server at work gives its locks back sooner; a longer wait would hold up everybody behind it. */
@@ -8,6 +10,13 @@ const LOCK_TIMEOUT = '10s';
 /** Deadlock found, lock not to be had in time. */
 const BUSY = new Set(['40P01', '55P03']);
 const ATTEMPTS = 5;
+/** Invalid authorization, invalid password. */
+const NOT_LET_IN = new Set(['28000', '28P01']);
+
+/** PostgreSQL does not take this superuser, or not with this password. */
+export class AdminLoginError extends Error {
+  readonly code = 'admin_login_failed';
+}
 
 /**
  * Runs `work` in a session of a superuser. Names are looked up in pg_catalog alone: nothing that the server's role made in its own schema stands in for
@@ -15,7 +24,7 @@ const ATTEMPTS = 5;
  * have a superuser's rights.
  *
  * @param url a direct connection: a session lock is taken.
- * @throws DatabaseUnavailableError, and pg's errors (a wrong password: code 28P01).
+ * @throws AdminLoginError, MigrationError for what else PostgreSQL says, DatabaseUnavailableError, and what `work` throws.
  */
 export async function withAdmin<T>(url: string, lock: string, work: (sql: Sql) => Promise<T>): Promise<T> {
   const client = new pg.Client({
@@ -34,7 +43,10 @@ export async function withAdmin<T>(url: string, lock: string, work: (sql: Sql) =
         (await patiently(() => client.query<Row>(text, params === undefined ? undefined : [...params]))).rows,
     });
   } catch (error) {
-    throw isUnavailable(error) ? new DatabaseUnavailableError(error) : error;
+    if (isUnavailable(error)) throw new DatabaseUnavailableError(error);
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    if (NOT_LET_IN.has(error.code ?? '')) throw new AdminLoginError(error.message, { cause: error });
+    throw new MigrationError(migrationProblem(error), error);
   } finally {
     await client.end().catch(() => undefined);
   }

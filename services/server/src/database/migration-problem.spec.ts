@@ -4,6 +4,8 @@ import { migrationProblem, touchesAuditLog } from './migration-problem.ts';
 describe('migrationProblem', () => {
   it.each([
     ['password authentication failed for user "x"', 'check user and password in DATABASE_URL'],
+    ['SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string', 'DATABASE_PASSWORD_FILE'],
+    ['canceling statement due to lock timeout', 'run it again'],
     ['database "nosuch" does not exist', 'create it (createdb)'],
     ['ERROR: permission denied for schema public', 'make it the owner of the database'],
   ])('%s has a way out', (message, way) => {

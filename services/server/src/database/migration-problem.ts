@@ -3,6 +3,11 @@ const ENGINE_STACK = /\n\s+\d+: \w+::[\s\S]*$/;
 
 const WAYS_OUT: readonly (readonly [seen: RegExp, way: string])[] = [
   [/password authentication failed/, 'check user and password in DATABASE_URL (or DATABASE_PASSWORD_FILE)'],
+  [
+    /client password must be a string/,
+    'put the password into DATABASE_URL, or into a file with DATABASE_PASSWORD_FILE',
+  ],
+  [/lock timeout/, 'something holds a table that is to change (a backup, a verification): run it again after that'],
   [/database "[^"]*" does not exist/, 'create it (createdb), or name another in DATABASE_URL'],
   [
     /permission denied for (schema|database)/,
