@@ -184,7 +184,7 @@ it(
 );
 
 it('keeps its hosts over a restart of everything, and migrates again before the server starts', async () => {
-  await must(compose('stop'));
+  await must(compose('--profile', 'agent', 'down'));
   await must(compose('up', '-d'));
   expect(await inspect('migrate', '{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 0');
   await eventually(
