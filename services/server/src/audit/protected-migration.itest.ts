@@ -72,6 +72,11 @@ describe('migrateProtected', () => {
     expect(await mayChange(server)).toEqual([]);
     // As the server does at its start.
     expect(await migrate(server)).toEqual([]);
+    // What a run leaves that was killed halfway.
+    await on(admin, (database) => database.query(`GRANT modfleet_audit TO ${ROLE}`));
+    expect(await mayChange(server)).toContain('ownsTables');
+    expect(await migrateProtected(admin, server)).toEqual([]);
+    expect(await mayChange(server)).toEqual([]);
   });
 
   it.each([1, 5, 9, 10])('takes over what a superuser made with the first %i migrations', async (count) => {

@@ -4,12 +4,13 @@
  * INVARIANTS
  * - The superuser's session changes roles, owners and rights, and nothing else. Migrations run in a session of the server's role: what that role left
  *   in its schema (a trigger, a view for a table) never runs as a superuser.
- * - The server's role may change the audit log only while migrations that are waiting are applied; whether that ended well or not, it is taken back.
+ * - The server's role may change the audit log only while migrations are applied that change its schema; whether that ended well or not, it is taken
+ *   back.
  * - One at a time: the superuser's session holds a lock. A run that was killed is put right by the next.
  */
 import { withAdmin } from '../database/admin-session.ts';
 import type { Sql } from '../database/database.service.ts';
-import { isUpToDate, migrate, migrationList } from '../database/migrate.ts';
+import { migrate, migrationList, whatWaits } from '../database/migrate.ts';
 import {
   closeSql,
   hasAuditLog,
@@ -62,7 +63,7 @@ export async function migrateProtected(
     await admin.query(roleSql(role, database, password));
     for (const statement of await selectHandOver(admin, role)) await admin.query(statement);
     if (await hasAuditLog(admin)) await admin.query(protectSql(role));
-    if (await isUpToDate(serverUrl, migrations)) return [];
+    if ((await whatWaits(serverUrl, migrations)) !== 'audit log') return migrate(serverUrl, migrations);
     await admin.query(openSql(role, database));
     try {
       return await migrate(serverUrl, migrations);

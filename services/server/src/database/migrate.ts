@@ -53,9 +53,11 @@ export async function migrate(url: string, migrations = migrationList()): Promis
   });
 }
 
-/** Whether {@link migrate} would find nothing to do. */
-export async function isUpToDate(url: string, migrations = migrationList()): Promise<boolean> {
-  return withLock(url, async (lock) => (await selectStanding(lock, migrations)).upToDate);
+/** What {@link migrate} would find: nothing to do, or migrations that may or may not change the audit log. */
+export async function whatWaits(url: string, migrations = migrationList()): Promise<'nothing' | 'audit log' | 'other'> {
+  const { upToDate, waiting } = await withLock(url, (lock) => selectStanding(lock, migrations));
+  if (upToDate) return 'nothing';
+  return waiting.some(({ script }) => touchesAuditLog(script)) ? 'audit log' : 'other';
 }
 
 async function withLock<T>(url: string, work: (lock: pg.Client) => Promise<T>): Promise<T> {
