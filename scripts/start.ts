@@ -10,6 +10,7 @@ import { repository, stateFolder } from './lib/paths.ts';
 import { ScriptError, runMain } from './lib/program.ts';
 import { withProgress } from './lib/progress.mjs';
 import { takeRunLock } from './lib/run-lock.ts';
+import { prepareForServer } from './lib/server-role.ts';
 import { type Service, startService } from './lib/service.ts';
 import { START_HELP, type StartSettings, requireFreePort, startSettings } from './lib/start-settings.ts';
 
@@ -61,7 +62,8 @@ async function startDatabase(started: Started, lock: RunLock): Promise<{ url: st
   );
   started.add('PostgreSQL', () => postgres.stop());
   lock.add('postgres', postgres.pid, 'bin/postgres');
-  return { url: postgres.url(), ended: postgres.exited.then(() => 'PostgreSQL ended by itself') };
+  const url = await withProgress('preparing the database', () => prepareForServer(postgres, folder));
+  return { url, ended: postgres.exited.then(() => 'PostgreSQL ended by itself') };
 }
 
 async function startServer(

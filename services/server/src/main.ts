@@ -4,6 +4,7 @@ import { startProblem } from './commands/start-problem.ts';
 import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { audit, AUDIT_USAGE } from './commands/audit.ts';
 import { EPOCH_USAGE } from './commands/epoch-usage.ts';
+import { MIGRATE_USAGE, migrateCommand } from './commands/migrate.ts';
 import { TOKEN_USAGE, token } from './commands/token.ts';
 import { UsageError } from './commands/usage-error.ts';
 import { ConfigError, readServerConfig } from './config/server-config.ts';
@@ -16,7 +17,7 @@ import { MigrationError } from './database/migrate.ts';
 import { withoutSecrets } from './logging/logger.ts';
 
 const USAGE = `modfleet-server [serve]      run the server (settings: docs/operations.md)
-modfleet-server migrate      bring the database to this version
+${MIGRATE_USAGE}
 ${TOKEN_USAGE}
 ${ADMIN_TOKEN_USAGE}
 ${AUDIT_USAGE}
@@ -36,9 +37,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
       return undefined;
     }
     case 'migrate': {
-      const { migrate } = await import('./database/migrate.ts');
-      const names = await migrate(readServerConfig().databaseDirectUrl);
-      print(names.length === 0 ? 'the database is up to date' : `applied ${names.join(', ')}`);
+      await migrateCommand(readServerConfig(), rest, print);
       return 0;
     }
     case 'token':

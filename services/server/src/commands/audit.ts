@@ -106,7 +106,8 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
       throw new UsageError(
         `the role ${role} is a superuser, and nothing can be kept from one: make a role for the server with --role NAME --role-password-file FILE`,
       );
-    const sql = `${values.role === undefined ? '' : ownRoleSql(role, self.database, values.print === true ? null : password)}${protectSql(role)}`;
+    // Nothing that the server's role made in its own schema stands in for PostgreSQL's.
+    const sql = `SET LOCAL search_path = pg_catalog;\n${values.role === undefined ? '' : ownRoleSql(role, self.database, values.print === true ? null : password)}${protectSql(role)}`;
     if (values.print === true) {
       print(`BEGIN;\n${sql}COMMIT;`);
       return 0;
@@ -121,7 +122,7 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
     print(`the audit log belongs to modfleet_audit now; ${role} may only read and append`);
     if (role !== self.role)
       print(
-        `the database belongs to ${role} now: set DATABASE_URL to log in as ${role} instead of ${self.role}, and start the server anew`,
+        `the schema public belongs to ${role} now: set DATABASE_URL to log in as ${role} instead of ${self.role}, and start the server anew`,
       );
     return 0;
   });
