@@ -63,6 +63,7 @@ const EXIT_BY_CODE = {
   forbidden: 4,
   account_disabled: 4,
   access_seal_broken: 4,
+  join_token_seal_broken: 4,
   not_found: 3,
   host_not_found: 3,
   kmod_unknown: 3,

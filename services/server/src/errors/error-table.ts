@@ -17,6 +17,12 @@ export const ERROR_TABLE = {
     exit: 4,
     title: 'The right was changed outside the server',
   },
+  join_token_seal_broken: {
+    http: 403,
+    grpc: status.PERMISSION_DENIED,
+    exit: 4,
+    title: 'The join token was changed outside the server',
+  },
   login_failed: { http: 401, grpc: status.UNAUTHENTICATED, exit: 4, title: 'Not signed in' },
   session_ended: { http: 401, grpc: status.UNAUTHENTICATED, exit: 4, title: 'The sign-in has ended' },
   password_change_required: {
