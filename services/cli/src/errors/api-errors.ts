@@ -25,6 +25,8 @@ export interface Asked {
   readonly host?: string | undefined;
   /** The kmod or driver as typed. */
   readonly kmod?: string | undefined;
+  /** The command to which the name of a kmod belongs; `kmods hosts` when nothing is said. */
+  readonly kmodCommand?: string | undefined;
   /** How to sign in again. */
   readonly again?: string | undefined;
 }
@@ -67,6 +69,7 @@ const EXIT_BY_CODE = {
   not_found: 3,
   host_not_found: 3,
   kmod_unknown: 3,
+  actor_unknown: 3,
   driver_unknown: 3,
   action_not_found: 3,
   join_token_not_found: 3,
@@ -152,8 +155,9 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     `see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`,
     'its machine joins anew: modfleet join-tokens create',
   ],
-  kmod_unknown: (problem, { kmod }) => [
-    ...near(problem, 'kmods hosts'),
+  actor_unknown: (problem) => near(problem, 'audit list --who'),
+  kmod_unknown: (problem, { kmod, kmodCommand = 'kmods hosts' }) => [
+    ...near(problem, kmodCommand),
     `look for it: modfleet kmods list --presence any --name ${shellWord(`*${globSafe(kmod ?? '')}*`)}`,
   ],
   driver_unknown: (problem, { kmod }) => [

@@ -57,6 +57,7 @@ export const ERROR_TABLE = {
   },
   kmod_name_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a kmod name' },
   kmod_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host knows this kmod' },
+  actor_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'Nobody of this name' },
   driver_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host reports this driver' },
   action_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such action' },
   account_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such account' },
