@@ -321,7 +321,11 @@ describe('hosts revoke', () => {
 
   it('wants a reason, and --yes where nobody can be asked', async () => {
     expect((await cli.run(['hosts', 'revoke', 'web-1', '--yes'])).code).toBe(2);
-    expect((await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'x'])).code).toBe(2);
+    const asked = await cli.run(['hosts', 'revoke', 'web-1', '--reason', "the key's stolen"]);
+    expect([asked.code, asked.err]).toEqual([
+      2,
+      expect.stringContaining(String.raw`say so: modfleet hosts revoke web-1 --reason 'the key'\''s stolen' --yes`),
+    ]);
     expect(cli.server().requests).toEqual([]);
   });
 
