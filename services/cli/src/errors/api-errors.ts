@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorExitCodes, Problem } from '@modfleet/server/api-types';
 import { shellWord } from '../output/words.ts';
 import { CliError } from './cli-error.ts';
+import { fieldWords, inWords } from './field-words.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
 /** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
@@ -11,7 +12,8 @@ export class ApiError extends CliError {
   readonly problem: Problem;
   constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
     const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
-    super(`${problem.detail.replace(HTTP_ADVICE, '')}${id}`, { exitCode: exitOf(problem), hints, details });
+    const detail = inWords(problem.detail.replace(HTTP_ADVICE, ''), problem.errors?.map((error) => error.path) ?? []);
+    super(`${detail}${id}`, { exitCode: exitOf(problem), hints, details });
     this.name = 'ApiError';
     this.problem = problem;
   }
@@ -38,7 +40,7 @@ export function apiError(problem: Problem, asked: Asked): ApiError {
   const fields = problem.errors?.filter((error) => error.path !== '' && !problem.detail.includes(error.message)) ?? [];
   return new ApiError(problem, hintsFor(problem, asked), [
     ...details,
-    ...fields.map((error) => `  ${error.path}: ${error.message}`),
+    ...fields.map((error) => `  ${fieldWords(error.path)}: ${error.message}`),
   ]);
 }
 
