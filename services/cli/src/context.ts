@@ -4,6 +4,7 @@ import { loadSettings, type Settings } from './config/cli-config.ts';
 import { refusePlainHttp } from './config/plain-http.ts';
 import type { Environment } from './config/environment.ts';
 import type { Io } from './io.ts';
+import { visibleIo } from './output/visible-io.ts';
 
 /** What a command gets: the world (`io`), the settings and the API, each read only when it is asked for. */
 export interface Context {
@@ -18,7 +19,8 @@ export interface Context {
 /** How a fetch is made for given settings; tests give their own. */
 export type FetchFactory = (settings: Settings) => Fetch;
 
-export function createContext(io: Io, environment: Environment, fetchFor: FetchFactory): Context {
+export function createContext(world: Io, environment: Environment, fetchFor: FetchFactory): Context {
+  const io = visibleIo(world);
   const apiWith = (settings: Settings) => {
     refusePlainHttp(settings.url, settings.insecureHttp);
     return new HttpApi(settings, io, fetchFor(settings));

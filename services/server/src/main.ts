@@ -13,7 +13,7 @@ import { CaStoreError } from './ca/ca-certificate.ts';
 import { CaStepRefusedError } from './ca/ca-rotation.ts';
 import { KeyFileError } from './keys/key-files.ts';
 import { MigrationError } from './database/migrate.ts';
-import { withoutSecrets } from './logging/logger.ts';
+import { visible, withoutSecrets } from './logging/logger.ts';
 
 const USAGE = `modfleet-server [serve]      run the server (settings: docs/operations.md)
 modfleet-server migrate      bring the database to this version
@@ -28,7 +28,7 @@ modfleet-server health       ask the running server whether it is ready`;
 /** @returns the exit code; undefined while the server runs. */
 async function main(args: readonly string[]): Promise<number | undefined> {
   const [command = 'serve', ...rest] = args;
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = (line: string): void => void process.stdout.write(`${visible(line)}\n`);
   switch (command) {
     case 'serve': {
       const { serve } = await import('./commands/serve.ts');
@@ -81,7 +81,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
 
 /** One clear message on stderr; a fault of ours keeps its stack. @returns the exit code. */
 function explain(error: unknown): number {
-  process.stderr.write(`${withoutSecrets(textOf(error))}\n`);
+  process.stderr.write(`${visible(withoutSecrets(textOf(error)))}\n`);
   if (error instanceof UsageError || error instanceof ConfigError || isArgumentError(error)) return 2;
   return error instanceof DatabaseUnavailableError ? 5 : 1;
 }

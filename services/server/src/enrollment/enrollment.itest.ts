@@ -78,8 +78,12 @@ describe('enrolment', () => {
     const agent = await TestAgent.create('unfit');
     Object.defineProperty(agent, 'csr', { value: Buffer.from('nonsense') });
     await expect(agent.enroll(side, await side.joinToken())).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
-    const escape = await TestAgent.create('bad\u001b[2Jname');
-    await expect(escape.enroll(side, await side.joinToken())).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    for (const name of ['bad\u001b[2Jname', 'bad\u009b2Jname', 'two\nlines']) {
+      const escape = await TestAgent.create(name);
+      await expect(escape.enroll(side, await side.joinToken())).rejects.toMatchObject({
+        code: status.INVALID_ARGUMENT,
+      });
+    }
   });
 
   describe('diagnosis', () => {
