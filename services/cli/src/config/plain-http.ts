@@ -14,12 +14,12 @@ export function allowsPlainHttp(env: Environment['env']): boolean {
  * @throws CliError
  */
 export function refusePlainHttp(url: string, allowed: boolean | undefined): void {
-  const { protocol, hostname } = new URL(url);
+  const { protocol, hostname, port } = new URL(url);
   if (protocol === 'https:' || allowed === true || isLoopback(hostname)) return;
   throw usageError(
     `${url} is not encrypted: everybody on the way there could read passwords and tokens, so none is sent`,
     `encrypted: modfleet login --url ${url.replace(/^http:/, 'https:')}`,
-    `or through a tunnel: ssh -L 7780:127.0.0.1:7780 ${hostname}, then --url http://127.0.0.1:7780`,
+    `or through a tunnel: ssh -L 7780:127.0.0.1:${port || '80'} ${hostname}, then --url http://127.0.0.1:7780`,
     `or, if all of the way is yours: modfleet login --url ${url} --insecure-http, or ${SETTING}=1`,
   );
 }

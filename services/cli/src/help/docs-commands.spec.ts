@@ -56,6 +56,11 @@ describe('commands that a page shows', () => {
     expect(found).toEqual([]);
   });
 
+  it.each(pages)('stand in fences that are closed: docs/%s', (page) => {
+    const fences = readFileSync(new URL(page, docs), 'utf8').match(/^```/gm) ?? [];
+    expect(fences.length % 2).toBe(0);
+  });
+
   it('are noticed where they are not', async () => {
     expect(commandsOf('security.md').said.length).toBeGreaterThan(15);
     expect(await refusal('modfleet hosts revoke HOST')).toContain("'--reason <text>' not specified");
