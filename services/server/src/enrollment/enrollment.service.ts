@@ -72,7 +72,7 @@ export class EnrollmentService {
       const host =
         before === undefined
           ? await this.#newHost(sql, token, columns, key.keyFingerprint, key.spki)
-          : await this.#again(sql, token, before, key.keyFingerprint, key.spki);
+          : await this.#again(sql, token, before.hostId, key.keyFingerprint, key.spki);
       await this.#audit.record(sql, hostSource(host.hostId, columns.name, peer), {
         what: 'host.join',
         object: host.hostId,

@@ -119,7 +119,16 @@ describe('seals of join tokens', () => {
     );
     rmSync(join(side.stateDir, 'keys', 'join-tokens-sealed'));
     await repository.onModuleInit();
-    await joined('of-before', good);
+    const agent = await joined('of-before', good);
+    // As a server of before left them: the use, too, and the machine asks again.
+    await side.database.query('UPDATE join_token SET seal = NULL WHERE hash = $1', [hashOf(good)]);
+    await side.database.query('UPDATE join_token_use SET seal = NULL');
+    await expect(agent.enroll(side, good)).rejects.toMatchObject(BROKEN);
+    rmSync(join(side.stateDir, 'keys', 'join-tokens-sealed'));
+    await repository.onModuleInit();
+    const { hostId } = agent;
+    await agent.enroll(side, good);
+    expect(agent.hostId).toBe(hostId);
     for (const token of [long, late]) await expect(joined('never', token)).rejects.toMatchObject(BROKEN);
     const after = await inserted(`expires_at = now() + interval '1 hour'`);
     await repository.onModuleInit();

@@ -108,9 +108,13 @@ export class JoinTokenRepository implements OnModuleInit {
   }
 
   /** The host that this key made with this token, if any; `broken`: the row that says so was made outside the server. */
-  async hostOf(sql: Sql, token: JoinToken, keyFingerprint: Buffer): Promise<string | 'broken' | undefined> {
+  async hostOf(
+    sql: Sql,
+    token: JoinToken,
+    keyFingerprint: Buffer,
+  ): Promise<{ readonly hostId: string } | 'broken' | undefined> {
     const use = await findJoinTokenUse(sql, token.id, keyFingerprint);
-    if (use === undefined || isSealed(use.seal, this.#sealOfUse(use))) return use?.hostId;
+    if (use === undefined || isSealed(use.seal, this.#sealOfUse(use))) return use;
     this.#access.tellBroken('join_token_use', token.id);
     return 'broken';
   }
