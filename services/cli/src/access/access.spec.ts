@@ -113,6 +113,13 @@ describe('grants', () => {
     ).toBe(2);
   });
 
+  it('say what a label without a value means', async () => {
+    cli.server().on('POST /grants', json({ ...grant, selector: 'team=a,env=', freeze: null }, 201));
+    const made = await cli.run(['grants', 'add', '--account', 'deploy', '--role', 'viewer', '--on', 'team=a,env=']);
+    expect(made.err).toContain('"env=" are hosts whose label env is there and empty; those without it are !env');
+    expect(made.err).not.toContain('"team=');
+  });
+
   it('are listed and taken back', async () => {
     cli
       .server()
@@ -162,6 +169,20 @@ describe('tokens', () => {
     const whole = `mfl_AbCdEfGh${'x'.repeat(35)}`;
     expect((await cli.run(['tokens', 'revoke', whole])).err).toContain('mfl_AbCdEfGh… (ci) is revoked');
     expect(cli.server().requests[1]?.path).toBe('/tokens/mfl_AbCdEfGh');
+  });
+});
+
+describe('errors of the server', () => {
+  const invalid = (path: string, message: string) =>
+    problem(400, 'body_invalid', `${path}: ${message}`, { errors: [{ path, message }] });
+
+  it('name what was typed, not the field of the API', async () => {
+    cli.server().on('POST /tokens', invalid('routes.0', 'there is no such route'));
+    const token = await cli.run(['tokens', 'create', '--route', 'GET /nothing']);
+    expect(token.err).toBe('modfleet: --route: there is no such route\n');
+    cli.server().on('POST /join-tokens', invalid('labels.@os', 'a label key has letters'));
+    const label = await cli.run(['join-tokens', 'create', '--label', '@os=x']);
+    expect(label.err).toBe('modfleet: the label "@os": a label key has letters\n');
   });
 });
 

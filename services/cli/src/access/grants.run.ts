@@ -87,8 +87,15 @@ export async function grantAdd(context: Context, options: GrantAddOptions): Prom
   const over = grant.selector === null ? 'the whole fleet' : `the hosts that match ${clean(grant.selector)}`;
   return told(context, grant, options.json, [
     `${clean(grant.account.name)} is ${grant.role} over ${over}.`,
+    ...emptyLabels(grant.selector),
     `  take it back: modfleet grants remove ${grant.id}`,
   ]);
+}
+
+/** "env=" is a label that is there without a value: seldom what is meant. */
+function emptyLabels(selector: string | null): string[] {
+  const keys = (selector ?? '').split(',').flatMap((part) => /^ *([^=!@ ]+) *= *$/.exec(part)?.[1] ?? []);
+  return keys.map((key) => `  "${key}=" are hosts whose label ${key} is there and empty; those without it are !${key}`);
 }
 
 /** `modfleet grants remove ID`. */

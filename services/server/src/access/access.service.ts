@@ -23,6 +23,8 @@ const ACCESS_CHANNEL = 'access';
 const CACHE_MS = 1_000;
 /** Tokens in use at a time; beyond that the oldest is read again. */
 const CACHE_ENTRIES = 10_000;
+/** Beside seal.key, once the rows of migration 0008 are sealed. */
+const MARK = 'access-sealed';
 const GOOD_FOR_MS = 60 * 60 * 1000;
 const TOUCH_INTERVAL_MS = 60_000;
 /** A broken row is told of once a minute, not at each call. */
@@ -62,13 +64,13 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
     this.#bus = bus;
     this.#broken = metrics.counter(
       'modfleet_access_seals_broken_total',
-      'Uses of an account, grant or token that was changed outside the server, by what it was.',
+      'Uses of an account, grant, token or join token that was changed outside the server, by what it was.',
       ['kind'],
     );
   }
 
   async onModuleInit(): Promise<void> {
-    const sealed = await sealOnce(this.#keys.folder, this.#repository, this.#database);
+    const sealed = await sealOnce({ folder: this.#keys.folder, name: MARK }, this.#repository, this.#database);
     if (sealed > 0)
       this.#logger.warn({
         message: 'the rights that were in the database before seals are sealed as they are',
@@ -138,7 +140,7 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Says that a row was changed by hand: a metric at each use, a line in the log once a minute. */
-  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester', id: string): void {
+  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester' | 'join_token' | 'join_token_use', id: string): void {
     this.#broken.inc({ kind });
     const now = performance.now();
     if (now - (this.#told.get(id) ?? -Infinity) < TELL_INTERVAL_MS) return;

@@ -40,6 +40,26 @@ export interface RequesterFacts {
   readonly tokenId: string | null;
 }
 
+/** What of a join token lets machines in, and how many. */
+export interface JoinTokenFacts {
+  readonly id: string;
+  readonly hash: Buffer;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly maxUses: number;
+  readonly uses: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+}
+
+/** Which key took which use of a join token, and for which host. */
+export interface JoinUseFacts {
+  readonly tokenId: string;
+  readonly keyFingerprint: Buffer;
+  readonly hostId: string;
+  readonly number: number;
+}
+
 /** Times are sealed in milliseconds: what the server writes has no more. */
 export class AccessSeals {
   readonly #key: KeyObject;
@@ -64,6 +84,27 @@ export class AccessSeals {
 
   requester(facts: RequesterFacts): Buffer {
     return this.#seal('requester', [facts.actionId, facts.accountId, facts.tokenId]);
+  }
+
+  joinToken(facts: JoinTokenFacts): Buffer {
+    const { id, hash, maxUses, uses, createdAt, expiresAt, revokedAt } = facts;
+    // A jsonb column gives its keys in an order of its own.
+    const labels = Object.entries(facts.labels).sort(([one], [other]) => (one < other ? -1 : 1));
+    return this.#seal('join-token', [
+      id,
+      hash.toString('hex'),
+      JSON.stringify(labels),
+      maxUses,
+      uses,
+      time(createdAt),
+      time(expiresAt),
+      time(revokedAt),
+    ]);
+  }
+
+  joinUse(facts: JoinUseFacts): Buffer {
+    const { tokenId, keyFingerprint, hostId, number } = facts;
+    return this.#seal('join-token-use', [tokenId, keyFingerprint.toString('hex'), hostId, number]);
   }
 
   /** JSON keeps the fields apart: no two lists of values give the same text. */

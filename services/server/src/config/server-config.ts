@@ -202,7 +202,8 @@ export function readServerConfig(environment: Environment = process.env): Server
   );
   if (url === undefined && problems.length === 0) {
     problems.push(
-      'DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one',
+      'DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one; ' +
+        'beside "npm start": modfleet-server --settings .modfleet/server.env COMMAND',
     );
   }
   const certFile = values.MODFLEET_HTTP_TLS_CERT_FILE;
