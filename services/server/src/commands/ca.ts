@@ -16,7 +16,7 @@ modfleet-server ca rotate begin              hosts learn to trust a new CA, too
 modfleet-server ca rotate issue [--strand N]   the new CA issues
 modfleet-server ca rotate finish [--strand N]  the old CA is trusted no longer
 modfleet-server ca rotate back [--strand N]    takes the last step back
-modfleet-server ca rotate forget             erases the key of the CA that was replaced: no way back`;
+modfleet-server ca rotate forget             erases the keys of the CAs that were replaced: no way back`;
 
 const OPTIONS = {
   strand: { type: 'string' },
