@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { notProvenBy, provenBy } from '../audit/audit.view.ts';
 import { isSuperuser, ownRoleSql, protectSql, selectSelf } from '../audit/protect.queries.ts';
@@ -10,7 +9,7 @@ import { ExportedFile } from '../audit/verify-export.ts';
 import type { VerifyReport } from '../audit/verify.model.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { ServerKeys } from '../keys/server-keys.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
 import { UsageError } from './usage-error.ts';
 
 type Print = (line: string) => void;
@@ -58,13 +57,7 @@ function keysOf(
       throw new UsageError(`${publicKeyFile} holds no public key (${(error as Error).message})`);
     }
   }
-  const folder = join(config.stateDir, 'keys');
-  // Opening would make new ones, and call every row forged.
-  if (!existsSync(join(folder, 'seal.key')))
-    throw new UsageError(
-      `there is no ${join(folder, 'seal.key')}: run this where the server runs, or give its public key with --public-key FILE`,
-    );
-  const keys = ServerKeys.open(folder, config.keyPassphrase);
+  const keys = openKeptKeys(config, 'Or give the public key of the server with --public-key FILE.');
   return { verifier: new SealSigner(keys.sealKey('audit-seal')).verifier, macKey: keys.sealKey('audit') };
 }
 

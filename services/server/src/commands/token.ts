@@ -6,7 +6,7 @@ import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { openServerKeys } from '../keys/keys.module.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,9 +26,9 @@ export async function withTokens(
   config: ServerConfig,
   work: (tokens: ApiTokenService) => Promise<void>,
 ): Promise<void> {
+  const repository = new AccessRepository(openKeptKeys(config));
   const database = new DatabaseService(config);
   try {
-    const repository = new AccessRepository(openServerKeys(config));
     await work(new ApiTokenService(database, repository, await localAudit(config, database)));
   } finally {
     await database.onApplicationShutdown();
