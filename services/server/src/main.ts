@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { CA_USAGE, ca } from './commands/ca.ts';
+import { databaseProblem } from './commands/database-problem.ts';
+import { printable } from './commands/printable.ts';
 import { startProblem } from './commands/start-problem.ts';
 import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { audit, AUDIT_USAGE } from './commands/audit.ts';
@@ -28,7 +30,7 @@ modfleet-server health       ask the running server whether it is ready`;
 /** @returns the exit code; undefined while the server runs. */
 async function main(args: readonly string[]): Promise<number | undefined> {
   const [command = 'serve', ...rest] = args;
-  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const print = (line: string): void => void process.stdout.write(`${printable(line)}\n`);
   switch (command) {
     case 'serve': {
       const { serve } = await import('./commands/serve.ts');
@@ -81,7 +83,7 @@ async function main(args: readonly string[]): Promise<number | undefined> {
 
 /** One clear message on stderr; a fault of ours keeps its stack. @returns the exit code. */
 function explain(error: unknown): number {
-  process.stderr.write(`${withoutSecrets(textOf(error))}\n`);
+  process.stderr.write(`${printable(withoutSecrets(textOf(error)))}\n`);
   if (error instanceof UsageError || error instanceof ConfigError || isArgumentError(error)) return 2;
   return error instanceof DatabaseUnavailableError ? 5 : 1;
 }
@@ -101,7 +103,7 @@ function textOf(error: unknown): string {
   ].some((kind) => error instanceof kind);
   if (!(error instanceof Error)) return String(error);
   if (known || isArgumentError(error)) return error.message;
-  return startProblem(error) ?? error.stack ?? error.message;
+  return startProblem(error) ?? databaseProblem(error) ?? error.stack ?? error.message;
 }
 
 /** What node:util parseArgs says of a command line. */

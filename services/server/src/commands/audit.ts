@@ -7,6 +7,7 @@ import { SealSigner, SealVerifier } from '../audit/seal-key.ts';
 import { verifyAudit } from '../audit/verify.ts';
 import { ExportedFile } from '../audit/verify-export.ts';
 import type { VerifyReport } from '../audit/verify.model.ts';
+import { readSecretFile } from '../config/secret-file.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { openKeptKeys } from '../keys/kept-keys.ts';
@@ -89,9 +90,9 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
   const passwordFile = values['role-password-file'];
   if (passwordFile !== undefined && values.role === undefined)
     throw new UsageError(`--role-password-file belongs to --role NAME\n${AUDIT_USAGE}`);
-  const password = passwordFile === undefined ? null : readFileSync(passwordFile, 'utf8').trim();
+  const password = passwordFile === undefined ? null : secretIn('--role-password-file', passwordFile);
   const adminUrlFile = values['admin-url-file'];
-  const adminUrl = adminUrlFile === undefined ? config.databaseDirectUrl : readFileSync(adminUrlFile, 'utf8').trim();
+  const adminUrl = adminUrlFile === undefined ? config.databaseDirectUrl : secretIn('--admin-url-file', adminUrlFile);
   const self = await withDatabase(config.databaseUrl, selectSelf);
   const role = values.role ?? self.role;
   return withDatabase(values.print === true ? config.databaseUrl : adminUrl, async (database) => {
@@ -118,6 +119,15 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
       );
     return 0;
   });
+}
+
+/** @throws UsageError when the file that an option names cannot be read. */
+function secretIn(option: string, path: string): string {
+  const problems: string[] = [];
+  const text = readSecretFile(option, path, problems);
+  if (text === undefined)
+    throw new UsageError(`${problems.join('; ')}: name a file that is there, and that you may read\n${AUDIT_USAGE}`);
+  return text;
 }
 
 async function withDatabase<T>(databaseUrl: string, work: (database: DatabaseService) => Promise<T>): Promise<T> {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ActionRepository } from '../actions/action.repository.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { isRecorded } from '../audit/audit.queries.ts';
@@ -12,6 +11,7 @@ import { DatabaseService } from '../database/database.service.ts';
 import { migrate } from '../database/migrate.ts';
 import { requireKeptKeys } from '../keys/kept-keys.ts';
 import { EpochFile } from '../signing/epoch-file.ts';
+import { parsed } from './arguments.ts';
 import { EPOCH_USAGE } from './epoch-usage.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,7 +26,8 @@ export async function epoch(
   const [verb, ...rest] = args;
   if (verb !== 'show' && verb !== 'raise')
     throw new UsageError(`${verb === undefined ? 'say what to do' : `there is no "epoch ${verb}"`}\n${EPOCH_USAGE}`);
-  const { values } = parseArgs({ args: [...rest], options: { 'dry-run': { type: 'boolean', default: false } } });
+  const options = { 'dry-run': { type: 'boolean', default: false } } as const;
+  const { values } = parsed({ args: [...rest], options }, EPOCH_USAGE);
   const epochFile = new EpochFile(join(config.stateDir, 'keys'));
   requireKeptKeys(config.stateDir);
   // A database that was just put back may be of an older version.

@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { AccessRepository } from '../access/access.repository.ts';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
@@ -7,6 +6,7 @@ import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { openKeptKeys } from '../keys/kept-keys.ts';
+import { parsed } from './arguments.ts';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -59,10 +59,8 @@ async function run(
 }
 
 async function create(args: readonly string[], tokens: ApiTokenService, print: Print): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { name: { type: 'string' }, 'expires-in': { type: 'string' } },
-  });
+  const options = { name: { type: 'string' }, 'expires-in': { type: 'string' } } as const;
+  const { values } = parsed({ args: [...args], options }, TOKEN_USAGE);
   const name = values.name?.trim() ?? '';
   if (name === '' || name.length > 100)
     throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
