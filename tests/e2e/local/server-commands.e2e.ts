@@ -1,4 +1,5 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -112,5 +113,25 @@ describe('modfleet-server', () => {
     rmSync(ca, { recursive: true, force: true });
     renameSync(`${ca}.away`, ca);
     await fleet.startServer();
+  });
+
+  it('goes on under keys that somebody made on purpose, when the old ones are lost for good', async () => {
+    await fleet.stopServer();
+    const [keys, ca] = [join(fleet.folder, 'server/keys/seal.key'), join(fleet.folder, 'server/ca')];
+    rmSync(ca, { recursive: true });
+    mkdirSync(ca, { mode: 0o700 });
+    // As `openssl genpkey` makes them (docs/operations.md).
+    const pem = { type: 'pkcs8', format: 'pem' } as const;
+    writeFileSync(keys, generateKeyPairSync('x25519').privateKey.export(pem));
+    writeFileSync(join(ca, 'ca.key'), generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export(pem));
+    await fleet.startServer();
+    const { stdout, stderr } = await fleet.serverCommand('token', 'create', '--name', 'way-back');
+    expect(stderr).toBe('');
+    const authorization = `Bearer ${stdout.trim()}`;
+    expect((await fleet.api('GET', '/api/v1/hosts', undefined, { authorization })).status).toBe(200);
+    expect((await fleet.serverCommand('admin-token', 'rotate')).stderr).toBe('');
+    const admin = `Bearer ${readFileSync(join(fleet.folder, 'server/admin-token'), 'utf8').trim()}`;
+    expect((await fleet.api('GET', '/api/v1/hosts', undefined, { authorization: admin })).status).toBe(200);
+    expect((await fleet.serverCommand('ca', 'show')).stdout).toMatch(/^phase +single/);
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { localAudit } from '../audit/local-audit.ts';
 import type { AuditService } from '../audit/audit.service.ts';
-import { standingText } from '../commands/ca-text.ts';
+import { forgottenText, standingText } from '../commands/ca-text.ts';
 import { readServerConfig, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { openServerKeys } from '../keys/keys.module.ts';
@@ -102,6 +102,25 @@ describe('forget', () => {
     expect(await show()).toContain('key kept, and not usable');
     expect(await show()).not.toMatch(/^rotate back/m);
     await expect(rotation().take('back')).rejects.toThrow('is not usable');
+  });
+});
+
+describe('the key of an operator’s CA', () => {
+  it('is never called kept or erased by this server: it is theirs', async () => {
+    const theirs = join(stateDir, 'theirs');
+    await openCaStore({ folder: theirs, passphrase: undefined }, new Date());
+    const [certFile, keyFile] = [join(theirs, 'ca.crt'), join(theirs, 'ca.key')];
+    await rotation().take('begin', { given: { certFile, keyFile, passphraseFile: null } });
+    await go('issue', 'finish', 'begin', 'issue', 'finish');
+    const former = (await show()).split('\n').find((line) => line.startsWith('former'));
+    expect(former).toContain(`key in ${keyFile}, a file of yours: "rotate back" is possible`);
+    expect(former).toContain('"rotate forget" makes this server forget it');
+    expect(former).not.toMatch(/key kept|erases/);
+    const told = forgottenText(await rotation().forget());
+    expect(told.split('\n')[0]).toContain(`a file of yours, and yours to erase: ${keyFile}`);
+    expect(told.split('\n')[0]).not.toContain('is erased');
+    expect(readdirSync(theirs)).toContain('ca.key');
+    expect(await show()).not.toMatch(/former.*(kept|erased)/);
   });
 });
 

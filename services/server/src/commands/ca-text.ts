@@ -91,7 +91,7 @@ function formerWords(ca: FormerCa, { set, unusable, steps }: CaStanding): string
 
 /** Nothing that is not possible now, or as soon as it is said to be. */
 function keyWords(ca: FormerCa, set: CaSet, isUnusable: boolean, steps: readonly LeftBehind[]): string {
-  if (ca.key === null) return 'no key kept';
+  if (ca.key === null) return 'no key any more';
   const kept = ca.key.kind === 'own' ? 'key kept' : `key in ${ca.key.keyFile}, a file of yours`;
   const returns =
     set.phase === 'single' && returnable(set)?.id === ca.id && steps.some(({ step }) => step === 'back')
