@@ -48,7 +48,7 @@ function refuseNewKeys(config: ServerConfig, { sealed, hosts }: SealedBefore): v
 }
 
 function lookedIn(stateDir: string): string {
-  return `Name the server's folder in MODFLEET_STATE_DIR (looked in ${stateDir}), or put its folders ca and keys back from their backup. Nothing was changed.`;
+  return `Name the server's folder in MODFLEET_STATE_DIR (looked in ${stateDir}), or put its folders ca and keys back from their backup. No key was made.`;
 }
 
 async function raiseEnd(config: ServerConfig, database: DatabaseService): Promise<string[]> {
