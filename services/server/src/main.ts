@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { CA_USAGE, ca } from './commands/ca.ts';
+import { databaseProblem } from './commands/database-problem.ts';
 import { startProblem } from './commands/start-problem.ts';
 import { ADMIN_TOKEN_USAGE, adminToken } from './commands/admin-token.ts';
 import { audit, AUDIT_USAGE } from './commands/audit.ts';
@@ -104,7 +105,7 @@ function textOf(error: unknown): string {
   ].some((kind) => error instanceof kind);
   if (!(error instanceof Error)) return String(error);
   if (known || isArgumentError(error)) return error.message;
-  return startProblem(error) ?? error.stack ?? error.message;
+  return startProblem(error) ?? databaseProblem(error) ?? error.stack ?? error.message;
 }
 
 /** What node:util parseArgs says of a command line. */

@@ -160,6 +160,15 @@ export class TestFleet {
     return runCommand(process.execPath, [serverEntry, ...args], { env: this.#serverEnv, cwd: this.folder });
   }
 
+  /** The same with other settings, where SIGKILL may end it (killed-after-rename.mjs). */
+  killedCommand(settings: Readonly<Record<string, string>>, ...args: string[]): Promise<CommandEnd> {
+    const preload = fileURLToPath(new URL('killed-after-rename.mjs', import.meta.url));
+    return runCommand(process.execPath, ['--import', preload, serverEntry, ...args], {
+      env: { ...this.#serverEnv, ...settings },
+      cwd: this.folder,
+    });
+  }
+
   /** Runs `modfleet ARGS` as a person with the admin token would. */
   modfleet(...args: string[]): Promise<CommandEnd> {
     return runCommand(process.execPath, [cliEntry, ...args], {

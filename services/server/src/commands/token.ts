@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util';
 import { AccessRepository } from '../access/access.repository.ts';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
@@ -6,7 +5,8 @@ import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { openServerKeys } from '../keys/keys.module.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
+import { parsed } from './arguments.ts';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,9 +26,9 @@ export async function withTokens(
   config: ServerConfig,
   work: (tokens: ApiTokenService) => Promise<void>,
 ): Promise<void> {
+  const repository = new AccessRepository(openKeptKeys(config));
   const database = new DatabaseService(config);
   try {
-    const repository = new AccessRepository(openServerKeys(config));
     await work(new ApiTokenService(database, repository, await localAudit(config, database)));
   } finally {
     await database.onApplicationShutdown();
@@ -59,10 +59,8 @@ async function run(
 }
 
 async function create(args: readonly string[], tokens: ApiTokenService, print: Print): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { name: { type: 'string' }, 'expires-in': { type: 'string' } },
-  });
+  const options = { name: { type: 'string' }, 'expires-in': { type: 'string' } } as const;
+  const { values } = parsed({ args: [...args], options }, TOKEN_USAGE);
   const name = values.name?.trim() ?? '';
   if (name === '' || name.length > 100)
     throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
