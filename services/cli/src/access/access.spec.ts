@@ -24,6 +24,8 @@ const grant = {
   selector: 'env=staging',
   createdBy: 'admin',
   createdAt: AS_OF,
+  endsAt: null as string | null,
+  ended: false,
   revokedAt: null,
   revokedBy: null,
   sealed: true,

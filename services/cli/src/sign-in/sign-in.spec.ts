@@ -122,7 +122,7 @@ describe('passwords', () => {
       0,
       'sub-1 at https://id.example.org signs in as kim no more; 2 sign-ins ended.\nkim has no way to sign in now.\n' +
         '  1 API token of it still works: modfleet tokens list --account kim\n' +
-        "  2 grants that the provider's groups gave stay: modfleet grants list --account kim\n",
+        "  2 grants that the provider's groups gave hold until their ends: modfleet grants list --account kim\n",
     ]);
     expect(cli.server().requests[1]?.body).toEqual({ subject: 'sub-1' });
     await cli.run([

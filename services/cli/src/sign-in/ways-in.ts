@@ -28,11 +28,11 @@ export function leftLines(name: string, left: WaysLeft): string[] {
   const signsIn =
     words.length > 0 ? `${name} still signs in with: ${list(words)}.` : `${name} has no way to sign in now.`;
   const tokens = `${count(left.apiTokens, 'API token')} of it still ${left.apiTokens === 1 ? 'works' : 'work'}`;
-  const grants = `${count(left.groupGrants, 'grant')} that the provider's groups gave ${left.groupGrants === 1 ? 'stays' : 'stay'}`;
+  const grants = `${count(left.groupGrants, 'grant')} that the provider's groups gave ${left.groupGrants === 1 ? 'holds until its end' : 'hold until their ends'}`;
   return [
     clean(signsIn),
     ...(left.apiTokens > 0 ? [`  ${tokens}: modfleet tokens list --account ${clean(name)}`] : []),
-    // With an identity left they are compared at its next sign-in.
+    // With an identity left they are renewed at its next sign-in.
     ...(left.groupGrants > 0 && left.identities.length === 0
       ? [`  ${grants}: modfleet grants list --account ${clean(name)}`]
       : []),

@@ -2,6 +2,9 @@ import type { AccountKind } from './caller.ts';
 import type { Role } from './roles.ts';
 import type { AccountFacts, GrantFacts, TokenFacts } from './seals.ts';
 
+/** Who gives the grants that follow from groups at the identity provider. No account has this name: it has a blank in it. */
+export const MAPPED_BY = 'identity provider';
+
 export interface AccountRow {
   readonly id: string;
   readonly name: string;
@@ -23,6 +26,10 @@ export interface GrantRow {
   readonly created_at: Date;
   readonly revoked_at: Date | null;
   readonly revoked_by: string | null;
+  /** It gives nothing from then on, by Postgres's clock; null: until it is revoked. */
+  readonly ends_at: Date | null;
+  /** `ends_at` is over, or it was given by a group without one. */
+  readonly ended: boolean;
   readonly seal: Buffer | null;
 }
 
@@ -51,6 +58,9 @@ export interface GrantJson {
   readonly accountId: string;
   readonly role: Role;
   readonly selector: string | null;
+  /** As Postgres writes it in JSON. */
+  readonly endsAt: string | null;
+  readonly ended: boolean;
   /** Hex. */
   readonly seal: string | null;
 }
@@ -59,8 +69,17 @@ export function accountFacts(row: Pick<AccountRow, 'id' | 'name' | 'kind' | 'dis
   return { id: row.id, name: row.name, kind: row.kind, disabledAt: row.disabled_at };
 }
 
-export function grantFacts(row: Pick<GrantRow, 'id' | 'account_id' | 'role' | 'selector' | 'revoked_at'>): GrantFacts {
-  return { id: row.id, accountId: row.account_id, role: row.role, selector: row.selector, revokedAt: row.revoked_at };
+export function grantFacts(
+  row: Pick<GrantRow, 'id' | 'account_id' | 'role' | 'selector' | 'revoked_at' | 'ends_at'>,
+): GrantFacts {
+  return {
+    id: row.id,
+    accountId: row.account_id,
+    role: row.role,
+    selector: row.selector,
+    revokedAt: row.revoked_at,
+    endsAt: row.ends_at,
+  };
 }
 
 export function tokenFacts(

@@ -90,7 +90,7 @@ export class ApiTokenService {
   }
 
   async #adminAccount(sql: Sql, tokenName: string, source: AuditSource): Promise<AccountRow> {
-    const admins = await this.#repository.fleetAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql, 'lasting');
     for (let number = 1; ; number += 1) {
       const name = accountName(tokenName, number);
       const made = await this.#repository.createAccount(sql, { name, kind: 'service', createdBy: source.actor.name });

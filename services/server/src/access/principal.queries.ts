@@ -1,5 +1,6 @@
 import type { Sql } from '../database/database.service.ts';
 import type { AccountRow, ApiTokenRow, GrantJson } from './access.rows.ts';
+import { GRANT_ENDED } from './grant.queries.ts';
 
 /** An account with its grants that are not revoked. */
 export interface AccountWithGrants extends Pick<AccountRow, 'id' | 'name' | 'kind' | 'disabled_at' | 'seal'> {
@@ -16,7 +17,7 @@ export type TokenWithAccount = Pick<
 export const grantsOf = (
   id: string,
 ): string => `(SELECT jsonb_agg(jsonb_build_object('id', g.id, 'accountId', g.account_id, 'role', g.role, 'selector', g.selector,
-                                                     'seal', encode(g.seal, 'hex')) ORDER BY g.created_at, g.id)
+                                                     'endsAt', g.ends_at, 'ended', ${GRANT_ENDED}, 'seal', encode(g.seal, 'hex')) ORDER BY g.created_at, g.id)
                    FROM access_grant g WHERE g.account_id = ${id} AND g.revoked_at IS NULL)`;
 
 interface JoinedRow extends Omit<TokenWithAccount, 'account'> {

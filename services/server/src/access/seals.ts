@@ -22,6 +22,8 @@ export interface GrantFacts {
   /** As it is stored; null: the whole fleet. */
   readonly selector: string | null;
   readonly revokedAt: Date | null;
+  /** Null: until it is revoked. */
+  readonly endsAt: Date | null;
 }
 
 export interface TokenFacts {
@@ -54,7 +56,10 @@ export class AccessSeals {
   }
 
   grant(facts: GrantFacts): Buffer {
-    return this.#seal('grant', [facts.id, facts.accountId, facts.role, facts.selector, time(facts.revokedAt)]);
+    const { id, accountId, role, selector, revokedAt, endsAt } = facts;
+    // Only where there is one: grants of before migration 0012 keep their seals.
+    const end = endsAt === null ? [] : [time(endsAt)];
+    return this.#seal('grant', [id, accountId, role, selector, time(revokedAt), ...end]);
   }
 
   token(facts: TokenFacts): Buffer {

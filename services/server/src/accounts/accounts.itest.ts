@@ -236,6 +236,22 @@ describe('accounts, grants and tokens', () => {
       expect((await get<Problem>('/me', someone.token)).body.code).toMatch(/^(access_seal_broken|unauthenticated)$/);
     });
 
+    it('an account, a grant and a token that are ended afterwards stay broken', async () => {
+      const someone = await testCaller(server.app, [['viewer', null]]);
+      await tamper(`UPDATE account SET kind = 'person' WHERE id = $1`, [someone.accountId]);
+      await tamper(`UPDATE access_grant SET role = 'admin' WHERE account_id = $1`, [someone.accountId]);
+      await tamper('UPDATE api_token SET expires_at = now() WHERE id = $1', [someone.tokenId]);
+      const ended = { sealed: false };
+      expect((await remove(`/grants/${someone.grantIds[0] ?? ''}`, admin.token)).body).toMatchObject(ended);
+      expect((await remove(`/tokens/${someone.tokenId}`, admin.token)).body).toMatchObject(ended);
+      const disabled = await post<AccountItem>(`/accounts/${someone.name}/disable`, {}, admin.token);
+      expect(disabled.body).toMatchObject(ended);
+      expect(disabled.body.disabledBy).toBe(admin.name);
+      expect((await post(`/accounts/${someone.name}/enable`, {}, admin.token)).body).toMatchObject({
+        code: 'access_seal_broken',
+      });
+    });
+
     it('is counted', async () => {
       const metrics = (await server.app.inject({ method: 'GET', url: '/metrics' })).payload;
       for (const kind of ['account', 'grant', 'token'])

@@ -57,6 +57,12 @@ const grantFields = {
   selector: z.string().nullable().describe('Null: the whole fleet.'),
   createdBy: z.string(),
   createdAt: instant,
+  endsAt: instant
+    .nullable()
+    .describe(
+      'It gives nothing from then on, unless a sign-in renews it: a group gave it. Null: until it is taken back.',
+    ),
+  ended: z.boolean().describe('It has ended by itself.'),
   revokedAt: instant.nullable(),
   revokedBy: z.string().nullable(),
   sealed,

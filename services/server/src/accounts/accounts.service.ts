@@ -68,7 +68,7 @@ export class AccountsService {
 
   async #refuseLastAdmin(sql: Sql, id: string, name: string): Promise<void> {
     await lockAdmins(sql);
-    const admins = await this.#repository.fleetAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql, 'lasting');
     if (admins.size === 1 && admins.has(id)) throw lastAdmin(name);
   }
 
@@ -102,6 +102,6 @@ export async function requireAccount(sql: Sql, idOrName: string): Promise<Accoun
 export function lastAdmin(name: string): AppError {
   return new AppError(
     'last_admin',
-    `${name} is the last account that is admin of the whole fleet: give another account that role first`,
+    `${name} is the last account that is admin of the whole fleet for good (what a group gives ends by itself): give another account that role first`,
   );
 }

@@ -33,6 +33,8 @@ export function toGrantItem(row: GrantRow, sealed: boolean): GrantItem {
     selector: row.selector,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
+    endsAt: row.ends_at?.toISOString() ?? null,
+    ended: row.ended,
     revokedAt: row.revoked_at?.toISOString() ?? null,
     revokedBy: row.revoked_by,
     sealed,

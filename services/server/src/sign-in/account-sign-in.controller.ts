@@ -143,7 +143,7 @@ export class AccountSignInController {
   @ApiOperation({
     summary: 'Unlink an identity from an account',
     description:
-      'It signs nobody in any more, and sign-ins of the account through an identity provider end. Also the last way in may be taken: the answer says what is left. What its groups gave stays until somebody removes it.',
+      'It signs nobody in any more, and sign-ins of the account through an identity provider end. Also the last way in may be taken: the answer says what is left. What its groups gave holds until its end.',
   })
   @ApiAnswer(200, unlinkedIdentitySchema, 'Unlinked.')
   @ApiChange('account_not_found', 'identity_not_found')

@@ -132,3 +132,12 @@ export async function isKnownPlace(sql: Sql, accountId: string, place: string): 
 export async function dropOldSignIns(sql: Sql): Promise<void> {
   await sql.query(`DELETE FROM sign_in s WHERE s.created_at < now() - interval '90 days' AND NOT (${OPEN})`);
 }
+
+/** When the last of an account's open sign-ins of this way ends in any case; undefined: none is open. Without microseconds. */
+export async function lastEndOf(sql: Sql, accountId: string, way: Way): Promise<Date | undefined> {
+  const rows = await sql.query<{ end: Date | null }>(
+    `SELECT date_trunc('milliseconds', max(s.expires_at)) AS end FROM sign_in s WHERE s.account_id = $1 AND s.way = $2 AND ${OPEN}`,
+    [accountId, way],
+  );
+  return rows[0]?.end ?? undefined;
+}
