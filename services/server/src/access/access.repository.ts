@@ -60,6 +60,8 @@ export interface NewToken {
   readonly expiresInSeconds: number | null;
   /** At the latest then, whatever `expiresInSeconds` says. */
   readonly notAfter?: Date | null;
+  /** For STATE_DIR/admin-token. */
+  readonly bootstrap?: boolean;
   readonly createdBy: string;
 }
 
@@ -147,16 +149,18 @@ export class AccessRepository {
         : new Date((await sealableNow(sql)).getTime() + Math.round(wanted.expiresInSeconds * 1000)),
       wanted.notAfter ?? null,
     );
-    const seal = this.seals.token({ id, accountId: wanted.accountId, hash, routes, expiresAt, revokedAt: null });
+    const { accountId, bootstrap = false } = wanted;
+    const seal = this.seals.token({ id, accountId, hash, routes, expiresAt, revokedAt: null, bootstrap });
     await insertToken(sql, {
       id,
       name: wanted.name,
       prefix,
       hash,
-      account_id: wanted.accountId,
+      account_id: accountId,
       routes,
       expires_at: expiresAt,
       created_by: wanted.createdBy,
+      bootstrap,
       seal,
     });
     return { row: found(await lockToken(sql, id)), secret: token };
@@ -182,6 +186,14 @@ export class AccessRepository {
 
   isTokenSealed(row: ApiTokenRow): boolean {
     return isSealed(row.seal, this.seals.token(tokenFacts(row)));
+  }
+
+  /** The token, and the account that it acts for: it gives nothing by the one without the other. */
+  isTokenWhole(row: ApiTokenRow): boolean {
+    if (!this.isTokenSealed(row)) return false;
+    const { account_id: id, account_name: name, account_kind: kind, account_disabled_at: disabledAt } = row;
+    if (id === null || name === null || kind === null) return true;
+    return isSealed(row.account_seal, this.seals.account({ id, name, kind, disabledAt }));
   }
 
   /**

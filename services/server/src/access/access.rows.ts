@@ -49,7 +49,12 @@ export interface ApiTokenRow {
   readonly revoked_at: Date | null;
   readonly revoked_by: string | null;
   readonly last_used_at: Date | null;
+  /** Made for STATE_DIR/admin-token; null: made before that was noted. */
+  readonly bootstrap: boolean | null;
   readonly seal: Buffer | null;
+  readonly account_kind: AccountKind | null;
+  readonly account_disabled_at: Date | null;
+  readonly account_seal: Buffer | null;
 }
 
 /** A grant as the principal query brings it, in JSON. */
@@ -83,7 +88,7 @@ export function grantFacts(
 }
 
 export function tokenFacts(
-  row: Pick<ApiTokenRow, 'id' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at'>,
+  row: Pick<ApiTokenRow, 'id' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at' | 'bootstrap'>,
 ): TokenFacts {
   return {
     id: row.id,
@@ -92,5 +97,6 @@ export function tokenFacts(
     routes: row.routes,
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
+    bootstrap: row.bootstrap === true,
   };
 }

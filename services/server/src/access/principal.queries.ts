@@ -10,7 +10,7 @@ export interface AccountWithGrants extends Pick<AccountRow, 'id' | 'name' | 'kin
 /** A token with its account. The columns of the account are null for a token that belongs to nobody. */
 export type TokenWithAccount = Pick<
   ApiTokenRow,
-  'id' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'expired' | 'revoked_at' | 'seal'
+  'id' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'expired' | 'revoked_at' | 'bootstrap' | 'seal'
 > & { readonly account: AccountWithGrants | null };
 
 /** The grants of an account that are not revoked, as {@link GrantJson}. @param id the account's id, as SQL. */
@@ -32,7 +32,7 @@ interface JoinedRow extends Omit<TokenWithAccount, 'account'> {
 /** One statement for all that a call needs to know of its caller: token, account and grants; `expired` by Postgres's clock. */
 export async function tokenWithAccount(sql: Sql, hash: Buffer): Promise<TokenWithAccount | undefined> {
   const [row] = await sql.query<JoinedRow>(
-    `SELECT t.id, t.prefix, t.hash, t.account_id, t.routes, t.expires_at, coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.seal,
+    `SELECT t.id, t.prefix, t.hash, t.account_id, t.routes, t.expires_at, coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.bootstrap, t.seal,
             a.id AS a_id, a.name AS a_name, a.kind AS a_kind, a.disabled_at AS a_disabled_at, a.seal AS a_seal, ${grantsOf('a.id')} AS grants
        FROM api_token t LEFT JOIN account a ON a.id = t.account_id WHERE t.hash = $1`,
     [hash],

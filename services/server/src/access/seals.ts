@@ -33,6 +33,8 @@ export interface TokenFacts {
   readonly routes: readonly string[] | null;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** Made for STATE_DIR/admin-token. */
+  readonly bootstrap: boolean;
 }
 
 /** Who asked for an action. */
@@ -64,7 +66,17 @@ export class AccessSeals {
 
   token(facts: TokenFacts): Buffer {
     const { id, accountId, hash, routes, expiresAt, revokedAt } = facts;
-    return this.#seal('token', [id, accountId, hash.toString('hex'), routes, time(expiresAt), time(revokedAt)]);
+    // Only where it is one: tokens of before migration 0013 keep their seals.
+    const mark = facts.bootstrap ? ['bootstrap'] : [];
+    return this.#seal('token', [
+      id,
+      accountId,
+      hash.toString('hex'),
+      routes,
+      time(expiresAt),
+      time(revokedAt),
+      ...mark,
+    ]);
   }
 
   requester(facts: RequesterFacts): Buffer {

@@ -115,7 +115,9 @@ const tokenFields = {
   lastUsedAt: instant.nullable().describe('To the minute.'),
   revokedAt: instant.nullable(),
   revokedBy: z.string().nullable(),
-  state: z.enum(['open', 'expired', 'revoked']),
+  state: z
+    .enum(['open', 'expired', 'revoked', 'account_disabled'])
+    .describe('account_disabled: not revoked, and gives nothing.'),
   sealed,
 };
 export const tokenItemSchema = z.strictObject(tokenFields).meta({ id: 'ApiTokenItem' });

@@ -25,6 +25,7 @@ interface Row {
   readonly routes: string[] | null;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
+  readonly bootstrap: boolean | null;
   readonly t_seal: Buffer | null;
 }
 
@@ -36,7 +37,7 @@ export async function selectRequester(sql: Sql, actionId: string): Promise<Reque
   const [row] = await sql.query<Row>(
     `SELECT a.requested_account AS "accountId", a.requested_token AS "tokenId", a.requester_seal AS seal, h.name, h.labels,
             c.id AS c_id, c.name AS c_name, c.kind AS c_kind, c.disabled_at AS c_disabled_at, c.seal AS c_seal, ${grantsOf('c.id')} AS grants,
-            t.id AS t_id, t.prefix, t.account_id, t.hash, t.routes, t.expires_at, t.revoked_at, t.seal AS t_seal
+            t.id AS t_id, t.prefix, t.account_id, t.hash, t.routes, t.expires_at, t.revoked_at, t.bootstrap, t.seal AS t_seal
        FROM action a
        JOIN host h ON h.id = a.host_id
        LEFT JOIN account c ON c.id = a.requested_account
@@ -57,6 +58,6 @@ function accountOf(row: Row): RequesterRows['account'] {
 
 function tokenOf(row: Row): TokenColumns | undefined {
   if (row.t_id === null) return undefined;
-  const { t_id: id, prefix, account_id, hash, routes, expires_at, revoked_at, t_seal: seal } = row;
-  return { id, prefix, account_id, hash, routes, expires_at, revoked_at, seal };
+  const { t_id: id, prefix, account_id, hash, routes, expires_at, revoked_at, bootstrap, t_seal: seal } = row;
+  return { id, prefix, account_id, hash, routes, expires_at, revoked_at, bootstrap, seal };
 }

@@ -14,7 +14,10 @@ export interface RequesterRows {
   readonly host: { readonly name: string; readonly labels: Labels };
   readonly account: AccountWithGrants | undefined;
   readonly token:
-    | Pick<ApiTokenRow, 'id' | 'prefix' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at' | 'seal'>
+    | Pick<
+        ApiTokenRow,
+        'id' | 'prefix' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at' | 'bootstrap' | 'seal'
+      >
     | undefined;
 }
 

@@ -116,6 +116,8 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
       created_at: createdAt,
       seal: this.#sealing.mac(sealed(facts, hash)),
     });
+    // No guess from its first call on.
+    this.#good.set(hash.toString('base64'), true);
     return { id, secret, expiresAt, idleSeconds };
   }
 
@@ -141,7 +143,7 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     return { ...caller, expiresAt: row.expires_at };
   }
 
-  /** It authenticated here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
+  /** It authenticated or was begun here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
   wasGood(secret: string): boolean {
     return this.#good.has(hashSignInSecret(secret).toString('base64'));
   }
