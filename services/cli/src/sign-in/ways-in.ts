@@ -22,6 +22,21 @@ export function waysInWords({ password = 'none', identities = [] }: WaysIn): str
   ];
 }
 
+/** What became of the API tokens of an account when one of its ways in was ended; nothing where none is left. A server of an earlier version does not say it. */
+export function tokenLines(
+  name: string,
+  { tokensEnded = 0, apiTokens = 0 }: { readonly tokensEnded?: number; readonly apiTokens?: number },
+  again: string,
+): string[] {
+  if (tokensEnded > 0) return [`${count(tokensEnded, 'API token')} of ${clean(name)} ended with it.`];
+  if (apiTokens === 0) return [];
+  const tokens = `${count(apiTokens, 'API token')} of ${clean(name)} ${apiTokens === 1 ? 'goes' : 'go'} on being good`;
+  return [
+    `${tokens}: modfleet tokens list --account ${clean(name)}`,
+    `  end one: modfleet tokens revoke TOKEN; all at once: ${clean(again)}`,
+  ];
+}
+
 /** What is left to an account after a way in was taken away, and what to look at. */
 export function leftLines(name: string, left: WaysLeft): string[] {
   const words = waysInWords(left);

@@ -140,7 +140,7 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Says that a row was changed by hand: a metric at each use, a line in the log once a minute. */
-  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester', id: string): void {
+  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester' | 'sign_in', id: string): void {
     this.#broken.inc({ kind });
     const now = performance.now();
     if (now - (this.#told.get(id) ?? -Infinity) < TELL_INTERVAL_MS) return;

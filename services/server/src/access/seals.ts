@@ -42,6 +42,9 @@ export interface RequesterFacts {
   readonly actionId: string;
   readonly accountId: string;
   readonly tokenId: string | null;
+  readonly signInId: string | null;
+  /** What the account was called. */
+  readonly name: string;
 }
 
 /** Times are sealed in milliseconds: what the server writes has no more. */
@@ -79,8 +82,16 @@ export class AccessSeals {
     ]);
   }
 
-  requester(facts: RequesterFacts): Buffer {
-    return this.#seal('requester', [facts.actionId, facts.accountId, facts.tokenId]);
+  requester({ actionId, accountId, tokenId, signInId, name }: RequesterFacts): Buffer {
+    return this.#seal('requester-named', [actionId, accountId, tokenId, signInId, name]);
+  }
+
+  /** `unnamed`: as servers of before migration 0014 sealed it, without sign-in and name. Undefined: it is not sealed. */
+  requesterSealedAs(seal: Buffer | null, facts: RequesterFacts): 'named' | 'unnamed' | undefined {
+    if (isSealed(seal, this.requester(facts))) return 'named';
+    const { actionId, accountId, tokenId, signInId } = facts;
+    const before = this.#seal('requester', [actionId, accountId, tokenId]);
+    return signInId === null && isSealed(seal, before) ? 'unnamed' : undefined;
   }
 
   /** JSON keeps the fields apart: no two lists of values give the same text. */

@@ -31,6 +31,13 @@ const accountFields = {
 };
 export const accountItemSchema = z.strictObject(accountFields).meta({ id: 'AccountItem' });
 export const accountSchema = z.strictObject({ ...accountFields, ...envelope }).meta({ id: 'Account' });
+export const disabledAccountSchema = z
+  .strictObject({
+    ...accountFields,
+    tokensEnded: z.int().describe('API tokens of the account that were good and are revoked by this.'),
+    ...envelope,
+  })
+  .meta({ id: 'DisabledAccount' });
 export const accountListQuery = z.strictObject(pageQuery);
 export const accountListSchema = z
   .strictObject({ items: z.array(accountItemSchema), nextCursor, ...envelope })

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ActionRepository } from '../actions/action.repository.ts';
+import { AccessRepository } from '../access/access.repository.ts';
+import { openServerKeys } from '../keys/keys.module.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import { publishOnce } from '../bus/postgres-bus.service.ts';
@@ -78,7 +80,7 @@ async function raise(
     '"unconfirmed": it may have run, and a report of its host still says how it went. Inventory, sessions and tokens stay as they are.',
   );
   if (isDryRun) return print('Nothing was changed (--dry-run).');
-  const actions = new ActionRepository(database);
+  const actions = new ActionRepository(database, new AccessRepository(openServerKeys(config)));
   const audit = await localAudit(config, database);
   const raised = await raiseEpoch({
     database,

@@ -31,6 +31,6 @@ import { WaysInService } from './ways-in.service.ts';
     OidcLoginService,
   ],
   controllers: [SignInController, OidcController, SessionsController, AccountSignInController],
-  exports: [SignInService, WaysInService],
+  exports: [Sealing, SignInService, WaysInService],
 })
 export class SignInModule {}

@@ -79,18 +79,19 @@ export function listOpen(
   );
 }
 
-/** Ends one that is open. @param accountId null: whoever's it is. */
+/** Ends one that is open. @param accountId null: whoever's it is. @param left the seal of its own logout; null: somebody ended it. */
 export async function endSignIn(
   sql: Sql,
   id: string,
   accountId: string | null,
   by: string,
+  left: Buffer | null,
 ): Promise<SignInRow | undefined> {
   const rows = await sql.query<SignInRow>(
-    `WITH s AS (UPDATE sign_in SET ended_at = now(), ended_by = $3, hash = NULL, seal = NULL
+    `WITH s AS (UPDATE sign_in SET ended_at = now(), ended_by = $3, hash = NULL, seal = $4
                  WHERE id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR account_id = $2) RETURNING *)
      SELECT ${COLUMNS} FROM s JOIN account a ON a.id = s.account_id`,
-    [id, accountId, by],
+    [id, accountId, by, left],
   );
   return rows[0];
 }
