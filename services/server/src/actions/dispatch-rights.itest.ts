@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AccessRepository } from '../access/access.repository.ts';
+import { lockGrant } from '../access/grant.queries.ts';
 import type { Role } from '../access/roles.ts';
 import type { Sql } from '../database/database.service.ts';
 import { type StartedSignIn, SignInService } from '../sign-in/sessions/sign-in.service.ts';
@@ -69,6 +70,15 @@ describe('an action whose right was withdrawn before it was sent', () => {
     [
       'the grant is taken back',
       async ({ who }: { who: TestCaller }) => change((r, sql) => r.revokeGrant(sql, who.grantIds[0] ?? '', 'tests')),
+      'may not act on web-1',
+    ],
+    [
+      'the grant has ended by itself',
+      async ({ who }: { who: TestCaller }) =>
+        change(async (r, sql) => {
+          const row = await lockGrant(sql, who.grantIds[0] ?? '');
+          if (row !== undefined) await r.renewGrant(sql, row, new Date(Date.now() - 1000));
+        }),
       'may not act on web-1',
     ],
     [

@@ -3,6 +3,7 @@ import { ApiTokenService } from '../access/api-token.service.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { comesTrue } from '../testing/comes-true.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
+import { SignInService } from '../sign-in/sessions/sign-in.service.ts';
 import { testCaller } from '../testing/test-access.ts';
 
 let server: ApiServer;
@@ -63,6 +64,15 @@ describe('rate limits', () => {
     expect((await from(place, guess)).status).toBe(429);
     const made = await server.call<{ token: string }>('POST', '/api/v1/tokens', { token: admin.token, body: {} });
     expect((await from(place, made.body.token)).status).toBe(200);
+    const wanted = {
+      accountId: admin.accountId,
+      carrier: 'bearer',
+      way: 'password',
+      address: place,
+      agent: '',
+    } as const;
+    const signIn = await server.app.get(SignInService, { strict: false }).start(server.database, wanted);
+    expect((await from(place, signIn.secret)).status).toBe(200);
     // As "modfleet-server token create" does, in another process: the bus tells.
     const { token } = await server.app.get(ApiTokenService).create('fresh', null);
     await comesTrue(async () => expect((await from(place, token)).status).toBe(200));

@@ -166,7 +166,7 @@ describe('a one-time password', () => {
 
   it('leaves the API tokens and says how many, or ends them with it; so does ending a sign-in', async () => {
     const boss = await adminToken();
-    const { secret = '', signInId } = (await logIn(server, 'kim')).body;
+    const { secret, signInId } = (await logIn(server, 'kim')).body;
     const make = async () =>
       (await server.call<{ token: string }>('POST', '/api/v1/tokens', { token: secret, body: { expiresIn: null } }))
         .body.token;
