@@ -24,6 +24,8 @@ const grant = {
   selector: 'env=staging',
   createdBy: 'admin',
   createdAt: AS_OF,
+  endsAt: null as string | null,
+  ended: false,
   revokedAt: null,
   revokedBy: null,
   sealed: true,
@@ -89,7 +91,20 @@ describe('accounts', () => {
     expect(made.err).toContain('modfleet grants add --account deploy');
     expect(cli.server().requests[0]?.body).toEqual({ name: 'deploy' });
     cli.server().on('POST /accounts/deploy/disable', json({ ...account, disabledAt: AS_OF, freeze: null }));
-    expect((await cli.run(['accounts', 'disable', 'deploy'])).err).toContain('is disabled');
+    const disabled = await cli.run(['accounts', 'disable', 'deploy']);
+    expect(disabled.err).toContain('is disabled');
+    // A server of an earlier version leaves the tokens.
+    expect(disabled.err).toContain('its API tokens hold again');
+    cli
+      .server()
+      .on('POST /accounts/deploy/disable', json({ ...account, disabledAt: AS_OF, tokensEnded: 2, freeze: null }));
+    expect((await cli.run(['accounts', 'disable', 'deploy'])).err).toContain(
+      '2 API tokens and all sign-ins of it ended',
+    );
+    cli.server().on('POST /accounts', json({ ...account, name: 'kim', kind: 'person', freeze: null }, 201));
+    const person = await cli.run(['accounts', 'create', 'kim', '--kind', 'person']);
+    expect(person.err).toContain('modfleet accounts passwd kim');
+    expect(person.err).not.toContain('tokens create');
     cli.server().on('POST /accounts/deploy/enable', problem(409, 'last_admin', 'deploy is the last account'));
     expect((await cli.run(['accounts', 'enable', 'deploy'])).code).toBe(6);
     expect((await cli.run(['accounts', 'create', 'a b'])).code).toBe(2);

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import { ActionRepository } from '../actions/action.repository.ts';
+import { AccessRepository } from '../access/access.repository.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { isRecorded } from '../audit/audit.queries.ts';
 import { localAudit } from '../audit/local-audit.ts';
@@ -88,7 +90,7 @@ export async function raiseParts(
   database: DatabaseService,
   epochFile: EpochFile,
 ): Promise<RaiseParts> {
-  const actions = new ActionRepository(database);
+  const actions = new ActionRepository(database, new AccessRepository(openKeptKeys(config)));
   const audit = await localAudit(config, database);
   return {
     database,

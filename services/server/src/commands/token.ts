@@ -1,6 +1,7 @@
 import { AccessRepository } from '../access/access.repository.ts';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
+import { tokenState } from '../access/token-state.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
@@ -72,21 +73,30 @@ async function create(args: readonly string[], tokens: ApiTokenService, print: P
 }
 
 async function list(tokens: ApiTokenService, print: Print): Promise<void> {
-  for (const row of await tokens.list()) {
-    const state =
-      row.revoked_at !== null
-        ? `revoked ${row.revoked_at.toISOString()}`
-        : row.expires_at === null
-          ? 'open'
-          : `until ${row.expires_at.toISOString()}`;
+  for (const row of await tokens.list())
     print(
       [
         `${row.prefix}…`,
         row.name,
         `account ${row.account_name ?? 'none'}`,
-        state,
+        stateWords(row),
         `last used ${row.last_used_at?.toISOString() ?? 'never'}`,
       ].join('\t'),
     );
+}
+
+/** The words of `modfleet tokens list`. */
+function stateWords(row: Awaited<ReturnType<ApiTokenService['list']>>[number]): string {
+  if (!row.whole) return 'changed outside the server';
+  const state = tokenState(row);
+  switch (state) {
+    case 'revoked':
+      return `revoked ${row.revoked_at?.toISOString() ?? ''}`;
+    case 'expired':
+      return `expired ${row.expires_at?.toISOString() ?? ''}`;
+    case 'account_disabled':
+      return 'account disabled';
+    case 'open':
+      return row.expires_at === null ? 'open' : `open until ${row.expires_at.toISOString()}`;
   }
 }
