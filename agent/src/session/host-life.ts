@@ -27,6 +27,8 @@ export interface HostLifeParts {
   readonly readFacts: () => Promise<HostFacts>;
   /** The server accepted this host over such a connection. */
   readonly onConnected?: (addresses: ConnectionAddresses | undefined) => void;
+  /** A session, or the attempt at one, has ended; there will be another. */
+  readonly onEnded?: () => void;
   /** The CAs that this host trusts have changed. */
   readonly onTrustKept?: () => void;
 }
@@ -37,7 +39,8 @@ export class HostLife {
   readonly #supervisor: SessionSupervisor;
 
   constructor(parts: HostLifeParts) {
-    const { kept, listeners, readFacts, bootClock, serverClock, log, random, onConnected, onTrustKept } = parts;
+    const { kept, listeners, readFacts, bootClock, serverClock, log, random, onConnected, onEnded, onTrustKept } =
+      parts;
     this.#keeper = new CertificateKeeper({
       kept,
       ask: (of, run) => asking(askIdentityService, listeners().identity)(of, run),
@@ -64,6 +67,7 @@ export class HostLife {
       readFacts,
       connect: () => Promise.resolve(connectSession(listeners().session, kept.credentials())),
       ...(onConnected === undefined ? {} : { onConnected }),
+      ...(onEnded === undefined ? {} : { onEnded }),
       inquire: () => this.#keeper.inquire(),
       clockAheadMs: () => kept.clockAheadMs(),
     });

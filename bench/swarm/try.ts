@@ -1,0 +1,30 @@
+import { readCaptured } from './captured-kernel.ts';
+import { planHost, HOST_KINDS, CORE, RARE } from './host-kinds.ts';
+import { seeded } from './random.ts';
+import { SwarmHost } from './swarm-host.ts';
+import { createInventory } from '../../agent/src/facets/host-inventory.ts';
+import { createLog } from '../../agent/src/log.ts';
+import { HostBootClock } from '../../agent/src/time/boot-clock.ts';
+const name = process.argv[2] ?? 'debian-6.1';
+const captured = readCaptured(name);
+const missing = new Set([...CORE, ...RARE, ...HOST_KINDS.flatMap((k) => k.kmods)].filter((k) => !captured.build.kmods.has(k)));
+console.log(captured.build.release, captured.build.kmods.size, 'kmods;', 'not captured', [...missing].join(' '));
+const rss = () => { (globalThis as { gc?: () => void }).gc?.(); return process.memoryUsage(); };
+const a = rss();
+const hosts: unknown[] = [];
+const clock = new HostBootClock();
+const log = createLog('warn');
+const t0 = performance.now(); const c0 = process.cpuUsage();
+const N = 200;
+for (let i = 0; i < N; i += 1) {
+  const random = seeded(i);
+  const host = new SwarmHost({ plan: planHost(i, random), captured, behaviour: { routine: () => 'returns' }, stepMs: () => 20, log, random, onResult: () => undefined });
+  const inventory = createInventory({ files: (host as unknown as { files: never }).files ?? Reflect.get(host, 'x'), exec: (host as never)['exec'], clock, collectAvailable: () => Promise.resolve(captured.available), log });
+  await inventory.start({ pollMs: 1e6, facetMs: 1e6 });
+  hosts.push(host, inventory);
+  if (i === 0) console.log(inventory.snapshots().map((s) => `${s.facet} ${s.state.kind} ${s.state.kind === 'incapable' ? s.state.reason : ''}`), host.kernel.loadedNames().length);
+}
+const c = process.cpuUsage(c0);
+const b = rss();
+console.log('per host: cpu ms', ((c.user + c.system) / 1000 / N).toFixed(2), 'wall ms', ((performance.now() - t0) / N).toFixed(2), 'heap KB', ((b.heapUsed - a.heapUsed) / N / 1024).toFixed(1), 'rss KB', ((b.rss - a.rss) / N / 1024).toFixed(1));
+process.exit();
