@@ -1,4 +1,4 @@
-import { pick, type Random, weighted } from './random.ts';
+import { pick, type Random, seeded, weighted } from './random.ts';
 
 /** What a machine is for: which kmods it has beyond those of every machine. */
 export interface HostKind {
@@ -209,6 +209,19 @@ export interface HostPlan {
   readonly labels: Readonly<Record<string, string>>;
   /** Asked for, in order; their dependencies come along. */
   readonly kmods: readonly string[];
+}
+
+/** The random numbers of one machine. */
+export function hostRandom(seed: number, number: number): Random {
+  return seeded(seed * 1_000_003 + number);
+}
+
+/** Labels as one text. */
+export function labelsKey(labels: HostPlan['labels']): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join(',');
 }
 
 /** The machine of this number. The same for the same random numbers. */

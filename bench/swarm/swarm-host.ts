@@ -32,6 +32,8 @@ export interface SwarmServer {
 
 export interface SwarmHostParts {
   readonly plan: HostPlan;
+  /** Loopback address that it connects from. */
+  readonly localAddress: string;
   readonly captured: CapturedKernel;
   readonly behaviour: Behaviour;
   /** How long a step takes, ms. */
@@ -83,7 +85,7 @@ export class SwarmHost {
   /** Makes it a host of the server. @throws as joinHost */
   async join(server: SwarmServer, joinString: string): Promise<void> {
     await joinHost({
-      server: { host: server.host, port: server.identityPort },
+      server: { host: server.host, port: server.identityPort, localAddress: this.#parts.localAddress },
       joinString,
       facts: await this.#facts(),
       store: this.#store,
@@ -127,6 +129,7 @@ export class SwarmHost {
       log,
     });
     const { server } = identity;
+    const { localAddress } = this.#parts;
     const life = new HostLife({
       kept,
       inventory,
@@ -136,8 +139,8 @@ export class SwarmHost {
       log,
       random,
       listeners: () => ({
-        session: { host: server.host, port: server.sessionPort },
-        identity: { host: server.host, port: server.identityPort },
+        session: { host: server.host, port: server.sessionPort, localAddress },
+        identity: { host: server.host, port: server.identityPort, localAddress },
       }),
       readFacts: () => this.#facts(),
       onEnded: () => listener.lost(),

@@ -8,8 +8,7 @@ const JOINS_AT_ONCE = 64;
 
 export interface SwarmOptions {
   readonly server: WorkerSettings['server'];
-  /** Good for as many uses as there are hosts. */
-  readonly joinString: string;
+  readonly joinStrings: WorkerSettings['joinStrings'];
   readonly hosts: number;
   readonly processes: number;
   readonly seed: number;
@@ -41,7 +40,7 @@ export class Swarm {
       const upTo = Math.floor((hosts * (each + 1)) / processes);
       swarm.#begin({
         server: options.server,
-        joinString: options.joinString,
+        joinStrings: options.joinStrings,
         seed: options.seed,
         first,
         hosts: upTo - first,

@@ -2,7 +2,8 @@
 
 export interface WorkerSettings {
   readonly server: { readonly host: string; readonly identityPort: number };
-  readonly joinString: string;
+  /** By {@link labelsKey} of a host's labels. */
+  readonly joinStrings: Readonly<Record<string, string>>;
   readonly seed: number;
   /** Numbers of this process's hosts: `first`, and so many after it. */
   readonly first: number;

@@ -1,7 +1,7 @@
 import { createLog, type Log } from '../../agent/src/log.ts';
 import { messageOf } from '../../agent/src/error-words.ts';
 import { type CapturedKernel, readCaptured } from './captured-kernel.ts';
-import { planHost, RARE } from './host-kinds.ts';
+import { hostRandom, labelsKey, planHost, RARE } from './host-kinds.ts';
 import { pick, type Random, seeded, weighted } from './random.ts';
 import { SwarmHost } from './swarm-host.ts';
 import type { FromWorker, Odds, ToWorker, WorkerCounts, WorkerSettings } from './worker-words.ts';
@@ -12,6 +12,7 @@ const TICK_MS = 100;
 const STEP_MS = 20;
 const AWAY_MS = 20_000;
 const TROUBLE_KEPT = 20;
+const HOSTS_PER_ADDRESS = 20;
 /** Kernels, and how many of a hundred hosts run each. */
 const KERNELS = [
   ['debian-6.12', 65],
@@ -83,7 +84,8 @@ class Worker {
   }
 
   #make(number: number, captured: readonly CapturedKernel[]): SwarmHost {
-    const random = seeded(this.#settings.seed * 1_000_003 + number);
+    const random = hostRandom(this.#settings.seed, number);
+    const plan = planHost(number, random);
     const kernel =
       captured[
         weighted(
@@ -93,7 +95,8 @@ class Worker {
       ];
     if (kernel === undefined) throw new Error('no kernel was captured');
     return new SwarmHost({
-      plan: planHost(number, random),
+      plan,
+      localAddress: loopback(number),
       captured: kernel,
       behaviour: {
         routine: () => {
@@ -111,7 +114,7 @@ class Worker {
   async #join(host: SwarmHost): Promise<void> {
     for (;;) {
       try {
-        await host.join(this.#settings.server, this.#settings.joinString);
+        await host.join(this.#settings.server, this.#settings.joinStrings[labelsKey(host.plan.labels)] ?? '');
         break;
       } catch (error) {
         this.#joinFailures += 1;
@@ -173,6 +176,12 @@ class Worker {
     if (this.#trouble.has(plain) || this.#trouble.size < TROUBLE_KEPT)
       this.#trouble.set(plain, (this.#trouble.get(plain) ?? 0) + 1);
   }
+}
+
+/** So many hosts on one address, as behind a small gateway each. 127.0.0.0/8 is all loopback on Linux. */
+function loopback(number: number): string {
+  const gateway = Math.floor(number / HOSTS_PER_ADDRESS);
+  return `127.77.${Math.floor(gateway / 250)}.${(gateway % 250) + 1}`;
 }
 
 let worker: Worker | undefined;
