@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,11 +10,15 @@ import { repository, stateFolder } from './lib/paths.ts';
 import { ScriptError, runMain } from './lib/program.ts';
 import { withProgress } from './lib/progress.mjs';
 import { takeRunLock } from './lib/run-lock.ts';
+import { prepareForServer } from './lib/server-role.ts';
 import { type Service, startService } from './lib/service.ts';
 import { START_HELP, type StartSettings, requireFreePort, startSettings } from './lib/start-settings.ts';
 
 const SERVER_READY_MS = 60_000;
 const HOST_CONNECTED_MS = 30_000;
+
+/** Settings of the server that runs here, for commands beside it. */
+const serverSettingsFile = join(stateFolder, 'server.env');
 
 /** How long a stop waits for a step of the start that is under way. */
 const STEP_END_MS = 3_000;
@@ -61,7 +65,35 @@ async function startDatabase(started: Started, lock: RunLock): Promise<{ url: st
   );
   started.add('PostgreSQL', () => postgres.stop());
   lock.add('postgres', postgres.pid, 'bin/postgres');
-  return { url: postgres.url(), ended: postgres.exited.then(() => 'PostgreSQL ended by itself') };
+  const url = await withProgress('preparing the database', () => prepareForServer(postgres, folder));
+  return { url, ended: postgres.exited.then(() => 'PostgreSQL ended by itself') };
+}
+
+/** Of `modfleet` and of the tests: no settings of the server, and a token belongs in no other file. */
+const OTHERS = /^MODFLEET_(URL|TOKEN|TOKEN_FILE|CA_FILE|INSECURE_HTTP|TEST_.*)$/;
+
+/** What of the environment the server takes as its settings. */
+function modfleetSettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  const all = Object.entries(env).filter(([name]) => /^(MODFLEET|DATABASE)_/.test(name) && !OTHERS.test(name));
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => Boolean(entry[1])));
+}
+
+/** For `npx modfleet-server --settings .modfleet/server.env COMMAND`. Holds the database's password: its owner's alone, at no moment others'. */
+function writeServerSettings(values: Readonly<Record<string, string>>): void {
+  const draft = `${serverSettingsFile}.${process.pid}`;
+  const lines = Object.entries(values).map(([name, value]) => `${name}=${quoted(value)}\n`);
+  rmSync(draft, { force: true });
+  writeFileSync(draft, `# Written by npm start: the settings of its server.\n${lines.join('')}`, {
+    mode: 0o600,
+    flag: 'wx',
+  });
+  renameSync(draft, serverSettingsFile);
+}
+
+/** A value in the quotes that it does not hold itself. */
+function quoted(value: string): string {
+  const mark = ["'", '"', '`'].find((each) => !value.includes(each)) ?? '';
+  return `${mark}${value}${mark}`;
 }
 
 async function startServer(
@@ -73,13 +105,17 @@ async function startServer(
   const folder = join(stateFolder, 'server');
   rmSync(join(folder, 'listening.json'), { force: true });
   const entry = join(repository, 'services/server/bin/modfleet-server.js');
-  const service = startService('server', process.execPath, ['--enable-source-maps', entry, 'serve'], {
-    ...process.env,
+  const ours = {
     DATABASE_URL: databaseUrl,
     MODFLEET_HTTP_LISTEN: settings.http,
     MODFLEET_SESSION_LISTEN: settings.session,
     MODFLEET_IDENTITY_LISTEN: settings.identity,
     MODFLEET_STATE_DIR: folder,
+  };
+  writeServerSettings({ ...modfleetSettings(process.env), ...ours });
+  const service = startService('server', process.execPath, ['--enable-source-maps', entry, 'serve'], {
+    ...process.env,
+    ...ours,
   });
   started.add('the server', () => service.stop());
   if (service.pid !== undefined) lock.add('server', service.pid, 'modfleet-server.js');
@@ -161,12 +197,14 @@ function tellHowToUse(settings: StartSettings, tokenFile: string): void {
 modfleet runs.
   API          http://${settings.http}/api/v1   (description: /api/v1/openapi.json)
   admin token  ${tokenFile}
+  settings     ${serverSettingsFile}
   logs         ${join(stateFolder, 'logs')}
 
 Try, in another terminal in this folder:
   npx modfleet hosts list
   npx modfleet kmods hosts virtio_net
   npx modfleet kmods list
+  npx modfleet-server --settings .modfleet/server.env help
 
 Ctrl-C stops everything.`);
 }

@@ -98,6 +98,7 @@ export type CreatedJoinToken = z.output<typeof joinTokens.createdJoinTokenSchema
 export type JoinTokenList = z.output<typeof joinTokens.joinTokenListSchema>;
 
 export type Account = z.output<typeof accounts.accountSchema>;
+export type DisabledAccount = z.output<typeof accounts.disabledAccountSchema>;
 export type AccountItem = z.output<typeof accounts.accountItemSchema>;
 export type AccountList = z.output<typeof accounts.accountListSchema>;
 export type CreateAccountBody = z.input<typeof accounts.createAccountBody>;
@@ -138,6 +139,7 @@ export type DevicePending = z.output<typeof signIn.devicePendingSchema>;
 export type SignInItem = z.output<typeof signIn.signInItemSchema>;
 export type SignInListQuery = z.input<typeof signIn.signInListQuery>;
 export type SignInList = z.output<typeof signIn.signInListSchema>;
+export type EndTokensBody = z.input<typeof signIn.endTokensBody>;
 export type EndedSignIn = z.output<typeof signIn.endedSignInSchema>;
 export type OneTimePassword = z.output<typeof signIn.oneTimePasswordSchema>;
 export type LinkIdentityBody = z.input<typeof signIn.linkIdentityBody>;

@@ -12,15 +12,20 @@ const BUILD_LIMIT_MS = 900_000;
 /** docker-compose.yml, run for real under a project name of its own. */
 const folder = mkdtempSync(join(tmpdir(), 'modfleet-compose-'));
 const project = `modfleet-test-${process.pid}`;
-const secret = join(folder, 'postgres_password');
+const secrets = { postgres: join(folder, 'postgres_password'), server: join(folder, 'server_password') };
+const passwords = { postgres: 'a password of this test only', server: 'another one/of+this test only' };
 const joinFile = join(folder, 'join_token');
 let env: NodeJS.ProcessEnv = {};
 let composeCommand: readonly string[] = ['docker-compose'];
 
 function compose(...args: string[]): Promise<CommandEnd> {
+  return composeWith({}, ...args);
+}
+
+function composeWith(settings: NodeJS.ProcessEnv, ...args: string[]): Promise<CommandEnd> {
   const [command = 'docker-compose', ...first] = composeCommand;
   return runCommand(command, [...first, '-p', project, '-f', join(repository, 'docker-compose.yml'), ...args], {
-    env,
+    env: { ...env, ...settings },
     cwd: repository,
   });
 }
@@ -32,7 +37,7 @@ async function must(end: Promise<CommandEnd>): Promise<string> {
 }
 
 function container(service: string): Promise<string> {
-  return must(compose('ps', '-q', service)).then((id) => id.trim());
+  return must(compose('ps', '-a', '-q', service)).then((id) => id.trim());
 }
 
 async function inspect(service: string, format: string): Promise<string> {
@@ -58,12 +63,14 @@ beforeAll(async () => {
   if ((await runCommand('docker-compose', ['version']).catch(() => ({ code: 1 }))).code !== 0)
     composeCommand = ['docker', 'compose'];
   mkdirSync(folder, { recursive: true });
-  writeFileSync(secret, 'a password of this test only', { mode: 0o444 });
+  writeFileSync(secrets.postgres, passwords.postgres, { mode: 0o444 });
+  writeFileSync(secrets.server, passwords.server, { mode: 0o444 });
   writeFileSync(joinFile, '', { mode: 0o444 });
   env = {
     ...process.env,
     DOCKER_BUILDKIT: '0',
-    MODFLEET_POSTGRES_PASSWORD_FILE: secret,
+    MODFLEET_POSTGRES_PASSWORD_FILE: secrets.postgres,
+    MODFLEET_SERVER_PASSWORD_FILE: secrets.server,
     MODFLEET_JOIN_TOKEN_FILE: joinFile,
     MODFLEET_HTTP_PORT: String(await freePort()),
     MODFLEET_SESSION_PORT: String(await freePort()),
@@ -91,12 +98,62 @@ it('runs nothing as root, on read-only roots, with a health check on each', asyn
   }
 });
 
-it("keeps the password out of the containers' settings", async () => {
-  for (const service of ['postgres', 'server']) {
-    expect(
-      await inspect(service, '{{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}}'),
-    ).not.toContain('a password of this test only');
+it("keeps the passwords out of the containers' settings", async () => {
+  for (const service of ['postgres', 'migrate', 'server']) {
+    const settings = await inspect(service, '{{json .Config.Env}} {{json .Config.Cmd}} {{json .Config.Entrypoint}}');
+    for (const password of Object.values(passwords)) expect(settings).not.toContain(password);
   }
+});
+
+it("gives the superuser's password to the database and to what migrates, and to the server one of its own", async () => {
+  const secretsOf = async (service: string): Promise<string[]> =>
+    (await inspect(service, '{{range .Mounts}}{{.Destination}} {{end}}'))
+      .split(' ')
+      .filter((path) => path.startsWith('/run/secrets/'))
+      .sort();
+  expect(await secretsOf('postgres')).toEqual(['/run/secrets/postgres_password']);
+  expect(await secretsOf('migrate')).toEqual(['/run/secrets/postgres_password', '/run/secrets/server_password']);
+  expect(await secretsOf('server')).toEqual(['/run/secrets/server_password']);
+  expect(await inspect('migrate', '{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 0');
+});
+
+it('has an audit log that the server can only append to', async () => {
+  const frozen = await cli('freeze', '--reason', 'to see a row');
+  expect(frozen.code, frozen.stderr).toBe(0);
+  const thawed = await cli('thaw');
+  expect(thawed.code, thawed.stderr).toBe(0);
+  const end = await cli('audit', 'verify');
+  expect(end.code, end.stdout + end.stderr).toBe(0);
+  expect(end.stdout).toMatch(/^append-only +enforced: the server's role modfleet may only read and append$/m);
+  const asServer = await compose('exec', '-T', 'server', 'modfleet-server', 'audit', 'verify');
+  expect(asServer.stdout).toContain('append-only: enforced');
+});
+
+it("says what is wrong with the superuser's password, and with the server's", async () => {
+  const wrong = join(folder, 'wrong');
+  writeFileSync(wrong, 'not this one', { mode: 0o444 });
+  const asSuperuser = await composeWith(
+    { MODFLEET_POSTGRES_PASSWORD_FILE: wrong },
+    'run',
+    '--rm',
+    '-T',
+    '--no-deps',
+    'migrate',
+  );
+  expect(asSuperuser.code).toBe(2);
+  expect(asSuperuser.stdout + asSuperuser.stderr).toContain(
+    'PostgreSQL does not let postgres in with the password in /run/secrets/postgres_password',
+  );
+  const asServer = await composeWith(
+    { MODFLEET_SERVER_PASSWORD_FILE: wrong },
+    'run',
+    '--rm',
+    '-T',
+    '--no-deps',
+    'server',
+  );
+  expect(asServer.code).toBe(1);
+  expect(asServer.stdout + asServer.stderr).toContain('password authentication failed for user "modfleet"');
 });
 
 it('answers the command line over TLS from its own CA', async () => {
@@ -126,8 +183,10 @@ it(
   BUILD_LIMIT_MS,
 );
 
-it('keeps its hosts over a restart of everything', async () => {
-  await must(compose('restart', 'server'));
+it('keeps its hosts over a restart of everything, and migrates again before the server starts', async () => {
+  await must(compose('--profile', 'agent', 'down'));
+  await must(compose('up', '-d'));
+  expect(await inspect('migrate', '{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 0');
   await eventually(
     'the server is healthy again',
     async () => ((await inspect('server', '{{.State.Health.Status}}')) === 'healthy' ? true : undefined),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
+import { prepareForServer } from '../../../scripts/lib/server-role.ts';
 import { type CommandEnd, type TestProcess, runCommand, startProcess } from './processes.ts';
 import { eventually } from './wait.ts';
 
@@ -25,6 +26,8 @@ export class TestFleet {
   readonly folder: string;
   #databasePort = 0;
   #postgres: EmbeddedPostgres | undefined;
+  /** As the server logs in: not as the superuser, as in `npm start`. */
+  #serverUrl = '';
   #server: TestProcess | undefined;
   #env: NodeJS.ProcessEnv = {};
   #serverEnv: NodeJS.ProcessEnv = {};
@@ -44,6 +47,8 @@ export class TestFleet {
   async startWith(settings: NodeJS.ProcessEnv): Promise<void> {
     this.#databasePort = await freePort();
     await this.startDatabase();
+    if (this.#postgres !== undefined)
+      this.#serverUrl = await prepareForServer(this.#postgres, join(this.folder, 'postgres'));
     await this.startServer(settings);
   }
 
@@ -85,7 +90,7 @@ export class TestFleet {
     return this.startDatabase();
   }
 
-  /** For what only the database can be told. */
+  /** The superuser's, for what only the database can be told. */
   get databaseUrl(): string {
     return this.#postgres?.url() ?? '';
   }
@@ -105,7 +110,7 @@ export class TestFleet {
     const listen = this.#ports ?? any;
     this.#serverEnv = {
       ...process.env,
-      DATABASE_URL: this.#postgres?.url() ?? '',
+      DATABASE_URL: this.#serverUrl,
       MODFLEET_STATE_DIR: state,
       MODFLEET_HTTP_LISTEN: listen.http,
       MODFLEET_SESSION_LISTEN: listen.session,
@@ -153,6 +158,15 @@ export class TestFleet {
   /** Runs `modfleet-server ARGS` on the server's own machine. */
   serverCommand(...args: string[]): Promise<CommandEnd> {
     return runCommand(process.execPath, [serverEntry, ...args], { env: this.#serverEnv, cwd: this.folder });
+  }
+
+  /** The same with other settings, where SIGKILL may end it (killed-after-rename.mjs). */
+  killedCommand(settings: Readonly<Record<string, string>>, ...args: string[]): Promise<CommandEnd> {
+    const preload = fileURLToPath(new URL('killed-after-rename.mjs', import.meta.url));
+    return runCommand(process.execPath, ['--import', preload, serverEntry, ...args], {
+      env: { ...this.#serverEnv, ...settings },
+      cwd: this.folder,
+    });
   }
 
   /** Runs `modfleet ARGS` as a person with the admin token would. */

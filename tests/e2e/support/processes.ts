@@ -49,6 +49,8 @@ export function startProcess(
 /** What a command printed and how it ended. */
 export interface CommandEnd {
   readonly code: number;
+  /** What ended it, where it did not end by itself. */
+  readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -72,9 +74,9 @@ export function runCommand(
     child.stdin.on('error', () => {});
     child.stdin.end(options.stdin ?? '');
     child.once('error', fail);
-    child.once('close', (code) => {
+    child.once('close', (code, signal) => {
       living.delete(child);
-      done({ code: code ?? 1, stdout, stderr });
+      done({ code: code ?? 1, signal, stdout, stderr });
     });
   });
 }

@@ -66,6 +66,8 @@ export class AnswerRules {
     const type = answer.headers.get('content-type')?.split(';')[0] ?? '';
     if (answer.status >= 300 && answer.status < 400)
       return [`a redirect (${answer.status}) to ${answer.headers.get('location') ?? ''}`];
+    // Without its body, a 503 that says when to come back is one of those that are documented.
+    if (request.method === 'HEAD' && answer.status === 503 && answer.headers.has('retry-after')) return [];
     if (request.method === 'HEAD') return answer.status >= 500 ? [`HEAD answered ${answer.status}`] : [];
     if (answer.status < 400) return operation === undefined ? [] : this.#success(operation, answer, type);
     // Readiness answers 503 in a form of its own.

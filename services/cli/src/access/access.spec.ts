@@ -24,6 +24,8 @@ const grant = {
   selector: 'env=staging',
   createdBy: 'admin',
   createdAt: AS_OF,
+  endsAt: null as string | null,
+  ended: false,
   revokedAt: null,
   revokedBy: null,
   sealed: true,
@@ -89,7 +91,20 @@ describe('accounts', () => {
     expect(made.err).toContain('modfleet grants add --account deploy');
     expect(cli.server().requests[0]?.body).toEqual({ name: 'deploy' });
     cli.server().on('POST /accounts/deploy/disable', json({ ...account, disabledAt: AS_OF, freeze: null }));
-    expect((await cli.run(['accounts', 'disable', 'deploy'])).err).toContain('is disabled');
+    const disabled = await cli.run(['accounts', 'disable', 'deploy']);
+    expect(disabled.err).toContain('is disabled');
+    // A server of an earlier version leaves the tokens.
+    expect(disabled.err).toContain('its API tokens hold again');
+    cli
+      .server()
+      .on('POST /accounts/deploy/disable', json({ ...account, disabledAt: AS_OF, tokensEnded: 2, freeze: null }));
+    expect((await cli.run(['accounts', 'disable', 'deploy'])).err).toContain(
+      '2 API tokens and all sign-ins of it ended',
+    );
+    cli.server().on('POST /accounts', json({ ...account, name: 'kim', kind: 'person', freeze: null }, 201));
+    const person = await cli.run(['accounts', 'create', 'kim', '--kind', 'person']);
+    expect(person.err).toContain('modfleet accounts passwd kim');
+    expect(person.err).not.toContain('tokens create');
     cli.server().on('POST /accounts/deploy/enable', problem(409, 'last_admin', 'deploy is the last account'));
     expect((await cli.run(['accounts', 'enable', 'deploy'])).code).toBe(6);
     expect((await cli.run(['accounts', 'create', 'a b'])).code).toBe(2);
@@ -111,6 +126,13 @@ describe('grants', () => {
     expect(
       (await cli.run(['grants', 'add', '--account', 'deploy', '--role', 'viewer', '--all', '--on', 'a=b'])).code,
     ).toBe(2);
+  });
+
+  it('say what a label without a value means', async () => {
+    cli.server().on('POST /grants', json({ ...grant, selector: 'team=a,env=', freeze: null }, 201));
+    const made = await cli.run(['grants', 'add', '--account', 'deploy', '--role', 'viewer', '--on', 'team=a,env=']);
+    expect(made.err).toContain('"env=" are hosts whose label env is there and empty; those without it are !env');
+    expect(made.err).not.toContain('"team=');
   });
 
   it('are listed and taken back', async () => {
@@ -162,6 +184,20 @@ describe('tokens', () => {
     const whole = `mfl_AbCdEfGh${'x'.repeat(35)}`;
     expect((await cli.run(['tokens', 'revoke', whole])).err).toContain('mfl_AbCdEfGh… (ci) is revoked');
     expect(cli.server().requests[1]?.path).toBe('/tokens/mfl_AbCdEfGh');
+  });
+});
+
+describe('errors of the server', () => {
+  const invalid = (path: string, message: string) =>
+    problem(400, 'body_invalid', `${path}: ${message}`, { errors: [{ path, message }] });
+
+  it('name what was typed, not the field of the API', async () => {
+    cli.server().on('POST /tokens', invalid('routes.0', 'there is no such route'));
+    const token = await cli.run(['tokens', 'create', '--route', 'GET /nothing']);
+    expect(token.err).toBe('modfleet: --route: there is no such route\n');
+    cli.server().on('POST /join-tokens', invalid('labels.@os', 'a label key has letters'));
+    const label = await cli.run(['join-tokens', 'create', '--label', '@os=x']);
+    expect(label.err).toBe('modfleet: the label "@os": a label key has letters\n');
   });
 });
 

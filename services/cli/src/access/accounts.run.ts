@@ -1,4 +1,4 @@
-import type { Account, AccountItem, AccountList, CreateAccountBody } from '@modfleet/server/api-types';
+import type { Account, AccountItem, DisabledAccount, AccountList, CreateAccountBody } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
@@ -10,6 +10,7 @@ import { printList } from '../output/list.ts';
 import { noteFreeze } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
 import { clock } from '../output/time.ts';
+import { count } from '../output/words.ts';
 import { waysInWords } from '../sign-in/ways-in.ts';
 
 export type AccountListOptions = ListOptions;
@@ -66,7 +67,9 @@ export async function accountCreate(context: Context, name: string, options: Acc
   return told(context, account, options.json, [
     `The account ${clean(account.name)} is made. It may do nothing yet.`,
     `  give it a role: modfleet grants add --account ${account.name} --role viewer --all`,
-    `  and a token:    modfleet tokens create --account ${account.name}`,
+    account.kind === 'person'
+      ? `  and a password: modfleet accounts passwd ${account.name} (or link an identity: modfleet accounts link ${account.name} --subject SUB)`
+      : `  and a token:    modfleet tokens create --account ${account.name}`,
   ]);
 }
 
@@ -77,19 +80,40 @@ export async function accountSwitch(
   idOrName: string,
   options: { readonly json?: JsonOption },
 ): Promise<ExitCode> {
-  const account = await context
-    .api()
-    .change<Account>({ method: 'POST', path: path`/accounts/${idOrName}/${verb}`, body: {} });
-  return told(context, account, options.json, [
+  const account = await context.api().change<Account & Partial<Pick<DisabledAccount, 'tokensEnded'>>>({
+    method: 'POST',
+    path: path`/accounts/${idOrName}/${verb}`,
+    body: {},
+  });
+  const { tokensEnded } = account;
+  // A server of an earlier version does not end them, and does not say.
+  const ended =
+    tokensEnded === undefined
+      ? `  its API tokens hold again once it is enabled: modfleet tokens list --account ${clean(account.name)}`
+      : `  ${count(tokensEnded, 'API token')} and all sign-ins of it ended for good.`;
+  return told(
+    context,
+    account,
+    options.json,
     verb === 'disable'
-      ? `The account ${clean(account.name)} is disabled: nothing that it calls or asked for goes on, but for what hosts have begun.`
-      : `The account ${clean(account.name)} is enabled: its grants and tokens hold again.`,
-  ]);
+      ? [
+          `The account ${clean(account.name)} is disabled: nothing that it calls or asked for goes on, but for what hosts have begun.`,
+          ended,
+        ]
+      : [`The account ${clean(account.name)} is enabled: its grants hold again. API tokens that ended stay ended.`],
+    verb === 'disable' ? ['tokensEnded'] : [],
+  );
 }
 
-function told(context: Context, account: Account, json: JsonOption, lines: readonly string[]): ExitCode {
+function told(
+  context: Context,
+  account: Account & Partial<Pick<DisabledAccount, 'tokensEnded'>>,
+  json: JsonOption,
+  lines: readonly string[],
+  more: readonly 'tokensEnded'[] = [],
+): ExitCode {
   const { io } = context;
-  const fields = jsonFields(json, [...FIELDS, 'freeze'] as const);
+  const fields = jsonFields(json, [...FIELDS, ...more, 'freeze'] as const);
   noteFreeze(account.freeze, io);
   if (fields) io.out.write(renderJson(pick(account, fields), io.out.isTty));
   else io.err.write(`${lines.join('\n')}\n`);

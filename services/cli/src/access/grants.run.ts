@@ -31,10 +31,20 @@ const FIELDS = [
   'selector',
   'createdBy',
   'createdAt',
+  'endsAt',
+  'ended',
   'revokedAt',
   'revokedBy',
   'sealed',
 ] as const;
+
+const STATES = { broken: 'changed outside the server', revoked: 'taken back', ended: 'has ended', holds: 'holds' };
+
+function stateOf(row: GrantItem): keyof typeof STATES {
+  if (!row.sealed) return 'broken';
+  if (row.revokedAt !== null) return 'revoked';
+  return row.ended ? 'ended' : 'holds';
+}
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
 export function grantColumns(now: Date, timeZone: string | undefined): Column<GrantItem>[] {
@@ -49,13 +59,19 @@ export function grantColumns(now: Date, timeZone: string | undefined): Column<Gr
     },
     {
       head: 'STATE',
-      cell: (row) => (!row.sealed ? 'changed outside the server' : row.revokedAt === null ? 'holds' : 'taken back'),
-      raw: (row) => (!row.sealed ? 'broken' : row.revokedAt === null ? 'holds' : 'revoked'),
-      color: (colors, row) => (!row.sealed ? colors.red : row.revokedAt === null ? colors.green : colors.dim),
+      cell: (row) => STATES[stateOf(row)],
+      raw: stateOf,
+      color: (colors, row) => colors[stateOf(row) === 'broken' ? 'red' : stateOf(row) === 'holds' ? 'green' : 'dim'],
     },
     { head: 'CREATED', cell: (row) => clock(row.createdAt, now, timeZone), raw: (row) => row.createdAt },
     { head: 'BY', cell: (row) => row.createdBy, shrink: 2 },
     { head: 'ID', cell: (row) => row.id },
+    {
+      head: 'ENDS',
+      cell: (row) => (row.endsAt ? clock(row.endsAt, now, timeZone) : ''),
+      raw: (row) => row.endsAt ?? '',
+      hideEmpty: true,
+    },
   ];
 }
 
@@ -87,8 +103,15 @@ export async function grantAdd(context: Context, options: GrantAddOptions): Prom
   const over = grant.selector === null ? 'the whole fleet' : `the hosts that match ${clean(grant.selector)}`;
   return told(context, grant, options.json, [
     `${clean(grant.account.name)} is ${grant.role} over ${over}.`,
+    ...emptyLabels(grant.selector),
     `  take it back: modfleet grants remove ${grant.id}`,
   ]);
+}
+
+/** "env=" is a label that is there without a value: seldom what is meant. */
+function emptyLabels(selector: string | null): string[] {
+  const keys = (selector ?? '').split(',').flatMap((part) => /^ *([^=!@ ]+) *= *$/.exec(part)?.[1] ?? []);
+  return keys.map((key) => `  "${key}=" are hosts whose label ${key} is there and empty; those without it are !${key}`);
 }
 
 /** `modfleet grants remove ID`. */

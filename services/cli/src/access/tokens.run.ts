@@ -82,7 +82,7 @@ export function tokenColumns(now: Date, timeZone: string | undefined): Column<Ap
     { head: 'NAME', cell: (row) => row.name, shrink: 1 },
     {
       head: 'STATE',
-      cell: (row) => (row.sealed ? row.state : 'changed outside the server'),
+      cell: (row) => (row.sealed ? row.state.replace('_', ' ') : 'changed outside the server'),
       raw: (row) => (row.sealed ? row.state : 'broken'),
       color: (colors, row) => (!row.sealed ? colors.red : row.state === 'open' ? colors.green : colors.dim),
     },

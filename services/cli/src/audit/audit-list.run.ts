@@ -68,7 +68,12 @@ export async function auditList(context: Context, options: AuditListOptions): Pr
   const api = context.api();
   const since = options.since === undefined ? undefined : new Date(io.now().getTime() - options.since).toISOString();
   const answer = await fetchPages<AuditList>(
-    (page) => api.get('/audit', { who, host, kmod, what, outcome, since, ...page }, host === undefined ? {} : { host }),
+    (page) =>
+      api.get(
+        '/audit',
+        { who, host, kmod, what, outcome, since, ...page },
+        { host, kmod, kmodCommand: 'audit list --kmod' },
+      ),
     options,
   );
   noteAlarms(answer.alarms, io);

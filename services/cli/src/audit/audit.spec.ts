@@ -1,6 +1,6 @@
 import type { AuditReport, AuditRow } from '@modfleet/server/api-types';
 import { describe, expect, it } from 'vitest';
-import { events, json } from '../testing/fake-server.ts';
+import { events, json, problem } from '../testing/fake-server.ts';
 import { useCli } from '../testing/run-cli.ts';
 import { AS_OF, hostId } from '../testing/samples.ts';
 
@@ -42,6 +42,16 @@ describe('audit list', () => {
       what: 'action',
       since: '2026-11-21T14:03:30.000Z',
     });
+  });
+
+  it.each([
+    ['--who', 'vick', 'actor_unknown', 'vicky', 'modfleet audit list --who vicky'],
+    ['--kmod', 'flopy', 'kmod_unknown', 'floppy', 'modfleet audit list --kmod floppy'],
+  ])('says that %s %s is nobody’s name, and which may be meant', async (option, name, code, near, hint) => {
+    cli.server().on('GET /audit', problem(404, code as 'actor_unknown', 'no such name', { candidates: [near] }));
+    const ended = await cli.run(['audit', 'list', option, name]);
+    expect([ended.code, ended.out]).toEqual([3, '']);
+    expect(ended.err).toContain(`modfleet: no such name\n  did you mean: ${hint}\n`);
   });
 
   it('gives programs tabs, with the id of the row at the end', async () => {

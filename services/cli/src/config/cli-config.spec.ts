@@ -41,6 +41,15 @@ describe('settings', () => {
     expect(settings({ MODFLEET_TOKEN_FILE: join(folder, 'token') }).token).toBe('mfl_file');
   });
 
+  it('come from the clone where the user has signed out', () => {
+    write('cli.yaml', 'url: http://127.0.0.1:7780\ntoken: mfl_clone\n');
+    write('config.yaml', 'url: https://fleet.example.com\n');
+    expect(settings()).toMatchObject({ url: 'http://127.0.0.1:7780', token: 'mfl_clone' });
+    expect(settings({ MODFLEET_TOKEN: 'mfl_env' }).url).toBe('https://fleet.example.com');
+    write('config.yaml', 'url: https://fleet.example.com\ntoken: mfl_user\n');
+    expect(settings().token).toBe('mfl_user');
+  });
+
   it('send a stored token to no other server', () => {
     write('config.yaml', 'url: https://fleet.example.com\ntoken: mfl_user\n');
     const error = failure({ MODFLEET_URL: 'https://other.example.com' });

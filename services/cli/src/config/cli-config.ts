@@ -4,6 +4,7 @@ import { CliError, usageError } from '../errors/cli-error.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import { readConfigFile, type ConfigFile } from './config-file.ts';
 import { shellWord } from '../output/words.ts';
+import { allowsPlainHttp } from './plain-http.ts';
 import type { Environment } from './environment.ts';
 
 /** Where the API is when a token is given and nothing says where: the server's default listener. */
@@ -19,6 +20,8 @@ export interface Settings {
   readonly again?: string | undefined;
   /** PEM of the CA that signs the API's certificate; undefined: the system's. */
   readonly ca: string | undefined;
+  /** Somebody has said that passwords and tokens may go over http to another machine. */
+  readonly insecureHttp?: boolean | undefined;
   /** Where url and token came from, for errors. */
   readonly source: string;
 }
@@ -31,9 +34,9 @@ export interface Settings {
  */
 export function loadSettings(environment: Environment): Settings {
   const { env } = environment;
-  const file = [environment.userFile, environment.cloneFile].map(readConfigFile).find((found) => found !== undefined);
   const envUrl = env['MODFLEET_URL'] ? normalUrl(env['MODFLEET_URL'], 'MODFLEET_URL') : undefined;
   const envToken = tokenFromEnvironment(env);
+  const file = fileFor(environment, envToken !== undefined);
   const fileUrl = file && normalUrl(file.url, file.path);
   const url = envUrl ?? fileUrl ?? (envToken === undefined ? undefined : DEFAULT_URL);
   const usable = file !== undefined && fileUrl === url ? file : undefined;
@@ -41,8 +44,16 @@ export function loadSettings(environment: Environment): Settings {
   if (url === undefined || token === undefined) throw noToken(url, file);
   const caFile = env['MODFLEET_CA_FILE'] || usable?.caFile;
   const ca = caFile ? readText(caFile, 'the CA certificate') : undefined;
-  if (envToken !== undefined) return { url, token, ca, source: 'the environment' };
-  return { url, token, ca, source: usable?.path ?? '', again: usable && againOf(usable) };
+  const insecureHttp = allowsPlainHttp(env) || usable?.insecureHttp;
+  if (envToken !== undefined) return { url, token, ca, insecureHttp, source: 'the environment' };
+  return { url, token, ca, insecureHttp, source: usable?.path ?? '', again: usable && againOf(usable) };
+}
+
+/** The first file that is there; one that holds no token, as `logout` leaves it, hides no other that holds one. */
+function fileFor({ userFile, cloneFile }: Environment, hasToken: boolean): ConfigFile | undefined {
+  const files = [userFile, cloneFile].map(readConfigFile).filter((found) => found !== undefined);
+  const held = files.find(({ token, tokenFile }) => (token ?? tokenFile) !== undefined);
+  return (hasToken ? undefined : held) ?? files[0];
 }
 
 /** An http or https address without a slash at its end. */

@@ -10,6 +10,8 @@ export interface ConfigFile {
   /** Relative to the file's folder. */
   readonly tokenFile?: string;
   readonly caFile?: string;
+  /** `true`: passwords and tokens may go over http to another machine. */
+  readonly insecureHttp?: true;
   /** Account that has signed in; absent: an API token. */
   readonly user?: string;
   /** password or oidc. */
@@ -18,7 +20,7 @@ export interface ConfigFile {
   readonly expiresAt?: string;
 }
 
-const KEYS = ['url', 'token', 'token_file', 'ca_file', 'user', 'sign_in', 'expires_at'];
+const KEYS = ['url', 'token', 'token_file', 'ca_file', 'insecure_http', 'user', 'sign_in', 'expires_at'];
 
 /** The file's settings; undefined where there is no such file. Flat `key: value` YAML is read here, the rest by the parser, loaded when needed. */
 export function readConfigFile(path: string): ConfigFile | undefined {
@@ -73,17 +75,21 @@ function checkConfig(path: string, value: unknown): ConfigFile {
     token,
     token_file: tokenFile,
     ca_file: caFile,
+    insecure_http: insecureHttp,
     user,
     sign_in: signIn,
     expires_at: expiresAt,
   } = Object.fromEntries(entries) as Record<string, string | undefined>;
   if (url === undefined) throw usageError(`${path}: url is missing`, fix);
+  if (insecureHttp !== undefined && insecureHttp !== 'true')
+    throw usageError(`${path}: insecure_http is "true", or not there`, fix);
   return {
     path,
     url,
     ...(token && { token }),
     ...(tokenFile && { tokenFile }),
     ...(caFile && { caFile }),
+    ...(insecureHttp === 'true' && { insecureHttp: true }),
     ...(user && { user }),
     ...(signIn && { signIn }),
     ...(expiresAt && { expiresAt }),

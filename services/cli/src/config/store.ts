@@ -8,7 +8,8 @@ export function storeConfig(path: string, values: Readonly<Record<string, string
   const lines = Object.entries(values)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
-  const text = `# Written by "modfleet login". Holds a secret.\n${lines.join('')}`;
+  const secret = values['token'] === undefined ? '' : ' Holds a secret.';
+  const text = `# Written by "modfleet login".${secret}\n${lines.join('')}`;
   const draft = `${path}.${process.pid}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -1,6 +1,7 @@
 import type { ErrorCode, ErrorExitCodes, Problem } from '@modfleet/server/api-types';
 import { shellWord } from '../output/words.ts';
 import { CliError } from './cli-error.ts';
+import { fieldWords, inWords } from './field-words.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
 /** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
@@ -11,7 +12,8 @@ export class ApiError extends CliError {
   readonly problem: Problem;
   constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
     const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
-    super(`${problem.detail.replace(HTTP_ADVICE, '')}${id}`, { exitCode: exitOf(problem), hints, details });
+    const detail = inWords(problem.detail.replace(HTTP_ADVICE, ''), problem.errors?.map((error) => error.path) ?? []);
+    super(`${detail}${id}`, { exitCode: exitOf(problem), hints, details });
     this.name = 'ApiError';
     this.problem = problem;
   }
@@ -25,6 +27,8 @@ export interface Asked {
   readonly host?: string | undefined;
   /** The kmod or driver as typed. */
   readonly kmod?: string | undefined;
+  /** The command to which the name of a kmod belongs; `kmods hosts` when nothing is said. */
+  readonly kmodCommand?: string | undefined;
   /** How to sign in again. */
   readonly again?: string | undefined;
 }
@@ -36,7 +40,7 @@ export function apiError(problem: Problem, asked: Asked): ApiError {
   const fields = problem.errors?.filter((error) => error.path !== '' && !problem.detail.includes(error.message)) ?? [];
   return new ApiError(problem, hintsFor(problem, asked), [
     ...details,
-    ...fields.map((error) => `  ${error.path}: ${error.message}`),
+    ...fields.map((error) => `  ${fieldWords(error.path)}: ${error.message}`),
   ]);
 }
 
@@ -63,9 +67,11 @@ const EXIT_BY_CODE = {
   forbidden: 4,
   account_disabled: 4,
   access_seal_broken: 4,
+  join_token_seal_broken: 4,
   not_found: 3,
   host_not_found: 3,
   kmod_unknown: 3,
+  actor_unknown: 3,
   driver_unknown: 3,
   action_not_found: 3,
   join_token_not_found: 3,
@@ -151,8 +157,9 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     `see why: modfleet hosts show ${shellWord(host ?? 'HOST')}`,
     'its machine joins anew: modfleet join-tokens create',
   ],
-  kmod_unknown: (problem, { kmod }) => [
-    ...near(problem, 'kmods hosts'),
+  actor_unknown: (problem) => near(problem, 'audit list --who'),
+  kmod_unknown: (problem, { kmod, kmodCommand = 'kmods hosts' }) => [
+    ...near(problem, kmodCommand),
     `look for it: modfleet kmods list --presence any --name ${shellWord(`*${globSafe(kmod ?? '')}*`)}`,
   ],
   driver_unknown: (problem, { kmod }) => [

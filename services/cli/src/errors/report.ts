@@ -14,6 +14,8 @@ export function reportError(error: unknown, io: Pick<Io, 'err' | 'env'>): ExitCo
     return error.exitCode;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  io.err.write(`${colors.red('modfleet:')} a fault of this command, not of your input:\n${text}\n`);
+  io.err.write(
+    `${colors.red('modfleet:')} a fault of this command, not of your input:\n${text.split('\n').map(clean).join('\n')}\n`,
+  );
   return EXIT.negative;
 }

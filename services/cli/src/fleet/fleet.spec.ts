@@ -105,9 +105,18 @@ describe('join-tokens', () => {
     `);
   });
 
+  it('says which was made or changed outside the server', async () => {
+    cli
+      .server()
+      .on('GET /join-tokens', json({ items: [{ ...token, state: 'broken' }], nextCursor: null, freeze: null }));
+    expect((await cli.run(['join-tokens', 'list'])).out.split('\t')[3]).toBe('broken');
+  });
+
   it('revokes', async () => {
     cli.server().on(`DELETE /join-tokens/${hostId(7)}`, json({ ...token, state: 'revoked', freeze: null }));
     expect((await cli.run(['join-tokens', 'revoke', hostId(7)])).err).toContain('1 host joined by it and stay.');
+    cli.server().on(`DELETE /join-tokens/${hostId(7)}`, json({ ...token, name: '', state: 'revoked', freeze: null }));
+    expect((await cli.run(['join-tokens', 'revoke', hostId(7)])).err).toContain(`Join token ${hostId(7)} is revoked.`);
   });
 
   it('refuses what cannot be, before anything is sent', async () => {

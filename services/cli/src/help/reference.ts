@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { auditColumns } from '../audit/audit-list.run.ts';
 import { actionColumns } from '../actions/action-columns.ts';
 import { commandPath } from '../command-line/command-tree.ts';
 import { accountColumns } from '../access/accounts.run.ts';
@@ -20,6 +21,7 @@ Made from the command's own help by its tests; to write it anew: \`npx vitest ru
 
 Data goes to stdout, talk to stderr. On a terminal lists are tables; in a pipe they are lines of tab-separated cells without a
 head, uncut, with whole ids and ISO times. \`--json FIELDS\` prints JSON; \`--json\` alone lists the fields.
+What hosts and people wrote is shown with control characters as \`\\xNN\` and invisible or reordering ones (U+202E) as \`\\uNNNN\`, in JSON as JSON escapes them.
 `;
 
 /** docs/cli.md, whole. */
@@ -62,6 +64,7 @@ function pipes(): [command: string, heads: string[]][] {
     ['grants list', grantColumns(at, undefined)],
     ['tokens list', tokenColumns(at, undefined)],
     ['sessions list', sessionColumns(at, undefined)],
+    ['audit list', auditColumns(at, undefined)],
   ];
   return lists.map(([command, columns]) => [command, columns.map((column) => column.head)]);
 }

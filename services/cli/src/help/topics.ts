@@ -44,11 +44,12 @@ const ENVIRONMENT = `Where the server is and which token is used, in this order:
   MODFLEET_TOKEN        the token itself
   MODFLEET_TOKEN_FILE   or a file that holds it
   MODFLEET_CA_FILE      CA that signs the server's certificate (PEM), where the system does not know it
+  MODFLEET_INSECURE_HTTP   1: tokens may go over http to another machine, where everybody on the way can read them
 
   ~/.config/modfleet/config.yaml   written by "modfleet login" (below XDG_CONFIG_HOME where that is set)
   .modfleet/cli.yaml               in the clone that the command runs from; written by "npm start"
 
-  Keys of both files: url, token or token_file, ca_file; after signing in as a person also user, sign_in, expires_at.
+  Keys of both files: url, token or token_file, ca_file, insecure_http; after signing in as a person also user, sign_in, expires_at.
 
 A stored token is sent only to the server that it was stored for: with another MODFLEET_URL give the token too.
 

@@ -50,6 +50,10 @@ export async function hostShow(context: Context, name: string, options: HostShow
   return EXIT.ok;
 }
 
+function silence(since: string | null): string {
+  return since === null ? 'silent: it joined and was never heard of since' : `silent since ${since}`;
+}
+
 function renderHost(host: Host, io: Io): string {
   const colors = colorsFor(io, io.out);
   const now = io.now();
@@ -58,7 +62,7 @@ function renderHost(host: Host, io: Io): string {
   const name = host.retiredAt === null ? hostWord(host) : host.id;
   const connection = host.connected
     ? colors.green('connected')
-    : colors.yellow(host.connection === 'silent' ? `silent since ${when(host.lastSeenAt) ?? 'ever'}` : host.connection);
+    : colors.yellow(host.connection === 'silent' ? silence(when(host.lastSeenAt)) : host.connection);
   return [
     `${colors.bold(clean(host.name))}  ${connection}\n`,
     '\n',

@@ -18,7 +18,8 @@ const FIELDS = ['host', 'quarantineReason', 'machines', 'releasedBy', 'reason', 
 export async function hostsRelease(context: Context, name: string, options: ReleaseOptions): Promise<ExitCode> {
   const { io } = context;
   const fields = jsonFields(options.json, FIELDS);
-  const host = await confirmedHost(context, name, options.yes, {
+  const host = await confirmedHost(context, name, {
+    options,
     why: 'a released host acts again',
     verb: 'release',
     question: (its) =>

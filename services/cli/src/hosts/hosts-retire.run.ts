@@ -18,7 +18,8 @@ const FIELDS = ['host', 'retiredAt', 'retiredBy', 'reason', 'freeze'] as const;
 export async function hostsRetire(context: Context, name: string, options: RetireOptions): Promise<ExitCode> {
   const { io } = context;
   const fields = jsonFields(options.json, FIELDS);
-  const host = await confirmedHost(context, name, options.yes, {
+  const host = await confirmedHost(context, name, {
+    options,
     why: 'retiring cannot be undone',
     verb: 'retire',
     question: ({ name: its, kernelRelease, connection }) =>

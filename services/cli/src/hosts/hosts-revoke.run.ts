@@ -19,7 +19,8 @@ const FIELDS = ['host', 'revokedAt', 'revokedBy', 'reason', 'freeze'] as const;
 export async function hostsRevoke(context: Context, name: string, options: RevokeOptions): Promise<ExitCode> {
   const { io } = context;
   const fields = jsonFields(options.json, FIELDS);
-  const host = await confirmedHost(context, name, options.yes, {
+  const host = await confirmedHost(context, name, {
+    options,
     why: 'revoking cannot be undone',
     verb: 'revoke',
     question: ({ name: its, kernelRelease, connection }) =>

@@ -297,6 +297,34 @@ describe('hosts retire', () => {
   });
 });
 
+describe('a host whose name reorders a line', () => {
+  const evil = { ...host, name: 'web\u202e1-bew' };
+
+  it('is shown so everywhere: page, question, sentence, JSON', async () => {
+    cli.server().on('GET /hosts/web-1', json(evil));
+    cli
+      .server()
+      .on(
+        `DELETE /hosts/${hostId(1)}`,
+        json({ host: evil, retiredAt: AS_OF, retiredBy: 'me', reason: null, freeze: null }),
+      );
+    const page = await cli.run(['hosts', 'show', 'web-1'], { columns: 100 });
+    const fields = await cli.run(['hosts', 'show', 'web-1', '--json', 'name']);
+    const retired = await cli.run(['hosts', 'retire', 'web-1'], { typed: ['y'] });
+    for (const text of [page.out, fields.out, retired.err]) {
+      expect(text).toContain(String.raw`web\u202e1-bew`);
+      expect(text).not.toMatch(/\p{Cf}/u);
+    }
+    expect(JSON.parse(fields.out)).toEqual({ name: evil.name });
+  });
+
+  it('and one that never came is not silent "since ever"', async () => {
+    cli.server().on('GET /hosts/web-1', json({ ...host, connected: false, connection: 'silent', lastSeenAt: null }));
+    const { out } = await cli.run(['hosts', 'show', 'web-1']);
+    expect(out.split('\n')[0]).toBe('web-1  silent: it joined and was never heard of since');
+  });
+});
+
 describe('hosts revoke', () => {
   const revoked = {
     host: { id: hostId(1), name: 'web-1' },
@@ -321,7 +349,11 @@ describe('hosts revoke', () => {
 
   it('wants a reason, and --yes where nobody can be asked', async () => {
     expect((await cli.run(['hosts', 'revoke', 'web-1', '--yes'])).code).toBe(2);
-    expect((await cli.run(['hosts', 'revoke', 'web-1', '--reason', 'x'])).code).toBe(2);
+    const asked = await cli.run(['hosts', 'revoke', 'web-1', '--reason', "the key's stolen"]);
+    expect([asked.code, asked.err]).toEqual([
+      2,
+      expect.stringContaining(String.raw`say so: modfleet hosts revoke web-1 --reason 'the key'\''s stolen' --yes`),
+    ]);
     expect(cli.server().requests).toEqual([]);
   });
 

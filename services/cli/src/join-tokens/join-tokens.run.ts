@@ -81,7 +81,7 @@ export function joinTokenColumns(now: Date, timeZone: string | undefined): Colum
       head: 'STATE',
       cell: (row) => row.state.replace('_', ' '),
       raw: (row) => row.state,
-      color: (colors, row) => (row.state === 'open' ? colors.green : colors.dim),
+      color: (colors, row) => (row.state === 'open' ? colors.green : row.state === 'broken' ? colors.red : colors.dim),
     },
     { head: 'USED', cell: (row) => `${row.uses} of ${row.maxUses}`, raw: (row) => `${row.uses}/${row.maxUses}` },
     { head: 'EXPIRES', cell: (row) => when(row.expiresAt), raw: (row) => row.expiresAt },
@@ -115,6 +115,9 @@ export async function joinTokenRevoke(
   const token = await context.api().change<JoinToken>({ method: 'DELETE', path: path`/join-tokens/${id}`, body: {} });
   noteFreeze(token.freeze, io);
   if (fields) io.out.write(renderJson(pick(token, fields), io.out.isTty));
-  else io.err.write(`Join token ${token.name} is revoked. ${count(token.uses, 'host')} joined by it and stay.\n`);
+  else
+    io.err.write(
+      `Join token ${token.name === '' ? token.id : token.name} is revoked. ${count(token.uses, 'host')} joined by it and stay.\n`,
+    );
   return EXIT.ok;
 }

@@ -13,6 +13,7 @@ export const registerLogin: Register = (program, run) => {
     .option('--oidc', 'sign in at the identity provider, in a browser on any machine')
     .option('--token-file <file>', 'store an API token from this file; "-": standard input (default: ask for one)')
     .option('--ca-file <file>', "CA that signs the server's certificate (PEM)")
+    .option('--insecure-http', 'let passwords and tokens go over http to another machine, from now on')
     .action((options: LoginOptions) =>
       run(async (context) => (await import('./login.run.ts')).login(context, options)),
     );

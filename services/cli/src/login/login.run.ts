@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { HostList } from '@modfleet/server/api-types';
 import { checkToken, DEFAULT_URL, normalUrl, readText } from '../config/cli-config.ts';
 import { readConfigFile } from '../config/config-file.ts';
+import { allowsPlainHttp, refusePlainHttp } from '../config/plain-http.ts';
 import { storeConfig } from '../config/store.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors/cli-error.ts';
@@ -15,6 +16,7 @@ export interface LoginOptions {
   readonly url?: string;
   readonly tokenFile?: string;
   readonly caFile?: string;
+  readonly insecureHttp?: boolean;
   readonly user?: string;
   readonly passwordFile?: string;
   readonly newPasswordFile?: string;
@@ -26,6 +28,7 @@ export interface Target {
   readonly url: string;
   /** PEM. */
   readonly ca: string | undefined;
+  readonly insecureHttp: boolean;
 }
 
 /** `modfleet login`: whatever it is, it is stored only after the server has accepted it. */
@@ -39,20 +42,25 @@ export async function login(context: Context, options: LoginOptions): Promise<Ex
   const url = normalUrl(options.url ?? (io.env['MODFLEET_URL'] || (stored?.url ?? DEFAULT_URL)), '--url');
   const caFile = options.caFile ?? (io.env['MODFLEET_CA_FILE'] || (stored?.url === url ? stored.caFile : undefined));
   const ca = caFile === undefined ? undefined : readText(caFile, 'the CA certificate');
+  const saidSo = options.insecureHttp === true || (stored?.url === url && stored.insecureHttp === true);
+  const insecureHttp = saidSo || allowsPlainHttp(io.env);
+  // Before anybody types a secret.
+  refusePlainHttp(url, insecureHttp);
   const keep = (values: Record<string, string>) =>
     storeConfig(environment.userFile, {
       url,
       ...values,
       ca_file: caFile === undefined ? undefined : resolve(caFile),
+      insecure_http: saidSo ? 'true' : undefined,
     });
+  const target = { url, ca, insecureHttp };
   if (options.user === undefined && options.oidc === undefined) {
     const token = await readToken(context, url, options.tokenFile);
-    const answer = await context.apiWith({ url, token, ca, source: 'login' }).get<HostList>('/hosts', { limit: 1 });
+    const answer = await context.apiWith({ ...target, token, source: 'login' }).get<HostList>('/hosts', { limit: 1 });
     keep({ token });
     const fleet = count(answer.coverage.total, 'host');
     io.err.write(`Logged in to ${url}: ${fleet} in the fleet. Kept in ${environment.userFile}\n`);
   } else {
-    const target = { url, ca };
     const done =
       options.user === undefined
         ? await signInByDevice(context, target)

@@ -1,6 +1,7 @@
 import type { LoggedOut } from '@modfleet/server/api-types';
 import { readText } from '../config/cli-config.ts';
 import { readConfigFile } from '../config/config-file.ts';
+import { allowsPlainHttp } from '../config/plain-http.ts';
 import { storeConfig } from '../config/store.ts';
 import type { Context } from '../context.ts';
 import { ApiError } from '../errors/api-errors.ts';
@@ -23,13 +24,14 @@ export async function logout(context: Context, options: LogoutOptions): Promise<
       exitCode: EXIT.auth,
       hints: [`they are kept in ${environment.userFile}`],
     });
-  const { url, token, caFile } = file;
+  const { url, token, caFile, insecureHttp } = file;
   const isSignIn = SIGN_IN.test(token);
   if (isSignIn && options.local !== true) {
     const ca = caFile === undefined ? undefined : readText(caFile, 'the CA certificate');
-    await end(context, { url, token, ca, source: file.path });
+    const plain = insecureHttp === true || allowsPlainHttp(io.env);
+    await end(context, { url, token, ca, insecureHttp: plain, source: file.path });
   }
-  storeConfig(environment.userFile, { url, ca_file: caFile });
+  storeConfig(environment.userFile, { url, ca_file: caFile, insecure_http: insecureHttp && 'true' });
   io.err.write(
     isSignIn
       ? options.local === true

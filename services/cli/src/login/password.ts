@@ -42,12 +42,17 @@ export async function signInByPassword(
 }
 
 /** A password as it is: only the end of its line is dropped. @param file "-": standard input; undefined: asked for. */
-export async function readPassword(context: Context, file: string | undefined, prompt: string): Promise<string> {
+export async function readPassword(
+  context: Context,
+  file: string | undefined,
+  prompt: string,
+  option: '--password-file' | '--new-password-file' = '--password-file',
+): Promise<string> {
   const { input } = context.io;
   if (file === undefined && !input.isTty)
     throw usageError(
-      'there is no terminal to ask for the password on',
-      'give it: --password-file FILE (or - for standard input)',
+      `there is no terminal to ask for the ${option === '--password-file' ? 'password' : 'new password'} on`,
+      `give it: ${option} FILE${option === '--password-file' ? ' (or - for standard input)' : ''}`,
     );
   const text =
     file === undefined
@@ -62,7 +67,7 @@ export async function readPassword(context: Context, file: string | undefined, p
 
 /** Typed twice on a terminal: nobody sees what they type. */
 export async function readNewPassword(context: Context, file: string | undefined): Promise<string> {
-  const first = await readPassword(context, file, 'New password (not shown): ');
+  const first = await readPassword(context, file, 'New password (not shown): ', '--new-password-file');
   if (file !== undefined) return first;
   const second = await readPassword(context, undefined, 'The same again: ');
   if (first !== second) throw usageError('the two are not the same; nothing was changed');

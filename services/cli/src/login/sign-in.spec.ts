@@ -112,6 +112,49 @@ describe('login --user', () => {
   });
 });
 
+describe('plain http', () => {
+  const REMOTE = 'http://192.0.2.1:7780';
+  const REFUSED = `modfleet: ${REMOTE} is not encrypted`;
+
+  it.each([
+    ['a password', ['login', '--url', REMOTE, '--user', 'kim']],
+    ['a token', ['login', '--url', REMOTE]],
+    ['an identity provider', ['login', '--url', REMOTE, '--oidc']],
+  ])('to another machine takes nobody’s secret: %s', async (_words, args) => {
+    const { code, err } = await cli.run(args, { env: NO_ENV, typed: ['mfl_secret'] });
+    expect([code, err.split(':', 1)[0]]).toEqual([2, 'modfleet']);
+    expect(err).toContain(REFUSED);
+    expect(err).toContain(`modfleet login --url ${REMOTE} --insecure-http, or MODFLEET_INSECURE_HTTP=1`);
+    expect(err).not.toContain('not shown');
+  });
+
+  it.each([
+    ['the environment', { MODFLEET_URL: REMOTE, MODFLEET_TOKEN: 'mfl_x' }, ''],
+    ['the settings', NO_ENV, `url: ${REMOTE}\ntoken: mfl_x\n`],
+    ['a name that looks like this machine', { MODFLEET_URL: 'http://127.0.0.1.example.org', MODFLEET_TOKEN: 'x' }, ''],
+  ])('takes no token from %s', async (_words, env, text) => {
+    if (text !== '') store(text);
+    const { code, err } = await cli.run(['hosts', 'list'], { env });
+    expect(code).toBe(2);
+    expect(err).toContain('is not encrypted');
+  });
+
+  it('is taken where somebody says so', async () => {
+    const world = {
+      env: { ...NO_ENV, MODFLEET_URL: 'http://nowhere.invalid', MODFLEET_TOKEN: 'mfl_x', MODFLEET_INSECURE_HTTP: '1' },
+    };
+    expect((await cli.run(['hosts', 'list'], world)).code).toBe(5);
+    store('url: http://nowhere.invalid\ntoken: mfl_x\ninsecure_http: "true"\n');
+    expect((await cli.run(['hosts', 'list'], { env: NO_ENV })).code).toBe(5);
+    store('url: http://127.0.0.1:1\n');
+    const login = await cli.run(['login', '--url', 'http://nowhere.invalid', '--insecure-http', '--token-file', '-'], {
+      env: NO_ENV,
+      piped: 'mfl_x',
+    });
+    expect(login.code).toBe(5);
+  });
+});
+
 describe('login --oidc', () => {
   const offer = {
     userCode: 'ABCD-EFGH',

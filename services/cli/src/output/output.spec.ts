@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { anyText } from '../testing/any-text.ts';
-import { clean } from './clean.ts';
+import { clean, visible } from './clean.ts';
 import { renderTable, renderTabs, type Column } from './table.ts';
 import { clock, seconds, span } from './time.ts';
 import { displayWidth, truncate, wrap } from './width.ts';
@@ -13,8 +13,18 @@ const plain = pc.createColors(false);
 
 describe('clean', () => {
   it('leaves nothing that a terminal obeys', () => {
-    fc.assert(fc.property(anyText(20), (text) => !/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u.test(clean(text))));
+    fc.assert(fc.property(anyText(20), (text) => !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(clean(text))));
     expect(clean('a\u001b[31mb\tc\u202ed')).toBe('a\\x1b[31mb c\\u202ed');
+    expect(clean('a\u200bb\u061cc\u{e0041}\u2028')).toBe(String.raw`a\u200bb\u061cc\udb40\udc41\u2028`);
+  });
+
+  it('leaves letters of every script, and what is seen, as it is', () => {
+    for (const text of ['Gerät №4 ラック', 'עברית', '🐧 tux'])
+      expect([clean(text), visible(text)]).toEqual([text, text]);
+  });
+
+  it('keeps JSON what it is', () => {
+    fc.assert(fc.property(anyText(20), (text) => JSON.parse(visible(JSON.stringify({ text }))).text === text));
   });
 });
 

@@ -1,4 +1,5 @@
 import type {
+  EndTokensBody,
   LinkedIdentity,
   LinkIdentityBody,
   OneTimePassword,
@@ -14,8 +15,12 @@ import { jsonFields, pick, renderJson, type JsonOption } from '../output/json-fi
 import { noteFreeze } from '../output/page.ts';
 import { clock } from '../output/time.ts';
 import { count } from '../output/words.ts';
-import { leftLines } from './ways-in.ts';
+import { leftLines, tokenLines } from './ways-in.ts';
 
+export interface PasswdOptions {
+  readonly tokens?: boolean;
+  readonly json?: JsonOption;
+}
 export interface OneTimeOptions {
   readonly json?: JsonOption;
 }
@@ -30,12 +35,22 @@ export interface LinkOptions {
 }
 
 /** `modfleet accounts passwd NAME`: the password alone on stdout, so that a script can take it. */
-export async function accountPasswd(context: Context, name: string, options: OneTimeOptions): Promise<ExitCode> {
+export async function accountPasswd(context: Context, name: string, options: PasswdOptions): Promise<ExitCode> {
   const { io } = context;
-  const fields = jsonFields(options.json, ['account', 'password', 'expiresAt', 'signInsEnded', 'freeze'] as const);
+  const fields = jsonFields(options.json, [
+    'account',
+    'password',
+    'expiresAt',
+    'signInsEnded',
+    'disabled',
+    'tokensEnded',
+    'apiTokens',
+    'freeze',
+  ] as const);
+  const body: EndTokensBody = options.tokens === true ? { endTokens: true } : {};
   const made = await context
     .api()
-    .change<OneTimePassword>({ method: 'POST', path: path`/accounts/${name}/password`, body: {} });
+    .change<OneTimePassword>({ method: 'POST', path: path`/accounts/${name}/password`, body });
   noteFreeze(made.freeze, io);
   if (fields) io.out.write(renderJson(pick(made, fields), io.out.isTty));
   else {
@@ -44,7 +59,13 @@ export async function accountPasswd(context: Context, name: string, options: One
     io.err.write(
       `Good for one sign-in of ${made.account.name}, until ${until}; ${count(made.signInsEnded, 'sign-in')} ended. It is not shown again.\n`,
     );
+    if (made.disabled)
+      io.err.write(
+        `The account is disabled: nobody signs in with it before it is enabled: modfleet accounts enable ${made.account.name}\n`,
+      );
     io.err.write(`They choose their own with it: modfleet login --user ${made.account.name}\n`);
+    for (const line of tokenLines(made.account.name, made, `modfleet accounts passwd ${made.account.name} --tokens`))
+      io.err.write(`${line}\n`);
   }
   return EXIT.ok;
 }

@@ -1,4 +1,4 @@
-import type { EndedSignIn, SignInItem, SignInList } from '@modfleet/server/api-types';
+import type { EndedSignIn, EndTokensBody, SignInItem, SignInList } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
@@ -9,12 +9,14 @@ import { printList } from '../output/list.ts';
 import { noteFreeze } from '../output/page.ts';
 import type { Column } from '../output/table.ts';
 import { clock } from '../output/time.ts';
+import { tokenLines } from './ways-in.ts';
 
 export interface SessionListOptions extends ListOptions {
   readonly account?: string;
   readonly all?: boolean;
 }
 export interface SessionEndOptions {
+  readonly tokens?: boolean;
   readonly json?: JsonOption;
 }
 
@@ -69,10 +71,20 @@ export async function sessionList(context: Context, options: SessionListOptions)
 /** `modfleet sessions end ID`. */
 export async function sessionEnd(context: Context, id: string, options: SessionEndOptions): Promise<ExitCode> {
   const { io } = context;
-  const fields = jsonFields(options.json, [...FIELDS, 'endedAt', 'freeze'] as const);
-  const ended = await context.api().change<EndedSignIn>({ method: 'DELETE', path: path`/sessions/${id}`, body: {} });
+  const fields = jsonFields(options.json, [...FIELDS, 'endedAt', 'tokensEnded', 'apiTokens', 'freeze'] as const);
+  const body: EndTokensBody = options.tokens === true ? { endTokens: true } : {};
+  const ended = await context.api().change<EndedSignIn>({ method: 'DELETE', path: path`/sessions/${id}`, body });
   noteFreeze(ended.freeze, io);
   if (fields) io.out.write(renderJson(pick(ended, fields), io.out.isTty));
-  else io.err.write(`The sign-in of ${ended.account.name} from ${ended.place} has ended.\n`);
+  else {
+    const { name } = ended.account;
+    io.err.write(`The sign-in of ${name} from ${ended.place} has ended.\n`);
+    for (const line of tokenLines(
+      name,
+      ended,
+      `modfleet accounts passwd ${name} --tokens, or accounts disable ${name}`,
+    ))
+      io.err.write(`${line}\n`);
+  }
   return EXIT.ok;
 }

@@ -2,7 +2,12 @@ import { Option, type Command } from 'commander';
 import { allPagesOption, jsonOption, limitOption } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
 import { uuid } from '../command-line/values.ts';
-import type { LinkOptions, OneTimeOptions, UnlinkOptions } from './accounts.run.ts';
+import type {
+  LinkOptions,
+  OneTimeOptions,
+  PasswdOptions as AccountPasswdOptions,
+  UnlinkOptions,
+} from './accounts.run.ts';
 import type { PasswdOptions } from './passwd.run.ts';
 import type { SessionEndOptions, SessionListOptions } from './sessions.run.ts';
 
@@ -28,6 +33,7 @@ export const registerSignIn: Register = (program, run) => {
     .command('end')
     .description('end a sign-in: its next call is refused')
     .argument('<id>', 'id of the sign-in', (text: string) => uuid('a sign-in', text, 'modfleet sessions list'))
+    .addOption(endTokensOption())
     .addOption(jsonOption())
     .action((id: string, options: SessionEndOptions) =>
       run(async (context) => (await import('./sessions.run.ts')).sessionEnd(context, id, options)),
@@ -47,8 +53,9 @@ export const registerSignIn: Register = (program, run) => {
     .command('passwd')
     .description('give an account a one-time password, and end its sign-ins; it is shown only now')
     .argument('<name>', 'name of the account')
+    .addOption(endTokensOption())
     .addOption(jsonOption())
-    .action((name: string, options: OneTimeOptions) =>
+    .action((name: string, options: AccountPasswdOptions) =>
       run(async (context) => (await import('./accounts.run.ts')).accountPasswd(context, name, options)),
     );
 
@@ -82,6 +89,10 @@ export const registerSignIn: Register = (program, run) => {
       run(async (context) => (await import('./accounts.run.ts')).accountRemovePassword(context, name, options)),
     );
 };
+
+function endTokensOption(): Option {
+  return new Option('--tokens', 'revoke all API tokens of the account with it');
+}
 
 /** The noun has verbs of its own elsewhere. */
 function nounAccounts(program: Command): Command {

@@ -43,6 +43,13 @@ describe('sessions', () => {
     const { code, err } = await cli.run(['sessions', 'end', ID]);
     expect([code, err]).toEqual([0, 'The sign-in of kim from 192.0.2.7 has ended.\n']);
     expect(cli.server().requests[0]?.headers['idempotency-key']).toBeDefined();
+    cli.server().on(`DELETE /sessions/${ID}`, json({ ...ended, tokensEnded: 0, apiTokens: 2 }));
+    expect((await cli.run(['sessions', 'end', ID])).err).toContain(
+      '2 API tokens of kim go on being good: modfleet tokens list --account kim\n',
+    );
+    cli.server().on(`DELETE /sessions/${ID}`, json({ ...ended, tokensEnded: 2, apiTokens: 0 }));
+    expect((await cli.run(['sessions', 'end', ID, '--tokens'])).err).toContain('2 API tokens of kim ended with it.\n');
+    expect(cli.server().requests.map(({ body }) => body)).toEqual([{}, {}, { endTokens: true }]);
     expect((await cli.run(['sessions', 'end', 'x'])).code).toBe(2);
     cli.server().on(`DELETE /sessions/${ID}`, problem(404, 'session_not_found', 'there is no open sign-in'));
     const gone = await cli.run(['sessions', 'end', ID]);
@@ -69,6 +76,9 @@ describe('passwords', () => {
     await cli.run(['passwd', '--password-file', '-', '--new-password-file', file], { piped: 'old one\n' });
     expect(cli.server().requests[1]?.body).toEqual({ password: 'old one', newPassword: 'nine eager badgers' });
     expect((await cli.run(['passwd', '--password-file', '-', '--new-password-file', '-'])).code).toBe(2);
+    const half = await cli.run(['passwd', '--password-file', file]);
+    expect(half.err).toContain('give it: --new-password-file FILE');
+    expect(half.err).not.toContain('give it: --password-file');
   });
 
   it('another’s: for one sign-in, alone on stdout', async () => {
@@ -85,6 +95,15 @@ describe('passwords', () => {
     expect([code, out]).toEqual([0, 'abcde-fghjk-mnpqr-stvwx\n']);
     expect(err).toContain('Good for one sign-in of kim, until 23 Nov 14:03;');
     expect(err).toContain('modfleet login --user kim');
+    expect(err).not.toContain('disabled');
+    const more = { disabled: true, tokensEnded: 0, apiTokens: 1 };
+    cli.server().on('POST /accounts/kim/password', json({ ...made, ...more }, 201));
+    const disabled = await cli.run(['accounts', 'passwd', 'kim']);
+    expect(disabled.err).toContain('The account is disabled: nobody signs in with it before it is enabled');
+    expect(disabled.err).toContain('1 API token of kim goes on being good');
+    expect(disabled.err).toContain('all at once: modfleet accounts passwd kim --tokens');
+    await cli.run(['accounts', 'passwd', 'kim', '--tokens']);
+    expect(cli.server().requests.map(({ body }) => body)).toEqual([{}, {}, { endTokens: true }]);
   });
 
   it('an identity is linked by its subject', async () => {
@@ -122,7 +141,7 @@ describe('passwords', () => {
       0,
       'sub-1 at https://id.example.org signs in as kim no more; 2 sign-ins ended.\nkim has no way to sign in now.\n' +
         '  1 API token of it still works: modfleet tokens list --account kim\n' +
-        "  2 grants that the provider's groups gave stay: modfleet grants list --account kim\n",
+        "  2 grants that the provider's groups gave hold until their ends: modfleet grants list --account kim\n",
     ]);
     expect(cli.server().requests[1]?.body).toEqual({ subject: 'sub-1' });
     await cli.run([

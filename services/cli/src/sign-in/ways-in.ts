@@ -22,17 +22,32 @@ export function waysInWords({ password = 'none', identities = [] }: WaysIn): str
   ];
 }
 
+/** What became of the API tokens of an account when one of its ways in was ended; nothing where none is left. A server of an earlier version does not say it. */
+export function tokenLines(
+  name: string,
+  { tokensEnded = 0, apiTokens = 0 }: { readonly tokensEnded?: number; readonly apiTokens?: number },
+  again: string,
+): string[] {
+  if (tokensEnded > 0) return [`${count(tokensEnded, 'API token')} of ${clean(name)} ended with it.`];
+  if (apiTokens === 0) return [];
+  const tokens = `${count(apiTokens, 'API token')} of ${clean(name)} ${apiTokens === 1 ? 'goes' : 'go'} on being good`;
+  return [
+    `${tokens}: modfleet tokens list --account ${clean(name)}`,
+    `  end one: modfleet tokens revoke TOKEN; all at once: ${clean(again)}`,
+  ];
+}
+
 /** What is left to an account after a way in was taken away, and what to look at. */
 export function leftLines(name: string, left: WaysLeft): string[] {
   const words = waysInWords(left);
   const signsIn =
     words.length > 0 ? `${name} still signs in with: ${list(words)}.` : `${name} has no way to sign in now.`;
   const tokens = `${count(left.apiTokens, 'API token')} of it still ${left.apiTokens === 1 ? 'works' : 'work'}`;
-  const grants = `${count(left.groupGrants, 'grant')} that the provider's groups gave ${left.groupGrants === 1 ? 'stays' : 'stay'}`;
+  const grants = `${count(left.groupGrants, 'grant')} that the provider's groups gave ${left.groupGrants === 1 ? 'holds until its end' : 'hold until their ends'}`;
   return [
     clean(signsIn),
     ...(left.apiTokens > 0 ? [`  ${tokens}: modfleet tokens list --account ${clean(name)}`] : []),
-    // With an identity left they are compared at its next sign-in.
+    // With an identity left they are renewed at its next sign-in.
     ...(left.groupGrants > 0 && left.identities.length === 0
       ? [`  ${grants}: modfleet grants list --account ${clean(name)}`]
       : []),

@@ -1,8 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
+import { token } from '../commands/token.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
+import { AccessRepository } from './access.repository.ts';
 import { closeAdminToken, ensureAdminToken, rotateAdminToken } from './admin-token.ts';
 import { AccessService } from './access.service.ts';
 import { ApiTokenService } from './api-token.service.ts';
@@ -110,6 +115,97 @@ describe('the admin token', () => {
     expect(await ensureAdminToken(stateDir, tokens)).toBeNull();
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(rotateAdminToken(stateDir, tokens, SERVER_SOURCE)).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('the tokens that were made for the file', () => {
+  const lines = async (): Promise<string[]> => {
+    const said: string[] = [];
+    await token(config(), ['list'], (line) => said.push(line));
+    return said;
+  };
+  const config = () => server.app.get<ServerConfig>(SERVER_CONFIG);
+  const held = async (stateDir: string) => (await readFile(join(stateDir, 'admin-token'), 'utf8')).trim();
+  const status = async (secret: string) => (await asked(secret)).status;
+  let stateDir: string;
+  beforeEach(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), 'modfleet-admin-token-'));
+    await server.database.query(`DELETE FROM api_token WHERE name = 'admin'`);
+  });
+  afterEach(() => rm(stateDir, { recursive: true }));
+
+  it('all end by rotating, whatever became of the file; the prefixes are told', async () => {
+    const secrets: string[] = [];
+    for (const after of ['', 'garbage\n', undefined]) {
+      await ensureAdminToken(stateDir, tokens);
+      secrets.push(await held(stateDir));
+      if (after === undefined) await rm(join(stateDir, 'admin-token'));
+      else await writeFile(join(stateDir, 'admin-token'), after);
+    }
+    // As an earlier server made it: not marked.
+    const { token: old } = await tokens.create('admin', null);
+    await server.database.query('UPDATE api_token SET bootstrap = NULL WHERE prefix = $1', [old.slice(0, 12)]);
+    const other = await tokens.create('ops', null);
+    for (const secret of [...secrets, old]) expect(await status(secret)).toBe(200);
+    const { ended } = await rotateAdminToken(stateDir, tokens, SERVER_SOURCE);
+    expect([...ended].sort()).toEqual([...secrets, old].map((secret) => secret.slice(0, 12)).sort());
+    await server.app.get(AccessService).changed();
+    for (const secret of [...secrets, old]) expect(await status(secret)).toBe(401);
+    expect(await status(await held(stateDir))).toBe(200);
+    expect(await status(other.token)).toBe(200);
+  });
+
+  it('all end by closing, also one that was made in the middle of it', async () => {
+    await ensureAdminToken(stateDir, tokens);
+    const first = await held(stateDir);
+    await rename(join(stateDir, 'admin-token'), join(stateDir, 'moved'));
+    await ensureAdminToken(stateDir, tokens);
+    const second = await held(stateDir);
+    const ended = await closeAdminToken(stateDir, tokens, SERVER_SOURCE);
+    expect([...ended].sort()).toEqual([first, second].map((secret) => secret.slice(0, 12)).sort());
+    expect(await ensureAdminToken(stateDir, tokens)).toBeNull();
+    // A start that had looked before the mark was there.
+    await tokens.createBootstrap(
+      () => Promise.resolve(false),
+      () => Promise.reject(new Error('nothing is to be kept')),
+    );
+    expect(await server.database.query('SELECT 1 FROM api_token WHERE bootstrap AND revoked_at IS NULL')).toEqual([]);
+  });
+
+  it('are not good before they are kept: what cannot be written changes nothing', async () => {
+    await ensureAdminToken(stateDir, tokens);
+    const secret = await held(stateDir);
+    const failing = tokens.endBootstrap(secret, () => Promise.reject(new Error('disk full')), SERVER_SOURCE);
+    await expect(failing).rejects.toThrow('disk full');
+    expect(await status(secret)).toBe(200);
+  });
+
+  it('do not take off their mark: without it they give nothing', async () => {
+    await ensureAdminToken(stateDir, tokens);
+    const secret = await held(stateDir);
+    await server.database.query('UPDATE api_token SET bootstrap = false WHERE prefix = $1', [secret.slice(0, 12)]);
+    await server.app.get(AccessService).changed();
+    expect((await asked(secret)).body).toMatchObject({ code: 'access_seal_broken' });
+  });
+
+  it('are listed on the server as what they are', async () => {
+    const made = async (name: string, seconds: number | null = null) => (await tokens.create(name, seconds)).prefix;
+    const open = await made('l-open');
+    const expired = await made('l-expired', 0.001);
+    const tampered = await made('l-tampered');
+    await tokens.revoke(tampered, SERVER_SOURCE);
+    await server.database.query('UPDATE api_token SET revoked_at = NULL WHERE prefix = $1', [tampered]);
+    const disabled = await made('l-disabled');
+    await server.database.tx('READ COMMITTED', async (sql) => {
+      const [account] = await sql.query<{ id: string }>(`SELECT id FROM account WHERE name = 'l-disabled'`);
+      await server.app.get(AccessRepository).setDisabled(sql, account?.id ?? '', 'tests', true);
+    });
+    const said = await lines();
+    const stateOf = (prefix: string) => said.find((line) => line.startsWith(prefix))?.split('\t')[3];
+    expect(stateOf(open)).toBe('open');
+    expect(stateOf(expired)).toMatch(/^expired /);
+    expect(stateOf(tampered)).toBe('changed outside the server');
+    expect(stateOf(disabled)).toMatch(/^(account disabled|revoked .*)$/);
   });
 });
 

@@ -30,6 +30,7 @@ import {
   lockGrant,
   sealGrant,
   unsealedGrants,
+  updateGrantEnd,
   updateGrantRevoked,
 } from './grant.queries.ts';
 import type { Role } from './roles.ts';
@@ -46,6 +47,8 @@ export interface NewGrant {
   readonly role: Role;
   /** As formatSelector writes it; null: the whole fleet. */
   readonly selector: string | null;
+  /** Null: until it is taken back. Without microseconds, as it is sealed. */
+  readonly endsAt?: Date | null;
   readonly createdBy: string;
 }
 
@@ -57,12 +60,14 @@ export interface NewToken {
   readonly expiresInSeconds: number | null;
   /** At the latest then, whatever `expiresInSeconds` says. */
   readonly notAfter?: Date | null;
+  /** For STATE_DIR/admin-token. */
+  readonly bootstrap?: boolean;
   readonly createdBy: string;
 }
 
 /**
  * The only writer of accounts, grants and API tokens. Every write of a right is sealed in the same statement; a row whose seal is broken is not written
- * over (that would make it whole), only ended.
+ * over (that would make it whole), only ended, and stays broken.
  */
 @Injectable()
 export class AccessRepository {
@@ -99,7 +104,8 @@ export class AccessRepository {
     if (!this.isAccountSealed(row) && !disabled) throw new BrokenSealError('account', row.name);
     if ((row.disabled_at !== null) === disabled) return row;
     const disabledAt = disabled ? await sealableNow(sql) : null;
-    const seal = this.seals.account({ ...accountFacts(row), disabledAt });
+    // One that was changed by hand keeps the seal that does not fit: what was done to it stays to be seen, and nothing makes it good.
+    const seal = this.isAccountSealed(row) ? this.seals.account({ ...accountFacts(row), disabledAt }) : row.seal;
     // For good: enabled again, the person signs in again.
     if (disabled) await endSignInsOf(sql, row.id, null, by ?? '');
     await updateDisabled(sql, { id: row.id, disabled_at: disabledAt, disabled_by: disabled ? by : null, seal });
@@ -107,11 +113,19 @@ export class AccessRepository {
   }
 
   async addGrant(sql: Sql, wanted: NewGrant): Promise<GrantRow> {
-    const { accountId, role, selector } = wanted;
+    const { accountId, role, selector, createdBy, endsAt = null } = wanted;
     const id = randomUUID();
-    const seal = this.seals.grant({ id, accountId, role, selector, revokedAt: null });
-    await insertGrant(sql, { id, account_id: accountId, role, selector, created_by: wanted.createdBy, seal });
+    const seal = this.seals.grant({ id, accountId, role, selector, revokedAt: null, endsAt });
+    const row = { id, account_id: accountId, role, selector, created_by: createdBy, ends_at: endsAt, seal };
+    await insertGrant(sql, row);
     return found(await lockGrant(sql, id));
+  }
+
+  /** @param row of lockMappedGrants. @throws BrokenSealError: with another end the row would be whole again. */
+  async renewGrant(sql: Sql, row: GrantRow, endsAt: Date): Promise<void> {
+    if (!this.isGrantSealed(row)) throw new BrokenSealError('grant', row.id);
+    const seal = this.seals.grant({ ...grantFacts(row), endsAt });
+    await updateGrantEnd(sql, { id: row.id, ends_at: endsAt, seal });
   }
 
   /** A grant that ended stays as it ended. Undefined: no such grant. */
@@ -119,7 +133,7 @@ export class AccessRepository {
     const row = await lockGrant(sql, id);
     if (row === undefined || row.revoked_at !== null) return row;
     const revokedAt = await sealableNow(sql);
-    const seal = this.seals.grant({ ...grantFacts(row), revokedAt });
+    const seal = this.isGrantSealed(row) ? this.seals.grant({ ...grantFacts(row), revokedAt }) : row.seal;
     await updateGrantRevoked(sql, { id, revoked_at: revokedAt, revoked_by: by, seal });
     return found(await lockGrant(sql, id));
   }
@@ -135,16 +149,18 @@ export class AccessRepository {
         : new Date((await sealableNow(sql)).getTime() + Math.round(wanted.expiresInSeconds * 1000)),
       wanted.notAfter ?? null,
     );
-    const seal = this.seals.token({ id, accountId: wanted.accountId, hash, routes, expiresAt, revokedAt: null });
+    const { accountId, bootstrap = false } = wanted;
+    const seal = this.seals.token({ id, accountId, hash, routes, expiresAt, revokedAt: null, bootstrap });
     await insertToken(sql, {
       id,
       name: wanted.name,
       prefix,
       hash,
-      account_id: wanted.accountId,
+      account_id: accountId,
       routes,
       expires_at: expiresAt,
       created_by: wanted.createdBy,
+      bootstrap,
       seal,
     });
     return { row: found(await lockToken(sql, id)), secret: token };
@@ -155,7 +171,7 @@ export class AccessRepository {
     const row = await lockToken(sql, id);
     if (row === undefined || row.revoked_at !== null) return row;
     const revokedAt = await sealableNow(sql);
-    const seal = this.seals.token({ ...tokenFacts(row), revokedAt });
+    const seal = this.isTokenSealed(row) ? this.seals.token({ ...tokenFacts(row), revokedAt }) : row.seal;
     await updateTokenRevoked(sql, { id, revoked_at: revokedAt, revoked_by: by, seal });
     return found(await lockToken(sql, id));
   }
@@ -172,10 +188,23 @@ export class AccessRepository {
     return isSealed(row.seal, this.seals.token(tokenFacts(row)));
   }
 
-  /** Accounts that are admins of the whole fleet now, by rows that are whole. Call under lockAdmins to decide on it. */
-  async fleetAdmins(sql: Sql): Promise<ReadonlyMap<string, readonly string[]>> {
+  /** The token, and the account that it acts for: it gives nothing by the one without the other. */
+  isTokenWhole(row: ApiTokenRow): boolean {
+    if (!this.isTokenSealed(row)) return false;
+    const { account_id: id, account_name: name, account_kind: kind, account_disabled_at: disabledAt } = row;
+    if (id === null || name === null || kind === null) return true;
+    return isSealed(row.account_seal, this.seals.account({ id, name, kind, disabledAt }));
+  }
+
+  /**
+   * Accounts that are admins of the whole fleet now, by rows that are whole, and by which grants. Call under lockAdmins to decide on it.
+   *
+   * @param which `lasting`: by grants that do not end by themselves; who is admin by a group may be none in a few hours.
+   */
+  async fleetAdmins(sql: Sql, which: 'lasting' | 'all'): Promise<ReadonlyMap<string, readonly string[]>> {
     const grants = (await fleetAdminGrants(sql)).filter(
       (row) =>
+        (which === 'all' || row.ends_at === null) &&
         this.isGrantSealed(row) &&
         isSealed(
           row.a_seal,

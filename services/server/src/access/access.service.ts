@@ -5,6 +5,7 @@ import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
+import { ACCESS_CHANNEL, MADE_CHANNEL } from './access-channels.ts';
 import { AccessRepository } from './access.repository.ts';
 import { touchToken } from './api-token.queries.ts';
 import { hashToken } from './api-token.ts';
@@ -13,8 +14,6 @@ import { sealOnce } from './first-seal.ts';
 import { isRefusal, type Principal, principalOf, principalOfToken, type Refusal } from './principal.ts';
 import { accountWithGrants, tokenWithAccount, type TokenWithAccount } from './principal.queries.ts';
 
-/** Told to every replica after a change of rights. */
-const ACCESS_CHANNEL = 'access';
 /**
  * How long a replica believes what it read of a token, its account and its grants. A change through this replica holds from the next call on, one through
  * another as soon as the bus has told; a lost word, or a change by hand, costs this long. What is sent to hosts is looked at anew, without this.
@@ -23,6 +22,8 @@ const ACCESS_CHANNEL = 'access';
 const CACHE_MS = 1_000;
 /** Tokens in use at a time; beyond that the oldest is read again. */
 const CACHE_ENTRIES = 10_000;
+/** Beside seal.key, once the rows of migration 0008 are sealed. */
+const MARK = 'access-sealed';
 const GOOD_FOR_MS = 60 * 60 * 1000;
 const TOUCH_INTERVAL_MS = 60_000;
 /** A broken row is told of once a minute, not at each call. */
@@ -45,9 +46,9 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   readonly #cache = new Map<string, { readonly known: Promise<Known | undefined>; readonly at: number }>();
   readonly #touched = new Map<string, number>();
   readonly #told = new Map<string, number>();
-  /** Tokens (by their hash) that were good lately, and when. */
+  /** Tokens (by their hash) that were good or made lately, and when. */
   readonly #good = new Map<string, number>();
-  #unsubscribe: (() => void) | undefined;
+  #unsubscribe: (() => void)[] = [];
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -62,23 +63,26 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
     this.#bus = bus;
     this.#broken = metrics.counter(
       'modfleet_access_seals_broken_total',
-      'Uses of an account, grant or token that was changed outside the server, by what it was.',
+      'Uses of an account, grant, token or join token that was changed outside the server, by what it was.',
       ['kind'],
     );
   }
 
   async onModuleInit(): Promise<void> {
-    const sealed = await sealOnce(this.#keys.folder, this.#repository, this.#database);
+    const sealed = await sealOnce({ folder: this.#keys.folder, name: MARK }, this.#repository, this.#database);
     if (sealed > 0)
       this.#logger.warn({
         message: 'the rights that were in the database before seals are sealed as they are',
         rows: sealed,
       });
-    this.#unsubscribe = this.#bus.subscribe(ACCESS_CHANNEL, () => this.#cache.clear());
+    this.#unsubscribe = [
+      this.#bus.subscribe(ACCESS_CHANNEL, () => this.#cache.clear()),
+      this.#bus.subscribe(MADE_CHANNEL, (hash) => this.#remember(Buffer.from(hash, 'hex').toString('base64'))),
+    ];
   }
 
   onModuleDestroy(): void {
-    this.#unsubscribe?.();
+    for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 
   /**
@@ -102,7 +106,14 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
     return { ...caller, routes: token.routes, expiresAt: token.expires_at };
   }
 
-  /** The token authenticated here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
+  /** After the commit of a new token. It is no guess from its first call on, wherever that comes from. */
+  async made(secret: string): Promise<void> {
+    const hash = hashToken(secret);
+    this.#remember(hash.toString('base64'));
+    await this.#publish(MADE_CHANNEL, hash.toString('hex'), 'a new token');
+  }
+
+  /** The token authenticated or was made here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
   wasGood(secret: string): boolean {
     const at = this.#good.get(hashToken(secret).toString('base64'));
     return at !== undefined && performance.now() - at < GOOD_FOR_MS;
@@ -127,18 +138,14 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
   /** After the commit of a change of rights. Never fails: the other replicas see it within a second anyway. */
   async changed(): Promise<void> {
     this.#cache.clear();
-    try {
-      await this.#bus.publish(ACCESS_CHANNEL, '');
-    } catch (error) {
-      this.#logger.warn({
-        message: 'the other replicas were not told of a change of rights; they see it within a second',
-        err: error,
-      });
-    }
+    await this.#publish(ACCESS_CHANNEL, '', 'a change of rights; they see it within a second');
   }
 
   /** Says that a row was changed by hand: a metric at each use, a line in the log once a minute. */
-  tellBroken(kind: 'account' | 'grant' | 'token' | 'requester', id: string): void {
+  tellBroken(
+    kind: 'account' | 'grant' | 'token' | 'requester' | 'sign_in' | 'join_token' | 'join_token_use',
+    id: string,
+  ): void {
     this.#broken.inc({ kind });
     const now = performance.now();
     if (now - (this.#told.get(id) ?? -Infinity) < TELL_INTERVAL_MS) return;
@@ -149,6 +156,14 @@ export class AccessService implements OnModuleInit, OnModuleDestroy {
       kind,
       id,
     });
+  }
+
+  async #publish(channel: string, payload: string, what: string): Promise<void> {
+    try {
+      await this.#bus.publish(channel, payload);
+    } catch (error) {
+      this.#logger.warn({ message: `the other replicas were not told of ${what}`, err: error });
+    }
   }
 
   #callerOf(principal: Principal | Refusal, credential: Credential, address: string): Caller {

@@ -2,19 +2,20 @@ import type { Sql } from '../database/database.service.ts';
 import type { ApiTokenRow } from './access.rows.ts';
 
 const COLUMNS = `t.id, t.name, t.prefix, t.hash, t.account_id, a.name AS account_name, t.routes, t.created_by, t.created_at, t.expires_at,
-  coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.revoked_by, t.last_used_at, t.seal`;
+  coalesce(t.expires_at <= now(), false) AS expired, t.revoked_at, t.revoked_by, t.last_used_at, t.bootstrap, t.seal,
+  a.kind AS account_kind, a.disabled_at AS account_disabled_at, a.seal AS account_seal`;
 const FROM = 'FROM api_token t LEFT JOIN account a ON a.id = t.account_id';
 
 export async function insertToken(
   sql: Sql,
   token: Pick<
     ApiTokenRow,
-    'id' | 'name' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'created_by' | 'seal'
+    'id' | 'name' | 'prefix' | 'hash' | 'account_id' | 'routes' | 'expires_at' | 'created_by' | 'bootstrap' | 'seal'
   >,
 ): Promise<void> {
   await sql.query(
-    `INSERT INTO api_token (id, name, prefix, hash, account_id, routes, expires_at, created_by, seal)
-     VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9)`,
+    `INSERT INTO api_token (id, name, prefix, hash, account_id, routes, expires_at, created_by, seal, bootstrap)
+     VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10)`,
     [
       token.id,
       token.name,
@@ -25,6 +26,7 @@ export async function insertToken(
       token.expires_at,
       token.created_by,
       token.seal,
+      token.bootstrap,
     ],
   );
 }
@@ -82,6 +84,36 @@ export async function findTokenByIdOrPrefix(sql: Sql, idOrPrefix: string): Promi
     [idOrPrefix],
   );
   return rows[0];
+}
+
+/** One at a time makes, replaces or ends the tokens of STATE_DIR/admin-token. */
+export async function lockBootstrap(sql: Sql): Promise<void> {
+  await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended('modfleet-admin-token', 0))`);
+}
+
+/**
+ * Tokens that were made for STATE_DIR/admin-token and are not revoked, and the one of this hash. Of those that were made before it was noted: all that are as a
+ * start made them, which is also how "token create --name admin" made them.
+ *
+ * @param hash of what the file holds; null: nothing.
+ */
+export function bootstrapTokens(sql: Sql, hash: Buffer | null): Promise<ApiTokenRow[]> {
+  return sql.query<ApiTokenRow>(
+    `SELECT ${COLUMNS} ${FROM}
+      WHERE t.revoked_at IS NULL
+        AND (t.bootstrap OR t.hash = $1
+             OR (t.bootstrap IS NULL AND t.name = 'admin' AND a.name ~ '^admin(-[0-9]+)?$' AND t.routes IS NULL AND t.expires_at IS NULL))
+      ORDER BY t.created_at, t.id`,
+    [hash],
+  );
+}
+
+/** Tokens of an account that are not revoked. */
+export function unrevokedTokensOf(sql: Sql, accountId: string): Promise<ApiTokenRow[]> {
+  return sql.query<ApiTokenRow>(
+    `SELECT ${COLUMNS} ${FROM} WHERE t.account_id = $1 AND t.revoked_at IS NULL ORDER BY t.created_at, t.id`,
+    [accountId],
+  );
 }
 
 /** Whether a token of this hash is in this database, in whatever state. */

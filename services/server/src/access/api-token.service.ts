@@ -2,13 +2,19 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
+import { publishOnce } from '../bus/postgres-bus.service.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { ACCESS_CHANNEL, MADE_CHANNEL } from './access-channels.ts';
 import { AccessRepository } from './access.repository.ts';
 import type { AccountRow, ApiTokenRow } from './access.rows.ts';
 import { ACCOUNT_NAME } from './account-name.ts';
 import { findAccount } from './account.queries.ts';
-import { findOpenByPrefix, hasToken, listTokens } from './api-token.queries.ts';
+import { bootstrapTokens, findOpenByPrefix, hasToken, listTokens, lockBootstrap } from './api-token.queries.ts';
+import { hashToken } from './api-token.ts';
+
+/** Of the token in STATE_DIR/admin-token, and of its account. */
+const BOOTSTRAP_NAME = 'admin';
 
 /** API tokens on the server's own machine: the way in for whoever runs the server. What the API gives is in accounts/. */
 @Injectable()
@@ -32,29 +38,69 @@ export class ApiTokenService {
    *
    * @param expiresInSeconds null: until revoked. @returns the secret, shown once.
    */
-  create(
+  async create(
     name: string,
     expiresInSeconds: number | null,
     source: AuditSource = SERVER_SOURCE,
   ): Promise<{ id: string; token: string; prefix: string }> {
-    return this.#database.tx('READ COMMITTED', async (sql) => {
-      const account = await this.#adminAccount(sql, name, source);
-      const { row, secret } = await this.#repository.createToken(sql, {
-        accountId: account.id,
-        name,
-        routes: null,
-        expiresInSeconds,
-        createdBy: source.actor.name,
-      });
-      const { id, prefix } = row;
-      const details = { name, prefix, expiresInSeconds, account: account.name };
-      await this.#audit.record(sql, source, { what: 'api_token.create', object: id, details });
-      return { id, token: secret, prefix };
-    });
+    const made = await this.#database.tx('READ COMMITTED', (sql) => this.#create(sql, name, expiresInSeconds, source));
+    await this.#tellMade(made.token);
+    return made;
   }
 
-  list(): Promise<ApiTokenRow[]> {
-    return listTokens(this.#database);
+  /**
+   * The token of STATE_DIR/admin-token.
+   *
+   * @param isWanted asked when no other can be made, replaced or ended meanwhile. @param keep writes it away before it is good.
+   */
+  async createBootstrap(
+    isWanted: () => Promise<boolean>,
+    keep: (secret: string) => Promise<void>,
+    source: AuditSource = SERVER_SOURCE,
+  ): Promise<void> {
+    const made = await this.#database.tx('READ COMMITTED', async (sql) => {
+      await lockBootstrap(sql);
+      if (!(await isWanted())) return undefined;
+      const { token } = await this.#create(sql, BOOTSTRAP_NAME, null, source, true);
+      await keep(token);
+      return token;
+    });
+    if (made !== undefined) await this.#tellMade(made);
+  }
+
+  /**
+   * Ends all tokens that were ever made for STATE_DIR/admin-token, in one transaction.
+   *
+   * @param held what the file holds, which may be one of before they were marked. @param keep writes away the one that takes their place, before that is
+   * good; undefined: there is none any more. @returns the shown beginnings of those that ended.
+   */
+  async endBootstrap(
+    held: string | undefined,
+    keep: ((secret: string) => Promise<void>) | undefined,
+    source: AuditSource,
+  ): Promise<readonly string[]> {
+    const done = await this.#database.tx('READ COMMITTED', async (sql) => {
+      await lockBootstrap(sql);
+      const rows = await bootstrapTokens(sql, held === undefined ? null : hashToken(held));
+      for (const { id, name, prefix } of rows) {
+        await this.#repository.revokeToken(sql, id, source.actor.name);
+        await this.#audit.record(sql, source, { what: 'api_token.revoke', object: id, details: { name, prefix } });
+      }
+      const ended = rows.map(({ prefix }) => prefix);
+      if (keep === undefined) return { ended, token: undefined };
+      const { token } = await this.#create(sql, BOOTSTRAP_NAME, null, source, true);
+      await keep(token);
+      return { ended, token };
+    });
+    if (done.token !== undefined) await this.#tellMade(done.token);
+    await this.#tell(ACCESS_CHANNEL, '');
+    return done.ended;
+  }
+
+  /** Oldest first, also those that have ended; and whether they and their accounts are whole. */
+  async list(): Promise<(ApiTokenRow & { readonly whole: boolean })[]> {
+    const rows = await listTokens(this.#database);
+    return rows.map((row) => ({ ...row, whole: this.#repository.isTokenWhole(row) }));
   }
 
   has(hash: Buffer): Promise<boolean> {
@@ -89,8 +135,39 @@ export class ApiTokenService {
     return row;
   }
 
+  async #create(
+    sql: Sql,
+    name: string,
+    expiresInSeconds: number | null,
+    source: AuditSource,
+    bootstrap = false,
+  ): Promise<{ id: string; token: string; prefix: string }> {
+    const account = await this.#adminAccount(sql, name, source);
+    const { row, secret } = await this.#repository.createToken(sql, {
+      accountId: account.id,
+      name,
+      routes: null,
+      expiresInSeconds,
+      bootstrap,
+      createdBy: source.actor.name,
+    });
+    const { id, prefix } = row;
+    const details = { name, prefix, expiresInSeconds, account: account.name };
+    await this.#audit.record(sql, source, { what: 'api_token.create', object: id, details });
+    return { id, token: secret, prefix };
+  }
+
+  #tellMade(secret: string): Promise<void> {
+    return this.#tell(MADE_CHANNEL, hashToken(secret).toString('hex'));
+  }
+
+  /** It saves time only: a command that is no server has no bus, and nobody to tell of a failure. */
+  async #tell(channel: string, payload: string): Promise<void> {
+    await publishOnce(this.#database, channel, payload).catch(() => undefined);
+  }
+
   async #adminAccount(sql: Sql, tokenName: string, source: AuditSource): Promise<AccountRow> {
-    const admins = await this.#repository.fleetAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql, 'lasting');
     for (let number = 1; ; number += 1) {
       const name = accountName(tokenName, number);
       const made = await this.#repository.createAccount(sql, { name, kind: 'service', createdBy: source.actor.name });

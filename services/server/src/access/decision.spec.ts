@@ -55,6 +55,11 @@ describe('decideRoute', () => {
     expect(decideRoute(narrowed, rule, 'GET /api/v1/kmods')).toMatchObject({ code: 'forbidden' });
     expect(decideRoute(asker([], { routes: ['GET /api/v1/hosts'] }), rule, 'GET /api/v1/hosts').allowed).toBe(false);
   });
+  it('lets a narrowed token ask who it is: that says what it is narrowed to', () => {
+    const narrowed = asker([], { routes: ['GET /api/v1/hosts'] });
+    expect(decideRoute(narrowed, { access: 'caller' }, 'GET /api/v1/me').allowed).toBe(true);
+    expect(decideRoute(narrowed, { access: 'caller' }, 'POST /api/v1/tokens').allowed).toBe(false);
+  });
   it('lets any account call what asks for no right', () => {
     expect(decideRoute(asker([]), { access: 'caller' }, 'GET /api/v1/me').allowed).toBe(true);
   });

@@ -11,6 +11,7 @@ import { type AccessSeals, isSealed } from './seals.ts';
  *
  * INVARIANTS
  * - A row without its seal gives nothing: a broken token or account gives no caller, a broken grant no right; nothing is repaired.
+ * - A grant that has ended by itself gives nothing, and is not broken.
  * - What cannot be read (a role or selector of a newer version) gives nothing either.
  */
 
@@ -46,12 +47,16 @@ export function principalOf(account: AccountWithGrants, seals: AccessSeals): Pri
       code: 'account_disabled',
       detail: `the account ${account.name} was disabled at ${account.disabled_at.toISOString()}; an admin enables it: modfleet accounts enable ${account.name}`,
     };
-  const read = (account.grants ?? []).map((grant) => ({ id: grant.id, grant: grantOf(grant, account.id, seals) }));
+  const read = (account.grants ?? []).map((grant) => ({
+    id: grant.id,
+    ended: grant.ended,
+    grant: grantOf(grant, account.id, seals),
+  }));
   return {
     accountId: account.id,
     name: account.name,
     kind: account.kind,
-    grants: read.map(({ grant }) => grant).filter((grant) => grant !== undefined),
+    grants: read.flatMap(({ grant, ended }) => (grant === undefined || ended ? [] : [grant])),
     brokenGrants: read.filter(({ grant }) => grant === undefined).map(({ id }) => id),
   };
 }
@@ -90,7 +95,8 @@ export function isRefusal(found: Principal | Refusal): found is Refusal {
 }
 
 function grantOf(row: GrantJson, accountId: string, seals: AccessSeals): Grant | undefined {
-  const facts = { id: row.id, accountId, role: row.role, selector: row.selector, revokedAt: null };
+  const endsAt = row.endsAt === null ? null : new Date(row.endsAt);
+  const facts = { id: row.id, accountId, role: row.role, selector: row.selector, revokedAt: null, endsAt };
   const seal = row.seal === null ? null : Buffer.from(row.seal, 'hex');
   if (!isRole(row.role) || row.accountId !== accountId || !isSealed(seal, seals.grant(facts))) return undefined;
   try {

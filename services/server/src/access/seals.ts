@@ -22,6 +22,8 @@ export interface GrantFacts {
   /** As it is stored; null: the whole fleet. */
   readonly selector: string | null;
   readonly revokedAt: Date | null;
+  /** Null: until it is revoked. */
+  readonly endsAt: Date | null;
 }
 
 export interface TokenFacts {
@@ -31,6 +33,8 @@ export interface TokenFacts {
   readonly routes: readonly string[] | null;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
+  /** Made for STATE_DIR/admin-token. */
+  readonly bootstrap: boolean;
 }
 
 /** Who asked for an action. */
@@ -38,6 +42,29 @@ export interface RequesterFacts {
   readonly actionId: string;
   readonly accountId: string;
   readonly tokenId: string | null;
+  readonly signInId: string | null;
+  /** What the account was called. */
+  readonly name: string;
+}
+
+/** What of a join token lets machines in, and how many. */
+export interface JoinTokenFacts {
+  readonly id: string;
+  readonly hash: Buffer;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly maxUses: number;
+  readonly uses: number;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly revokedAt: Date | null;
+}
+
+/** Which key took which use of a join token, and for which host. */
+export interface JoinUseFacts {
+  readonly tokenId: string;
+  readonly keyFingerprint: Buffer;
+  readonly hostId: string;
+  readonly number: number;
 }
 
 /** Times are sealed in milliseconds: what the server writes has no more. */
@@ -54,16 +81,58 @@ export class AccessSeals {
   }
 
   grant(facts: GrantFacts): Buffer {
-    return this.#seal('grant', [facts.id, facts.accountId, facts.role, facts.selector, time(facts.revokedAt)]);
+    const { id, accountId, role, selector, revokedAt, endsAt } = facts;
+    // Only where there is one: grants of before migration 0012 keep their seals.
+    const end = endsAt === null ? [] : [time(endsAt)];
+    return this.#seal('grant', [id, accountId, role, selector, time(revokedAt), ...end]);
   }
 
   token(facts: TokenFacts): Buffer {
     const { id, accountId, hash, routes, expiresAt, revokedAt } = facts;
-    return this.#seal('token', [id, accountId, hash.toString('hex'), routes, time(expiresAt), time(revokedAt)]);
+    // Only where it is one: tokens of before migration 0013 keep their seals.
+    const mark = facts.bootstrap ? ['bootstrap'] : [];
+    return this.#seal('token', [
+      id,
+      accountId,
+      hash.toString('hex'),
+      routes,
+      time(expiresAt),
+      time(revokedAt),
+      ...mark,
+    ]);
   }
 
-  requester(facts: RequesterFacts): Buffer {
-    return this.#seal('requester', [facts.actionId, facts.accountId, facts.tokenId]);
+  requester({ actionId, accountId, tokenId, signInId, name }: RequesterFacts): Buffer {
+    return this.#seal('requester-named', [actionId, accountId, tokenId, signInId, name]);
+  }
+
+  /** `unnamed`: as servers of before migration 0014 sealed it, without sign-in and name. Undefined: it is not sealed. */
+  requesterSealedAs(seal: Buffer | null, facts: RequesterFacts): 'named' | 'unnamed' | undefined {
+    if (isSealed(seal, this.requester(facts))) return 'named';
+    const { actionId, accountId, tokenId, signInId } = facts;
+    const before = this.#seal('requester', [actionId, accountId, tokenId]);
+    return signInId === null && isSealed(seal, before) ? 'unnamed' : undefined;
+  }
+
+  joinToken(facts: JoinTokenFacts): Buffer {
+    const { id, hash, maxUses, uses, createdAt, expiresAt, revokedAt } = facts;
+    // A jsonb column gives its keys in an order of its own.
+    const labels = Object.entries(facts.labels).sort(([one], [other]) => (one < other ? -1 : 1));
+    return this.#seal('join-token', [
+      id,
+      hash.toString('hex'),
+      JSON.stringify(labels),
+      maxUses,
+      uses,
+      time(createdAt),
+      time(expiresAt),
+      time(revokedAt),
+    ]);
+  }
+
+  joinUse(facts: JoinUseFacts): Buffer {
+    const { tokenId, keyFingerprint, hostId, number } = facts;
+    return this.#seal('join-token-use', [tokenId, keyFingerprint.toString('hex'), hostId, number]);
   }
 
   /** JSON keeps the fields apart: no two lists of values give the same text. */

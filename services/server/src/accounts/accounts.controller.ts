@@ -7,7 +7,14 @@ import { sourceOf } from '../audit/audit-source.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
-import { accountListQuery, accountListSchema, accountSchema, createAccountBody, emptyBody } from './accounts.schema.ts';
+import {
+  accountListQuery,
+  accountListSchema,
+  accountSchema,
+  createAccountBody,
+  disabledAccountSchema,
+  emptyBody,
+} from './accounts.schema.ts';
 import { AccountsService } from './accounts.service.ts';
 import type { AccountItem } from './accounts.view.ts';
 
@@ -68,45 +75,41 @@ export class AccountsController {
   @ApiOperation({
     summary: 'Disable an account',
     description:
-      'Its tokens and sessions give nothing from the next call on, and what it asked for and was not sent yet is not sent.',
+      'Its API tokens and sign-ins end for good, from the next call on, and what it asked for and was not sent yet is not sent.',
   })
-  @ApiAnswer(200, accountSchema, 'Disabled.')
+  @ApiAnswer(200, disabledAccountSchema, 'Disabled.')
   @ApiChange('account_not_found', 'last_admin')
-  disable(
+  async disable(
     @Param('account') account: string,
     @Body({ schema: emptyBody }) _body: object,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<AccountItem> {
-    return this.#setDisabled(account, true, request, reply);
+  ): Promise<AccountItem & { readonly tokensEnded: number }> {
+    const done = await this.#idempotency.run(request, reply, async (sql) => ({
+      status: 200,
+      body: await this.#accounts.disable(sql, account, sourceOf(request)),
+    }));
+    await this.#access.changed();
+    return done.body;
   }
 
   @Post(':account/enable')
   @HttpCode(200)
   @ApiOperation({
     summary: 'Enable an account',
-    description: 'Its grants and tokens that were not revoked hold again.',
+    description: 'Its grants hold again. It has no API tokens and no sign-ins: those ended when it was disabled.',
   })
   @ApiAnswer(200, accountSchema, 'Enabled.')
   @ApiChange('account_not_found', 'access_seal_broken')
-  enable(
+  async enable(
     @Param('account') account: string,
     @Body({ schema: emptyBody }) _body: object,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<AccountItem> {
-    return this.#setDisabled(account, false, request, reply);
-  }
-
-  async #setDisabled(
-    account: string,
-    disabled: boolean,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): Promise<AccountItem> {
     const done = await this.#idempotency.run(request, reply, async (sql) => ({
       status: 200,
-      body: await this.#accounts.setDisabled(sql, account, disabled, sourceOf(request)),
+      body: await this.#accounts.enable(sql, account, sourceOf(request)),
     }));
     await this.#access.changed();
     return done.body;

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { AccessRepository } from '../access/access.repository.ts';
 import { AccessService } from '../access/access.service.ts';
 import type {
   AccountItem,
@@ -6,6 +7,7 @@ import type {
   ApiTokenItem,
   ApiTokenList,
   CreatedToken,
+  DisabledAccount,
   GrantItem,
   GrantList,
   Me,
@@ -17,6 +19,7 @@ import { testCaller, type TestCaller } from '../testing/test-access.ts';
 import {
   accountListSchema,
   createdTokenSchema,
+  disabledAccountSchema,
   grantListSchema,
   meSchema,
   tokenListSchema,
@@ -160,15 +163,17 @@ describe('accounts, grants and tokens', () => {
     expect(made.body).toMatchObject({ routes: ['GET /api/v1/hosts'], expiresAt: me.body.credential.expiresAt });
   });
 
-  it('a disabled account gives nothing until it is enabled', async () => {
+  it('a disabled account gives nothing, and its tokens end for good', async () => {
     const someone = await testCaller(server.app, [['viewer', null]]);
-    expect((await post(`/accounts/${someone.name}/disable`, {}, admin.token)).status).toBe(200);
-    expect((await get('/me', someone.token)).body).toMatchObject({ status: 403, code: 'account_disabled' });
+    const disabled = await post<DisabledAccount>(`/accounts/${someone.name}/disable`, {}, admin.token);
+    expect(disabled).toMatchObject({ status: 200, body: { tokensEnded: 1 } });
+    disabledAccountSchema.parse(disabled.body);
+    expect((await get('/me', someone.token)).body).toMatchObject({ status: 401, code: 'token_revoked' });
     expect((await post('/tokens', { account: someone.name }, admin.token)).body).toMatchObject({
       code: 'account_disabled',
     });
     expect((await post(`/accounts/${someone.name}/enable`, {}, admin.token)).status).toBe(200);
-    expect((await get('/me', someone.token)).status).toBe(200);
+    expect((await get('/me', someone.token)).body).toMatchObject({ code: 'token_revoked' });
   });
 
   it('answers a repeated request for a token with the same token, and keeps no secret', async () => {
@@ -211,8 +216,11 @@ describe('accounts, grants and tokens', () => {
       await tamper('UPDATE access_grant SET revoked_at = NULL WHERE account_id = $1', [someone.accountId]);
       expect((await get('/hosts', someone.token)).body).toMatchObject({ code: 'access_seal_broken' });
       await post(`/accounts/${someone.name}/disable`, {}, admin.token);
+      // Its own ended with it: one that was made since, as only the database could.
+      const wanted = { accountId: someone.accountId, name: 'x', routes: null, expiresInSeconds: null, createdBy: 'x' };
+      const { secret } = await server.app.get(AccessRepository).createToken(server.database, wanted);
       await tamper('UPDATE account SET disabled_at = NULL WHERE id = $1', [someone.accountId]);
-      expect((await get('/me', someone.token)).body).toMatchObject({ code: 'access_seal_broken' });
+      expect((await get('/me', secret)).body).toMatchObject({ code: 'access_seal_broken' });
       expect((await post(`/accounts/${someone.name}/enable`, {}, admin.token)).body).toMatchObject({
         code: 'access_seal_broken',
       });
@@ -234,6 +242,22 @@ describe('accounts, grants and tokens', () => {
       });
       await tamper(text, [someone.tokenId, admin.accountId]);
       expect((await get<Problem>('/me', someone.token)).body.code).toMatch(/^(access_seal_broken|unauthenticated)$/);
+    });
+
+    it('an account, a grant and a token that are ended afterwards stay broken', async () => {
+      const someone = await testCaller(server.app, [['viewer', null]]);
+      await tamper(`UPDATE account SET kind = 'person' WHERE id = $1`, [someone.accountId]);
+      await tamper(`UPDATE access_grant SET role = 'admin' WHERE account_id = $1`, [someone.accountId]);
+      await tamper('UPDATE api_token SET expires_at = now() WHERE id = $1', [someone.tokenId]);
+      const ended = { sealed: false };
+      expect((await remove(`/grants/${someone.grantIds[0] ?? ''}`, admin.token)).body).toMatchObject(ended);
+      expect((await remove(`/tokens/${someone.tokenId}`, admin.token)).body).toMatchObject(ended);
+      const disabled = await post<AccountItem>(`/accounts/${someone.name}/disable`, {}, admin.token);
+      expect(disabled.body).toMatchObject(ended);
+      expect(disabled.body.disabledBy).toBe(admin.name);
+      expect((await post(`/accounts/${someone.name}/enable`, {}, admin.token)).body).toMatchObject({
+        code: 'access_seal_broken',
+      });
     });
 
     it('is counted', async () => {

@@ -31,6 +31,13 @@ const accountFields = {
 };
 export const accountItemSchema = z.strictObject(accountFields).meta({ id: 'AccountItem' });
 export const accountSchema = z.strictObject({ ...accountFields, ...envelope }).meta({ id: 'Account' });
+export const disabledAccountSchema = z
+  .strictObject({
+    ...accountFields,
+    tokensEnded: z.int().describe('API tokens of the account that were good and are revoked by this.'),
+    ...envelope,
+  })
+  .meta({ id: 'DisabledAccount' });
 export const accountListQuery = z.strictObject(pageQuery);
 export const accountListSchema = z
   .strictObject({ items: z.array(accountItemSchema), nextCursor, ...envelope })
@@ -57,6 +64,12 @@ const grantFields = {
   selector: z.string().nullable().describe('Null: the whole fleet.'),
   createdBy: z.string(),
   createdAt: instant,
+  endsAt: instant
+    .nullable()
+    .describe(
+      'It gives nothing from then on, unless a sign-in renews it: a group gave it. Null: until it is taken back.',
+    ),
+  ended: z.boolean().describe('It has ended by itself.'),
   revokedAt: instant.nullable(),
   revokedBy: z.string().nullable(),
   sealed,
@@ -109,7 +122,9 @@ const tokenFields = {
   lastUsedAt: instant.nullable().describe('To the minute.'),
   revokedAt: instant.nullable(),
   revokedBy: z.string().nullable(),
-  state: z.enum(['open', 'expired', 'revoked']),
+  state: z
+    .enum(['open', 'expired', 'revoked', 'account_disabled'])
+    .describe('account_disabled: not revoked, and gives nothing.'),
   sealed,
 };
 export const tokenItemSchema = z.strictObject(tokenFields).meta({ id: 'ApiTokenItem' });

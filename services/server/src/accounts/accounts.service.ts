@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccessRepository, BrokenSealError } from '../access/access.repository.ts';
+import { AccountTokens } from '../access/account-tokens.service.ts';
 import type { AccountRow } from '../access/access.rows.ts';
 import { findAccount, findAccountFolded, listAccounts, lockAdmins } from '../access/account.queries.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
@@ -16,17 +17,20 @@ export class AccountsService {
   readonly #repository: AccessRepository;
   readonly #audit: AuditService;
   readonly #waysIn: WaysInService;
+  readonly #tokens: AccountTokens;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
     @Inject(AuditService) audit: AuditService,
     @Inject(WaysInService) waysIn: WaysInService,
+    @Inject(AccountTokens) tokens: AccountTokens,
   ) {
     this.#database = database;
     this.#repository = repository;
     this.#audit = audit;
     this.#waysIn = waysIn;
+    this.#tokens = tokens;
   }
 
   async list(limit: number, after: string | null): Promise<{ items: AccountItem[]; next: string | null }> {
@@ -50,10 +54,26 @@ export class AccountsService {
     return this.#item(sql, row);
   }
 
-  /** @throws AppError account_not_found, last_admin, access_seal_broken. */
-  async setDisabled(sql: Sql, idOrName: string, disabled: boolean, source: AuditSource): Promise<AccountItem> {
+  /** For good, as far as sign-ins and API tokens go: enabled again, the account is given others. @throws AppError account_not_found, last_admin. */
+  async disable(
+    sql: Sql,
+    idOrName: string,
+    source: AuditSource,
+  ): Promise<AccountItem & { readonly tokensEnded: number }> {
     const { id, name } = await requireAccount(sql, idOrName);
-    if (disabled) await this.#refuseLastAdmin(sql, id, name);
+    await this.#refuseLastAdmin(sql, id, name);
+    const item = await this.#setDisabled(sql, id, name, true, source);
+    const { tokensEnded } = await this.#tokens.after(sql, id, true, source);
+    return { ...item, tokensEnded };
+  }
+
+  /** @throws AppError account_not_found, access_seal_broken. */
+  async enable(sql: Sql, idOrName: string, source: AuditSource): Promise<AccountItem> {
+    const { id, name } = await requireAccount(sql, idOrName);
+    return this.#setDisabled(sql, id, name, false, source);
+  }
+
+  async #setDisabled(sql: Sql, id: string, name: string, disabled: boolean, source: AuditSource): Promise<AccountItem> {
     try {
       const row = await this.#repository.setDisabled(sql, id, source.actor.name, disabled);
       if (row === undefined) throw new Error(`the account ${id} is gone`);
@@ -68,7 +88,7 @@ export class AccountsService {
 
   async #refuseLastAdmin(sql: Sql, id: string, name: string): Promise<void> {
     await lockAdmins(sql);
-    const admins = await this.#repository.fleetAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql, 'lasting');
     if (admins.size === 1 && admins.has(id)) throw lastAdmin(name);
   }
 
@@ -102,6 +122,6 @@ export async function requireAccount(sql: Sql, idOrName: string): Promise<Accoun
 export function lastAdmin(name: string): AppError {
   return new AppError(
     'last_admin',
-    `${name} is the last account that is admin of the whole fleet: give another account that role first`,
+    `${name} is the last account that is admin of the whole fleet for good (what a group gives ends by itself): give another account that role first`,
   );
 }

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { AccountRow, ApiTokenRow, GrantRow } from '../access/access.rows.ts';
 import type { Caller } from '../access/caller.ts';
 import { scopeOf } from '../access/decision.ts';
+import { tokenState } from '../access/token-state.ts';
 import { FLEET_ONLY, PERMISSIONS, type Permission } from '../access/roles.ts';
 import type { WaysIn } from '../sign-in/ways-in.service.ts';
 import { formatSelector } from '../selectors/selector.format.ts';
@@ -33,6 +34,8 @@ export function toGrantItem(row: GrantRow, sealed: boolean): GrantItem {
     selector: row.selector,
     createdBy: row.created_by,
     createdAt: row.created_at.toISOString(),
+    endsAt: row.ends_at?.toISOString() ?? null,
+    ended: row.ended,
     revokedAt: row.revoked_at?.toISOString() ?? null,
     revokedBy: row.revoked_by,
     sealed,
@@ -53,7 +56,7 @@ export function toTokenItem(row: ApiTokenRow, sealed: boolean): TokenItem {
     lastUsedAt: row.last_used_at?.toISOString() ?? null,
     revokedAt: row.revoked_at?.toISOString() ?? null,
     revokedBy: row.revoked_by,
-    state: row.revoked_at !== null ? 'revoked' : row.expired ? 'expired' : 'open',
+    state: tokenState(row),
     sealed,
   };
 }

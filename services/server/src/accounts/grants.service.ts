@@ -26,7 +26,7 @@ const BATCH = 500;
  *
  * INVARIANTS
  * - Nobody gives or takes more than they have: an admin of some hosts gives rights over those (or fewer), sees those grants alone, and ends those alone.
- * - There is always an account that is admin of the whole fleet.
+ * - There is always an account that is admin of the whole fleet by a grant that does not end by itself, if there was one.
  */
 @Injectable()
 export class GrantsService {
@@ -75,7 +75,11 @@ export class GrantsService {
     if (!holds(caller, parsed)) throw tooMuch(caller, selector);
     const account = await requireAccount(sql, body.account);
     const same = (await listGrants(sql, { accountId: account.id, includeRevoked: false }, BATCH, null)).find(
-      (row) => row.role === body.role && row.selector === selector && this.#repository.isGrantSealed(row),
+      (row) =>
+        row.role === body.role &&
+        row.selector === selector &&
+        row.ends_at === null &&
+        this.#repository.isGrantSealed(row),
     );
     const row =
       same ??
@@ -104,7 +108,7 @@ export class GrantsService {
         'grant_not_found',
         `there is no grant ${JSON.stringify(id.slice(0, 64))}; GET /api/v1/grants lists them`,
       );
-    const admins = await this.#repository.fleetAdmins(sql);
+    const admins = await this.#repository.fleetAdmins(sql, 'lasting');
     const own = admins.get(row.account_id);
     if (admins.size === 1 && own?.length === 1 && own[0] === id) throw lastAdmin(row.account_name);
     const revoked = await this.#repository.revokeGrant(sql, id, caller.name);

@@ -81,7 +81,9 @@ export class TokensController {
       const { item, secret } = await this.#tokens.create(sql, body, caller, sourceOf(request));
       return { status: 201, body: { item, sealed: sealSecret(secret, bearer, salt) } };
     });
-    return { ...stored.item, token: openSecret(stored.sealed, bearer, salt) };
+    const token = openSecret(stored.sealed, bearer, salt);
+    await this.#access.made(token);
+    return { ...stored.item, token };
   }
 
   @Delete(':token')

@@ -121,7 +121,7 @@ export class TokensService {
   }
 
   #item(row: ApiTokenRow): TokenItem {
-    return toTokenItem(row, this.#repository.isTokenSealed(row));
+    return toTokenItem(row, this.#repository.isTokenWhole(row));
   }
 }
 

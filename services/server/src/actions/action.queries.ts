@@ -1,6 +1,7 @@
 import type { HostScope, Labels } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import { SqlParams } from '../database/sql-params.ts';
+import type { Requester } from './action-requester.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { ActionState } from './action.states.ts';
 import type { StoredResult, StoredVerdict } from './action.model.ts';
@@ -18,6 +19,11 @@ export interface ActionRow {
   readonly dry_run: boolean;
   readonly reason: string | null;
   readonly requested_by: string;
+  readonly requested_account: string | null;
+  readonly requested_token: string | null;
+  readonly requested_sign_in: string | null;
+  readonly requester_seal: Buffer | null;
+  readonly requested_account_name: string | null;
   readonly request_digest: Buffer;
   readonly state: ActionState;
   readonly outcome: number | null;
@@ -49,7 +55,7 @@ export interface ActionRow {
 
 const COLUMNS = `
   a.id, a.host_id, h.name AS host_name, h.labels AS host_labels, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
-  a.requested_by, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
+  a.requested_by, a.requested_account, a.requested_token, a.requested_sign_in, a.requester_seal, r.name AS requested_account_name, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
   a.epoch, a.sequence, a.not_before, a.signature, c.certificate,
@@ -59,7 +65,8 @@ const FROM = `
   FROM action a
   JOIN host h ON h.id = a.host_id
   LEFT JOIN session_presence p ON p.host_id = a.host_id
-  LEFT JOIN command_certificate c ON c.id = a.command_certificate`;
+  LEFT JOIN command_certificate c ON c.id = a.command_certificate
+  LEFT JOIN account r ON r.id = a.requested_account`;
 
 /** In flight, as SQL; the same states as IN_FLIGHT_STATES. */
 export const IN_FLIGHT = `('dispatched', 'received', 'started')`;
@@ -135,7 +142,7 @@ export interface InsertedAction {
   readonly expiresAt: Date;
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly string[];
-  readonly requester: { readonly accountId: string; readonly tokenId: string | null; readonly seal: Buffer };
+  readonly requester: Requester;
   readonly epoch: number;
   readonly sequence: number;
   readonly notBefore: Date;
@@ -151,8 +158,8 @@ export async function insertAction(sql: Sql, action: InsertedAction): Promise<vo
      inserted AS (
        INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at,
                            confirm_window_s, overrides, requested_account, requested_token, requester_seal,
-                           epoch, sequence, not_before, signature, command_certificate)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                           epoch, sequence, not_before, signature, command_certificate, requested_sign_in)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $22)
        RETURNING id, created_at)
      INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
     [
@@ -177,6 +184,7 @@ export async function insertAction(sql: Sql, action: InsertedAction): Promise<vo
       action.signature,
       action.certificate.id,
       action.certificate.der,
+      action.requester.signInId,
     ],
   );
 }

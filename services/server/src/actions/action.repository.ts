@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { requestDigest, verbFromWord, Verb, isUuid } from '@modfleet/proto';
+import { AccessRepository } from '../access/access.repository.ts';
+import type { AccessSeals } from '../access/seals.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { decide, raisedNote, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
 import type { Envelope } from '../signing/command-signer.ts';
@@ -19,7 +21,7 @@ import {
 } from './action.queries.ts';
 import { fromRow } from './action.rows.ts';
 import { outcomeNumber } from './action.states.ts';
-import type { Requester } from './dispatch-rights.service.ts';
+import type { Requester } from './action-requester.ts';
 import { nextSweep } from './dispatch.rules.ts';
 import { isSuperseded } from '../presence/session.queries.ts';
 
@@ -42,21 +44,27 @@ export interface Applied {
 @Injectable()
 export class ActionRepository {
   readonly #database: DatabaseService;
+  readonly #seals: AccessSeals;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(AccessRepository) { seals }: Pick<AccessRepository, 'seals'>,
+  ) {
     this.#database = database;
+    this.#seals = seals;
   }
 
   /** Undefined for what is no id, too. */
   async find(id: string, sql: Sql = this.#database): Promise<StoredAction | undefined> {
     if (!isUuid(id)) return undefined;
     const row = await selectAction(sql, id);
-    return row === undefined ? undefined : fromRow(row);
+    return row === undefined ? undefined : fromRow(row, this.#seals);
   }
 
   /** Newest first; each with its exact time of creation as text, for the cursor. */
   async list(sql: Sql, filter: ActionFilter): Promise<{ action: StoredAction; createdAt: string }[]> {
-    return (await selectActions(sql, filter)).map((row) => ({ action: fromRow(row), createdAt: row.created_at_text }));
+    const rows = await selectActions(sql, filter);
+    return rows.map((row) => ({ action: fromRow(row, this.#seals), createdAt: row.created_at_text }));
   }
 
   async insert(sql: Sql, action: NewAction, requester: Requester, envelope: Envelope): Promise<void> {

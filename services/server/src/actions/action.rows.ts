@@ -1,9 +1,11 @@
 import { isKnownVerb, isOverride, outcomeWord, VERB_WORDS, type OutcomeWord } from '@modfleet/proto';
+import type { AccessSeals } from '../access/seals.ts';
+import { requesterName } from './action-requester.ts';
 import type { StoredAction } from './action.model.ts';
 import type { ActionRow } from './action.queries.ts';
 
 /** The domain's view of a row. */
-export function fromRow(row: ActionRow): StoredAction {
+export function fromRow(row: ActionRow, seals: AccessSeals): StoredAction {
   if (!isKnownVerb(row.verb))
     throw new Error(
       `action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`,
@@ -19,7 +21,7 @@ export function fromRow(row: ActionRow): StoredAction {
     parameters: row.parameters,
     dryRun: row.dry_run,
     reason: row.reason,
-    requestedBy: row.requested_by,
+    requestedBy: requesterName(row, seals),
     requestDigest: row.request_digest,
     epoch: row.epoch,
     sequence: row.sequence,

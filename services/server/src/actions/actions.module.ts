@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { SignInModule } from '../sign-in/sign-in.module.ts';
 import { FreezeModule } from '../freeze/freeze.module.ts';
 import { SigningModule } from '../signing/signing.module.ts';
 import { ActionChanges } from './action-changes.service.ts';
@@ -15,7 +16,7 @@ import { ConfirmService } from './confirm.service.ts';
 
 /** Actions: accepted, sent, followed, ended. */
 @Module({
-  imports: [FreezeModule, SigningModule],
+  imports: [FreezeModule, SignInModule, SigningModule],
   controllers: [ActionsController],
   providers: [
     ActionMetrics,

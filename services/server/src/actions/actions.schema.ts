@@ -48,7 +48,9 @@ export const createActionBody = z
       .describe('Seconds after which no step may begin; 120 when absent.'),
     reason: z.string().max(1000).optional(),
     confirmWindow: z
-      .union([z.literal(true), z.int().min(CONFIRM_WINDOW_MIN_S).max(CONFIRM_WINDOW_MAX_S)])
+      .union([z.literal(true), z.int().min(CONFIRM_WINDOW_MIN_S).max(CONFIRM_WINDOW_MAX_S)], {
+        error: `takes true, or a whole number of seconds from ${CONFIRM_WINDOW_MIN_S} to ${CONFIRM_WINDOW_MAX_S}`,
+      })
       .optional()
       .describe(
         `Seconds within which the host must obtain this server's confirm after the step, or put itself back; true: ${CONFIRM_WINDOW_DEFAULT_S}. Absent: no window, and a step that could cut the host off is refused.`,

@@ -4,37 +4,46 @@ import type { Labels } from '../access/host-scope.ts';
 import { isRefusal, principalOf } from '../access/principal.ts';
 import type { AccountWithGrants } from '../access/principal.queries.ts';
 import { type AccessSeals, isSealed } from '../access/seals.ts';
+import type { Sealing } from '../sign-in/sealing.ts';
+import { type SignInEnd, signInStanding } from '../sign-in/sessions/sign-in-standing.ts';
 
 /** Who asked for an action, as its row says it and as their rows are now. */
 export interface RequesterRows {
   readonly actionId: string;
   readonly accountId: string | null;
   readonly tokenId: string | null;
+  readonly signInId: string | null;
+  /** What the account was called then. */
+  readonly name: string;
   readonly seal: Buffer | null;
   readonly host: { readonly name: string; readonly labels: Labels };
   readonly account: AccountWithGrants | undefined;
   readonly token:
-    | Pick<ApiTokenRow, 'id' | 'prefix' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at' | 'seal'>
+    | Pick<
+        ApiTokenRow,
+        'id' | 'prefix' | 'account_id' | 'hash' | 'routes' | 'expires_at' | 'revoked_at' | 'bootstrap' | 'seal'
+      >
     | undefined;
+  readonly signIn: SignInEnd | undefined;
 }
 
 /** `broken`: which row was changed outside the server, to be told. */
 export interface Withdrawal {
   readonly why: string;
-  readonly broken?: { readonly kind: 'requester' | 'account' | 'grant' | 'token'; readonly id: string };
+  readonly broken?: { readonly kind: 'requester' | 'account' | 'grant' | 'token' | 'sign_in'; readonly id: string };
 }
 
 /**
  * Why an action may not be sent any more although it was taken: who asked for it lost the right, or the host left the scope of the right. Undefined: it may.
  * Pure.
  *
- * A token that expired since, and a session that ended, withdraw nothing: the request was lawful, and the action has an expiry of its own. A token that was
- * revoked does: it may have been stolen.
+ * A token that expired since, and a sign-in that is over or was left (logout), withdraw nothing: the request was lawful, and the action has an expiry of its own. A
+ * token that was revoked does, and a sign-in that was ended in any other way: it may have been stolen.
  */
-export function whyWithdrawn(rows: RequesterRows, seals: AccessSeals): Withdrawal | undefined {
-  const { actionId, accountId, tokenId, account, token, host } = rows;
+export function whyWithdrawn(rows: RequesterRows, seals: AccessSeals, sealing: Sealing): Withdrawal | undefined {
+  const { actionId, accountId, tokenId, signInId, name: calledThen, account, token, host } = rows;
   if (accountId === null) return { why: 'it was asked for before accounts were kept; ask again' };
-  if (!isSealed(rows.seal, seals.requester({ actionId, accountId, tokenId })))
+  if (seals.requesterSealedAs(rows.seal, { actionId, accountId, tokenId, signInId, name: calledThen }) === undefined)
     return { why: 'who asked for it was changed outside the server', broken: { kind: 'requester', id: actionId } };
   if (account === undefined) return { why: 'the account that asked for it is not there any more' };
   if (tokenId !== null) {
@@ -45,6 +54,10 @@ export function whyWithdrawn(rows: RequesterRows, seals: AccessSeals): Withdrawa
         broken: { kind: 'token', id: token.id },
       };
     if (token.revoked_at !== null) return { why: `the API token ${token.prefix}… was revoked` };
+  }
+  if (signInId !== null) {
+    const ended = whySignInEnded(rows.signIn, accountId, sealing);
+    if (ended !== undefined) return ended;
   }
   const principal = principalOf(account, seals);
   if (isRefusal(principal)) {
@@ -58,4 +71,17 @@ export function whyWithdrawn(rows: RequesterRows, seals: AccessSeals): Withdrawa
   const [broken] = principal.brokenGrants;
   const why = `the account ${principal.name} may not act on ${host.name} any more`;
   return broken === undefined ? { why } : { why, broken: { kind: 'grant', id: broken } };
+}
+
+function whySignInEnded(signIn: SignInEnd | undefined, accountId: string, sealing: Sealing): Withdrawal | undefined {
+  if (signIn === undefined) return { why: 'the sign-in that asked for it is not there any more' };
+  const standing = signInStanding(signIn, sealing);
+  if (standing === 'broken' || signIn.account_id !== accountId)
+    return {
+      why: 'the sign-in that asked for it was changed outside the server',
+      broken: { kind: 'sign_in', id: signIn.id },
+    };
+  return standing === 'ended'
+    ? { why: `the sign-in that asked for it was ended by ${signIn.ended_by ?? ''}` }
+    : undefined;
 }

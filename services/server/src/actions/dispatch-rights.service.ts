@@ -3,37 +3,41 @@ import { AccessRepository } from '../access/access.repository.ts';
 import { AccessService } from '../access/access.service.ts';
 import type { Caller } from '../access/caller.ts';
 import type { Sql } from '../database/database.service.ts';
+import { Sealing } from '../sign-in/sealing.ts';
+import type { Requester } from './action-requester.ts';
 import { selectRequester } from './dispatch-rights.queries.ts';
 import { whyWithdrawn } from './dispatch-rights.rules.ts';
-
-/** Who asked for an action, as it is stored with it. */
-export interface Requester {
-  readonly accountId: string;
-  readonly tokenId: string | null;
-  readonly seal: Buffer;
-}
 
 /** The right to an action, once more when it is sent: by the rows of then, without a cache. */
 @Injectable()
 export class DispatchRights {
   readonly #repository: AccessRepository;
   readonly #access: AccessService;
+  readonly #sealing: Sealing;
 
-  constructor(@Inject(AccessRepository) repository: AccessRepository, @Inject(AccessService) access: AccessService) {
+  constructor(
+    @Inject(AccessRepository) repository: AccessRepository,
+    @Inject(AccessService) access: AccessService,
+    @Inject(Sealing) sealing: Sealing,
+  ) {
     this.#repository = repository;
     this.#access = access;
+    this.#sealing = sealing;
   }
 
-  requesterOf(actionId: string, { accountId, credential }: Caller): Requester {
+  /** Its name is stored with the action, and sealed here. */
+  requesterOf(actionId: string, { accountId, name, credential }: Caller): Requester {
     const tokenId = credential.kind === 'token' ? credential.id : null;
-    return { accountId, tokenId, seal: this.#repository.seals.requester({ actionId, accountId, tokenId }) };
+    const signInId = credential.kind === 'session' ? credential.id : null;
+    const seal = this.#repository.seals.requester({ actionId, accountId, tokenId, signInId, name });
+    return { accountId, tokenId, signInId, seal };
   }
 
   /** Why the action may not be sent any more; undefined: it may. */
   async whyWithdrawn(sql: Sql, actionId: string): Promise<string | undefined> {
     const rows = await selectRequester(sql, actionId);
     if (rows === undefined) return 'it is not there any more';
-    const withdrawal = whyWithdrawn(rows, this.#repository.seals);
+    const withdrawal = whyWithdrawn(rows, this.#repository.seals, this.#sealing);
     if (withdrawal?.broken !== undefined) this.#access.tellBroken(withdrawal.broken.kind, withdrawal.broken.id);
     return withdrawal?.why;
   }

@@ -12,7 +12,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { MemoryJournal } from '../../../../agent/src/actions/journal/memory-journal.ts';
 import type { Action, ActionList, Problem, Readiness } from '../api-types.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import { finishRaise, raiseEpoch } from '../command-stop/epoch-raise.ts';
+import { raiseParts } from '../commands/epoch.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
+import { EpochFile } from '../signing/epoch-file.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
 import { ActionStack } from './testing/action-stack.ts';
 import { resultOf } from './testing/fake-host.ts';
@@ -321,6 +324,57 @@ describe('a database that was put back', () => {
     expect(await command('raise')).toContain('epoch 4;');
     await create('tun');
     expect(isTaken(await one.runs())).toBe(true);
+  });
+
+  it('and a raise that breaks off once it is recorded leaves commands stopped, and is finished by the next start or raise', async () => {
+    const one = await machine();
+    const { id } = await create();
+    const config = { stateDir: stack.stateDir, keyPassphrase: undefined };
+    const epochFile = new EpochFile(join(stack.stateDir, 'keys'));
+    const parts = await raiseParts(config, stack.database, epochFile);
+    let commits = 0;
+    const killed = new Proxy(stack.database, {
+      get: (database, name) =>
+        name === 'tx'
+          ? async (...args: Parameters<typeof database.tx>) => {
+              const result = await database.tx(...args);
+              if ((commits += 1) === 1) throw new Error('killed');
+              return result;
+            }
+          : (Reflect.get(database, name, database) as unknown),
+    });
+    const recorded = async (): Promise<string[]> =>
+      (
+        await stack.database.query<{ object: string }>(
+          `SELECT object FROM audit.entry WHERE what = 'epoch.raise' ORDER BY at`,
+        )
+      ).map(({ object }) => object);
+    await expect(raiseEpoch({ ...parts, database: killed })).rejects.toThrow('killed');
+    expect([epochFile.read(), (await recorded()).at(-1)]).toEqual([1, '2']);
+    expect(await command('show')).toContain('commands are stopped');
+    const refused = await stack.call<Problem>('POST', '/actions', { host: 'web-1', verb: 'load', kmod: 'tun' });
+    expect(refused.status).toBe(423);
+
+    const rows = (await recorded()).length;
+    expect(await finishRaise(parts)).toMatchObject({ epoch: 2, ended: 1, isStopped: false });
+    expect(await show(id)).toMatchObject({ state: 'ended', outcome: 'unconfirmed' });
+    expect([epochFile.read(), epochFile.readRaise(), (await recorded()).length]).toEqual([2, undefined, rows]);
+    expect(await finishRaise(parts)).toBeUndefined();
+    await stack.connect(one.host);
+    await create('tun');
+    expect(isTaken(await one.runs())).toBe(true);
+
+    commits = 0;
+    await expect(raiseEpoch({ ...parts, database: killed })).rejects.toThrow('killed');
+    expect(await command('raise')).toContain('epoch 4;');
+    expect(await command('show')).toContain('commands are sent and accepted');
+
+    // Killed before the commit: nothing was begun.
+    const record = (): Promise<void> => Promise.reject(new Error('killed'));
+    await expect(raiseEpoch({ ...parts, record })).rejects.toThrow('killed');
+    expect(await command('show')).toContain('commands are sent and accepted');
+    expect(await finishRaise(parts)).toBeUndefined();
+    expect([epochFile.read(), epochFile.readRaise()]).toEqual([4, undefined]);
   });
 
   it('is not proven by a host’s word: what this server did not sign for it changes nothing', async () => {

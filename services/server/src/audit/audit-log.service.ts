@@ -10,6 +10,7 @@ import { findHost } from '../hosts/host-lookup.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import { AuditAlarms } from './audit-alarms.ts';
+import { requireKnown } from './audit-names.ts';
 import { selectRows } from './audit-read.queries.ts';
 import type { auditListQuery, auditListSchema, auditReportSchema } from './audit.schema.ts';
 import { toAlarm, toAuditRow, toReport } from './audit.view.ts';
@@ -46,7 +47,7 @@ export class AuditLog {
     this.#sealsFile = config.auditSealsFile;
   }
 
-  /** Newest first. @throws AppError host_not_found, host_ambiguous, host_retired, cursor_invalid. */
+  /** Newest first. @throws AppError host_not_found, host_ambiguous, host_retired, actor_unknown, kmod_unknown, cursor_invalid. */
   async page(query: z.output<typeof auditListQuery>): Promise<Omit<z.output<typeof auditListSchema>, 'freeze'>> {
     const { limit, cursor, host, since, until, ...filters } = query;
     const hostId = host === undefined ? undefined : (await findHost(this.#database, host, 'all')).id;
@@ -67,6 +68,7 @@ export class AuditLog {
       }),
       asOf: await databaseTime(sql),
     }));
+    if (rows.length === 0 && cursor === undefined) await requireKnown(this.#database, filters);
     const page = rows.slice(0, limit);
     const last = page.at(-1);
     const asOfMs = position?.asOfMs ?? asOf.getTime();

@@ -32,6 +32,8 @@ export class AuditController {
     'limit_invalid',
     'cursor_invalid',
     'kmod_name_invalid',
+    'kmod_unknown',
+    'actor_unknown',
     'host_not_found',
     'host_ambiguous',
     'host_retired',

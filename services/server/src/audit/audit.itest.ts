@@ -213,6 +213,18 @@ describe('GET /api/v1/audit', () => {
     expect((await server.call('GET', '/api/v1/audit?what=nothing')).body.code).toBe('query_invalid');
   });
 
+  it('tells a name that nobody has from one that did nothing', async () => {
+    await new Fleet(server.app).add({ name: 'quiet' });
+    const asked = async (query: string) => (await server.call<Problem>('GET', `/api/v1/audit?${query}`)).body;
+    expect((await list('?who=quiet&what=epoch.raise')).items).toEqual([]);
+    const typo = await asked('who=quiett');
+    expect([typo.status, typo.code, typo.candidates?.[0]]).toEqual([404, 'actor_unknown', 'quiet']);
+    expect(typo.detail).toContain('nobody named "quiett" is in the audit log or known here');
+    expect((await asked('who=tests&kmod=no_such_kmod')).code).toBe('kmod_unknown');
+    const outcome = await asked('outcome=frozenn');
+    expect([outcome.code, outcome.detail]).toEqual(['query_invalid', expect.stringContaining('did you mean frozen')]);
+  });
+
   it('records exports of the inventory and of itself once a walk, and does not give what it cannot record', async () => {
     const exports = async () => (await rows()).filter(({ what }) => what === 'inventory.export').length;
     const before = await exports();

@@ -1,5 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
-import type { AuditRow, SealedRow } from './audit.model.ts';
+import type { AuditRow, AuditWhat, SealedRow } from './audit.model.ts';
 
 /** Says that a lane has rows, so that the sealer looks there; in the transaction of its first. */
 export async function insertLane(sql: Sql, replicaId: string, lane: number): Promise<void> {
@@ -55,4 +55,16 @@ export async function insertRows(
       column((row) => row.mac),
     ],
   );
+}
+
+/**
+ * Whether a decision of this kind is recorded whose details hold this id, for work that goes on outside the transaction of its row. Reads the whole log,
+ * which has no index for it: asked after a crash, and by people's commands, not by the server's day.
+ */
+export async function isRecorded(sql: Sql, what: AuditWhat, id: string): Promise<boolean> {
+  const rows = await sql.query('SELECT 1 FROM audit.entry WHERE what = $1 AND position($2 in details) > 0 LIMIT 1', [
+    what,
+    id,
+  ]);
+  return rows.length > 0;
 }

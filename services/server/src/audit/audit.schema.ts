@@ -1,10 +1,20 @@
 import { z } from 'zod';
+import { ERROR_TABLE } from '../errors/error-table.ts';
+import { nearest } from '../errors/nearest.ts';
 import { envelope, instant, kmodNameInput, nextCursor, pageQuery } from '../http/common.schema.ts';
 import { AUDIT_ALARMS } from './audit-alarms.ts';
 import { AUDIT_WHATS } from './audit.model.ts';
 import { AUDIT_PROBLEMS } from './verify.model.ts';
 
+const OUTCOMES = ['allowed', ...Object.keys(ERROR_TABLE)];
 const KINDS = [...new Set(AUDIT_WHATS.map((what) => what.split('.')[0] ?? what))];
+
+/** A word that is none would be answered as one that never happened. */
+function outcomeWords(input: unknown): string {
+  const near = typeof input === 'string' ? nearest(input, OUTCOMES) : [];
+  const hint = near.length === 0 ? 'docs/api.md has the codes' : `did you mean ${near.join(', ')}?`;
+  return `outcome is "allowed" or the code of a refusal; ${hint}`;
+}
 
 export const auditListQuery = z.strictObject({
   who: z.string().min(1).max(255).optional().describe('Name or id of the token, account or host that decided.'),
@@ -19,7 +29,10 @@ export const auditListQuery = z.strictObject({
     .enum([...AUDIT_WHATS, ...KINDS], { error: `what is one of ${[...KINDS, ...AUDIT_WHATS].join(', ')}` })
     .optional()
     .describe('A kind of decision, or the word before its dot for all of its kinds.'),
-  outcome: z.string().min(1).max(64).optional().describe('`allowed`, or the code of a refusal.'),
+  outcome: z
+    .enum(OUTCOMES, { error: ({ input }) => outcomeWords(input) })
+    .optional()
+    .describe('`allowed`, or the code of a refusal.'),
   since: instant.optional(),
   until: instant.optional(),
   ...pageQuery,

@@ -30,7 +30,8 @@ describe('the chain that a server shows', () => {
     if (name === 'begin') {
       const [current] = trusted;
       if (current === undefined) throw new Error('no CA');
-      const next = await makeNextCa(options, current, now);
+      const { record: next, writeKey } = await makeNextCa(options, current, now);
+      writeKey();
       const vouching = await vouchFor(caMaterial(Buffer.from(next.certificate, 'base64'), null), current, now);
       event = {
         step: name,
@@ -39,7 +40,7 @@ describe('the chain that a server shows', () => {
     } else event = { step: name };
     const decision = advance(set, event, now);
     if (decision.kind === 'refused') throw new Error(decision.reason);
-    writeSet(folder, decision.set, decision.erase);
+    writeSet(folder, decision.set);
     expect(await ca.reload()).toBe(true);
     return ca.certificatePem;
   }

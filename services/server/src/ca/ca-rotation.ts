@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
-import { X509Certificate } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ServerConfig } from '../config/server-config.ts';
 import { localSource } from '../audit/audit-source.ts';
@@ -13,13 +14,15 @@ import {
   hostsLeftBehind,
   type LeftBehindHost,
   liveReplicas,
-  lockRotation,
   newestGenerationOfHosts,
   type ReplicaStanding,
 } from './ca-fleet.queries.ts';
 import { advance, type CaDecision, type CaEvent, type CaStep, forget, returnable } from './ca-set.machine.ts';
+import { ownKeyFiles } from './ca-leftovers.ts';
 import { type CaRecord, type CaSet, issuingCa, knownCas, shortId } from './ca-set.ts';
-import { type CaStoreOptions, makeNextCa, type OpenCas, openCaStore, record, writeSet } from './ca-store.ts';
+import { settledWords, settleLocked, settleStep, whileRotationLocked } from './ca-settle.ts';
+import { removeStep, setDigest, writeStep } from './ca-step-file.ts';
+import { type CaStoreOptions, type MadeCa, makeNextCa, type OpenCas, openCaStore, record } from './ca-store.ts';
 import { caDatesProblem, type GivenCa, readGivenCa } from './given-ca.ts';
 import { caStoreOptions } from './open-authority.ts';
 
@@ -52,6 +55,8 @@ export interface LeftBehind {
 export interface CaStanding {
   readonly set: CaSet;
   readonly trusted: readonly CaMaterial[];
+  /** Ids of CAs whose keys are kept and do not open. */
+  readonly unusable: ReadonlySet<string>;
   readonly notes: readonly string[];
   readonly hosts: HostTrustCounts;
   readonly replicas: readonly ReplicaStanding[];
@@ -78,8 +83,10 @@ export interface CaStepTaken {
  *
  * INVARIANTS
  * - One step at a time, whatever machine it is taken on.
- * - No step without its row in the audit log: the row is written first, in the transaction in which the file is written.
- * - Nothing is written before everything that speaks against the step was looked at.
+ * - No step without its row in the audit log: what is meant goes to step.json, the row is committed, and only then the set is written (ca-settle.ts). A
+ *   step that breaks off in between is finished, or given up where it has no row, by the next call or start.
+ * - A step is taken from the set that it was asked in, or refused.
+ * - Nothing is written before everything that speaks against the step was looked at. No transaction waits for servers.
  */
 export class CaRotation {
   readonly #store: CaStoreOptions;
@@ -94,20 +101,23 @@ export class CaRotation {
     takeOverMs = TAKE_OVER_MS,
   ) {
     this.#audit = audit;
-    this.#store = caStoreOptions(config);
+    this.#store = { ...caStoreOptions(config), mustBeThere: true };
     this.#database = database;
     this.#takeOverMs = takeOverMs;
   }
 
   /** @throws CaStoreError, KeyFileError, DatabaseUnavailableError */
   async standing(): Promise<CaStanding> {
-    const { set, trusted, notes } = await openCaStore(this.#store, new Date());
+    const settled = await this.#settle();
+    const open = await openCaStore(this.#store, new Date());
+    const { set, trusted, unusable, notes } = open;
     const pair = pairOf(set);
-    const steps = possibleSteps(set);
+    const steps = possibleSteps(open);
     return {
       set,
       trusted,
-      notes,
+      unusable,
+      notes: [...settled, ...notes],
       hosts: await countHostTrust(this.#database, pair),
       replicas: await liveReplicas(this.#database),
       newestOfHosts: await newestGenerationOfHosts(this.#database),
@@ -116,49 +126,83 @@ export class CaRotation {
   }
 
   /** @throws CaStepRefusedError, CaStoreError, KeyFileError, DatabaseUnavailableError */
-  take(step: CaStep, options: CaStepOptions = {}): Promise<CaStepTaken> {
-    return this.#locked(async (sql) => {
-      const now = new Date();
-      const open = await openCaStore(this.#store, now);
-      refuseOther(open.set, await this.#agreement(open.set));
-      const event: CaEvent = step === 'begin' ? { step, next: await this.#next(open, options.given, now) } : { step };
+  async take(step: CaStep, options: CaStepOptions = {}): Promise<CaStepTaken> {
+    const settled = await this.#settle();
+    const asked = await openCaStore(this.#store, new Date());
+    await this.#agreement(asked.set);
+    const { leftBehind, set, notes } = await this.#decided(asked, async (sql, open, now) => {
+      refuseOther(open.set, await liveReplicas(sql));
+      const made = step === 'begin' ? await this.#next(open, options.given, now) : undefined;
+      const event: CaEvent =
+        made === undefined ? { step: step as Exclude<CaStep, 'begin'> } : { step: 'begin', next: made.record };
       const decision = advance(open.set, event, now);
       if (decision.kind === 'taken') refuseWithoutKey(open, decision.set);
-      const leftBehind = await this.#leftBehind(open.set, step);
-      refuseStranding(leftBehind, options.strand ?? 0);
-      const set = await this.#write(sql, step, decision, leftBehind);
-      options.onWritten?.(set);
-      const replicas = await this.#agreement(set);
-      const notes = step === 'begin' ? notesOn(set, open.trusted, now) : [];
-      return { before: open.set, set, leftBehind, replicas, behind: othersThan(set, replicas), notes };
+      const behind = await this.#leftBehind(open.set, step);
+      refuseStranding(behind, options.strand ?? 0);
+      const taken = await this.#record(sql, open, step, decision, { leftBehind: behind.count, made });
+      return { leftBehind: behind, set: taken, notes: step === 'begin' ? notesOn(taken, open.trusted, now) : [] };
+    });
+    options.onWritten?.(set);
+    const replicas = await this.#agreement(set);
+    const behind = othersThan(set, replicas);
+    return { before: asked.set, set, leftBehind, replicas, behind, notes: [...settled, ...notes] };
+  }
+
+  /** Erases the keys of the CAs that were replaced. @throws CaStepRefusedError and as `take` */
+  async forget(): Promise<readonly CaRecord[]> {
+    await this.#settle();
+    const asked = await openCaStore(this.#store, new Date());
+    return this.#decided(asked, async (sql, open) => {
+      const decision = forget(open.set);
+      await this.#record(sql, open, 'forget', decision);
+      return decision.kind === 'taken' ? decision.erase : [];
     });
   }
 
-  /** Erases the key of the CA that was replaced last. @throws CaStepRefusedError and as `take` */
-  forget(): Promise<CaRecord> {
-    return this.#locked(async (sql) => {
-      const { set } = await openCaStore(this.#store, new Date());
-      const decision = forget(set);
-      await this.#write(sql, 'forget', decision);
-      if (decision.kind === 'refused' || decision.erase === null) throw new Error('nothing was forgotten');
-      return decision.erase;
+  /** Decides and records under the lock; then the disk follows. */
+  async #decided<T>(asked: OpenCas, decide: (sql: Sql, open: OpenCas, now: Date) => Promise<T>): Promise<T> {
+    const result = await whileRotationLocked(this.#database, async (sql) => {
+      const now = new Date();
+      await settleLocked(this.#store.folder, sql);
+      const open = await openCaStore(this.#store, now);
+      refuseChanged(asked.set, open.set, asked.text === open.text);
+      return decide(sql, open, now);
     });
+    await settleStep(this.#store.folder, this.#database);
+    return result;
   }
 
-  #locked<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-    return this.#database.tx('READ COMMITTED', async (sql) => {
-      await lockRotation(sql);
-      return work(sql);
-    });
-  }
-
-  async #write(sql: Sql, step: CaStep | 'forget', decision: CaDecision, leftBehind?: LeftBehind): Promise<CaSet> {
+  async #record(
+    sql: Sql,
+    { set: before, text }: OpenCas,
+    step: CaStep | 'forget',
+    decision: CaDecision,
+    { leftBehind = 0, made }: { readonly leftBehind?: number; readonly made?: MadeCa | undefined } = {},
+  ): Promise<CaSet> {
     if (decision.kind === 'refused') throw new CaStepRefusedError(decision.reason);
-    const { generation, phase } = decision.set;
-    const details = { step, phase, generation, issues: issuingCa(decision.set).id, leftBehind: leftBehind?.count ?? 0 };
-    await this.#audit.record(sql, localSource(), { what: 'ca.rotate', object: decision.set.current.id, details });
-    writeSet(this.#store.folder, decision.set, decision.erase);
-    return decision.set;
+    const { set } = decision;
+    const { folder } = this.#store;
+    const id = randomUUID();
+    const erase = decision.erase.flatMap(({ key }) => (key?.kind === 'own' ? [key.file] : []));
+    const came = made === undefined ? [] : ownKeyFiles(set).filter((file) => !ownKeyFiles(before).includes(file));
+    writeStep(folder, { format: 1, id, step, from: setDigest(text), set, erase, made: came });
+    try {
+      made?.writeKey();
+      const { phase, generation } = set;
+      const details = { id, step, from: before.phase, phase, generation, issues: issuingCa(set).id, leftBehind };
+      await this.#audit.record(sql, localSource(), { what: 'ca.rotate', object: set.current.id, details });
+    } catch (error) {
+      // Nothing of this transaction is there: what was meant is not left for the next call to look at.
+      for (const file of came) rmSync(join(folder, file), { force: true });
+      removeStep(folder);
+      throw error;
+    }
+    return set;
+  }
+
+  async #settle(): Promise<string[]> {
+    const settled = await settleStep(this.#store.folder, this.#database);
+    return settled === undefined ? [] : [settledWords(settled)];
   }
 
   async #leftBehind(set: CaSet, step: CaStep): Promise<LeftBehind> {
@@ -175,16 +219,27 @@ export class CaRotation {
     }
   }
 
-  async #next({ set, trusted }: OpenCas, given: GivenCa | undefined, now: Date): Promise<CaRecord> {
+  async #next({ set, trusted }: OpenCas, given: GivenCa | undefined, now: Date): Promise<MadeCa> {
     const [current] = trusted;
     if (set.phase !== 'single' || current === undefined)
       throw new CaStepRefusedError(
         'a rotation is under way: finish it, or take it back with "modfleet-server ca rotate back"',
       );
-    const next = given === undefined ? await makeNextCa(this.#store, current, now) : givenNext(set, given, now);
+    const { record: next, writeKey } =
+      given === undefined
+        ? await makeNextCa(this.#store, current, now)
+        : { record: givenNext(set, given, now), writeKey: () => undefined };
     const vouching = await vouchFor(publicPart(next), current, now);
-    return { ...next, vouchedBy: { id: current.id, certificate: vouching.toString('base64') } };
+    return { record: { ...next, vouchedBy: { id: current.id, certificate: vouching.toString('base64') } }, writeKey };
   }
+}
+
+/** Whoever asks for a step means the phase that they saw. */
+function refuseChanged(asked: CaSet, now: CaSet, isSame: boolean): void {
+  if (isSame) return;
+  throw new CaStepRefusedError(
+    `This step was asked for in ${asked.phase} (generation ${asked.generation}), and meanwhile another was taken: it is ${now.phase} (generation ${now.generation}). Nothing was changed. Look at "modfleet-server ca show", and ask again.`,
+  );
 }
 
 function publicPart(ca: CaRecord): CaMaterial {
@@ -215,10 +270,12 @@ function givenNext(set: CaSet, files: GivenCa, now: Date): CaRecord {
   return record(material.certificate, { kind: 'given', ...given }, now);
 }
 
-function possibleSteps(set: CaSet): CaStep[] {
+function possibleSteps({ set, unusable }: OpenCas): CaStep[] {
   switch (set.phase) {
-    case 'single':
-      return returnable(set) === undefined ? ['begin'] : ['begin', 'back'];
+    case 'single': {
+      const last = returnable(set);
+      return last === undefined || unusable.has(last.id) ? ['begin'] : ['begin', 'back'];
+    }
     case 'trust_both':
       return ['issue', 'back'];
     case 'issue_new':
@@ -245,12 +302,14 @@ function refuseOther(set: CaSet, replicas: readonly ReplicaStanding[]): void {
   );
 }
 
-/** A set is used only with the key of the CA that issues. */
-function refuseWithoutKey({ set, trusted }: OpenCas, wanted: CaSet): void {
-  const { id } = issuingCa(wanted);
-  if (id === issuingCa(set).id || trusted.some((ca) => ca.id === id && ca.key !== null)) return;
+/** A set is used only with the key of the CA that issues; and who takes an end back wants to go on to where the CA of before issues. */
+function refuseWithoutKey({ set, trusted, unusable }: OpenCas, wanted: CaSet): void {
+  const returning = wanted.phase === 'issue_new' && set.phase === 'single';
+  const { id } = returning ? wanted.current : issuingCa(wanted);
+  const isUsable = returning ? !unusable.has(id) : trusted.some((ca) => ca.id === id && ca.key !== null);
+  if (id === issuingCa(set).id || isUsable) return;
   throw new CaStepRefusedError(
-    `The key of the CA ${shortId(id)}, which would issue after this step, is not usable: "modfleet-server ca show" says why. Put its file back, and try again.`,
+    `The key of the CA ${shortId(id)}, which is to issue after this step or the next, is not usable: "modfleet-server ca show" says why. Put its file back, and try again.`,
   );
 }
 

@@ -80,7 +80,7 @@ describe('the rotation of the CA', () => {
     same(go(done, 'back'), issuing);
     same(go(issuing, 'back'), begun);
     same(go(begun, 'back'), first);
-    expect(advance(begun, { step: 'back' }, NOW)).toMatchObject({ erase: { id: begun.next?.id } });
+    expect(advance(begun, { step: 'back' }, NOW)).toMatchObject({ erase: [{ id: begun.next?.id }] });
     expect(go(done, 'back').former).toEqual([]);
   });
 
@@ -88,11 +88,34 @@ describe('the rotation of the CA', () => {
     const done = go(first, 'begin', 'issue', 'finish');
     const forgotten = forget(done);
     if (forgotten.kind === 'refused') throw new Error(forgotten.reason);
-    expect(forgotten).toMatchObject({ erase: { id: ca(1).id }, set: { generation: done.generation, phase: 'single' } });
+    expect(forgotten).toMatchObject({
+      erase: [{ id: ca(1).id }],
+      set: { generation: done.generation, phase: 'single' },
+    });
     expect(returnable(forgotten.set)).toBeUndefined();
     expect(reason(forgotten.set, 'back')).toContain('was erased');
     expect(forget(forgotten.set)).toMatchObject({ kind: 'refused' });
     expect(forget(go(done, 'begin'))).toMatchObject({ kind: 'refused' });
+  });
+
+  it('forgets the keys of all former CAs, whatever was replaced or given up since', () => {
+    const kept = (set: CaSet): string[] => set.former.filter(({ key }) => key !== null).map(({ id }) => id);
+    const twice = go(first, 'begin', 'issue', 'finish', 'begin', 'issue', 'finish');
+    const around = go(first, 'begin', 'issue', 'finish', 'begin', 'back');
+    for (const set of [twice, around]) {
+      const forgotten = forget(set);
+      if (forgotten.kind === 'refused') throw new Error(forgotten.reason);
+      expect(forgotten.erase.map(({ id }) => id)).toEqual(kept(set));
+      expect(kept(forgotten.set)).toEqual([]);
+      expect(forget(forgotten.set)).toMatchObject({ kind: 'refused' });
+    }
+    let many = first;
+    for (let round = 0; round < 20; round += 1) {
+      const decision = advance(go(many, 'begin', 'issue'), { step: 'finish' }, NOW);
+      if (decision.kind === 'refused') throw new Error(decision.reason);
+      expect(decision.erase).toHaveLength(round < 16 ? 0 : 1);
+      many = decision.set;
+    }
   });
 
   it('holds, whatever is tried: one or two CAs, a generation that grows, no step that the next phase would not get along with', () => {

@@ -13,9 +13,9 @@ export type CaStep = 'begin' | 'issue' | 'finish' | 'back';
 
 export type CaEvent = { readonly step: 'begin'; readonly next: CaRecord } | { readonly step: Exclude<CaStep, 'begin'> };
 
-/** `erase`: a key that nothing needs any more. */
+/** `erase`: CAs whose keys nothing needs any more. */
 export type CaDecision =
-  | { readonly kind: 'taken'; readonly set: CaSet; readonly erase: CaRecord | null }
+  | { readonly kind: 'taken'; readonly set: CaSet; readonly erase: readonly CaRecord[] }
   | { readonly kind: 'refused'; readonly reason: string };
 
 /** CAs that are remembered after their end: enough for as long as certificates of theirs can turn up. */
@@ -52,10 +52,11 @@ export function advance(set: CaSet, event: CaEvent, now: Date): CaDecision {
   const transition: (set: CaSet, event: CaEvent, now: Date) => Change | string = STEPS[set.phase][event.step];
   const change = transition(set, event, now);
   if (typeof change === 'string') return { kind: 'refused', reason: change };
-  const { phase, current, next, former, erase = null } = change;
+  const { phase, current, next, former, erase } = change;
+  const dropped = former.slice(FORMER_MAX).filter((ca) => ca.key !== null);
   return {
     kind: 'taken',
-    erase,
+    erase: erase === undefined ? dropped : [erase, ...dropped],
     set: {
       format: 1,
       generation: Math.max(set.generation + 1, now.getTime()),
@@ -68,13 +69,13 @@ export function advance(set: CaSet, event: CaEvent, now: Date): CaDecision {
   };
 }
 
-/** The key of the CA that was replaced last is erased: its end is no longer to be taken back. */
+/** The keys of all former CAs are erased: no end of one is to be taken back any more. */
 export function forget(set: CaSet): CaDecision {
-  const [last, ...older] = set.former;
   if (set.phase !== 'single') return { kind: 'refused', reason: UNDER_WAY };
-  if (last?.key === undefined || last.key === null)
+  const erase = set.former.filter((ca) => ca.key !== null);
+  if (erase.length === 0)
     return { kind: 'refused', reason: 'no key of a former CA is kept: there is nothing to forget' };
-  return { kind: 'taken', erase: last, set: { ...set, former: [{ ...last, key: null }, ...older] } };
+  return { kind: 'taken', erase, set: { ...set, former: set.former.map((ca) => ({ ...ca, key: null })) } };
 }
 
 /** The last CA that was replaced, when its end can be taken back. */

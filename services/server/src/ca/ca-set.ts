@@ -3,9 +3,12 @@ import { z } from 'zod';
 /** Where the rotation of the CA stands; docs/operations.md says what each phase does. */
 export type CaPhase = 'single' | 'trust_both' | 'issue_new';
 
+/** A key file of this server's making, in the folder of the set. */
+export const ownKeyFile = z.string().regex(/^ca(-[0-9a-f]{16})?\.key$/);
+
 /** Where a CA's private key is: made by this server, in the folder of the set; or given by the operator, wherever that is. */
 const keySource = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('own'), file: z.string().regex(/^ca(-[0-9a-f]{16})?\.key$/) }),
+  z.strictObject({ kind: z.literal('own'), file: ownKeyFile }),
   z.strictObject({
     kind: z.literal('given'),
     certFile: z.string().min(1),

@@ -3,16 +3,19 @@
  *
  * INVARIANTS
  * - set.json is the truth, and is replaced whole: after a crash it holds the set before or after a step. What is written before it (a key) harms nobody
- *   without it; what is erased after it nobody needs any more.
+ *   without it; what is erased after it nobody needs any more, and what a crash left of either is removed when the store is opened (ca-leftovers.ts).
  * - A set is used only with the key of the CA that issues, and that key fits.
  * - Files that an operator gives are read, never written.
  */
 import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { KeyFileError, openPrivateKey, readIfThere, replaceFile, writeOnce } from '../keys/key-files.ts';
 import { caId, type CaMaterial, caMaterial, CaStoreError, newCaCertificate, pemOf } from './ca-certificate.ts';
 import { type CaRecord, type CaSet, caSetSchema, issuingCa, shortId, trustedCas } from './ca-set.ts';
+import { keyFilesIn, sweepKeys } from './ca-leftovers.ts';
+import { returnable } from './ca-set.machine.ts';
+import { readStep } from './ca-step-file.ts';
 import { caDatesProblem, type GivenCa, readGivenCa } from './given-ca.ts';
 import { certificatePem } from './x509.ts';
 
@@ -23,6 +26,8 @@ export interface CaStoreOptions {
   readonly passphrase: string | undefined;
   /** The CA that the operator gives. */
   readonly given?: GivenCa | undefined;
+  /** A folder that holds no CA yet is refused: only a server that starts makes one. */
+  readonly mustBeThere?: boolean;
 }
 
 /** The set as it was read, with what its trusted CAs are, the one that issues first. */
@@ -31,6 +36,8 @@ export interface OpenCas {
   /** set.json as it was read: another text is another set. */
   readonly text: string;
   readonly trusted: readonly CaMaterial[];
+  /** Ids of CAs, former ones too, whose keys are kept and do not open. */
+  readonly unusable: ReadonlySet<string>;
   /** What a person should know of how it was opened. */
   readonly notes: readonly string[];
 }
@@ -47,21 +54,39 @@ const FIRST_KEY = 'ca.key';
  */
 export async function openCaStore(options: CaStoreOptions, now: Date): Promise<OpenCas> {
   try {
+    if (options.mustBeThere === true) refuseEmpty(options.folder);
     mkdirSync(options.folder, { recursive: true, mode: 0o700 });
     chmodSync(options.folder, 0o700);
     const file = join(options.folder, SET_FILE);
+    // In this order: a key that is listed here was named by what is read next, or by what is read after it, unless nothing names it.
+    const files = keyFilesIn(options.folder);
+    const step = readStep(options.folder);
     const text = readIfThere(file) ?? (await first(options, file, now));
-    const opened = open(options, parse(file, text), text);
-    writeTrustFile(options.folder, opened.set);
-    return opened;
+    const set = parse(file, text);
+    const strangers = sweepKeys(options.folder, files, step === undefined ? [set] : [set, step.set], now);
+    const opened = open(options, set, text);
+    writeTrustFile(options.folder, set);
+    return { ...opened, notes: [...opened.notes, ...strangers] };
   } catch (error) {
     if (error instanceof CaStoreError || error instanceof KeyFileError) throw error;
     throw new CaStoreError(`The CA in ${options.folder} cannot be used: ${(error as Error).message}`, { cause: error });
   }
 }
 
+/** True when a server made a CA here, or was given one. */
+export function holdsCa(folder: string): boolean {
+  return [SET_FILE, FIRST_KEY].some((name) => readIfThere(join(folder, name)) !== undefined);
+}
+
+function refuseEmpty(folder: string): void {
+  if (holdsCa(folder)) return;
+  throw new CaStoreError(
+    `There is no CA in ${folder}: run this on the server's own machine, with its settings (MODFLEET_STATE_DIR), after the server was started once or the folder was put back from its backup`,
+  );
+}
+
 async function first(options: CaStoreOptions, file: string, now: Date): Promise<string> {
-  const text = textOf(await firstSet(options, now));
+  const text = setText(await firstSet(options, now));
   return writeOnce(file, () => text, 0o600);
 }
 
@@ -70,21 +95,29 @@ export function readSetText(folder: string): string | undefined {
   return readIfThere(join(folder, SET_FILE));
 }
 
-/** Makes this the set. The key of `erase` goes last. */
-export function writeSet(folder: string, set: CaSet, erase: CaRecord | null): void {
-  replaceFile(join(folder, SET_FILE), textOf(set), 0o600);
+/** Makes this the set. */
+export function writeSet(folder: string, set: CaSet): void {
+  replaceFile(join(folder, SET_FILE), setText(set), 0o600);
   writeTrustFile(folder, set);
-  if (erase?.key?.kind === 'own') rmSync(join(folder, erase.key.file), { force: true });
 }
 
-/** A new CA with its key on disk, to be the next of a set. */
-export async function makeNextCa(options: CaStoreOptions, current: CaMaterial, now: Date): Promise<CaRecord> {
+/** A CA of which nothing is on the disk yet. */
+export interface MadeCa {
+  readonly record: CaRecord;
+  /** Puts its key there. A file that names it (set.json, step.json) has to be there before: else it is swept away. */
+  readonly writeKey: () => void;
+}
+
+/** A new CA, to be the next of a set. */
+export async function makeNextCa(options: CaStoreOptions, current: CaMaterial, now: Date): Promise<MadeCa> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const certificate = await newCaCertificate(privateKey, now, current);
   const id = caId(certificate);
   const file = `ca-${shortId(id)}.key`;
-  openPrivateKey(join(options.folder, file), () => privateKey, options.passphrase);
-  return record(certificate, { kind: 'own', file }, now);
+  return {
+    record: record(certificate, { kind: 'own', file }, now),
+    writeKey: () => void openPrivateKey(join(options.folder, file), () => privateKey, options.passphrase),
+  };
 }
 
 export function record(certificate: Buffer, key: CaRecord['key'], since: Date): CaRecord {
@@ -97,7 +130,7 @@ export function record(certificate: Buffer, key: CaRecord['key'], since: Date): 
   };
 }
 
-function textOf(set: CaSet): string {
+export function setText(set: CaSet): string {
   return `${JSON.stringify(set, null, 2)}\n`;
 }
 
@@ -147,6 +180,7 @@ function asJson(text: string): unknown {
 
 function open(options: CaStoreOptions, set: CaSet, text: string): OpenCas {
   const notes: string[] = [];
+  const unusable = new Set<string>();
   const replaced = replacedGiven(options.given, set);
   if (replaced !== undefined) notes.push(replaced);
   const trusted = trustedCas(set).map((ca) => {
@@ -155,11 +189,29 @@ function open(options: CaStoreOptions, set: CaSet, text: string): OpenCas {
       return caMaterial(certificate, keyOf(options, ca, certificate));
     } catch (error) {
       if (ca.id === issuingCa(set).id) throw error;
+      unusable.add(ca.id);
       notes.push(`the key of the CA ${shortId(ca.id)} is not usable, and is not used now: ${(error as Error).message}`);
       return caMaterial(certificate, null);
     }
   });
-  return { set, text, trusted, notes };
+  // Opened for what that does to them, too: a passphrase that was set since encrypts them.
+  for (const ca of set.former.filter((each) => each.key !== null)) {
+    const problem = problemOf(() => keyOf(options, ca, Buffer.from(ca.certificate, 'base64')));
+    if (problem === undefined) continue;
+    unusable.add(ca.id);
+    if (ca.key?.kind === 'own' || ca.id === returnable(set)?.id)
+      notes.push(`the key of the former CA ${shortId(ca.id)} is not usable: ${problem}`);
+  }
+  return { set, text, trusted, unusable, notes };
+}
+
+function problemOf(work: () => unknown): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** The settings may still name a CA that was replaced: told, not an error. @throws CaStoreError when they name one that hosts do not know. */

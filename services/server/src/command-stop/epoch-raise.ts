@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { isUnavailable } from '../database/database.errors.ts';
 import type { DatabaseService, Sql } from '../database/database.service.ts';
 import { COMMAND_STOP_CHANNEL } from './command-stop.service.ts';
@@ -10,7 +11,7 @@ import {
   updateRaising,
   updateResumed,
 } from './command-stop.queries.ts';
-import type { EpochFile } from '../signing/epoch-file.ts';
+import type { EpochFile, EpochRaise } from '../signing/epoch-file.ts';
 import { epochAfter } from './restore.rules.ts';
 
 /** Actions ended between two looks for more. */
@@ -31,7 +32,9 @@ export interface RaiseParts {
   /** Ends one whose row cannot be read, in the same way. */
   readonly endUnread: (id: string, to: number) => Promise<void>;
   /** Records the raise, in the transaction that begins it. */
-  readonly record: (sql: Sql, epoch: number) => Promise<void>;
+  readonly record: (sql: Sql, raise: EpochRaise) => Promise<void>;
+  /** Whether the raise of this id is recorded. */
+  readonly isRecorded: (sql: Sql, id: string) => Promise<boolean>;
   /** Tells the running servers; may fail. */
   readonly announce: (channel: string) => Promise<void>;
 }
@@ -44,6 +47,8 @@ export interface TroubledAction {
 
 export interface Raised {
   readonly epoch: number;
+  /** Commands stay stopped: a host knows of a higher epoch, or a later raise is under way. */
+  readonly isStopped: boolean;
   /** How many actions ended. */
   readonly ended: number;
   /** Those of them whose rows cannot be read: they ended without anybody having looked at what they say. */
@@ -64,30 +69,78 @@ export async function epochState({
  * Begins a new epoch of commands, and ends the actions of older ones.
  *
  * INVARIANTS
- * - Commands are stopped, by a row, before the file is written, and until every older action was seen to: a raise that breaks off anywhere leaves
- *   them stopped, and the next raise does the rest.
- * - The file is written while every acceptance and dispatch waits for the row: none goes on with the older epoch.
+ * - No new epoch without its row in the audit log: what is meant goes to keys/epoch.raise, then the stop and the row are committed, and only then the
+ *   epoch's file is written. What breaks off before the commit is nothing; after it commands are stopped, and the next raise or the server's start does
+ *   the rest ({@link finishRaise}).
+ * - From the commit until every older action was seen to commands are stopped, by a row: nobody accepts or dispatches with the older epoch meanwhile.
+ * - Each raise that a person asks for is an epoch of its own, above one that broke off.
  * - Nothing is sent, and of no action is it said that it did not run.
  * - One row that is damaged does not keep the fleet stopped: it is ended unread, or left and told. What is left is of an older epoch, and not sent.
  */
 export async function raiseEpoch(parts: RaiseParts): Promise<Raised> {
-  const { database, epochFile, record, announce } = parts;
-  const epoch = await database.tx('READ COMMITTED', async (sql) => {
+  const { database, epochFile, record } = parts;
+  const raise = await database.tx('READ COMMITTED', async (sql) => {
     await lockCommands(sql);
     const stop = await selectCommandStop(sql);
+    const brokenOff = epochFile.readRaise()?.epoch ?? 0;
+    const next = {
+      id: randomUUID(),
+      epoch: epochAfter(Math.max(epochFile.read(), brokenOff), stop?.host_epoch ?? null),
+    };
+    epochFile.writeRaise(next);
     await updateRaising(sql);
-    const next = epochAfter(epochFile.read(), stop?.host_epoch ?? null);
     await record(sql, next);
-    epochFile.write(next);
     return next;
   });
+  return finished(parts, raise);
+}
+
+/** Goes on with a raise that broke off after its row was committed; undefined: there is none. One that has no row is given up. */
+export async function finishRaise(parts: RaiseParts): Promise<Raised | undefined> {
+  const { database, epochFile, isRecorded } = parts;
+  if (epochFile.readRaise() === undefined) return undefined;
+  const raise = await database.tx('READ COMMITTED', async (sql) => {
+    await lockCommands(sql);
+    const found = epochFile.readRaise();
+    const stop = await selectCommandStop(sql);
+    if (found === undefined) return undefined;
+    // Commands that are not stopped: its last step was taken, or the database is an older one, and that is for a raise that somebody asks for.
+    if ((stop?.at ?? null) !== null && (await isRecorded(sql, found.id))) return found;
+    epochFile.removeRaise();
+    return undefined;
+  });
+  return raise === undefined ? undefined : finished(parts, raise);
+}
+
+async function finished(parts: RaiseParts, { id, epoch }: EpochRaise): Promise<Raised> {
+  const { database, epochFile, announce } = parts;
+  await database.tx('READ COMMITTED', async (sql) => {
+    // One after the other: a raise that slept does not take a later one back.
+    await lockCommands(sql);
+    if (epochFile.read() < epoch) epochFile.write(epoch);
+  });
+  const ends = await endOlder(parts, epoch);
+  const isStopped = await database.tx('READ COMMITTED', async (sql) => {
+    await lockCommands(sql);
+    const stop = await selectCommandStop(sql);
+    // A later raise, or a host that knows of a higher epoch: commands go on when that has ended.
+    const isOver = epochFile.readRaise()?.id !== id || (stop?.host_epoch ?? 0) >= epoch;
+    if (!isOver) await updateResumed(sql);
+    return isOver && (stop?.at ?? null) !== null;
+  });
+  if (epochFile.readRaise()?.id === id) epochFile.removeRaise();
+  await announce(COMMAND_STOP_CHANNEL).catch(() => undefined);
+  return { epoch, isStopped, ...ends };
+}
+
+async function endOlder(parts: RaiseParts, epoch: number): Promise<Pick<Raised, 'ended' | 'unread' | 'left'>> {
   const unread: TroubledAction[] = [];
   const left: TroubledAction[] = [];
   let ended = 0;
   for (;;) {
     const except = left.map(({ id }) => id);
-    const ids = await selectOlderOpen(database, epoch, { limit: BATCH, except });
-    if (ids.length === 0) break;
+    const ids = await selectOlderOpen(parts.database, epoch, { limit: BATCH, except });
+    if (ids.length === 0) return { ended, unread, left };
     for (const id of ids) {
       const end = await endOne(parts, id, epoch);
       if (end.kind === 'left') left.push(end);
@@ -95,9 +148,6 @@ export async function raiseEpoch(parts: RaiseParts): Promise<Raised> {
       if (end.kind === 'unread') unread.push(end);
     }
   }
-  await database.tx('READ COMMITTED', updateResumed);
-  await announce(COMMAND_STOP_CHANNEL).catch(() => undefined);
-  return { epoch, ended, unread, left };
 }
 
 type End = { readonly kind: 'ended' } | ({ readonly kind: 'unread' | 'left' } & TroubledAction);

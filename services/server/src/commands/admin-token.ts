@@ -18,14 +18,17 @@ export async function adminToken(
     throw new UsageError(`say what to do with the admin token\n${ADMIN_TOKEN_USAGE}`);
   await withTokens(config, async (tokens) => {
     if (verb === 'rotate') {
-      print(
-        `another admin token is in ${await rotateAdminToken(config.stateDir, tokens, localSource())}; the one before is worthless`,
-      );
+      const { path, ended } = await rotateAdminToken(config.stateDir, tokens, localSource());
+      print(`another admin token is in ${path}; ${endedWords(ended)}`);
     } else {
-      await closeAdminToken(config.stateDir, tokens, localSource());
-      print(
-        'the admin token is worthless, and no start makes another; a way back in: modfleet-server token create --name NAME',
-      );
+      const ended = await closeAdminToken(config.stateDir, tokens, localSource());
+      print(`${endedWords(ended)}; no start makes another; a way back in: modfleet-server token create --name NAME`);
     }
   });
+}
+
+/** Which tokens are worthless now: what was made for the file and has leaked is among them, or it is none of these. */
+function endedWords(ended: readonly string[]): string {
+  if (ended.length === 0) return 'there was no other that was good';
+  return `worthless now: ${ended.map((prefix) => `${prefix}…`).join(', ')}`;
 }

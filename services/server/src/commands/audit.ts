@@ -1,6 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { notProvenBy, provenBy } from '../audit/audit.view.ts';
 import { isSuperuser, ownRoleSql, protectSql, selectSelf } from '../audit/protect.queries.ts';
@@ -8,9 +7,10 @@ import { SealSigner, SealVerifier } from '../audit/seal-key.ts';
 import { verifyAudit } from '../audit/verify.ts';
 import { ExportedFile } from '../audit/verify-export.ts';
 import type { VerifyReport } from '../audit/verify.model.ts';
+import { readSecretFile } from '../config/secret-file.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { ServerKeys } from '../keys/server-keys.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
 import { UsageError } from './usage-error.ts';
 
 type Print = (line: string) => void;
@@ -58,13 +58,7 @@ function keysOf(
       throw new UsageError(`${publicKeyFile} holds no public key (${(error as Error).message})`);
     }
   }
-  const folder = join(config.stateDir, 'keys');
-  // Opening would make new ones, and call every row forged.
-  if (!existsSync(join(folder, 'seal.key')))
-    throw new UsageError(
-      `there is no ${join(folder, 'seal.key')}: run this where the server runs, or give its public key with --public-key FILE`,
-    );
-  const keys = ServerKeys.open(folder, config.keyPassphrase);
+  const keys = openKeptKeys(config, 'Or give the public key of the server with --public-key FILE.');
   return { verifier: new SealSigner(keys.sealKey('audit-seal')).verifier, macKey: keys.sealKey('audit') };
 }
 
@@ -96,9 +90,9 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
   const passwordFile = values['role-password-file'];
   if (passwordFile !== undefined && values.role === undefined)
     throw new UsageError(`--role-password-file belongs to --role NAME\n${AUDIT_USAGE}`);
-  const password = passwordFile === undefined ? null : readFileSync(passwordFile, 'utf8').trim();
+  const password = passwordFile === undefined ? null : secretIn('--role-password-file', passwordFile);
   const adminUrlFile = values['admin-url-file'];
-  const adminUrl = adminUrlFile === undefined ? config.databaseDirectUrl : readFileSync(adminUrlFile, 'utf8').trim();
+  const adminUrl = adminUrlFile === undefined ? config.databaseDirectUrl : secretIn('--admin-url-file', adminUrlFile);
   const self = await withDatabase(config.databaseUrl, selectSelf);
   const role = values.role ?? self.role;
   return withDatabase(values.print === true ? config.databaseUrl : adminUrl, async (database) => {
@@ -106,7 +100,8 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
       throw new UsageError(
         `the role ${role} is a superuser, and nothing can be kept from one: make a role for the server with --role NAME --role-password-file FILE`,
       );
-    const sql = `${values.role === undefined ? '' : ownRoleSql(role, self.database, values.print === true ? null : password)}${protectSql(role)}`;
+    // Nothing that the server's role made in its own schema stands in for PostgreSQL's.
+    const sql = `SET LOCAL search_path = pg_catalog;\n${values.role === undefined ? '' : ownRoleSql(role, self.database, values.print === true ? null : password)}${protectSql(role)}`;
     if (values.print === true) {
       print(`BEGIN;\n${sql}COMMIT;`);
       return 0;
@@ -121,10 +116,19 @@ async function protect(config: ServerConfig, args: readonly string[], print: Pri
     print(`the audit log belongs to modfleet_audit now; ${role} may only read and append`);
     if (role !== self.role)
       print(
-        `the database belongs to ${role} now: set DATABASE_URL to log in as ${role} instead of ${self.role}, and start the server anew`,
+        `the schema public belongs to ${role} now: set DATABASE_URL to log in as ${role} instead of ${self.role}, and start the server anew`,
       );
     return 0;
   });
+}
+
+/** @throws UsageError when the file that an option names cannot be read. */
+function secretIn(option: string, path: string): string {
+  const problems: string[] = [];
+  const text = readSecretFile(option, path, problems);
+  if (text === undefined)
+    throw new UsageError(`${problems.join('; ')}: name a file that is there, and that you may read\n${AUDIT_USAGE}`);
+  return text;
 }
 
 async function withDatabase<T>(databaseUrl: string, work: (database: DatabaseService) => Promise<T>): Promise<T> {

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import type { ReplicaStanding } from '../ca/ca-fleet.queries.ts';
 import { expiryOf } from '../ca/ca-expiry.ts';
 import type { CaStanding, CaStepTaken, LeftBehind } from '../ca/ca-rotation.ts';
-import type { CaStep } from '../ca/ca-set.machine.ts';
+import { type CaStep, returnable } from '../ca/ca-set.machine.ts';
 import { type CaRecord, type CaSet, type FormerCa, issuingCa, shortId } from '../ca/ca-set.ts';
 
 /** What each phase means, in one sentence. */
@@ -38,7 +38,7 @@ export function standingText(standing: CaStanding, now: Date): string {
     `issues        ${caWords(issuingCa(set))}`,
     ...(set.phase === 'trust_both' && set.next !== null ? [`next          ${caWords(set.next)}`] : []),
     ...(set.phase === 'issue_new' ? [`old           ${caWords(set.current)}`] : []),
-    ...set.former.map((ca) => `former        ${formerWords(ca)}`),
+    ...set.former.map((ca) => `former        ${formerWords(ca, standing)}`),
     `hosts         ${hosts.hosts}${trustWords(standing)}`,
     `certificates  ${certificateWords(standing)}`,
     ...serverLines(set, replicas),
@@ -69,9 +69,14 @@ export function stepText({ before, set, leftBehind, replicas, behind, notes }: C
   return lines.join('\n');
 }
 
-export function forgottenText(ca: CaRecord): string {
-  const given = ca.key?.kind === 'given' ? ` Its file ${ca.key.keyFile} is yours to erase.` : '';
-  return `The key of the former CA ${shortId(ca.id)} is erased: its end can no longer be taken back.${given}`;
+export function forgottenText(cas: readonly CaRecord[]): string {
+  return cas
+    .map(({ id, key }) =>
+      key?.kind === 'given'
+        ? `The former CA ${shortId(id)} is forgotten: its end can no longer be taken back. Its key is a file of yours, and yours to erase: ${key.keyFile}`
+        : `The key of the former CA ${shortId(id)} is erased: its end can no longer be taken back.`,
+    )
+    .join('\n');
 }
 
 function caWords(ca: CaRecord): string {
@@ -80,9 +85,20 @@ function caWords(ca: CaRecord): string {
   return `${shortId(ca.id)}  ${subject.replaceAll('\n', ', ')}, until ${validToDate.toISOString().slice(0, 10)} (${where})`;
 }
 
-function formerWords(ca: FormerCa): string {
-  const key = ca.key === null ? 'key erased' : 'key kept: "rotate back" is possible, "rotate forget" erases it';
-  return `${shortId(ca.id)}  ${ca.why} ${instant(ca.until)} (${key})`;
+function formerWords(ca: FormerCa, { set, unusable, steps }: CaStanding): string {
+  return `${shortId(ca.id)}  ${ca.why} ${instant(ca.until)} (${keyWords(ca, set, unusable.has(ca.id), steps)})`;
+}
+
+/** Nothing that is not possible now, or as soon as it is said to be. */
+function keyWords(ca: FormerCa, set: CaSet, isUnusable: boolean, steps: readonly LeftBehind[]): string {
+  if (ca.key === null) return 'no key any more';
+  const kept = ca.key.kind === 'own' ? 'key kept' : `key in ${ca.key.keyFile}, a file of yours`;
+  const returns =
+    set.phase === 'single' && returnable(set)?.id === ca.id && steps.some(({ step }) => step === 'back')
+      ? '"rotate back" is possible, '
+      : '';
+  const forget = ca.key.kind === 'own' ? '"rotate forget" erases it' : '"rotate forget" makes this server forget it';
+  return `${kept}${isUnusable ? ', and not usable' : ''}: ${returns}${forget}${set.phase === 'single' ? '' : ', once the rotation has ended'}`;
 }
 
 function trustWords({ set, hosts }: CaStanding): string {

@@ -1,10 +1,10 @@
-import { parseArgs } from 'node:util';
 import { localAudit } from '../audit/local-audit.ts';
 import { CaRotation, type CaStepOptions } from '../ca/ca-rotation.ts';
 import type { CaStep } from '../ca/ca-set.machine.ts';
 import type { GivenCa } from '../ca/given-ca.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { parsed } from './arguments.ts';
 import { forgottenText, standingText, stepText } from './ca-text.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -16,7 +16,7 @@ modfleet-server ca rotate begin              hosts learn to trust a new CA, too
 modfleet-server ca rotate issue [--strand N]   the new CA issues
 modfleet-server ca rotate finish [--strand N]  the old CA is trusted no longer
 modfleet-server ca rotate back [--strand N]    takes the last step back
-modfleet-server ca rotate forget             erases the key of the CA that was replaced: no way back`;
+modfleet-server ca rotate forget             erases the keys of the CAs that were replaced: no way back`;
 
 const OPTIONS = {
   strand: { type: 'string' },
@@ -38,7 +38,7 @@ export async function ca(config: ServerConfig, args: readonly string[], print: P
 }
 
 function parse(args: readonly string[]): (rotation: CaRotation, print: Print) => Promise<void> {
-  const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  const { values, positionals } = parsed({ args: [...args], options: OPTIONS, allowPositionals: true }, CA_USAGE);
   const [noun = '', verb = '', ...rest] = positionals;
   if (rest.length > 0) throw usage(`"ca ${positionals.join(' ')}" has a word too many`);
   const named = Object.keys(values);
@@ -46,7 +46,8 @@ function parse(args: readonly string[]): (rotation: CaRotation, print: Print) =>
     const odd = named.find((name) => !options.includes(name as keyof typeof OPTIONS));
     if (odd !== undefined) throw usage(`"ca ${positionals.join(' ')}" takes no --${odd}`);
   };
-  if (noun === 'show' && verb === '') {
+  if (noun === 'show') {
+    if (verb !== '') throw usage(`"ca show" takes no argument, and got ${JSON.stringify(verb)}`);
     allow();
     return async (rotation, print) => print(standingText(await rotation.standing(), new Date()));
   }

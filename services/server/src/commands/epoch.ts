@@ -1,15 +1,19 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ActionRepository } from '../actions/action.repository.ts';
+import { AccessRepository } from '../access/access.repository.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
 import { localSource } from '../audit/audit-source.ts';
+import { isRecorded } from '../audit/audit.queries.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import { publishOnce } from '../bus/postgres-bus.service.ts';
-import { type EpochState, epochState, type Raised, raiseEpoch } from '../command-stop/epoch-raise.ts';
+import { type EpochState, epochState, type Raised, type RaiseParts, raiseEpoch } from '../command-stop/epoch-raise.ts';
 import { alarmOf } from '../command-stop/command-stop.words.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { migrate } from '../database/migrate.ts';
+import { requireKeptKeys } from '../keys/kept-keys.ts';
 import { EpochFile } from '../signing/epoch-file.ts';
+import { parsed } from './arguments.ts';
 import { EPOCH_USAGE } from './epoch-usage.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -24,12 +28,10 @@ export async function epoch(
   const [verb, ...rest] = args;
   if (verb !== 'show' && verb !== 'raise')
     throw new UsageError(`${verb === undefined ? 'say what to do' : `there is no "epoch ${verb}"`}\n${EPOCH_USAGE}`);
-  const { values } = parseArgs({ args: [...rest], options: { 'dry-run': { type: 'boolean', default: false } } });
+  const options = { 'dry-run': { type: 'boolean', default: false } } as const;
+  const { values } = parsed({ args: [...rest], options }, EPOCH_USAGE);
   const epochFile = new EpochFile(join(config.stateDir, 'keys'));
-  if (!epochFile.hasKey)
-    throw new UsageError(
-      `there is no command.key beside ${epochFile.path}: run this on the server's own machine, with its settings (MODFLEET_STATE_DIR), after its keys were put back or the server was started once`,
-    );
+  requireKeptKeys(config.stateDir);
   // A database that was just put back may be of an older version.
   if (verb === 'raise') await migrate(config.databaseDirectUrl);
   const database = new DatabaseService(config);
@@ -78,24 +80,35 @@ async function raise(
     '"unconfirmed": it may have run, and a report of its host still says how it went. Inventory, sessions and tokens stay as they are.',
   );
   if (isDryRun) return print('Nothing was changed (--dry-run).');
-  const actions = new ActionRepository(database);
+  const raised = await raiseEpoch(await raiseParts(config, database, epochFile));
+  for (const line of raisedLines(raised)) print(line);
+}
+
+/** What a raise takes, outside a server that runs. */
+export async function raiseParts(
+  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>,
+  database: DatabaseService,
+  epochFile: EpochFile,
+): Promise<RaiseParts> {
+  const actions = new ActionRepository(database, new AccessRepository(openKeptKeys(config)));
   const audit = await localAudit(config, database);
-  const raised = await raiseEpoch({
+  return {
     database,
     epochFile,
     endAction: async (id, to) => void (await actions.apply(id, { kind: 'epoch_raised', to })),
     endUnread: (id, to) => actions.endUnread(id, to),
-    record: (sql, to) => audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to) }),
+    record: (sql, { id, epoch: to }) =>
+      audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to), details: { id } }),
+    isRecorded: (sql, id) => isRecorded(sql, 'epoch.raise', id),
     announce: (channel) => publishOnce(database, channel, ''),
-  });
-  for (const line of raisedLines(raised)) print(line);
+  };
 }
 
-function raisedLines({ epoch: next, ended, unread, left }: Raised): string[] {
+export function raisedLines({ epoch: next, isStopped, ended, unread, left }: Raised): string[] {
   return [
     ...unread.map(({ id, why }) => `action ${id} ended without being read: ${why}`),
     ...left.map(({ id, why }) => `action ${id} could not be ended and is as it was: ${why}`),
-    `epoch ${next}; ${ended} ${ended === 1 ? 'action' : 'actions'} ended as unconfirmed. Commands are sent and accepted.`,
+    `epoch ${next}; ${ended} ${ended === 1 ? 'action' : 'actions'} ended as unconfirmed. ${isStopped ? 'Commands are stopped, see "modfleet-server epoch show".' : 'Commands are sent and accepted.'}`,
     ...(left.length === 0
       ? []
       : [

@@ -12,6 +12,7 @@ import { createApp } from '../app.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { migrate } from '../database/migrate.ts';
+import { beforeServe } from './before-serve.ts';
 import { httpIdentity, ownCaIdentity } from '../http/http-identity.ts';
 
 /** Streams are told to move and answers under way end within this; then the process goes all the same. */
@@ -21,9 +22,11 @@ const STOP_LIMIT_MS = 10_000;
 export async function serve(config: ServerConfig): Promise<void> {
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
   const migrations = await migrate(config.databaseDirectUrl);
+  const notes = await beforeServe(config);
   const app = await createApp(config, { identity: await httpIdentity(config) });
   const logger = new Logger('server');
   if (migrations.length > 0) logger.log({ message: 'migrated', migrations });
+  for (const note of notes) logger.warn(note);
   stopOnSignals(app, logger);
   process.on('SIGHUP', () => void app.get(CaWatch).check());
   if (config.httpTls?.kind === 'own-ca') followCa(app, config, logger);

@@ -13,6 +13,11 @@ describe('startProblem', () => {
     expect(startProblem(failure(fields))).toContain(text);
   });
 
+  it('looks below what was made of it', () => {
+    const listening = new Error('Cannot listen', { cause: failure({ code: 'EADDRINUSE', port: 7781 }) });
+    expect(startProblem(listening)).toMatch(/Port 7781 .*MODFLEET_SESSION_LISTEN/);
+  });
+
   it('knows nothing of other errors', () => {
     expect(startProblem(failure({ code: 'EBADF' }))).toBeUndefined();
     expect(startProblem('text')).toBeUndefined();

@@ -18,6 +18,6 @@ export function startProblem(error: unknown): string | undefined {
         ? `modfleet-server may not write ${where}: give it to the user that runs the server, or set MODFLEET_STATE_DIR to another folder.`
         : `Only root may listen on port ${port}: set a port from 1024 on.`;
     default:
-      return undefined;
+      return startProblem(error.cause);
   }
 }

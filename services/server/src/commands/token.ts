@@ -1,12 +1,13 @@
-import { parseArgs } from 'node:util';
 import { AccessRepository } from '../access/access.repository.ts';
 import { ApiTokenService } from '../access/api-token.service.ts';
 import { TOKEN_NAME } from '../access/token-name.ts';
+import { tokenState } from '../access/token-state.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
-import { openServerKeys } from '../keys/keys.module.ts';
+import { openKeptKeys } from '../keys/kept-keys.ts';
+import { parsed } from './arguments.ts';
 import { parseDuration } from './duration.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -26,9 +27,9 @@ export async function withTokens(
   config: ServerConfig,
   work: (tokens: ApiTokenService) => Promise<void>,
 ): Promise<void> {
+  const repository = new AccessRepository(openKeptKeys(config));
   const database = new DatabaseService(config);
   try {
-    const repository = new AccessRepository(openServerKeys(config));
     await work(new ApiTokenService(database, repository, await localAudit(config, database)));
   } finally {
     await database.onApplicationShutdown();
@@ -59,10 +60,8 @@ async function run(
 }
 
 async function create(args: readonly string[], tokens: ApiTokenService, print: Print): Promise<void> {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { name: { type: 'string' }, 'expires-in': { type: 'string' } },
-  });
+  const options = { name: { type: 'string' }, 'expires-in': { type: 'string' } } as const;
+  const { values } = parsed({ args: [...args], options }, TOKEN_USAGE);
   const name = values.name?.trim() ?? '';
   if (name === '' || name.length > 100)
     throw new UsageError(`a token needs a name of 1 to 100 characters: --name NAME\n${TOKEN_USAGE}`);
@@ -74,21 +73,30 @@ async function create(args: readonly string[], tokens: ApiTokenService, print: P
 }
 
 async function list(tokens: ApiTokenService, print: Print): Promise<void> {
-  for (const row of await tokens.list()) {
-    const state =
-      row.revoked_at !== null
-        ? `revoked ${row.revoked_at.toISOString()}`
-        : row.expires_at === null
-          ? 'open'
-          : `until ${row.expires_at.toISOString()}`;
+  for (const row of await tokens.list())
     print(
       [
         `${row.prefix}…`,
         row.name,
         `account ${row.account_name ?? 'none'}`,
-        state,
+        stateWords(row),
         `last used ${row.last_used_at?.toISOString() ?? 'never'}`,
       ].join('\t'),
     );
+}
+
+/** The words of `modfleet tokens list`. */
+function stateWords(row: Awaited<ReturnType<ApiTokenService['list']>>[number]): string {
+  if (!row.whole) return 'changed outside the server';
+  const state = tokenState(row);
+  switch (state) {
+    case 'revoked':
+      return `revoked ${row.revoked_at?.toISOString() ?? ''}`;
+    case 'expired':
+      return `expired ${row.expires_at?.toISOString() ?? ''}`;
+    case 'account_disabled':
+      return 'account disabled';
+    case 'open':
+      return row.expires_at === null ? 'open' : `open until ${row.expires_at.toISOString()}`;
   }
 }

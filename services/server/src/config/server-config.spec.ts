@@ -66,6 +66,25 @@ describe('readServerConfig', () => {
     expect(problems({ DATABASE_URL: URL, MODFLEET_HTTP_LISTEN: '[::1]:0' })).toEqual([]);
   });
 
+  it('takes addresses and CIDRs for proxies, and names the setting for anything else', () => {
+    for (const good of ['10.0.0.1', '10.0.0.0/8, ::1', 'fd00::/8', '10.0.0.0/255.0.0.0', 'loopback,'])
+      expect([good, problems({ DATABASE_URL: URL, MODFLEET_TRUSTED_PROXY: good })]).toEqual([good, []]);
+    for (const bad of [
+      'garbage',
+      '*',
+      'true',
+      '127.0.0.1/33',
+      '::1/129',
+      '10.0.0.1/',
+      '10.0.0.0/0',
+      '10.0.0.0/8/8',
+      '1',
+    ])
+      expect(problems({ DATABASE_URL: URL, MODFLEET_TRUSTED_PROXY: `10.0.0.1,${bad}` })).toEqual([
+        expect.stringContaining(`MODFLEET_TRUSTED_PROXY ${JSON.stringify(bad)} is no address`),
+      ]);
+  });
+
   it('takes an empty value for none, and names as a list', () => {
     const config = readServerConfig({
       DATABASE_URL: URL,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { isLoopback, listenAddress } from './listen-address.ts';
 import { readSecretFile } from './secret-file.ts';
+import { proxyProblem } from './trusted-proxy.ts';
 import { isSafeUrl, type OidcConfig, oidcConfig } from './oidc-config.ts';
 
 /** Injection token of {@link ServerConfig}. */
@@ -79,7 +80,20 @@ export const environmentSchema = z.object({
   MODFLEET_HTTP_TLS_CERT_FILE: z.string().optional(),
   MODFLEET_HTTP_TLS_KEY_FILE: z.string().optional(),
   /** Addresses or CIDRs of proxies that speak TLS for this server, comma separated: their X-Forwarded-For is believed, nobody else's. */
-  MODFLEET_TRUSTED_PROXY: z.string().optional(),
+  MODFLEET_TRUSTED_PROXY: z
+    .string()
+    .transform((text, context) => {
+      const entries = text
+        .split(',')
+        .map((entry) => entry.trim())
+        .filter((entry) => entry !== '');
+      if (entries.length === 0)
+        context.addIssue({ code: 'custom', message: 'names nobody: list the proxies, or unset it' });
+      for (const message of entries.map(proxyProblem).filter((problem) => problem !== undefined))
+        context.addIssue({ code: 'custom', message });
+      return entries.join(',');
+    })
+    .optional(),
   /** A quarter: what an incident review looks back over. */
   MODFLEET_EVENT_RETENTION_DAYS: wholeNumber(1, 3650, 90),
   MODFLEET_RETIRE_AFTER_DAYS: wholeNumber(1, 3650, 30),
@@ -202,7 +216,8 @@ export function readServerConfig(environment: Environment = process.env): Server
   );
   if (url === undefined && problems.length === 0) {
     problems.push(
-      'DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one',
+      'DATABASE_URL is not set: give a postgresql:// connection string, or DATABASE_URL_FILE with a file that holds one; ' +
+        'beside "npm start": modfleet-server --settings .modfleet/server.env COMMAND',
     );
   }
   const certFile = values.MODFLEET_HTTP_TLS_CERT_FILE;

@@ -47,7 +47,7 @@ function isOverload(error: unknown): boolean {
  */
 const UNAVAILABLE_SQLSTATES = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '53400', '57014']);
 
-/** errno names of node:net, and what node-postgres says when a socket ends under a query. */
+/** errno names of node:net, and what node-postgres says when a socket ends under a query. ENOENT is a socket of PostgreSQL that is not there. */
 const UNAVAILABLE_ERRNOS = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -59,6 +59,8 @@ const UNAVAILABLE_ERRNOS = new Set([
   'EAI_AGAIN',
   'ENOENT',
 ]);
+/** What sockets do, where an error says it: a file that is not there has the same errno names. */
+const SOCKET_CALLS = new Set(['connect', 'read', 'write', 'writev', 'shutdown', 'getaddrinfo', 'queryA', 'queryAaaa']);
 const UNAVAILABLE_MESSAGES =
   /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|client was closed|not currently accepting connections|Query read timeout|server closed the connection/i;
 /** Prisma: P1001 cannot reach, P1002 timed out, P1008 operation timed out, P1017 connection closed, P2024 pool timeout. */
@@ -68,12 +70,18 @@ const UNAVAILABLE_PRISMA = new Set(['P1001', 'P1002', 'P1008', 'P1017', 'P2024']
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof DatabaseUnavailableError) return true;
-  const code = (error as { code?: unknown }).code;
+  const { code, syscall } = error as { code?: unknown; syscall?: unknown };
   if (typeof code === 'string') {
-    if (UNAVAILABLE_SQLSTATES.has(code) || UNAVAILABLE_ERRNOS.has(code) || UNAVAILABLE_PRISMA.has(code)) return true;
+    if (UNAVAILABLE_SQLSTATES.has(code) || UNAVAILABLE_PRISMA.has(code)) return true;
+    if (UNAVAILABLE_ERRNOS.has(code) && isOfSocket(code, syscall)) return true;
     if (code.startsWith('08') && code.length === 5) return true;
   }
   if (UNAVAILABLE_MESSAGES.test(error.message)) return true;
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
   return error.cause !== undefined && isUnavailable(error.cause);
+}
+
+function isOfSocket(code: string, syscall: unknown): boolean {
+  if (code === 'ENOENT') return syscall === 'connect';
+  return syscall === undefined || SOCKET_CALLS.has(String(syscall));
 }

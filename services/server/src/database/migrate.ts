@@ -18,7 +18,7 @@ import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-util
 import type { MigrationList, SchemaEngine as Engine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 import { isUnavailable, DatabaseUnavailableError } from './database.errors.ts';
-import { migrationProblem } from './migration-problem.ts';
+import { migrationProblem, touchesAuditLog } from './migration-problem.ts';
 
 /** Any constant that nothing else in this database locks: "modfleet" in ASCII. */
 const MIGRATION_LOCK = '7885072390486090100';
@@ -43,7 +43,24 @@ const serverRoot = join(dirname(fileURLToPath(import.meta.url)), '../..');
  * @returns names of the migrations that this call applied.
  * @throws MigrationError, DatabaseUnavailableError.
  */
-export async function migrate(url: string): Promise<readonly string[]> {
+export async function migrate(url: string, migrations = migrationList()): Promise<readonly string[]> {
+  return withLock(url, async (lock) => {
+    const { upToDate, waiting } = await selectStanding(lock, migrations);
+    if (upToDate) return [];
+    // Tried and refused by Postgres, it would be in the way as a failed one afterwards.
+    if (await isKeptFromAuditLog(lock)) refuseForAuditLog(waiting);
+    return applyAll(url, migrations);
+  });
+}
+
+/** What {@link migrate} would find: nothing to do, or migrations that may or may not change the audit log. */
+export async function whatWaits(url: string, migrations = migrationList()): Promise<'nothing' | 'audit log' | 'other'> {
+  const { upToDate, waiting } = await withLock(url, (lock) => selectStanding(lock, migrations));
+  if (upToDate) return 'nothing';
+  return waiting.some(({ script }) => touchesAuditLog(script)) ? 'audit log' : 'other';
+}
+
+async function withLock<T>(url: string, work: (lock: pg.Client) => Promise<T>): Promise<T> {
   const lock = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -53,8 +70,7 @@ export async function migrate(url: string): Promise<readonly string[]> {
   try {
     await lock.connect();
     await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    if (await nothingToApply(lock)) return [];
-    return await applyAll(url);
+    return await work(lock);
   } catch (error) {
     if (error instanceof MigrationError) throw error;
     if (isUnavailable(error)) throw new DatabaseUnavailableError(error);
@@ -64,35 +80,64 @@ export async function migrate(url: string): Promise<readonly string[]> {
   }
 }
 
+/** A migration of the folder that the database does not have. */
+interface WaitingMigration {
+  readonly name: string;
+  readonly script: string;
+}
+
+/** Database against folder. Nothing may be waiting where it is not up to date: one failed, or the database is newer. */
+interface Standing {
+  readonly upToDate: boolean;
+  readonly waiting: readonly WaitingMigration[];
+}
+
 /**
- * True when the database has exactly the migrations of the folder, each finished and with the checksum that Prisma gives it (SHA-256 of the
- * script, hex). Starting the engine to hear the same takes most of a second; in every other case the engine decides.
+ * Up to date is what has exactly the migrations of the folder, each finished and with the checksum that Prisma gives it (SHA-256 of the
+ * script, hex). Starting the engine to hear the same takes most of a second; in every other case the engine decides what is done.
  */
-async function nothingToApply(client: pg.Client): Promise<boolean> {
+async function selectStanding(client: pg.Client, list: MigrationList): Promise<Standing> {
+  const wanted = list.migrationDirectories.map(({ path, migrationFile: { content } }) => ({
+    name: path,
+    script: content.tag === 'ok' ? content.value : '',
+  }));
   const found = await client.query<{ present: boolean }>(
     "SELECT to_regclass('_prisma_migrations') IS NOT NULL AS present",
   );
-  if (found.rows[0]?.present !== true) return false;
+  if (found.rows[0]?.present !== true) return { upToDate: false, waiting: wanted };
   const { rows } = await client.query<{ name: string; checksum: string; finished: boolean }>(
     'SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS finished FROM _prisma_migrations WHERE rolled_back_at IS NULL',
   );
-  const wanted = migrationList().migrationDirectories.map(({ path, migrationFile: { content } }) =>
-    content.tag === 'ok' ? `${path} ${createHash('sha256').update(content.value).digest('hex')}` : path,
-  );
   const applied = new Set(rows.filter((row) => row.finished).map((row) => `${row.name} ${row.checksum}`));
-  return (
-    applied.size === rows.length &&
-    applied.size === wanted.length &&
-    wanted.every((migration) => applied.has(migration))
+  const waiting = wanted.filter(
+    ({ name, script }) => !applied.has(`${name} ${createHash('sha256').update(script).digest('hex')}`),
+  );
+  const exact = applied.size === rows.length && applied.size === wanted.length;
+  return { upToDate: exact && waiting.length === 0, waiting };
+}
+
+async function isKeptFromAuditLog(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ kept: boolean }>(
+    `SELECT NOT pg_has_role(current_user, nspowner, 'MEMBER') AS kept FROM pg_namespace WHERE nspname = 'audit'`,
+  );
+  return rows[0]?.kept === true;
+}
+
+function refuseForAuditLog(waiting: readonly WaitingMigration[]): void {
+  const names = waiting.filter(({ script }) => touchesAuditLog(script)).map(({ name }) => name);
+  if (names.length === 0) return;
+  throw new MigrationError(
+    `${names.join(', ')} changes the audit log, which the server's role may only append to; run "modfleet-server migrate --protect" with a superuser's password first (docs/operations.md, "Upgrade")`,
+    undefined,
   );
 }
 
-async function applyAll(url: string): Promise<readonly string[]> {
+async function applyAll(url: string, migrationsList: MigrationList): Promise<readonly string[]> {
   const connections = new WholeScripts(url);
   const engine = await openEngine(connections);
   try {
     const filters = { externalTables: [], externalEnums: [] };
-    return (await engine.applyMigrations({ migrationsList: migrationList(), filters })).appliedMigrationNames;
+    return (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames;
   } catch (error) {
     throw new MigrationError(migrationProblem(error), error);
   } finally {

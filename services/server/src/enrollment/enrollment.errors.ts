@@ -5,6 +5,7 @@ export class EnrollmentError extends Error {
     | 'join_token_expired'
     | 'join_token_revoked'
     | 'join_token_used_up'
+    | 'join_token_seal_broken'
     | 'host_retired'
     | 'csr_invalid'
     | 'facts_invalid';

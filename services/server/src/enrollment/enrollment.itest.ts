@@ -1,4 +1,4 @@
-import { createHash, sign, verify, X509Certificate } from 'node:crypto';
+import { sign, verify, X509Certificate } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { diagnoseRequestBytes, diagnosisBytes, IdentityStatus } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
@@ -49,10 +49,7 @@ describe('enrolment', () => {
   it('refuses tokens that are unknown, expired or revoked, and makes nothing', async () => {
     const agent = await TestAgent.create('refused');
     await expect(agent.enroll(side, `mfj_${'A'.repeat(43)}`)).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
-    const expired = await side.joinToken();
-    await side.database.query(`UPDATE join_token SET expires_at = now() WHERE hash = $1`, [
-      createHash('sha256').update(expired).digest(),
-    ]);
+    const expired = await side.joinToken({ expiresInSeconds: 0 });
     await expect(agent.enroll(side, expired)).rejects.toMatchObject({ details: expect.stringContaining('expired') });
     const tokens = side.app.get(JoinTokenService);
     const revoked = await side.database.tx('READ COMMITTED', async (sql) => {
@@ -81,8 +78,12 @@ describe('enrolment', () => {
     const agent = await TestAgent.create('unfit');
     Object.defineProperty(agent, 'csr', { value: Buffer.from('nonsense') });
     await expect(agent.enroll(side, await side.joinToken())).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
-    const escape = await TestAgent.create('bad\u001b[2Jname');
-    await expect(escape.enroll(side, await side.joinToken())).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+    for (const name of ['bad\u001b[2Jname', 'bad\u009b2Jname', 'two\nlines']) {
+      const escape = await TestAgent.create(name);
+      await expect(escape.enroll(side, await side.joinToken())).rejects.toMatchObject({
+        code: status.INVALID_ARGUMENT,
+      });
+    }
   });
 
   describe('diagnosis', () => {

@@ -9,7 +9,7 @@ import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
 import { findHostByKey, insertHost, updateCertificate } from './host.queries.ts';
 import { hostColumns, type HostColumns } from './host-facts.ts';
-import { findJoinTokenUse, type JoinTokenRow, lockJoinToken, recordJoinTokenUse } from './join-token.queries.ts';
+import { type JoinToken, JoinTokenRepository } from './join-token.repository.ts';
 import { hashJoinToken } from './join-token.ts';
 
 const HOUR_MS = 3_600_000;
@@ -28,23 +28,27 @@ export interface EnrolledHost {
  * INVARIANTS
  * - Everything of one join happens in one transaction under the lock of its token: a single-use token makes one host, however many try.
  * - The same token with the same key gives the same host again, used up or expired: a lost answer strands nobody. A revoked token gives nothing.
+ * - A token, or a use of it, that was made or changed outside the server gives nothing, whatever it says.
  * - A key belongs to one host for ever, retired ones included; ids are never reused.
  */
 @Injectable()
 export class EnrollmentService {
   readonly #database: DatabaseService;
   readonly #ca: CertificateAuthority;
+  readonly #tokens: JoinTokenRepository;
   readonly #lifeMs: number;
   readonly #audit: AuditService;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(JoinTokenRepository) tokens: JoinTokenRepository,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertHours'>,
     @Inject(AuditService) audit: AuditService,
   ) {
     this.#database = database;
     this.#ca = ca;
+    this.#tokens = tokens;
     this.#lifeMs = config.hostCertHours * HOUR_MS;
     this.#audit = audit;
   }
@@ -56,18 +60,19 @@ export class EnrollmentService {
       throw error instanceof CsrError ? new EnrollmentError('csr_invalid', error.message, error) : error;
     });
     return this.#database.tx('READ COMMITTED', async (sql) => {
-      const token = await lockJoinToken(sql, hashJoinToken(joinToken));
+      const token = await this.#tokens.lock(sql, hashJoinToken(joinToken));
       if (token === undefined)
         throw new EnrollmentError(
           'join_token_invalid',
           'The server does not know this join token: make one with "modfleet join-tokens create".',
         );
-      const before = await findJoinTokenUse(sql, token.id, key.keyFingerprint);
+      const before = token.broken ? 'broken' : await this.#tokens.hostOf(sql, token, key.keyFingerprint);
+      if (before === 'broken') throw broken();
       if (before === undefined) refuseUnusable(token);
       const host =
         before === undefined
           ? await this.#newHost(sql, token, columns, key.keyFingerprint, key.spki)
-          : await this.#again(sql, token, before, key.keyFingerprint, key.spki);
+          : await this.#again(sql, token, before.hostId, key.keyFingerprint, key.spki);
       await this.#audit.record(sql, hostSource(host.hostId, columns.name, peer), {
         what: 'host.join',
         object: host.hostId,
@@ -85,7 +90,7 @@ export class EnrollmentService {
 
   async #again(
     sql: Sql,
-    token: JoinTokenRow,
+    token: JoinToken,
     hostId: string,
     keyFingerprint: Buffer,
     spki: Buffer,
@@ -101,7 +106,7 @@ export class EnrollmentService {
 
   async #newHost(
     sql: Sql,
-    token: JoinTokenRow,
+    token: JoinToken,
     columns: HostColumns,
     keyFingerprint: Buffer,
     spki: Buffer,
@@ -117,7 +122,7 @@ export class EnrollmentService {
       certificate: { ...issued, counter: FIRST_COUNTER },
       joinTokenId: token.id,
     });
-    await recordJoinTokenUse(sql, token.id, keyFingerprint, hostId);
+    await this.#tokens.use(sql, token, keyFingerprint, hostId);
     return { hostId, certificate: issued.der };
   }
 
@@ -126,7 +131,7 @@ export class EnrollmentService {
   }
 }
 
-function refuseUnusable(token: JoinTokenRow): void {
+function refuseUnusable(token: JoinToken): void {
   if (token.revokedAt !== null) throw revoked();
   if (token.expired)
     throw new EnrollmentError(
@@ -139,6 +144,14 @@ function refuseUnusable(token: JoinTokenRow): void {
       'This join token is used up: make a new one with "modfleet join-tokens create".',
     );
   }
+}
+
+function broken(): EnrollmentError {
+  return new EnrollmentError(
+    'join_token_seal_broken',
+    'This join token was made or changed outside the server, or sealed with another key than the server has now: it lets no machine in. ' +
+      'Make a new one with "modfleet join-tokens create"; the server\'s log says more.',
+  );
 }
 
 function revoked(): EnrollmentError {

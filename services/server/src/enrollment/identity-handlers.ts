@@ -5,6 +5,7 @@ import type { IdentityServiceServer, EnrollRequest, EnrollResponse } from '@modf
 import { assertNever } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
+import { ERROR_TABLE } from '../errors/error-table.ts';
 import { withoutSecrets } from '../logging/logger.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
@@ -130,7 +131,8 @@ function enrollmentStatus(code: EnrollmentError['code']): status {
     case 'join_token_used_up':
       return status.PERMISSION_DENIED;
     case 'host_retired':
-      return status.FAILED_PRECONDITION;
+    case 'join_token_seal_broken':
+      return ERROR_TABLE[code].grpc;
     case 'csr_invalid':
     case 'facts_invalid':
       return status.INVALID_ARGUMENT;

@@ -5,6 +5,7 @@ export interface JoinTokenRow {
   readonly id: string;
   readonly name: string;
   readonly prefix: string;
+  readonly hash: Buffer;
   readonly labels: Record<string, string>;
   readonly maxUses: number;
   readonly uses: number;
@@ -12,28 +13,25 @@ export interface JoinTokenRow {
   readonly revokedAt: Date | null;
   readonly createdBy: string;
   readonly createdAt: Date;
-  /** By Postgres's clock. */
+  /** By Postgres's clock: it has reached its end, or a day after it was made, whatever its end says. */
   readonly expired: boolean;
+  /** Null: sealed by no server of now. */
+  readonly seal: Buffer | null;
+  /** The number of the latest use that is on record; 0: none. */
+  readonly latestUse: number;
 }
 
-const COLUMNS = `id, name, prefix, labels, max_uses AS "maxUses", uses, expires_at AS "expiresAt", revoked_at AS "revokedAt",
-  created_by AS "createdBy", created_at AS "createdAt", expires_at <= now() AS expired`;
+/** The latest use by the unique index: a count would read each use at each join. */
+const COLUMNS = `id, name, prefix, hash, labels, max_uses AS "maxUses", uses, expires_at AS "expiresAt", revoked_at AS "revokedAt",
+  created_by AS "createdBy", created_at AS "createdAt", seal, least(expires_at, created_at + interval '24 hours') <= now() AS expired,
+  (SELECT coalesce(max(u.number), 0) FROM join_token_use u WHERE u.token_id = join_token.id) AS "latestUse"`;
 
-export interface NewJoinTokenRow {
-  readonly id: string;
-  readonly name: string;
-  readonly prefix: string;
-  readonly hash: Buffer;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly maxUses: number;
-  readonly expiresInSeconds: number;
-  readonly createdBy: string;
-}
+export type NewJoinTokenRow = Omit<JoinTokenRow, 'expired' | 'revokedAt' | 'uses' | 'latestUse'>;
 
 export async function insertJoinToken(sql: Sql, row: NewJoinTokenRow): Promise<JoinTokenRow> {
   const [made] = await sql.query<JoinTokenRow>(
-    `INSERT INTO join_token (id, name, prefix, hash, labels, max_uses, expires_at, created_by)
-     VALUES ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), $8)
+    `INSERT INTO join_token (id, name, prefix, hash, labels, max_uses, created_at, expires_at, created_by, seal)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
      RETURNING ${COLUMNS}`,
     [
       row.id,
@@ -42,8 +40,10 @@ export async function insertJoinToken(sql: Sql, row: NewJoinTokenRow): Promise<J
       row.hash,
       JSON.stringify(row.labels),
       row.maxUses,
-      row.expiresInSeconds,
+      row.createdAt,
+      row.expiresAt,
       row.createdBy,
+      row.seal,
     ],
   );
   if (made === undefined) throw new Error('INSERT … RETURNING gave no row');
@@ -64,40 +64,93 @@ export function listJoinTokens(
   );
 }
 
-/** Revokes once; the row as it stands then, undefined when there is none. */
-export async function revokeJoinToken(sql: Sql, id: string): Promise<JoinTokenRow | undefined> {
-  const [row] = await sql.query<JoinTokenRow>(
-    `UPDATE join_token SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING ${COLUMNS}`,
-    [id],
-  );
-  return row;
+/** Locked until the transaction ends. */
+export async function lockJoinTokenById(sql: Sql, id: string): Promise<JoinTokenRow | undefined> {
+  return (await sql.query<JoinTokenRow>(`SELECT ${COLUMNS} FROM join_token WHERE id = $1 FOR UPDATE`, [id]))[0];
 }
 
 /** The token of this hash, locked until the transaction ends: fifty joins at once line up here. */
 export async function lockJoinToken(sql: Sql, hash: Buffer): Promise<JoinTokenRow | undefined> {
-  const [row] = await sql.query<JoinTokenRow>(`SELECT ${COLUMNS} FROM join_token WHERE hash = $1 FOR UPDATE`, [hash]);
+  return (await sql.query<JoinTokenRow>(`SELECT ${COLUMNS} FROM join_token WHERE hash = $1 FOR UPDATE`, [hash]))[0];
+}
+
+export async function updateJoinTokenRevoked(
+  sql: Sql,
+  token: Pick<JoinTokenRow, 'id' | 'revokedAt' | 'seal'>,
+): Promise<JoinTokenRow | undefined> {
+  const [row] = await sql.query<JoinTokenRow>(
+    `UPDATE join_token SET revoked_at = $2, seal = $3 WHERE id = $1 RETURNING ${COLUMNS}`,
+    [token.id, token.revokedAt, token.seal],
+  );
   return row;
 }
 
-/** The host that this key made with this token, if any. */
-export async function findJoinTokenUse(sql: Sql, tokenId: string, keyFingerprint: Buffer): Promise<string | undefined> {
-  const [row] = await sql.query<{ hostId: string }>(
-    `SELECT host_id AS "hostId" FROM join_token_use WHERE token_id = $1 AND key_fingerprint = $2`,
+/** Which key made which host with a token. */
+export interface JoinTokenUseRow {
+  readonly tokenId: string;
+  readonly keyFingerprint: Buffer;
+  readonly hostId: string;
+  /** From 1; null: written by a server of the version before. */
+  readonly number: number | null;
+  readonly seal: Buffer | null;
+}
+
+const USE_COLUMNS = `token_id AS "tokenId", key_fingerprint AS "keyFingerprint", host_id AS "hostId", number, seal`;
+
+/** What this key made with this token, if anything. */
+export async function findJoinTokenUse(
+  sql: Sql,
+  tokenId: string,
+  keyFingerprint: Buffer,
+): Promise<JoinTokenUseRow | undefined> {
+  const [row] = await sql.query<JoinTokenUseRow>(
+    `SELECT ${USE_COLUMNS} FROM join_token_use WHERE token_id = $1 AND key_fingerprint = $2`,
     [tokenId, keyFingerprint],
   );
-  return row?.hostId;
+  return row;
 }
 
 /** Counts one use, and remembers by which key for which host. The caller holds the token's lock. */
 export async function recordJoinTokenUse(
   sql: Sql,
-  tokenId: string,
-  keyFingerprint: Buffer,
-  hostId: string,
+  token: { readonly uses: number; readonly seal: Buffer },
+  use: JoinTokenUseRow,
 ): Promise<void> {
   await sql.query(
-    `WITH used AS (UPDATE join_token SET uses = uses + 1 WHERE id = $1)
-     INSERT INTO join_token_use (token_id, key_fingerprint, host_id) VALUES ($1, $2, $3)`,
-    [tokenId, keyFingerprint, hostId],
+    `WITH used AS (UPDATE join_token SET uses = $2, seal = $3 WHERE id = $1)
+     INSERT INTO join_token_use (token_id, key_fingerprint, host_id, number, seal) VALUES ($1, $4, $5, $6, $7)`,
+    [use.tokenId, token.uses, token.seal, use.keyFingerprint, use.hostId, use.number, use.seal],
+  );
+}
+
+/** Of before seals, as far as a server of before can have made them: none lives longer than a day, or was made in time to come. */
+export function unsealedJoinTokens(sql: Sql): Promise<JoinTokenRow[]> {
+  return sql.query<JoinTokenRow>(
+    `SELECT ${COLUMNS} FROM join_token
+      WHERE seal IS NULL AND expires_at <= created_at + interval '24 hours' AND created_at <= now() + interval '1 minute' FOR UPDATE`,
+  );
+}
+
+/** Times without microseconds, as they are sealed. */
+export async function sealJoinToken(sql: Sql, token: JoinTokenRow): Promise<void> {
+  await sql.query(
+    'UPDATE join_token SET seal = $2, created_at = $3, expires_at = $4, revoked_at = $5 WHERE id = $1 AND seal IS NULL',
+    [token.id, token.seal, token.createdAt, token.expiresAt, token.revokedAt],
+  );
+}
+
+export function unsealedJoinTokenUses(sql: Sql): Promise<JoinTokenUseRow[]> {
+  return sql.query<JoinTokenUseRow>(
+    `SELECT ${USE_COLUMNS} FROM join_token_use WHERE seal IS NULL AND number IS NOT NULL FOR UPDATE`,
+  );
+}
+
+/** All at once: there may be a hundred thousand. */
+export async function sealJoinTokenUses(sql: Sql, uses: readonly JoinTokenUseRow[]): Promise<void> {
+  await sql.query(
+    `UPDATE join_token_use u SET seal = s.seal
+       FROM unnest($1::uuid[], $2::bytea[], $3::bytea[]) AS s(token_id, key_fingerprint, seal)
+      WHERE u.token_id = s.token_id AND u.key_fingerprint = s.key_fingerprint AND u.seal IS NULL`,
+    [uses.map((use) => use.tokenId), uses.map((use) => use.keyFingerprint), uses.map((use) => use.seal)],
   );
 }

@@ -1,12 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { formatJoinString } from '@modfleet/proto';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { DatabaseService, type Sql } from '../database/database.service.ts';
-import { insertJoinToken, type JoinTokenRow, listJoinTokens, revokeJoinToken } from './join-token.queries.ts';
-import { mintJoinToken } from './join-token.ts';
+import type { Sql } from '../database/database.service.ts';
+import { type JoinToken, JoinTokenRepository } from './join-token.repository.ts';
 
 export interface NewJoinToken {
   readonly name?: string | undefined;
@@ -19,16 +17,16 @@ export interface NewJoinToken {
 /** Join tokens: made, listed and revoked here; used by {@link EnrollmentService}. */
 @Injectable()
 export class JoinTokenService {
-  readonly #database: DatabaseService;
+  readonly #repository: JoinTokenRepository;
   readonly #ca: CertificateAuthority;
   readonly #audit: AuditService;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(JoinTokenRepository) repository: JoinTokenRepository,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(AuditService) audit: AuditService,
   ) {
-    this.#database = database;
+    this.#repository = repository;
     this.#ca = ca;
     this.#audit = audit;
   }
@@ -38,13 +36,9 @@ export class JoinTokenService {
     sql: Sql,
     wanted: NewJoinToken,
     source: AuditSource,
-  ): Promise<{ readonly joinToken: JoinTokenRow; readonly joinString: string }> {
-    const { token, prefix, hash } = mintJoinToken();
-    const joinToken = await insertJoinToken(sql, {
-      id: randomUUID(),
+  ): Promise<{ readonly joinToken: JoinToken; readonly joinString: string }> {
+    const { row: joinToken, secret } = await this.#repository.create(sql, {
       name: wanted.name ?? '',
-      prefix,
-      hash,
       labels: wanted.labels ?? {},
       maxUses: wanted.maxUses,
       expiresInSeconds: wanted.expiresInSeconds,
@@ -60,20 +54,17 @@ export class JoinTokenService {
         labels: joinToken.labels,
       },
     });
-    return { joinToken, joinString: formatJoinString({ token, caFingerprint: this.#ca.pinFingerprint }) };
+    return { joinToken, joinString: formatJoinString({ token: secret, caFingerprint: this.#ca.pinFingerprint }) };
   }
 
   /** Newest first, at most `limit`, after the row `before`. */
-  list(
-    limit: number,
-    before: { readonly createdAt: Date; readonly id: string } | null = null,
-  ): Promise<JoinTokenRow[]> {
-    return listJoinTokens(this.#database, limit, before);
+  list(limit: number, before: { readonly createdAt: Date; readonly id: string } | null = null): Promise<JoinToken[]> {
+    return this.#repository.list(limit, before);
   }
 
   /** Hosts that joined with it stay. Undefined: no such token. */
-  async revoke(sql: Sql, id: string, source: AuditSource): Promise<JoinTokenRow | undefined> {
-    const row = await revokeJoinToken(sql, id);
+  async revoke(sql: Sql, id: string, source: AuditSource): Promise<JoinToken | undefined> {
+    const row = await this.#repository.revoke(sql, id);
     if (row !== undefined)
       await this.#audit.record(sql, source, { what: 'join_token.revoke', object: id, details: { name: row.name } });
     return row;

@@ -17,6 +17,12 @@ export const ERROR_TABLE = {
     exit: 4,
     title: 'The right was changed outside the server',
   },
+  join_token_seal_broken: {
+    http: 403,
+    grpc: status.PERMISSION_DENIED,
+    exit: 4,
+    title: 'The join token was changed outside the server',
+  },
   login_failed: { http: 401, grpc: status.UNAUTHENTICATED, exit: 4, title: 'Not signed in' },
   session_ended: { http: 401, grpc: status.UNAUTHENTICATED, exit: 4, title: 'The sign-in has ended' },
   password_change_required: {
@@ -51,6 +57,7 @@ export const ERROR_TABLE = {
   },
   kmod_name_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a kmod name' },
   kmod_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host knows this kmod' },
+  actor_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'Nobody of this name' },
   driver_unknown: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No host reports this driver' },
   action_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such action' },
   account_not_found: { http: 404, grpc: status.NOT_FOUND, exit: 3, title: 'No such account' },

@@ -51,8 +51,9 @@ function credentialIn({ authorization, cookie }: Request['headers']): Shown {
 
 /** @throws AppError cross_site. */
 export function requireSameOrigin(request: Request, publicUrl: string | null): void {
-  const own = `${request.protocol}://${request.host}`.toLowerCase();
-  if (isSameOrigin(request.headers, publicUrl === null ? [own] : [own, publicUrl])) return;
+  // What a request says of its own address (Host) is believed only where nobody has said which it is.
+  const ours = publicUrl ?? `${request.protocol}://${request.host}`.toLowerCase();
+  if (isSameOrigin(request.headers, ours)) return;
   throw new AppError(
     'cross_site',
     'a change that a cookie vouches for has to come from a page of this server (Origin, Sec-Fetch-Site); programs use an API token',

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { ApiTokenService } from '../access/api-token.service.ts';
 import { ApiServer } from '../testing/api-server.ts';
+import { comesTrue } from '../testing/comes-true.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';
+import { SignInService } from '../sign-in/sessions/sign-in.service.ts';
 import { testCaller } from '../testing/test-access.ts';
 
 let server: ApiServer;
@@ -50,6 +53,30 @@ describe('rate limits', () => {
     expect((await from('203.0.113.1', null)).status).toBe(429);
     expect((await from('203.0.113.1', neighbour.token)).status).toBe(200);
     expect((await from('203.0.113.2', guess)).status).toBe(401);
+  });
+
+  it('a token that was just made is served there too, wherever it was made; a guess is none the wiser', async () => {
+    const place = '203.0.113.9';
+    const admin = await testCaller(server.app, [['admin', null]]);
+    expect((await from(place, admin.token)).status).toBe(200);
+    const guess = `mfl_${'y'.repeat(43)}`;
+    for (let tried = 0; tried < 3; tried += 1) await from(place, guess);
+    expect((await from(place, guess)).status).toBe(429);
+    const made = await server.call<{ token: string }>('POST', '/api/v1/tokens', { token: admin.token, body: {} });
+    expect((await from(place, made.body.token)).status).toBe(200);
+    const wanted = {
+      accountId: admin.accountId,
+      carrier: 'bearer',
+      way: 'password',
+      address: place,
+      agent: '',
+    } as const;
+    const signIn = await server.app.get(SignInService, { strict: false }).start(server.database, wanted);
+    expect((await from(place, signIn.secret)).status).toBe(200);
+    // As "modfleet-server token create" does, in another process: the bus tells.
+    const { token } = await server.app.get(ApiTokenService).create('fresh', null);
+    await comesTrue(async () => expect((await from(place, token)).status).toBe(200));
+    expect((await from(place, `${token.slice(0, -1)}${token.endsWith('A') ? 'E' : 'A'}`)).status).toBe(429);
   });
 });
 

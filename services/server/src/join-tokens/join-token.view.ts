@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { JoinTokenRow } from '../enrollment/join-token.queries.ts';
+import type { JoinToken } from '../enrollment/join-token.repository.ts';
 import type { joinTokenItemSchema } from './join-tokens.schema.ts';
 
 export type JoinTokenItem = z.output<typeof joinTokenItemSchema>;
 
 /** A join token as the API shows it: never its secret. */
-export function toJoinTokenItem(row: JoinTokenRow): JoinTokenItem {
+export function toJoinTokenItem(row: JoinToken): JoinTokenItem {
   return {
     id: row.id,
     name: row.name,
@@ -22,7 +22,8 @@ export function toJoinTokenItem(row: JoinTokenRow): JoinTokenItem {
 }
 
 /** What stops it first is what is said. */
-function stateOf(row: JoinTokenRow): JoinTokenItem['state'] {
+function stateOf(row: JoinToken): JoinTokenItem['state'] {
+  if (row.broken) return 'broken';
   if (row.revokedAt !== null) return 'revoked';
   if (row.uses >= row.maxUses) return 'used_up';
   return row.expired ? 'expired' : 'open';

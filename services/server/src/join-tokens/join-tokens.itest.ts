@@ -57,6 +57,15 @@ describe('join tokens', () => {
     expect(body.name).toBe('Gerät №4 ラック');
   });
 
+  it('are broken once somebody else than the server wrote them, and end all the same', async () => {
+    const { body } = await stack.call<CreatedJoinToken>('POST', '/join-tokens', { labels: { env: 'dev' } });
+    await stack.database.query(`UPDATE join_token SET labels = '{"env":"prod"}' WHERE id = $1`, [body.id]);
+    expect((await list()).items[0]?.state).toBe('broken');
+    expect((await stack.call<JoinToken>('DELETE', `/join-tokens/${body.id}`)).body.state).toBe('revoked');
+    await stack.database.query('UPDATE join_token SET revoked_at = NULL WHERE id = $1', [body.id]);
+    expect((await list()).items[0]?.state).toBe('broken');
+  });
+
   it('live for half an hour and one host when nothing is said', async () => {
     const { body } = await stack.call<CreatedJoinToken>('POST', '/join-tokens', {});
     expect(body).toMatchObject({ maxUses: 1, name: '' });

@@ -25,7 +25,9 @@ const joinTokenFields = {
   revokedAt: instant.nullable(),
   createdBy: z.string(),
   createdAt: instant,
-  state: z.enum(['open', 'used_up', 'expired', 'revoked']),
+  state: z
+    .enum(['open', 'used_up', 'expired', 'revoked', 'broken'])
+    .describe('`broken`: made or changed outside the server; it lets no machine in.'),
 };
 
 export const joinTokenSchema = z.strictObject({ ...joinTokenFields, ...envelope }).meta({ id: 'JoinToken' });

@@ -16,13 +16,12 @@ export type SealPurpose = 'access' | 'audit' | 'audit-seal';
  */
 export class ServerKeys {
   readonly folder: string;
-  /** Ed25519, private. */
-  readonly command: KeyObject;
+  readonly #command: () => KeyObject;
   readonly #secret: Buffer;
 
-  private constructor(folder: string, command: KeyObject, seal: KeyObject) {
+  private constructor(folder: string, command: () => KeyObject, seal: KeyObject) {
     this.folder = folder;
-    this.command = command;
+    this.#command = command;
     this.#secret = Buffer.from(seal.export({ format: 'jwk' }).d ?? '', 'base64url');
   }
 
@@ -32,7 +31,23 @@ export class ServerKeys {
     chmodSync(folder, 0o700);
     const open = (name: string, type: 'ed25519' | 'x25519') =>
       openPrivateKey(join(folder, name), () => newKey(type), passphrase);
-    return new ServerKeys(folder, open('command.key', 'ed25519'), open('seal.key', 'x25519'));
+    const command = open('command.key', 'ed25519');
+    return new ServerKeys(folder, () => command, open('seal.key', 'x25519'));
+  }
+
+  /**
+   * Reads what is there and makes nothing. `command.key` may be away, between a stolen one and the next start; what needs it then hears so.
+   *
+   * @param missing says what to do about a file that is not there.
+   */
+  static openKept(folder: string, passphrase: string | undefined, missing: (path: string) => never): ServerKeys {
+    const open = (name: string) => openPrivateKey(join(folder, name), () => missing(join(folder, name)), passphrase);
+    return new ServerKeys(folder, () => open('command.key'), open('seal.key'));
+  }
+
+  /** Ed25519, private. */
+  get command(): KeyObject {
+    return this.#command();
   }
 
   /** 32 bytes, the same at each call. A KeyObject, because an HMAC under a Buffer makes one each time: 28 µs instead of 3.5 on Node.js 24. */

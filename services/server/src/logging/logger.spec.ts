@@ -1,5 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { withoutSecrets } from './logger.ts';
+import { createLogger, visible, withoutSecrets } from './logger.ts';
+
+describe('a log line', () => {
+  it('shows what would reorder or hide it, and is JSON all the same', () => {
+    const name = 'web\u202e1\u009b\u200b';
+    const lines: string[] = [];
+    createLogger('info', { write: (line) => void lines.push(line) }).info({ host: name }, `${name} joined`);
+    expect(lines.join('')).toContain(String.raw`web\u202e1\u009b\u200b joined`);
+    expect(lines.join('')).not.toMatch(/[\u007f-\u009f\p{Cf}]/u);
+    expect(JSON.parse(lines.join(''))).toMatchObject({ host: name, msg: `${name} joined` });
+    expect(visible('Gerät №4 ラック')).toBe('Gerät №4 ラック');
+  });
+});
 
 describe('withoutSecrets', () => {
   it('cuts tokens and passwords wherever they stand', () => {

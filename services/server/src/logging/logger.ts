@@ -35,6 +35,19 @@ export function holdsSecret(text: string): boolean {
   return text.search(TOKEN) >= 0 || text.search(PRIVATE_KEY) >= 0;
 }
 
+/** Characters that write to a terminal, or reorder or hide what stands there. JSON leaves them as they are; newlines and the like it escapes. */
+const UNSEEN = /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** JSON, or text for a terminal, with such characters as \uNNNN: what a host says of itself is in logs and lists. */
+export function visible(text: string): string {
+  return text.replace(UNSEEN, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}
+
 /** JSON lines on stdout; errors keep their stack, secrets are cut. */
 export function createLogger(level: string, to?: DestinationStream): Logger {
   const options = {
@@ -43,7 +56,7 @@ export function createLogger(level: string, to?: DestinationStream): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: SECRET_PATHS, censor: '…' },
-    hooks: { streamWrite: withoutSecrets },
+    hooks: { streamWrite: (line: string) => visible(withoutSecrets(line)) },
   };
   return to === undefined ? pino(options) : pino(options, to);
 }

@@ -13,6 +13,7 @@ const COMMON: readonly ErrorCode[] = [
   'unauthenticated',
   'token_expired',
   'token_revoked',
+  'session_ended',
   'account_disabled',
   'access_seal_broken',
   'forbidden',

@@ -89,6 +89,8 @@ describe('parseSelector', () => {
     ['env=prod,', 9, 'expected a label'],
     ['env=prod,,a', 9, 'expected a label'],
     ['env=prod role', 9, 'expected ","'],
+    ['env==', 5, '"env=" is for a label that is empty, "!env" for one that is not there'],
+    ['env== ,a', 6, 'compares with nothing'],
     ['env=pr$d', 6, 'expected ","'],
     ['env<3', 3, 'facts begin with "@"'],
     ['@kernel<', 8, 'expected a value'],

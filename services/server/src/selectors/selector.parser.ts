@@ -51,8 +51,12 @@ function parseLabel(scanner: Scanner): Requirement {
   const key = parseKey(scanner);
   scanner.skipBlanks();
   if (scanner.take('!=')) return { kind: 'label', key, operator: 'notin', values: [parseLabelValue(scanner)] };
-  if (scanner.take('==') || scanner.take('='))
-    return { kind: 'label', key, operator: 'in', values: [parseLabelValue(scanner)] };
+  const doubled = scanner.take('==');
+  if (doubled && isEnd(scanner))
+    scanner.fail(
+      `"${key}==" compares with nothing: "${key}=" is for a label that is empty, "!${key}" for one that is not there`,
+    );
+  if (doubled || scanner.take('=')) return { kind: 'label', key, operator: 'in', values: [parseLabelValue(scanner)] };
   if (scanner.takeWord('in'))
     return { kind: 'label', key, operator: 'in', values: parseList(scanner, parseLabelValue) };
   if (scanner.takeWord('notin'))
@@ -61,6 +65,11 @@ function parseLabel(scanner: Scanner): Requirement {
   if (/[<>~]/.test(scanner.peek()))
     scanner.fail(`"${scanner.peek()}" compares facts, and ${key} is a label: facts begin with "@"`);
   return scanner.fail(`expected =, !=, in, notin, "," or the end after the label ${key}, not ${scanner.here()}`);
+}
+
+function isEnd(scanner: Scanner): boolean {
+  scanner.skipBlanks();
+  return scanner.atEnd() || scanner.peek() === ',';
 }
 
 function parseKey(scanner: Scanner): string {

@@ -4,6 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { AccountRow } from '../access/access.rows.ts';
 import { lockAccountNamed } from '../access/account.queries.ts';
+import { AccessService } from '../access/access.service.ts';
+import { AccountTokens } from '../access/account-tokens.service.ts';
 import { CurrentCaller, type Caller } from '../access/caller.ts';
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
@@ -18,6 +20,7 @@ import { PasswordService } from './passwords/password.service.ts';
 import { SignInService } from './sessions/sign-in.service.ts';
 import {
   emptyBody,
+  endTokensBody,
   linkedIdentitySchema,
   linkIdentityBody,
   oneTimePasswordSchema,
@@ -37,6 +40,8 @@ export class AccountSignInController {
   readonly #identities: IdentityService;
   readonly #waysIn: WaysInService;
   readonly #audit: AuditService;
+  readonly #access: AccessService;
+  readonly #tokens: AccountTokens;
 
   constructor(
     @Inject(IdempotencyService) idempotency: IdempotencyService,
@@ -45,6 +50,8 @@ export class AccountSignInController {
     @Inject(IdentityService) identities: IdentityService,
     @Inject(WaysInService) waysIn: WaysInService,
     @Inject(AuditService) audit: AuditService,
+    @Inject(AccessService) access: AccessService,
+    @Inject(AccountTokens) tokens: AccountTokens,
   ) {
     this.#idempotency = idempotency;
     this.#passwords = passwords;
@@ -52,18 +59,21 @@ export class AccountSignInController {
     this.#identities = identities;
     this.#waysIn = waysIn;
     this.#audit = audit;
+    this.#access = access;
+    this.#tokens = tokens;
   }
 
   @Post('password')
   @ApiOperation({
     summary: 'Give an account a one-time password',
-    description: 'It takes the place of the password, if there is one; all sign-ins of the account end.',
+    description:
+      'It takes the place of the password, if there is one; all sign-ins of the account end. Its API tokens stay, but with endTokens.',
   })
   @ApiAnswer(201, oneTimePasswordSchema, 'The password is answered here and nowhere else.')
   @ApiChange('account_not_found')
   async password(
     @Param('account') name: string,
-    @Body({ schema: emptyBody }) _body: Record<string, never>,
+    @Body({ schema: endTokensBody }) { endTokens = false }: z.output<typeof endTokensBody>,
     @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -81,9 +91,12 @@ export class AccountSignInController {
         account: { id: account.id, name: account.name },
         expiresAt: expiresAt.toISOString(),
         signInsEnded,
+        disabled: account.disabled_at !== null,
+        ...(await this.#tokens.after(sql, account.id, endTokens, sourceOf(request))),
       };
       return { status: 201, body: { item, sealed: seal(password) } };
     });
+    if (endTokens) await this.#access.changed();
     return { ...body.item, password: open(body.sealed) };
   }
 
@@ -143,7 +156,7 @@ export class AccountSignInController {
   @ApiOperation({
     summary: 'Unlink an identity from an account',
     description:
-      'It signs nobody in any more, and sign-ins of the account through an identity provider end. Also the last way in may be taken: the answer says what is left. What its groups gave stays until somebody removes it.',
+      'It signs nobody in any more, and sign-ins of the account through an identity provider end. Also the last way in may be taken: the answer says what is left. What its groups gave holds until its end.',
   })
   @ApiAnswer(200, unlinkedIdentitySchema, 'Unlinked.')
   @ApiChange('account_not_found', 'identity_not_found')
@@ -174,7 +187,7 @@ async function personNamed(sql: Sql, name: string): Promise<AccountRow> {
   throw new AppError(
     'account_not_found',
     account === undefined
-      ? `there is no account ${JSON.stringify(name.slice(0, 100))}; make one: modfleet accounts create NAME`
+      ? `there is no account ${JSON.stringify(name.slice(0, 100))}; make one: modfleet accounts create NAME --kind person`
       : `the account ${account.name} is a service account: it has API tokens, and does not sign in`,
   );
 }

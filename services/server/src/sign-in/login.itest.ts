@@ -164,13 +164,44 @@ describe('a one-time password', () => {
     expect(rows[0]?.all).not.toContain('argon2id');
   });
 
+  it('leaves the API tokens and says how many, or ends them with it; so does ending a sign-in', async () => {
+    const boss = await adminToken();
+    const { secret, signInId } = (await logIn(server, 'kim')).body;
+    const make = async () =>
+      (await server.call<{ token: string }>('POST', '/api/v1/tokens', { token: secret, body: { expiresIn: null } }))
+        .body.token;
+    const [one, two] = [await make(), await make()];
+    const end = (id: string, body: object) =>
+      server.call<object>('DELETE', `/api/v1/sessions/${id}`, { token: boss, body });
+    expect((await end(signInId, {})).body).toMatchObject({ tokensEnded: 0, apiTokens: 2 });
+    expect((await hosts(one)).status).toBe(200);
+    expect((await give(boss)).body).toMatchObject({ tokensEnded: 0, apiTokens: 2, disabled: false });
+    expect((await hosts(one)).status).toBe(200);
+    const ended = await server.call<object>('POST', '/api/v1/accounts/kim/password', {
+      token: boss,
+      body: { endTokens: true },
+    });
+    expect(ended.body).toMatchObject({ tokensEnded: 2, apiTokens: 0 });
+    for (const token of [one, two]) expect((await hosts(token)).body.code).toBe('token_revoked');
+  });
+
+  it('says so when the account is disabled', async () => {
+    const boss = await adminToken();
+    await server.call('POST', '/api/v1/accounts/kim/disable', { token: boss, body: {} });
+    expect((await give(boss)).body).toMatchObject({ disabled: true });
+  });
+
   it('is for people, by admins', async () => {
     const token = await adminToken();
     await server.app
       .get(AccessRepository)
       .createAccount(server.database, { name: 'robot', kind: 'service', createdBy: 'tests' });
     expect((await give(token, 'robot', 'r')).body.code).toBe('account_not_found');
-    expect((await give(token, 'nobody', 'n')).body.code).toBe('account_not_found');
+    const nobody = await give(token, 'nobody', 'n');
+    expect(nobody.body).toMatchObject({
+      code: 'account_not_found',
+      detail: expect.stringContaining('modfleet accounts create NAME --kind person'),
+    });
     const viewer = (await logIn(server, 'kim')).body.secret ?? '';
     expect((await give(viewer)).body.code).toBe('forbidden');
   });
@@ -194,7 +225,11 @@ describe('changing your own password', () => {
     const [mine, other] = [await logIn(server, 'kim'), await logIn(server, 'kim')];
     const secret = mine.body.secret ?? '';
     const next = { password: PASSWORD, newPassword: 'seven sleepy herons' };
-    expect((await change(secret, { ...next, password: 'wrong horse battery' })).body.code).toBe('login_failed');
+    const wrong = await change(secret, { ...next, password: 'wrong horse battery' });
+    expect(wrong.body).toMatchObject({
+      code: 'login_failed',
+      detail: expect.stringMatching(/^this is not the password of now.*nothing was changed/),
+    });
     expect((await change(secret, { ...next, newPassword: PASSWORD })).body.code).toBe('password_refused');
     expect((await change(secret, { ...next, newPassword: 'short' })).body.code).toBe('password_refused');
     expect(await change(secret, next)).toMatchObject({ status: 200, body: { signInsEnded: 1 } });

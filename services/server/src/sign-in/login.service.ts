@@ -47,6 +47,10 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
 /** The same words for a name that nobody has, a wrong password, and an account without one. */
 const WRONG = 'the name or the password is wrong; or sign in through the identity provider, or with an API token';
 
+/** To who is in already, and changes a password. */
+const WRONG_OWN =
+  'this is not the password of now (or the account has none): nothing was changed; who has forgotten it asks an admin for another (modfleet accounts passwd)';
+
 /**
  * Signing in with a password.
  *
@@ -113,7 +117,8 @@ export class LoginService {
    * @throws AppError login_failed when `password` is not theirs; rate_limited, password_refused, overloaded.
    */
   async changePassword(source: AuditSource, caller: Caller, password: string, newPassword: string): Promise<number> {
-    const record = await this.#checked({ user: caller.name, password, address: caller.address }, caller.accountId);
+    const tried = { user: caller.name, password, address: caller.address };
+    const record = await this.#checked(tried, caller.accountId, WRONG_OWN);
     const phc = await this.#newHash(caller.name, password, newPassword);
     const ended = await this.#database.tx('READ COMMITTED', async (sql) => {
       if (!(await this.#passwords.replace(sql, caller.accountId, record, phc))) throw changedMeanwhile();
@@ -179,6 +184,7 @@ export class LoginService {
   async #checked(
     tried: { readonly user: string; readonly password: string; readonly address: string },
     accountId: string | undefined,
+    wrong = WRONG,
   ): Promise<PasswordRecord & { readonly outdated: boolean }> {
     const isKnown = await this.#signIns.isKnownPlace(accountId ?? NOBODY, tried.address);
     const counted = { name: tried.user, place: placeOf(tried.address), isKnown };
@@ -187,7 +193,7 @@ export class LoginService {
     if (record === undefined) {
       // Which account: only where there is one.
       this.#logger.warn({ message: 'a sign-in failed', account: accountId ?? null, address: tried.address });
-      throw new AppError('login_failed', WRONG);
+      throw new AppError('login_failed', wrong);
     }
     await this.#limiter.forgive(counted);
     return record;

@@ -88,7 +88,9 @@ export class SignInController {
     const { kind, id } = caller.credential;
     const ended =
       kind === 'session'
-        ? await this.#database.tx('READ COMMITTED', (sql) => this.#signIns.end(sql, sourceOf(request), id, null))
+        ? await this.#database.tx('READ COMMITTED', (sql) =>
+            this.#signIns.leave(sql, sourceOf(request), id, caller.accountId),
+          )
         : undefined;
     if (ended === undefined)
       throw new AppError(

@@ -3,6 +3,7 @@ import { ServerKeys } from '../keys/server-keys.ts';
 import { AccountSignInController } from './account-sign-in.controller.ts';
 import { LoginLimiter } from './limits/login-limiter.ts';
 import { LoginService } from './login.service.ts';
+import { GroupGrants } from './oidc/group-grants.service.ts';
 import { IdentityService } from './oidc/identity.service.ts';
 import { OidcController } from './oidc/oidc.controller.ts';
 import { OidcLoginService } from './oidc/oidc-login.service.ts';
@@ -24,11 +25,12 @@ import { WaysInService } from './ways-in.service.ts';
     PasswordService,
     SignInService,
     IdentityService,
+    GroupGrants,
     WaysInService,
     LoginService,
     OidcLoginService,
   ],
   controllers: [SignInController, OidcController, SessionsController, AccountSignInController],
-  exports: [SignInService, WaysInService],
+  exports: [Sealing, SignInService, WaysInService],
 })
 export class SignInModule {}

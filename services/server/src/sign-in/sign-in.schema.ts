@@ -83,8 +83,18 @@ const signInFields = {
   current: z.boolean().describe('The one that asks.'),
 };
 export const signInItemSchema = z.strictObject(signInFields).meta({ id: 'SignInItem' });
+const tokensAfterFields = {
+  tokensEnded: z.int().describe('API tokens of the account that were good and are revoked by this.'),
+  apiTokens: z
+    .int()
+    .describe('API tokens of the account that go on being good: they do not end with a sign-in or a password.'),
+};
+/** What ends a way in may end the account's API tokens with it. */
+export const endTokensBody = z.strictObject({
+  endTokens: z.boolean().optional().describe('Revoke all API tokens of the account with it.'),
+});
 export const endedSignInSchema = z
-  .strictObject({ ...signInFields, endedAt: instant, ...envelope })
+  .strictObject({ ...signInFields, endedAt: instant, ...tokensAfterFields, ...envelope })
   .meta({ id: 'EndedSignIn' });
 export const signInListQuery = z.strictObject({
   ...pageQuery,
@@ -101,6 +111,8 @@ export const oneTimePasswordSchema = z
     password: z.string().describe('Good for one sign-in, which chooses another. Shown only now.'),
     expiresAt: instant,
     signInsEnded: z.int(),
+    disabled: z.boolean().describe('The account is disabled: nobody signs in with it before it is enabled.'),
+    ...tokensAfterFields,
     ...envelope,
   })
   .meta({ id: 'OneTimePassword' });

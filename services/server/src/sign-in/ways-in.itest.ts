@@ -154,7 +154,8 @@ describe('an identity that is unlinked', () => {
     const withPassword = (await logIn(server, 'kim')).body.secret ?? '';
     const other = await throughProvider();
     await server.database.query(
-      `INSERT INTO access_grant (id, account_id, role, created_by) VALUES (gen_random_uuid(), $1, 'viewer', 'identity provider')`,
+      `INSERT INTO access_grant (id, account_id, role, created_by, ends_at)
+       VALUES (gen_random_uuid(), $1, 'viewer', 'identity provider', now() + interval '1 hour')`,
       [kim],
     );
     const gone = await unlink({ subject: '17' });

@@ -9,7 +9,7 @@ export async function countOtherWays(
   const [row] = await sql.query<{ apiTokens: number; groupGrants: number }>(
     `SELECT (SELECT count(*)::int FROM api_token
               WHERE account_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())) AS "apiTokens",
-            (SELECT count(*)::int FROM access_grant WHERE account_id = $1 AND created_by = $2 AND revoked_at IS NULL) AS "groupGrants"`,
+            (SELECT count(*)::int FROM access_grant WHERE account_id = $1 AND created_by = $2 AND revoked_at IS NULL AND ends_at > now()) AS "groupGrants"`,
     [accountId, grantedBy],
   );
   return row ?? { apiTokens: 0, groupGrants: 0 };

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
+import { MAPPED_BY } from '../access/access.rows.ts';
 import type { Sql } from '../database/database.service.ts';
 import { IdentityService, type LinkedIdentity } from './oidc/identity.service.ts';
-import { MAPPED_BY } from './oidc/oidc-login.service.ts';
 import { PasswordService } from './passwords/password.service.ts';
 import type { waysInFields, waysLeftSchema } from './sign-in.schema.ts';
 import { countOtherWays } from './ways-in.queries.ts';

@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { KeyFileError, readIfThere, replaceFile, writeOnce } from '../keys/key-files.ts';
 
 const MODE = 0o600;
@@ -7,15 +8,22 @@ const MODE = 0o600;
 /** Above it, a number of the contract is no exact JavaScript number; nobody raises an epoch so often. */
 const MAX_EPOCH = 1_000_000_000;
 
+/** A raise that is under way. `id`: in the details of its row in the audit log. */
+const raiseSchema = z.strictObject({ id: z.uuid(), epoch: z.int().min(1).max(MAX_EPOCH) });
+export type EpochRaise = z.output<typeof raiseSchema>;
+
 /**
  * The epoch of commands, from 1: STATE_DIR/keys/epoch, beside the key and shared by all replicas, and not in Postgres, because it is what
  * outlives a database that is put back. Read anew each time: `modfleet-server epoch raise` is another process.
  */
 export class EpochFile {
   readonly path: string;
+  /** Holds a raise from before its row in the audit log is committed until its last step: what a crash leaves is finished from it. */
+  readonly raisePath: string;
   readonly #folder: string;
 
   constructor(keysFolder: string) {
+    this.raisePath = join(keysFolder, 'epoch.raise');
     this.#folder = keysFolder;
     this.path = join(keysFolder, 'epoch');
   }
@@ -31,14 +39,30 @@ export class EpochFile {
     return epoch;
   }
 
-  /** Whether this folder is one of a server: it has the key that signs. */
-  get hasKey(): boolean {
-    return readIfThere(join(this.#folder, 'command.key')) !== undefined;
-  }
-
   /** After a crash the file holds the old epoch or the new one. */
   write(epoch: number): void {
     replaceFile(this.path, `${epoch}\n`, MODE);
+  }
+
+  /** @throws KeyFileError when it is damaged. */
+  readRaise(): EpochRaise | undefined {
+    const text = readIfThere(this.raisePath);
+    if (text === undefined) return undefined;
+    try {
+      return raiseSchema.parse(JSON.parse(text));
+    } catch (cause) {
+      throw new KeyFileError(`${this.raisePath} is damaged: remove it, then run "modfleet-server epoch raise"`, {
+        cause,
+      });
+    }
+  }
+
+  writeRaise(raise: EpochRaise): void {
+    replaceFile(this.raisePath, `${JSON.stringify(raise)}\n`, MODE);
+  }
+
+  removeRaise(): void {
+    rmSync(this.raisePath, { force: true });
   }
 
   #begin(): string {

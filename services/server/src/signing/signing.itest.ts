@@ -60,7 +60,6 @@ describe('CommandSigner', () => {
 describe('EpochFile', () => {
   it('begins at 1, is for its owner alone, and is read anew', () => {
     const epoch = new EpochFile(join(folder, 'keys'));
-    expect(epoch.hasKey).toBe(false);
     expect(epoch.read()).toBe(1);
     expect(statSync(epoch.path).mode & 0o777).toBe(0o600);
     new EpochFile(join(folder, 'keys')).write(5);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DynamicModule, INestApplicationContext } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { AccessModule } from '../access/access.module.ts';
 import { AgentGatewayModule } from '../agent-session/agent-gateway.module.ts';
 import { AgentListeners } from '../agent-session/agent-listeners.service.ts';
 import { AgentSessionModule } from '../agent-session/agent-session.module.ts';
@@ -79,6 +80,7 @@ export class AgentSide {
       PresenceModule,
       KeysModule,
       AuditModule,
+      AccessModule,
       options.clock === undefined ? CaModule : caWithClock(options.clock),
       EnrollmentModule,
     ];

@@ -50,15 +50,3 @@ export async function touchIdentity(sql: Sql, issuer: string, subject: string): 
     subject,
   ]);
 }
-
-/** Grants that the identity provider's groups gave, and that stand. */
-export function mappedGrants(
-  sql: Sql,
-  accountId: string,
-  createdBy: string,
-): Promise<{ readonly id: string; readonly role: string; readonly selector: string | null }[]> {
-  return sql.query(
-    'SELECT id, role, selector FROM access_grant WHERE account_id = $1 AND created_by = $2 AND revoked_at IS NULL ORDER BY id FOR UPDATE',
-    [accountId, createdBy],
-  );
-}

@@ -1,11 +1,18 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { Logger } from '@nestjs/common';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AccessRepository } from '../../access/access.repository.ts';
+import { MAPPED_BY } from '../../access/access.rows.ts';
+import { AccessService } from '../../access/access.service.ts';
+import { lockMappedGrants } from '../../access/grant.queries.ts';
+import { AuditService } from '../../audit/audit.service.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../../config/server-config.ts';
 import { ApiServer } from '../../testing/api-server.ts';
 import { comesTrue } from '../../testing/comes-true.ts';
 import { onTestDatabase } from '../../testing/on-test-database.ts';
 import type { SignedIn } from '../sign-in-answer.ts';
 import { Browser, CLIENT_ID, IdentityProvider } from '../testing/identity-provider.ts';
 import { clientSecretFile } from '../testing/client-secret-file.ts';
+import { GroupGrants } from './group-grants.service.ts';
 import { addPerson, hashCheaply, logIn } from '../testing/people.ts';
 
 const PUBLIC_URL = 'https://modfleet.example.org';
@@ -127,6 +134,114 @@ describe('a browser that signs in at the identity provider', () => {
     provider.person = { subject: 'sub-1', name: 'kim', groups: [] };
     expect((await returned(await sent())).status).toBe(200);
     expect(await grants()).toEqual([{ role: 'viewer', selector: null, created_by: 'boss' }]);
+  });
+
+  describe('whose group gave a right, with an API token', () => {
+    const hosts = async (token: string) => (await server.call('GET', '/api/v1/hosts', { token })).status;
+    /** Signed in, with a token that does not end; as long ago as `ends_at` is moved back. */
+    async function withToken(): Promise<{ token: string; accountId: string }> {
+      provider.person = { subject: 'sub-1', name: 'kim', groups: ['platform'] };
+      const done = await returned(await sent());
+      const [account] = await server.database.query<{ id: string }>(`SELECT id FROM account WHERE name = 'kim'`);
+      const accountId = account?.id ?? '';
+      expect((await me(done.cookies)).statusCode).toBe(200);
+      const wanted = { accountId, name: 'laptop', routes: null, expiresInSeconds: null, createdBy: 'kim' };
+      const { secret } = await server.app.get(AccessRepository).createToken(server.database, wanted);
+      return { token: secret, accountId };
+    }
+    /** As if the sign-in had been begun `hours` ago: its end and that of the grant, sealed as the server seals it. */
+    const later = async (accountId: string, hours: number): Promise<void> => {
+      const repository = server.app.get(AccessRepository);
+      for (const row of await lockMappedGrants(server.database, accountId))
+        if (row.ends_at !== null)
+          await repository.renewGrant(server.database, row, new Date(row.ends_at.getTime() - hours * 3_600_000));
+      await server.app.get(AccessService).changed();
+    };
+
+    it('has it until the sign-in ends at the latest, and again from the next sign-in on', async () => {
+      const { token, accountId } = await withToken();
+      await later(accountId, 11);
+      expect(await hosts(token)).toBe(200);
+      await later(accountId, 1);
+      expect(await hosts(token)).toBe(403);
+      const [row] = await lockMappedGrants(server.database, accountId);
+      expect(row).toMatchObject({ role: 'admin', ended: true, revoked_at: null });
+      await returned(await sent());
+      expect(await hosts(token)).toBe(200);
+    });
+
+    it('cannot have it longer by the database', async () => {
+      const { token } = await withToken();
+      for (const end of ["'2100-01-01'", 'NULL', "'infinity'"]) {
+        await server.database.query(`UPDATE access_grant SET ends_at = ${end}, created_by = 'boss'`);
+        await server.app.get(AccessService).changed();
+        expect((await server.call('GET', '/api/v1/hosts', { token })).body.code).toBe('access_seal_broken');
+      }
+      // The next sign-in does not make it whole: another takes its place.
+      await server.database.query(`UPDATE access_grant SET created_by = 'identity provider', ends_at = '2100-01-01'`);
+      await returned(await sent());
+      expect(await hosts(token)).toBe(200);
+      expect(await server.database.query('SELECT 1 FROM access_grant WHERE revoked_at IS NOT NULL')).toHaveLength(1);
+    });
+
+    it('loses it at the start of a server that has no such rule any more', async () => {
+      const { token } = await withToken();
+      const { app, database } = server;
+      const parts = [database, app.get(AccessRepository), app.get(AccessService), app.get(AuditService)] as const;
+      await new GroupGrants(...parts, app.get<ServerConfig>(SERVER_CONFIG)).onApplicationBootstrap();
+      expect(await hosts(token)).toBe(200);
+      const config = { ...app.get<ServerConfig>(SERVER_CONFIG), oidc: null };
+      await new GroupGrants(...parts, config).onApplicationBootstrap();
+      expect(await grants()).toEqual([]);
+      expect(await hosts(token)).toBe(403);
+      const decided = await database.query(
+        `SELECT actor_name, details FROM audit.entry WHERE what = 'grant.remove' ORDER BY at DESC LIMIT 1`,
+      );
+      expect(decided).toMatchObject([
+        { actor_name: 'server', details: expect.stringContaining('no rule of MODFLEET_OIDC_GRANTS') },
+      ]);
+    });
+
+    it('of an earlier server has nothing by it until the start has given it an end', async () => {
+      const { token, accountId } = await withToken();
+      const repository = server.app.get(AccessRepository);
+      await server.database.query('DELETE FROM access_grant');
+      const old = { accountId, role: 'admin', selector: null, createdBy: MAPPED_BY } as const;
+      await repository.addGrant(server.database, old);
+      await server.app.get(AccessService).changed();
+      expect(await hosts(token)).toBe(403);
+      await server.app.get(GroupGrants).endUnruled();
+      expect(await hosts(token)).toBe(200);
+      const [row] = await lockMappedGrants(server.database, accountId);
+      const [signIn] = await server.database.query<{ expires_at: Date }>('SELECT expires_at FROM sign_in');
+      expect(row?.ends_at).toEqual(signIn?.expires_at);
+      // Without a sign-in that is open it is ended.
+      await server.database.query('DELETE FROM access_grant');
+      await server.database.query('DELETE FROM sign_in');
+      await repository.addGrant(server.database, old);
+      expect(await server.app.get(GroupGrants).endUnruled()).toBe(1);
+      expect(await hosts(token)).toBe(403);
+    });
+  });
+
+  it('who is admin by a group is not the last admin, and who is it for good is not stripped meanwhile', async () => {
+    await addPerson(server, 'boss', { role: 'admin' });
+    const token = (await logIn(server, 'boss')).body.secret ?? '';
+    provider.person = { subject: 'sub-1', name: 'kim', groups: ['platform'] };
+    await returned(await sent());
+    const refused = await server.call('POST', '/api/v1/accounts/boss/disable', { token, body: {} });
+    expect(refused.body).toMatchObject({ code: 'last_admin', detail: expect.stringContaining('what a group gives') });
+  });
+
+  it('says so in the log when its group was what made the last admin', async () => {
+    const said: unknown[] = [];
+    const spy = vi.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void said.push(line));
+    provider.person = { subject: 'sub-1', name: 'kim', groups: ['platform'] };
+    await returned(await sent());
+    provider.person = { subject: 'sub-1', name: 'kim', groups: ['sre'] };
+    await returned(await sent());
+    spy.mockRestore();
+    expect(JSON.stringify(said)).toContain('modfleet-server token create --name NAME');
   });
 
   it('is nobody without a group that gives a right', async () => {

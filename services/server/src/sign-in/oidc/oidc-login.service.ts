@@ -5,15 +5,15 @@
  * - Issuer and subject say who it is; a name or an e-mail address never does, nor leads to an account that is there already.
  * - What waits for the person to come back (state, nonce, verifier, device code) is sealed and kept by their own browser or command line: any replica
  *   goes on with it, and nobody else can.
- * - Grants that groups gave are compared with the groups at each sign-in: who left a group loses them then, and grants that an admin gave stay.
+ * - Grants that groups gave are compared with the groups at each sign-in, and end with the longest that it may last (group-grants.service.ts).
  */
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { z } from 'zod';
 import { AccessRepository } from '../../access/access.repository.ts';
+import { MAPPED_BY } from '../../access/access.rows.ts';
 import { AccessService } from '../../access/access.service.ts';
 import { ACCOUNT_NAME } from '../../access/account-name.ts';
 import { findAccountFolded } from '../../access/account.queries.ts';
-import type { AuditDecision } from '../../audit/audit.model.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../../config/server-config.ts';
 import { DatabaseService, type Sql } from '../../database/database.service.ts';
@@ -23,11 +23,12 @@ import { type LoggedIn, signedInSource, type Visitor } from '../login.service.ts
 import { Sealing } from '../sealing.ts';
 import type { Carrier } from '../sessions/sign-in.queries.ts';
 import { SignInService } from '../sessions/sign-in.service.ts';
-import { mappedGrants, touchIdentity } from './account-identity.queries.ts';
+import { touchIdentity } from './account-identity.queries.ts';
+import { GroupGrants } from './group-grants.service.ts';
 import { IdentityService } from './identity.service.ts';
 import { type DeviceStart, OidcClient } from './oidc-client.ts';
 import { oidcNotSetUp } from './oidc-errors.ts';
-import { type GroupGrant, grantsOf } from './oidc-grants.ts';
+import { grantsOf } from './oidc-grants.ts';
 import type { OidcIdentity } from './oidc-settings.ts';
 
 /** Time for the person at the provider: to find the password manager, and the second factor. */
@@ -54,6 +55,7 @@ export class OidcLoginService {
   readonly #access: AccessService;
   readonly #signIns: SignInService;
   readonly #identities: IdentityService;
+  readonly #groupGrants: GroupGrants;
   readonly #sealing: Sealing;
   readonly #audit: AuditService;
   readonly #oidc: ServerConfig['oidc'];
@@ -67,6 +69,7 @@ export class OidcLoginService {
     @Inject(AccessService) access: AccessService,
     @Inject(SignInService) signIns: SignInService,
     @Inject(IdentityService) identities: IdentityService,
+    @Inject(GroupGrants) groupGrants: GroupGrants,
     @Inject(Sealing) sealing: Sealing,
     @Inject(AuditService) audit: AuditService,
     @Inject(Metrics) metrics: Metrics,
@@ -77,6 +80,7 @@ export class OidcLoginService {
     this.#access = access;
     this.#signIns = signIns;
     this.#identities = identities;
+    this.#groupGrants = groupGrants;
     this.#sealing = sealing;
     this.#audit = audit;
     this.#oidc = config.oidc;
@@ -154,9 +158,9 @@ export class OidcLoginService {
       const accountId = linked ?? (await this.#made(sql, identity, wanted.length));
       // A disabled account is left as it is.
       await this.#access.callerOfAccount(accountId, { kind: 'session', id: accountId }, address, sql);
-      const decisions = await this.#alignGrants(sql, accountId, wanted);
       await touchIdentity(sql, issuer, subject);
       const signIn = await this.#signIns.start(sql, { accountId, carrier, way: 'oidc', address, agent });
+      const aligned = await this.#groupGrants.align(sql, accountId, wanted, signIn.expiresAt);
       const caller = await this.#access.callerOfAccount(accountId, { kind: 'session', id: signIn.id }, address, sql);
       const made = {
         what: 'account.create',
@@ -167,12 +171,13 @@ export class OidcLoginService {
         sql,
         signedInSource(caller, visitor),
         ...(linked === undefined ? [made] : []),
-        ...decisions,
+        ...aligned.decisions,
         { what: 'sign_in.start', object: signIn.id, details: { way: 'oidc', carrier, issuer, subject } },
       );
-      return { caller, signIn, changed: decisions.length > 0 };
+      return { caller, signIn, leavesNoAdmin: aligned.leavesNoAdmin };
     });
-    if (done.changed) await this.#access.changed();
+    await this.#access.changed();
+    if (done.leavesNoAdmin) this.#groupGrants.tellNoAdmin();
     const { caller, signIn } = done;
     this.#count.inc({ way: 'oidc', outcome: 'signed_in' });
     this.#logger.log({ message: 'signed in', account: caller.name, way: 'oidc', address, signIn: signIn.id });
@@ -223,30 +228,6 @@ export class OidcLoginService {
     return account.id;
   }
 
-  async #alignGrants(
-    sql: Sql,
-    accountId: string,
-    wanted: readonly Pick<GroupGrant, 'role' | 'selector'>[],
-  ): Promise<AuditDecision[]> {
-    const key = (grant: { readonly role: string; readonly selector: string | null }) =>
-      `${grant.role} ${grant.selector ?? ''}`;
-    const there = await mappedGrants(sql, accountId, MAPPED_BY);
-    const has = new Set(there.map(key));
-    const wants = new Set(wanted.map(key));
-    const gone = there.filter((grant) => !wants.has(key(grant)));
-    const missing = wanted.filter((grant) => !has.has(key(grant)));
-    const decisions: AuditDecision[] = [];
-    for (const { id, role, selector } of gone) {
-      await this.#repository.revokeGrant(sql, id, MAPPED_BY);
-      decisions.push({ what: 'grant.remove', object: id, selector, details: { role, by: MAPPED_BY } });
-    }
-    for (const { role, selector } of missing) {
-      const { id } = await this.#repository.addGrant(sql, { accountId, role, selector, createdBy: MAPPED_BY });
-      decisions.push({ what: 'grant.add', object: id, selector, details: { role, by: MAPPED_BY } });
-    }
-    return decisions;
-  }
-
   #seal(what: string, kept: object): string {
     return this.#sealing.box([what], JSON.stringify(kept)).toString('base64url');
   }
@@ -278,6 +259,3 @@ export class OidcLoginService {
     }
   }
 }
-
-/** Who gives the grants that follow from groups. No account has this name: it has a blank in it. */
-export const MAPPED_BY = 'identity provider';

@@ -56,6 +56,11 @@ describe('a browser', () => {
     ['another host of the same domain', { 'sec-fetch-site': 'same-site', origin: 'https://wiki.example.org' }],
     ['a page that tells no origin', { origin: 'null' }],
     ['who tells nothing', {}],
+    ['another name of this server', { origin: 'http://evil.example', host: 'evil.example' }],
+    [
+      'a page of another name',
+      { 'sec-fetch-site': 'same-origin', origin: 'http://evil.example', host: 'evil.example' },
+    ],
   ])('changes nothing for %s', async (_words, headers) => {
     const cookie = await browser();
     for (const [method, path] of [

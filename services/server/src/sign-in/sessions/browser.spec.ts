@@ -20,12 +20,14 @@ describe('cookies', () => {
 });
 
 describe('where a request comes from', () => {
-  const ours = ['https://modfleet.example.org', 'http://127.0.0.1:7780'];
+  const ours = 'https://modfleet.example.org';
   it.each([
     [{ 'sec-fetch-site': 'same-origin' }, true],
     [{ 'sec-fetch-site': 'same-origin', origin: 'https://modfleet.example.org' }, true],
     [{ origin: 'https://modfleet.example.org' }, true],
-    [{ origin: 'HTTP://127.0.0.1:7780' }, true],
+    [{ origin: 'HTTPS://Modfleet.example.org' }, true],
+    [{ origin: 'http://127.0.0.1:7780' }, false],
+    [{ 'sec-fetch-site': 'same-origin', origin: 'http://evil.example' }, false],
     [{ 'sec-fetch-site': 'same-site' }, false],
     [{ 'sec-fetch-site': 'cross-site', origin: 'https://modfleet.example.org' }, false],
     [{ 'sec-fetch-site': 'none' }, false],

@@ -9,12 +9,13 @@ export interface OriginHeaders {
  *
  * A cookie is sent by the browser, whoever made the page; SameSite=Strict keeps other sites from using it, and this, looked at by the server, keeps out what
  * a browser without SameSite, or another program under the same site (wiki.example.org beside modfleet.example.org), would send. Browsers set both headers
- * themselves; a page cannot. Where neither is there the answer is no.
+ * themselves; a page cannot. Each that is there has to agree, since a name that somebody points at this server is the same origin to its own pages. Where
+ * neither is there the answer is no.
  *
- * @param ours origins of this server: as it is called by, and MODFLEET_PUBLIC_URL.
+ * @param ours origin of this server: MODFLEET_PUBLIC_URL, else as it is called by.
  */
-export function isSameOrigin(headers: OriginHeaders, ours: readonly string[]): boolean {
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined) return site === 'same-origin';
-  return headers.origin !== undefined && ours.includes(headers.origin.toLowerCase());
+export function isSameOrigin(headers: OriginHeaders, ours: string): boolean {
+  const { origin, 'sec-fetch-site': site } = headers;
+  if (origin !== undefined && origin.toLowerCase() !== ours) return false;
+  return site === undefined ? origin !== undefined : site === 'same-origin';
 }

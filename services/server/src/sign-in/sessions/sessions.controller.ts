@@ -1,8 +1,10 @@
-import { Controller, Delete, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { isUuid } from '@modfleet/proto';
+import { AccessService } from '../../access/access.service.ts';
+import { AccountTokens } from '../../access/account-tokens.service.ts';
 import { findAccount } from '../../access/account.queries.ts';
 import { requireAllowed } from '../../access/allowed.ts';
 import { CurrentCaller, type Caller } from '../../access/caller.ts';
@@ -14,7 +16,7 @@ import { IdempotencyService } from '../../idempotency/idempotency.service.ts';
 import { ApiAnswer, ApiChange, ApiProblems } from '../../openapi/api-decorators.ts';
 import { CursorService } from '../../paging/cursor.service.ts';
 import { type EndedSignIn, type SignInItem, toSignInItem } from '../sign-in-answer.ts';
-import { endedSignInSchema, signInListQuery, signInListSchema } from '../sign-in.schema.ts';
+import { endedSignInSchema, endTokensBody, signInListQuery, signInListSchema } from '../sign-in.schema.ts';
 import { SignInService } from './sign-in.service.ts';
 
 /** Sign-ins that are open: everybody sees and ends their own, admins those of all. */
@@ -25,17 +27,23 @@ export class SessionsController {
   readonly #database: DatabaseService;
   readonly #idempotency: IdempotencyService;
   readonly #cursors: CursorService;
+  readonly #access: AccessService;
+  readonly #tokens: AccountTokens;
 
   constructor(
     @Inject(SignInService) signIns: SignInService,
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(IdempotencyService) idempotency: IdempotencyService,
     @Inject(CursorService) cursors: CursorService,
+    @Inject(AccessService) access: AccessService,
+    @Inject(AccountTokens) tokens: AccountTokens,
   ) {
     this.#signIns = signIns;
     this.#database = database;
     this.#idempotency = idempotency;
     this.#cursors = cursors;
+    this.#access = access;
+    this.#tokens = tokens;
   }
 
   @Get()
@@ -64,26 +72,38 @@ export class SessionsController {
   }
 
   @Delete(':id')
-  @ApiOperation({ summary: 'End a sign-in', description: 'Its next call is refused.' })
+  @ApiOperation({
+    summary: 'End a sign-in',
+    description:
+      'Its next call is refused, and what it asked for and was not sent yet is not sent, unless it ends itself. API tokens that were made with it stay, but with endTokens.',
+  })
   @ApiAnswer(200, endedSignInSchema, 'Ended.')
   @ApiChange('session_not_found')
   async end(
     @Param('id') id: string,
+    @Body({ schema: endTokensBody }) { endTokens = false }: z.output<typeof endTokensBody>,
     @CurrentCaller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<EndedSignIn> {
     const whose = decide(caller, 'access', 'fleet').allowed ? null : caller.accountId;
     const { body } = await this.#idempotency.run(request, reply, async (sql) => {
-      const row = isUuid(id) ? await this.#signIns.end(sql, sourceOf(request), id, whose) : undefined;
+      const source = sourceOf(request);
+      const row = !isUuid(id)
+        ? undefined
+        : id === caller.credential.id
+          ? await this.#signIns.leave(sql, source, id, caller.accountId)
+          : await this.#signIns.end(sql, source, id, whose);
       if (row === undefined)
         throw new AppError(
           'session_not_found',
           `there is no open sign-in ${JSON.stringify(id.slice(0, 64))}; GET /api/v1/sessions lists them`,
         );
       const item = toSignInItem(row, caller.credential.id);
-      return { status: 200, body: { ...item, endedAt: row.ended_at?.toISOString() ?? '' } };
+      const tokens = await this.#tokens.after(sql, row.account_id, endTokens, source);
+      return { status: 200, body: { ...item, endedAt: row.ended_at?.toISOString() ?? '', ...tokens } };
     });
+    if (endTokens) await this.#access.changed();
     return body;
   }
 

@@ -79,18 +79,19 @@ export function listOpen(
   );
 }
 
-/** Ends one that is open. @param accountId null: whoever's it is. */
+/** Ends one that is open. @param accountId null: whoever's it is. @param left the seal of its own logout; null: somebody ended it. */
 export async function endSignIn(
   sql: Sql,
   id: string,
   accountId: string | null,
   by: string,
+  left: Buffer | null,
 ): Promise<SignInRow | undefined> {
   const rows = await sql.query<SignInRow>(
-    `WITH s AS (UPDATE sign_in SET ended_at = now(), ended_by = $3, hash = NULL, seal = NULL
+    `WITH s AS (UPDATE sign_in SET ended_at = now(), ended_by = $3, hash = NULL, seal = $4
                  WHERE id = $1 AND ended_at IS NULL AND ($2::uuid IS NULL OR account_id = $2) RETURNING *)
      SELECT ${COLUMNS} FROM s JOIN account a ON a.id = s.account_id`,
-    [id, accountId, by],
+    [id, accountId, by, left],
   );
   return rows[0];
 }
@@ -131,4 +132,13 @@ export async function isKnownPlace(sql: Sql, accountId: string, place: string): 
 /** Those that began more than 90 days ago and are over. */
 export async function dropOldSignIns(sql: Sql): Promise<void> {
   await sql.query(`DELETE FROM sign_in s WHERE s.created_at < now() - interval '90 days' AND NOT (${OPEN})`);
+}
+
+/** When the last of an account's open sign-ins of this way ends in any case; undefined: none is open. Without microseconds. */
+export async function lastEndOf(sql: Sql, accountId: string, way: Way): Promise<Date | undefined> {
+  const rows = await sql.query<{ end: Date | null }>(
+    `SELECT date_trunc('milliseconds', max(s.expires_at)) AS end FROM sign_in s WHERE s.account_id = $1 AND s.way = $2 AND ${OPEN}`,
+    [accountId, way],
+  );
+  return rows[0]?.end ?? undefined;
 }

@@ -22,6 +22,7 @@ import { AppError } from '../../errors/app-error.ts';
 import { dropOldCounters } from '../limits/login-counter.queries.ts';
 import { placeOf } from '../limits/peer-place.ts';
 import { Sealing } from '../sealing.ts';
+import { leftFacts, signInFacts } from './sign-in-standing.ts';
 import { hashSignInSecret, mintSignInSecret } from './sign-in-secret.ts';
 import {
   type Carrier,
@@ -114,8 +115,10 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
       place: placeOf(wanted.address),
       agent: wanted.agent.replaceAll(/\p{C}/gu, '').slice(0, AGENT_CHARACTERS),
       created_at: createdAt,
-      seal: this.#sealing.mac(sealed(facts, hash)),
+      seal: this.#sealing.mac(signInFacts(facts, hash)),
     });
+    // No guess from its first call on.
+    this.#good.set(hash.toString('base64'), true);
     return { id, secret, expiresAt, idleSeconds };
   }
 
@@ -129,7 +132,7 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     const row = await findByHash(this.#database, hash);
     if (row === undefined || !timingSafeEqual(row.hash, hash) || row.carrier !== carrier || row.ended_at !== null)
       throw new AppError('session_ended', 'this sign-in has ended, or was never made here; sign in again');
-    if (row.seal === null || !this.#sealing.isMac(sealed(row, hash), row.seal)) {
+    if (row.seal === null || !this.#sealing.isMac(signInFacts(row, hash), row.seal)) {
       this.#logger.error({ message: 'a sign-in was changed outside the server: it gives nothing', id: row.id });
       throw new AppError('session_ended', 'this sign-in was changed outside the server; sign in again');
     }
@@ -141,7 +144,7 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     return { ...caller, expiresAt: row.expires_at };
   }
 
-  /** It authenticated here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
+  /** It authenticated or was begun here within the last hour: it is no guess, whatever else comes from its address. Says nothing of whether it is good now. */
   wasGood(secret: string): boolean {
     return this.#good.has(hashSignInSecret(secret).toString('base64'));
   }
@@ -158,16 +161,18 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     return listOpen(this.#database, accountId, limit, before);
   }
 
-  /** @param accountId null: whoever's it is. Undefined: there is no such open one. */
-  async end(sql: Sql, source: AuditSource, id: string, accountId: string | null): Promise<SignInRow | undefined> {
-    const row = await endSignIn(sql, id, accountId, source.actor.name);
-    if (row !== undefined)
-      await this.#audit.record(sql, source, {
-        what: 'sign_in.end',
-        object: id,
-        details: { account: row.account_name },
-      });
-    return row;
+  /** Its own logout: what it asked for stays asked for. Undefined: there is no such open one. */
+  leave(sql: Sql, source: AuditSource, id: string, accountId: string): Promise<SignInRow | undefined> {
+    return this.#end(sql, source, id, accountId, this.#sealing.mac(leftFacts({ id, account_id: accountId })));
+  }
+
+  /**
+   * Somebody ends it: what it asked for and was not sent yet is not sent (actions/dispatch-rights.rules.ts).
+   *
+   * @param accountId null: whoever's it is. Undefined: there is no such open one.
+   */
+  end(sql: Sql, source: AuditSource, id: string, accountId: string | null): Promise<SignInRow | undefined> {
+    return this.#end(sql, source, id, accountId, null);
   }
 
   /** @param except id of the one that stays. */
@@ -180,6 +185,23 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
     return endSignInsOf(sql, accountId, null, by, way);
   }
 
+  async #end(
+    sql: Sql,
+    source: AuditSource,
+    id: string,
+    accountId: string | null,
+    left: Buffer | null,
+  ): Promise<SignInRow | undefined> {
+    const row = await endSignIn(sql, id, accountId, source.actor.name, left);
+    if (row !== undefined)
+      await this.#audit.record(sql, source, {
+        what: 'sign_in.end',
+        object: id,
+        details: { account: row.account_name },
+      });
+    return row;
+  }
+
   #touch(id: string): void {
     const now = performance.now();
     if (now - (this.#touched.get(id) ?? -Infinity) < TOUCH_INTERVAL_MS) return;
@@ -188,15 +210,6 @@ export class SignInService implements OnModuleInit, OnModuleDestroy {
       this.#logger.debug({ message: 'last use of a sign-in not noted', err: error }),
     );
   }
-}
-
-/** All that a sign-in gives. Its last use is not in it: who writes the database can keep one from ending for want of use, until it ends in any case. */
-function sealed(
-  row: Pick<SignInRow, 'id' | 'account_id' | 'carrier' | 'expires_at' | 'idle_seconds'>,
-  hash: Buffer,
-): string[] {
-  const { id, account_id: accountId, carrier, expires_at: expiresAt, idle_seconds: idle } = row;
-  return ['sign-in', id, accountId, carrier, expiresAt.toISOString(), String(idle), hash.toString('hex')];
 }
 
 function overSince(row: SignInRow): Date {
