@@ -6,6 +6,7 @@ import { kernelName } from '../../agent/src/kmod/kernel-name.ts';
 import { parseModulesDep } from '../../agent/src/kmod/index-parsers.ts';
 import { parseProcModules } from '../../agent/src/kmod/proc-modules.ts';
 import { Tree, type TreeNode } from './kernel/tree.ts';
+import { standingMachine } from './standing-machine.ts';
 import type { KernelBuild, KmodBuild } from './kernel/simulated-kernel.ts';
 
 /** As `capture.ts` writes it: what the agent reads of a lab host with many kmods loaded. */
@@ -21,7 +22,7 @@ export interface CapturedFile {
 export interface CapturedKernel {
   readonly tree: Tree;
   readonly build: KernelBuild;
-  /** Kmods that were loaded when the host had booted, before any were asked for. */
+  /** The facet of this name, encoded. */
   readonly available: Buffer;
 }
 
@@ -40,6 +41,7 @@ export function readCaptured(name: string): CapturedKernel {
       typeof node === 'object' && 'base64' in node ? Buffer.from(node.base64, 'base64') : node,
     ]),
   );
+  standingMachine(nodes, file.release);
   const modules = parseProcModules(String(file.nodes[PROC_MODULES] ?? ''));
   const depends = dependencies(
     String(

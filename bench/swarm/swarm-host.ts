@@ -3,7 +3,6 @@ import { type HostFacts, outcomeWord } from '@modfleet/proto';
 import type { ActionEngine } from '../../agent/src/actions/action-engine.ts';
 import { createActionEngine } from '../../agent/src/actions/host-action-engine.ts';
 import { MemoryJournal } from '../../agent/src/actions/journal/memory-journal.ts';
-import type { ServerRoute } from '../../agent/src/actions/protection/routes.ts';
 import { createInventory } from '../../agent/src/facets/host-inventory.ts';
 import { makeCertificateRequest } from '../../agent/src/identity/certificate-request.ts';
 import { loadOrMakeKey } from '../../agent/src/identity/host-key.ts';
@@ -105,7 +104,6 @@ export class SwarmHost {
     const bootClock = new HostBootClock();
     const serverClock = new OffsetServerClock(bootClock);
     const kept = new KeptIdentity(this.#store, identity, await loadOrMakeKey(this.#store), bootClock);
-    let route: ServerRoute | undefined;
     const engine: ActionEngine = createActionEngine({
       files: this.files,
       exec: this.exec,
@@ -113,7 +111,8 @@ export class SwarmHost {
       serverClock,
       stateDir: '/var/lib/modfleet',
       policy: { mode: 'act', ...POLICY },
-      serverRoute: () => route,
+      // It connects over loopback, which stands for the way through its one card: that of its default route.
+      serverRoute: () => undefined,
       log,
       hostId: identity.hostId,
       mayChange: true,
@@ -144,10 +143,7 @@ export class SwarmHost {
       }),
       readFacts: () => this.#facts(),
       onEnded: () => listener.lost(),
-      onConnected: (addresses) => {
-        if (addresses !== undefined) route = { remoteAddress: addresses.remote, localAddress: addresses.local };
-        listener.connected();
-      },
+      onConnected: () => listener.connected(),
     });
     await Promise.all([engine.start(), inventory.start(FIRST_INTERVALS)]);
     const ended = life.run().then(async () => {
