@@ -13,19 +13,15 @@ import { NoExec, NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { requestsInChild } from '../identity/certificate-requests.ts';
-import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { FileIdentityStore } from '../identity/file-identity-store.ts';
 import { readHostFacts } from '../identity/host-facts.ts';
 import type { HostIdentity, IdentityStore } from '../identity/host-identity.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
-import { askIdentityService } from '../identity/identity-questions.ts';
 import { identityOrJoin } from '../identity/join-loop.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
 import { bundleOf, trustOf } from '../identity/trust.ts';
-import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { lockState } from '../identity/state-lock.ts';
-import { connectSession } from '../session/h2-transport.ts';
-import { SessionSupervisor } from '../session/supervisor.ts';
+import { HostLife } from '../session/host-life.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { OffsetServerClock } from '../time/server-clock.ts';
 import { AGENT_VERSION } from '../version.ts';
@@ -118,49 +114,30 @@ async function live({ config, configFile, log, signal, files, store, identity }:
     log,
   });
   const spareMemory = new SpareMemory();
-  const keeper = new CertificateKeeper({
+  const life = new HostLife({
     kept,
-    ask: asking(askIdentityService, identityListener),
-    readBootId: async () => (await readHostFacts(files, config)).bootId,
-    bootClock,
-    serverClock,
-    log,
-    random: Math.random,
-    onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
-  });
-  const trust = new TrustKeeper({
-    kept,
-    log,
-    onKept: () => engine.trustChanged(),
-    onTaken: (spreadMs) => keeper.casChanged(spreadMs),
-  });
-  const supervisor = new SessionSupervisor({
-    trust,
     inventory,
     engine,
     bootClock,
     serverClock,
     log,
     random: Math.random,
+    listeners: () => ({ session, identity: identityListener }),
     readFacts: async () => ({ ...(await readHostFacts(files, config)), journal: engine.journalState() }),
-    connect: () => Promise.resolve(connectSession(session, kept.credentials())),
     onConnected: (addresses) => {
       spareMemory.connected();
       if (addresses === undefined) return;
       serverRoute = { remoteAddress: addresses.remote, localAddress: addresses.local };
       engine.wayChanged();
     },
-    inquire: () => keeper.inquire(),
-    clockAheadMs: () => kept.clockAheadMs(),
+    onTrustKept: () => engine.trustChanged(),
   });
-  const stop = (): void => supervisor.stop();
+  const stop = (): void => life.stop();
   signal.addEventListener('abort', stop);
   if (signal.aborted) stop();
   // All before Hello, which tells of all; side by side, because each waits for other programs.
   await Promise.all([engine.start(), engine.firstBook(FIRST_BOOK_MS), inventory.start(FIRST_INTERVALS)]);
-  keeper.start();
-  await supervisor.run();
-  keeper.stop();
+  await life.run();
   spareMemory.stop();
   await inventory.stop();
   await engine.stop();

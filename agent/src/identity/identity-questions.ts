@@ -24,6 +24,8 @@ const TIMEOUT_MS = 10_000;
 export interface IdentityListener {
   readonly host: string;
   readonly port: number;
+  /** Address of this machine to connect from; the kernel's choice when left out. */
+  readonly localAddress?: string | undefined;
 }
 
 /** How the server sees this host's certificate, signed by the CA. */

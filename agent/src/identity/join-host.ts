@@ -2,11 +2,11 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { IdentityServiceService, parseJoinString } from '@modfleet/proto';
 import type { EnrollResponse, HostFacts } from '@modfleet/proto';
 import * as z from 'zod';
-import type { ServerAddress } from '../config/agent-config.ts';
 import type { MakeRequest } from './certificate-requests.ts';
 import { UnaryChannel } from './grpc-unary.ts';
 import { loadOrMakeKey } from './host-key.ts';
 import type { HostIdentity, IdentityStore } from './host-identity.ts';
+import type { IdentityListener } from './identity-questions.ts';
 import { IdentityCallError, JoinRefusedError } from './identity-errors.ts';
 import { bundleField, readBundle, trustFields, type TrustedCas } from './trust.ts';
 import { connectVerified, type VerifiedServer } from './verified-tls.ts';
@@ -18,7 +18,7 @@ const TIMEOUT_MS = 15_000;
 const HOPELESS: ReadonlySet<number> = new Set([3, 5, 6, 7, 9, 16]);
 
 export interface JoinOptions {
-  readonly server: ServerAddress;
+  readonly server: IdentityListener;
   /** Secret; never logged. */
   readonly joinString: string;
   readonly facts: HostFacts;
@@ -62,7 +62,7 @@ export async function joinHost({ server, joinString, facts, store, makeRequest }
 /** Checks that the answer is a certificate for our key by the CA of the server, which the pinned one is or vouches for. @throws JoinRefusedError */
 function identityOf(
   answer: EnrollResponse,
-  server: ServerAddress,
+  server: IdentityListener,
   keyPem: string,
   proven: VerifiedServer,
 ): HostIdentity {

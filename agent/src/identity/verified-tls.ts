@@ -44,6 +44,8 @@ export interface VerifiedServer {
 export interface VerifiedTlsOptions {
   readonly host: string;
   readonly port: number;
+  /** Address of this machine to connect from; the kernel's choice when left out. */
+  readonly localAddress?: string | undefined;
   readonly trust: Trust;
   /** The time to hold validity dates against, or `ignored`. */
   readonly dates: Date | 'ignored';
@@ -69,7 +71,7 @@ export function verifyPeer(socket: TLSSocket, options: Pick<VerifiedTlsOptions, 
   return verifyChain(chainOf(socket), options);
 }
 
-function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket> {
+function open({ host, port, localAddress, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const fail = (reason: string, cause?: unknown): void => {
       socket.destroy();
@@ -78,6 +80,7 @@ function open({ host, port, timeoutMs }: VerifiedTlsOptions): Promise<TLSSocket>
     const socket = connect({
       host,
       port,
+      ...(localAddress === undefined ? {} : { localAddress }),
       servername: SERVER_TLS_NAME,
       ALPNProtocols: ['h2'],
       minVersion: 'TLSv1.2',

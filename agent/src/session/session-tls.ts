@@ -7,6 +7,8 @@ import { verifyPeer } from '../identity/verified-tls.ts';
 export interface SessionAddress {
   readonly host: string;
   readonly port: number;
+  /** Address of this machine to connect from; the kernel's choice when left out. */
+  readonly localAddress?: string | undefined;
 }
 
 /** A connection to the session listener with mutual TLS. */
@@ -24,12 +26,13 @@ export interface SessionConnection {
  * is wrong has a session all the same (docs/adr/0027).
  */
 export function connectToSessionListener(
-  { host, port }: SessionAddress,
+  { host, port, localAddress }: SessionAddress,
   { identity, keyPem, now }: Credentials,
 ): SessionConnection {
   const socket = connect({
     host,
     port,
+    ...(localAddress === undefined ? {} : { localAddress }),
     servername: SERVER_TLS_NAME,
     ca: identity.caPem,
     cert: identity.certificatePem,

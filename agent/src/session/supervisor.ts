@@ -24,6 +24,8 @@ export interface SupervisorParts extends Omit<SessionParts, 'events'> {
   readonly clockAheadMs: () => number | undefined;
   /** The server's address changed: what carries the agent's connection is protected. */
   readonly onConnected?: (addresses: ConnectionAddresses | undefined) => void;
+  /** A session, or the attempt at one, has ended. */
+  readonly onEnded?: () => void;
 }
 
 /** Keeps one session open as long as the agent lives. */
@@ -73,6 +75,7 @@ export class SessionSupervisor {
     this.#suspendWatch.start();
     while (!this.#stop.signal.aborted) {
       const end = await this.#attempt();
+      this.#parts.onEnded?.();
       if (end.kind === 'stopped') break;
       let hopeless = false;
       if (shouldDiagnose(end, state, bootClock.nowMs())) {

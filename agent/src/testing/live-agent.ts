@@ -4,18 +4,14 @@ import type { ActionLog } from '../actions/action-host.ts';
 import { HelperEngine } from '../courier/helper-engine.ts';
 import type { OpenLink } from '../courier/helper-link.ts';
 import { makeCertificateRequest } from '../identity/certificate-request.ts';
-import { asking, CertificateKeeper } from '../identity/certificate-keeper.ts';
 import { loadOrMakeKey } from '../identity/host-key.ts';
 import type { IdentityStore } from '../identity/host-identity.ts';
-import { askIdentityService } from '../identity/identity-questions.ts';
 import { joinHost } from '../identity/join-host.ts';
 import { KeptIdentity } from '../identity/kept-identity.ts';
 import { MemoryIdentityStore } from '../identity/memory-identity-store.ts';
 import { bundleOf, trustOf } from '../identity/trust.ts';
-import { TrustKeeper } from '../identity/trust-keeper.ts';
 import { createLog } from '../log.ts';
-import { connectSession } from '../session/h2-transport.ts';
-import { SessionSupervisor } from '../session/supervisor.ts';
+import { HostLife } from '../session/host-life.ts';
 import { FakeEngine } from '../session/testing/fake-engine.ts';
 import { FakeInventory, loadedSnapshot } from '../session/testing/fake-inventory.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
@@ -45,8 +41,7 @@ export class LiveAgent {
   readonly #lines: string[] = [];
   #running:
     | {
-        readonly supervisor: SessionSupervisor;
-        readonly keeper: CertificateKeeper;
+        readonly life: HostLife;
         readonly engine: ActionEngine;
         readonly run: Promise<void>;
       }
@@ -105,44 +100,24 @@ export class LiveAgent {
     });
     // A low draw: every wait that is spread is short.
     const random = (): number => 0.01;
-    const keeper = new CertificateKeeper({
-      kept,
-      ask: (of, run) => {
-        const { host, identityPort } = this.#server();
-        return asking(askIdentityService, { host, port: identityPort })(of, run);
-      },
-      readBootId: () => Promise.resolve(facts.bootId),
-      bootClock,
-      serverClock,
-      log,
-      random,
-      onRenewed: (withinMs) => supervisor.certificateRenewed(withinMs),
-    });
     const engine = this.helper === undefined ? new FakeEngine() : this.#courier(this.helper, kept, log);
-    const supervisor: SessionSupervisor = new SessionSupervisor({
+    const life = new HostLife({
+      kept,
       inventory: new FakeInventory(loadedSnapshot('floppy')),
       engine,
       bootClock,
       serverClock,
       log,
       random,
-      trust: new TrustKeeper({
-        kept,
-        log,
-        onKept: () => (engine instanceof HelperEngine ? engine.trustChanged() : undefined),
-        onTaken: (spreadMs) => keeper.casChanged(spreadMs),
-      }),
-      readFacts: () => Promise.resolve(facts),
-      connect: () => {
-        const { host, sessionPort } = this.#server();
-        return Promise.resolve(connectSession({ host, port: sessionPort }, kept.credentials()));
+      listeners: () => {
+        const { host, identityPort, sessionPort } = this.#server();
+        return { session: { host, port: sessionPort }, identity: { host, port: identityPort } };
       },
-      inquire: () => keeper.inquire(),
-      clockAheadMs: () => kept.clockAheadMs(),
+      readFacts: () => Promise.resolve(facts),
+      onTrustKept: () => (engine instanceof HelperEngine ? engine.trustChanged() : undefined),
     });
     await engine.start();
-    keeper.start();
-    this.#running = { supervisor, keeper, engine, run: supervisor.run() };
+    this.#running = { life, engine, run: life.run() };
   }
 
   /** Away from now on; what it keeps stays. */
@@ -150,8 +125,7 @@ export class LiveAgent {
     const running = this.#running;
     this.#running = undefined;
     if (running === undefined) return;
-    running.keeper.stop();
-    running.supervisor.stop();
+    running.life.stop();
     await running.run;
     await running.engine.stop();
   }

@@ -1,0 +1,132 @@
+import path from 'node:path';
+import type { HostEntry, HostFiles, HostStat, ReadOutcome } from '../../../agent/src/host/host-files.ts';
+import { isLink, type Tree, type TreeNode } from './tree.ts';
+
+/** As the kernel's limit. */
+const MAX_LINKS = 40;
+const SYS_MODULE = '/sys/module/';
+const PROC_MODULES = '/proc/modules';
+
+/** What of a host's files is its own: the rest is the tree's, which it shares. */
+export interface OwnFiles {
+  /** Files of this host alone, by path. */
+  readonly texts: ReadonlyMap<string, string>;
+  /** /proc/modules as it is now. */
+  procModules(): string;
+  /** Whether a folder of /sys/module is there: of a loaded kmod, or of code that is built in. */
+  hasSysModule(name: string): boolean;
+  /** The present value of a kmod's parameter, where it was set. */
+  parameter(kmod: string, name: string): string | undefined;
+}
+
+/** The agent's first door, to a simulated kernel. */
+export class KernelFiles implements HostFiles {
+  // Nothing of a simulated host lies below another root: the agent asks for programs, as on a real one.
+  readonly root = '/';
+  readonly #tree: Tree;
+  readonly #own: OwnFiles;
+
+  constructor(tree: Tree, own: OwnFiles) {
+    this.#tree = tree;
+    this.#own = own;
+  }
+
+  async readText(hostPath: string): Promise<ReadOutcome<string>> {
+    const found = this.#file(hostPath);
+    if (found.kind !== 'ok') return found;
+    const { value } = found;
+    return { kind: 'ok', value: typeof value === 'string' ? value : Buffer.from(value).toString('utf8') };
+  }
+
+  async readBytes(hostPath: string): Promise<ReadOutcome<Uint8Array>> {
+    const found = this.#file(hostPath);
+    if (found.kind !== 'ok') return found;
+    const { value } = found;
+    return { kind: 'ok', value: typeof value === 'string' ? Buffer.from(value) : value };
+  }
+
+  async list(hostPath: string): Promise<ReadOutcome<readonly HostEntry[]>> {
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return found;
+    const entries = this.#tree.folder(found.value);
+    if (entries === undefined) return { kind: 'not_found' };
+    const value =
+      found.value === SYS_MODULE.slice(0, -1) ? entries.filter(({ name }) => this.#own.hasSysModule(name)) : entries;
+    return { kind: 'ok', value };
+  }
+
+  async readLink(hostPath: string): Promise<ReadOutcome<string>> {
+    const parent = this.#find(path.posix.dirname(hostPath));
+    if (parent.kind !== 'ok') return parent;
+    const node = this.#node(path.posix.join(parent.value, path.posix.basename(hostPath)));
+    if (node === undefined) return { kind: 'not_found' };
+    return isLink(node) ? { kind: 'ok', value: node.link } : failure('EINVAL');
+  }
+
+  async realPath(hostPath: string): Promise<ReadOutcome<string>> {
+    return this.#find(hostPath);
+  }
+
+  async stat(hostPath: string): Promise<ReadOutcome<HostStat>> {
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return found;
+    const node = this.#node(found.value);
+    const size =
+      node === undefined || isLink(node) ? 0 : typeof node === 'string' ? Buffer.byteLength(node) : node.length;
+    return { kind: 'ok', value: { size, mtimeMs: 0, kind: node === undefined ? 'directory' : 'file' } };
+  }
+
+  statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
+    return Promise.all(hostPaths.map((hostPath) => this.stat(hostPath)));
+  }
+
+  #file(hostPath: string): ReadOutcome<string | Uint8Array> {
+    const found = this.#find(hostPath);
+    if (found.kind !== 'ok') return found;
+    const node = this.#node(found.value);
+    return node === undefined || isLink(node) ? failure('EISDIR') : { kind: 'ok', value: node };
+  }
+
+  /** The path without links, where something stands. */
+  #find(hostPath: string): ReadOutcome<string> {
+    // Nearly every path is as it stands.
+    if (this.#stands(hostPath) && !isLink(this.#node(hostPath))) return { kind: 'ok', value: hostPath };
+    const pending = hostPath.split('/');
+    let resolved = '/';
+    let links = 0;
+    for (let part = pending.shift(); part !== undefined; part = pending.shift()) {
+      if (part === '' || part === '.') continue;
+      const next = part === '..' ? path.posix.dirname(resolved) : path.posix.join(resolved, part);
+      if (!this.#stands(next)) return { kind: 'not_found' };
+      const node = this.#node(next);
+      if (isLink(node)) {
+        if (++links > MAX_LINKS) return failure('ELOOP');
+        if (node.link.startsWith('/')) resolved = '/';
+        pending.unshift(...node.link.split('/'));
+      } else resolved = next;
+    }
+    return { kind: 'ok', value: resolved };
+  }
+
+  #stands(file: string): boolean {
+    if (file.startsWith(SYS_MODULE) && !this.#own.hasSysModule(file.slice(SYS_MODULE.length).split('/', 1)[0] ?? ''))
+      return false;
+    return this.#node(file) !== undefined || this.#tree.folder(file) !== undefined;
+  }
+
+  #node(file: string): TreeNode | undefined {
+    if (file === PROC_MODULES) return this.#own.procModules();
+    const own = this.#own.texts.get(file);
+    if (own !== undefined) return own;
+    const node = this.#tree.node(file);
+    if (node === undefined || !file.startsWith(SYS_MODULE)) return node;
+    const [kmod = '', folder, name] = file.slice(SYS_MODULE.length).split('/');
+    if (folder !== 'parameters' || name === undefined) return node;
+    const set = this.#own.parameter(kmod, name);
+    return set === undefined ? node : `${set}\n`;
+  }
+}
+
+function failure(errno: string): Exclude<ReadOutcome<never>, { kind: 'ok' }> {
+  return { kind: 'error', errno, message: errno };
+}
