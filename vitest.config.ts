@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           isolate: false,
+          globalSetup: ['services/server/src/testing/shared-postgres.ts'],
           include: ['{agent,services}/**/*.itest.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
           testTimeout: 60_000,

@@ -2,8 +2,8 @@
  * A Postgres for integration tests: DATABASE_URL, else Testcontainers where an engine has the image, else the embedded server.
  * MODFLEET_TEST_POSTGRES=embedded|testcontainers forces one of the two.
  *
- * One server a test process (vitest runs each file in its own), one template built by the real migrations on a server, one clone of it a test
- * database. Everything made here is removed by `close()`.
+ * One server a run (shared-postgres.ts), one template built by the real migrations on it, one clone of it a test database. A file that runs without
+ * that has a server of its own. Everything made here is removed by `close()`.
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -33,9 +33,13 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-interface Server {
+export interface TestServer {
   readonly kind: TestPostgresKind;
   readonly adminUrl: string;
+  /** A database with all migrations, which others are cloned of; undefined: none yet. */
+  readonly template?: string | undefined;
+  /** Others use it too: what a file has made it drops. */
+  readonly isShared: boolean;
   stop(): Promise<void>;
 }
 
@@ -45,14 +49,14 @@ const FOLDER_PREFIX = 'modfleet-test-pg-';
 const FAST_SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
 
 export async function startTestPostgres(): Promise<TestPostgres> {
-  const server = await chooseServer();
+  const server = sharedServer() ?? (await chooseServer());
   const suffix = randomBytes(6).toString('hex');
-  const template = `modfleet_template_${suffix}`;
+  const template = server.template ?? `modfleet_template_${suffix}`;
   const made = new Set<string>();
   const admin = new pg.Client({ connectionString: server.adminUrl });
   admin.on('error', () => undefined);
   await admin.connect();
-  let templateReady: Promise<void> | undefined;
+  let templateReady = server.template === undefined ? undefined : Promise.resolve();
   // CREATE DATABASE … TEMPLATE refuses while another copy runs: one after the other.
   let queue: Promise<unknown> = Promise.resolve();
   const exclusively = <T>(work: () => Promise<T>): Promise<T> => {
@@ -83,29 +87,50 @@ export async function startTestPostgres(): Promise<TestPostgres> {
       return create(template);
     },
     close: async () => {
-      if (server.kind === 'given') for (const name of made) await dropDatabase(admin, name);
+      if (server.isShared) for (const name of made) await dropDatabase(admin, name);
       await admin.end();
       await server.stop();
     },
   };
 }
 
-async function dropDatabase(admin: pg.Client, name: string): Promise<void> {
+export async function dropDatabase(admin: pg.Client, name: string): Promise<void> {
   await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 }
 
-function withDatabase(adminUrl: string, name: string): string {
+export function withDatabase(adminUrl: string, name: string): string {
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-async function chooseServer(): Promise<Server> {
+const SHARED = {
+  kind: 'MODFLEET_TEST_SERVER_KIND',
+  url: 'MODFLEET_TEST_SERVER_URL',
+  template: 'MODFLEET_TEST_TEMPLATE',
+};
+
+/** For the processes that this one starts, test files among them. @returns takes it back. */
+export function shareServer({ kind, adminUrl }: TestServer, template: string): () => void {
+  Object.assign(process.env, { [SHARED.kind]: kind, [SHARED.url]: adminUrl, [SHARED.template]: template });
+  return () => {
+    for (const name of Object.values(SHARED)) Reflect.deleteProperty(process.env, name);
+  };
+}
+
+function sharedServer(): TestServer | undefined {
+  const [kind, adminUrl, template] = [process.env[SHARED.kind], process.env[SHARED.url], process.env[SHARED.template]];
+  if (kind === undefined || adminUrl === undefined || template === undefined) return undefined;
+  return { kind: kind as TestPostgresKind, adminUrl, template, isShared: true, stop: () => Promise.resolve() };
+}
+
+export async function chooseServer(): Promise<TestServer> {
   const wanted = process.env['MODFLEET_TEST_POSTGRES'];
   const given = process.env['DATABASE_URL'];
   if (wanted === 'testcontainers') return containerServer();
   if (wanted === 'embedded') return embeddedServer();
-  if (given !== undefined && given !== '') return { kind: 'given', adminUrl: given, stop: () => Promise.resolve() };
+  if (given !== undefined && given !== '')
+    return { kind: 'given', adminUrl: given, isShared: true, stop: () => Promise.resolve() };
   if (!engineAnswers()) return embeddedServer();
   // An engine that answers may still have no image and no way to fetch one.
   return containerServer().catch((error: unknown) => {
@@ -123,17 +148,18 @@ function engineAnswers(): boolean {
   }
 }
 
-async function containerServer(): Promise<Server> {
+async function containerServer(): Promise<TestServer> {
   const { PostgreSqlContainer } = await import('@testcontainers/postgresql');
   const container = await new PostgreSqlContainer(IMAGE).start();
   return {
     kind: 'testcontainers',
+    isShared: false,
     adminUrl: container.getConnectionUri(),
     stop: async () => void (await container.stop()),
   };
 }
 
-async function embeddedServer(): Promise<Server> {
+async function embeddedServer(): Promise<TestServer> {
   removeAbandoned(tmpdir(), FOLDER_PREFIX);
   const folder = mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
   const server = await startEmbeddedPostgres(folder, { settings: FAST_SETTINGS });
@@ -141,5 +167,5 @@ async function embeddedServer(): Promise<Server> {
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  return { kind: 'embedded', adminUrl: server.url(), stop };
+  return { kind: 'embedded', adminUrl: server.url(), isShared: false, stop };
 }
