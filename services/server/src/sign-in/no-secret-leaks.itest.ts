@@ -12,6 +12,7 @@ let postgres: TestPostgres;
 let provider: IdentityProvider;
 let server: ApiServer;
 const written: string[] = [];
+const secretFile = clientSecretFile();
 const stdout = vi.spyOn(process.stdout, 'write');
 
 /** Everything that the server writes at its most talkative, and everything that it answers. */
@@ -27,7 +28,7 @@ beforeAll(async () => {
     MODFLEET_PUBLIC_URL: PUBLIC_URL,
     MODFLEET_OIDC_ISSUER: provider.issuer,
     MODFLEET_OIDC_CLIENT_ID: CLIENT_ID,
-    MODFLEET_OIDC_CLIENT_SECRET_FILE: clientSecretFile(),
+    MODFLEET_OIDC_CLIENT_SECRET_FILE: secretFile,
     MODFLEET_OIDC_GRANTS: 'operator from sre',
     MODFLEET_OIDC_MAKE_ACCOUNTS: 'yes',
   });

@@ -19,6 +19,7 @@ const PUBLIC_URL = 'https://modfleet.example.org';
 const CALLBACK = `${PUBLIC_URL}/api/v1/oidc/callback`;
 const PAGE = { accept: 'text/html,application/xhtml+xml' };
 
+const secretFile = clientSecretFile();
 let server: ApiServer;
 let provider: IdentityProvider;
 onTestDatabase(async (url) => {
@@ -27,7 +28,7 @@ onTestDatabase(async (url) => {
     MODFLEET_PUBLIC_URL: PUBLIC_URL,
     MODFLEET_OIDC_ISSUER: provider.issuer,
     MODFLEET_OIDC_CLIENT_ID: CLIENT_ID,
-    MODFLEET_OIDC_CLIENT_SECRET_FILE: clientSecretFile(),
+    MODFLEET_OIDC_CLIENT_SECRET_FILE: secretFile,
     MODFLEET_OIDC_GRANTS: 'admin from platform; operator over env=staging from sre',
     MODFLEET_OIDC_MAKE_ACCOUNTS: 'yes',
   });
