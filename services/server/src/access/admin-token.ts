@@ -1,7 +1,8 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AppError } from '../errors/app-error.ts';
+import { readIfThere, replaceFile } from '../keys/key-files.ts';
 import type { ApiTokenService } from './api-token.service.ts';
 import { bearerToken, hashToken } from './api-token.ts';
 
@@ -18,16 +19,16 @@ type Tokens = Pick<ApiTokenService, 'createBootstrap' | 'endBootstrap' | 'has'>;
  * @returns the path of the file; null when the bootstrap was closed.
  */
 export async function ensureAdminToken(stateDir: string, tokens: Tokens): Promise<string | null> {
-  if (await isClosed(stateDir)) return null;
+  if (isClosed(stateDir)) return null;
   const path = join(stateDir, FILE_NAME);
-  const present = await tokenIn(path);
+  const present = tokenIn(path);
   if (present !== undefined && (await tokens.has(hashToken(present)))) return path;
   // Asked again with the lock that closing takes after its mark: nothing is made behind its back.
   await tokens.createBootstrap(
-    async () => !(await isClosed(stateDir)),
-    (secret) => put(path, secret),
+    async () => !isClosed(stateDir),
+    async (secret) => put(path, secret),
   );
-  return (await isClosed(stateDir)) ? null : path;
+  return isClosed(stateDir) ? null : path;
 }
 
 /**
@@ -41,19 +42,19 @@ export async function rotateAdminToken(
   tokens: Tokens,
   source: AuditSource,
 ): Promise<{ readonly path: string; readonly ended: readonly string[] }> {
-  if (await isClosed(stateDir))
+  if (isClosed(stateDir))
     throw new AppError(
       'forbidden',
       'the admin token was closed: make a token with "modfleet-server token create --name NAME"',
     );
   const path = join(stateDir, FILE_NAME);
-  const draft = draftOf(path);
+  const draft = `${path}.${process.pid}.new`;
   try {
-    const ended = await tokens.endBootstrap(await tokenIn(path), (secret) => write(draft, secret), source);
-    await rename(draft, path);
+    const ended = await tokens.endBootstrap(tokenIn(path), async (secret) => put(draft, secret), source);
+    renameSync(draft, path);
     return { path, ended };
   } finally {
-    await rm(draft, { force: true });
+    rmSync(draft, { force: true });
   }
 }
 
@@ -64,52 +65,26 @@ export async function closeAdminToken(
   source: AuditSource,
 ): Promise<readonly string[]> {
   const path = join(stateDir, FILE_NAME);
-  const held = await tokenIn(path);
+  const held = tokenIn(path);
   // First: a start in between makes no other.
-  await put(
+  put(
     join(stateDir, CLOSED_NAME),
     'No admin token is made at a start any more. Delete this file to have one made again.',
   );
   const ended = await tokens.endBootstrap(held, undefined, source);
-  await rm(path, { force: true });
+  rmSync(path, { force: true });
   return ended;
 }
 
-async function isClosed(stateDir: string): Promise<boolean> {
-  return (await textOf(join(stateDir, CLOSED_NAME))) !== '';
+function isClosed(stateDir: string): boolean {
+  return (readIfThere(join(stateDir, CLOSED_NAME)) ?? '') !== '';
 }
 
-async function tokenIn(path: string): Promise<string | undefined> {
-  return bearerToken(`Bearer ${(await textOf(path)).trim()}`) ?? undefined;
+function tokenIn(path: string): string | undefined {
+  return bearerToken(`Bearer ${(readIfThere(path) ?? '').trim()}`) ?? undefined;
 }
 
-/** At no moment for others, never in part. */
-async function put(path: string, text: string): Promise<void> {
-  const draft = draftOf(path);
-  try {
-    await write(draft, text);
-    await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
-  }
-}
-
-function draftOf(path: string): string {
-  return `${path}.${process.pid}.new`;
-}
-
-/** For the server's user alone. A draft that a killed process of the same number left is in nobody's way. */
-async function write(file: string, text: string): Promise<void> {
-  await rm(file, { force: true });
-  await writeFile(file, `${text}\n`, { mode: 0o600, flag: 'wx' });
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
-  }
+/** For the server's user alone, also when root writes it. */
+function put(path: string, text: string): void {
+  replaceFile(path, `${text}\n`, 0o600);
 }
