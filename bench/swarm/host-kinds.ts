@@ -1,4 +1,5 @@
-import { pick, type Random, seeded, weighted } from './random.ts';
+import { pick, type Random, weighted } from './random.ts';
+import { seededRandom } from '../../tests/e2e/support/seeded-random.ts';
 
 /** What a machine is for: which kmods it has beyond those of every machine. */
 export interface HostKind {
@@ -213,7 +214,7 @@ export interface HostPlan {
 
 /** The random numbers of one machine. */
 export function hostRandom(seed: number, number: number): Random {
-  return seeded(seed * 1_000_003 + number);
+  return seededRandom(seed * 1_000_003 + number);
 }
 
 /** Labels as one text. */

@@ -2,7 +2,8 @@ import { createLog, type Log } from '../../agent/src/log.ts';
 import { messageOf } from '../../agent/src/error-words.ts';
 import { type CapturedKernel, readCaptured } from './captured-kernel.ts';
 import { hostRandom, labelsKey, planHost, RARE } from './host-kinds.ts';
-import { pick, type Random, seeded, weighted } from './random.ts';
+import { pick, type Random, weighted } from './random.ts';
+import { seededRandom } from '../../tests/e2e/support/seeded-random.ts';
 import { SwarmHost } from './swarm-host.ts';
 import type { FromWorker, Odds, ToWorker, WorkerCounts, WorkerSettings } from './worker-words.ts';
 
@@ -38,7 +39,7 @@ class Worker {
   constructor(settings: WorkerSettings) {
     this.#settings = settings;
     this.#odds = settings.odds;
-    this.#random = seeded(settings.seed + settings.first);
+    this.#random = seededRandom(settings.seed + settings.first);
     // Ten thousand hosts would say ten thousand times the same: the words are counted.
     this.#log = createLog('warn', (line) => this.#heard(line));
   }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.ts';
+import { failure, resolvePath } from './resolve-path.ts';
 
 /**
  * What stands at a path: a text, bytes, a link, or an error for every read (`EACCES`, `EIO`, …). Folders come from the paths below them; an empty one
@@ -7,9 +8,6 @@ import type { HostEntry, HostFiles, HostStat, ReadOutcome } from './host-files.t
  */
 export type MemoryNode =
   string | Uint8Array | { readonly link: string } | { readonly errno: string } | { readonly folder: 'empty' };
-
-/** As the kernel's limit. */
-const MAX_LINKS = 40;
 
 /** A root tree in memory, for tests: any file may be made unreadable, any may change between two reads. */
 export class MemoryHostFiles implements HostFiles {
@@ -83,22 +81,11 @@ export class MemoryHostFiles implements HostFiles {
 
   /** The path without links. An `errno` node on the way fails with it. */
   #find(hostPath: string): ReadOutcome<string> {
-    const pending = hostPath.split('/');
-    let resolved = '/';
-    let links = 0;
-    for (let part = pending.shift(); part !== undefined; part = pending.shift()) {
-      if (part === '' || part === '.') continue;
-      const next = part === '..' ? path.posix.dirname(resolved) : path.posix.join(resolved, part);
-      const node = this.nodes.get(next);
-      if (node === undefined && !this.#isFolder(next)) return { kind: 'not_found' };
-      if (typeof node === 'object' && 'errno' in node) return failure(node.errno);
-      if (typeof node === 'object' && 'link' in node) {
-        if (++links > MAX_LINKS) return failure('ELOOP');
-        if (node.link.startsWith('/')) resolved = '/';
-        pending.unshift(...node.link.split('/'));
-      } else resolved = next;
-    }
-    return { kind: 'ok', value: resolved };
+    return resolvePath(hostPath, (resolved) => {
+      const node = this.nodes.get(resolved);
+      if (node === undefined) return this.#isFolder(resolved) ? 'plain' : 'nothing';
+      return typeof node === 'object' && ('errno' in node || 'link' in node) ? node : 'plain';
+    });
   }
 
   #isFolder(resolved: string): boolean {
@@ -114,8 +101,4 @@ export class MemoryHostFiles implements HostFiles {
 
 function isEmptyFolder(node: MemoryNode | undefined): boolean {
   return typeof node === 'object' && 'folder' in node;
-}
-
-function failure(errno: string): Exclude<ReadOutcome<never>, { kind: 'ok' }> {
-  return errno === 'EACCES' || errno === 'EPERM' ? { kind: 'denied', errno } : { kind: 'error', errno, message: errno };
 }

@@ -1,9 +1,8 @@
 import path from 'node:path';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from '../../../agent/src/host/host-files.ts';
+import { failure, resolvePath } from '../../../agent/src/host/resolve-path.ts';
 import { isLink, type Tree, type TreeNode } from './tree.ts';
 
-/** As the kernel's limit. */
-const MAX_LINKS = 40;
 const SYS_MODULE = '/sys/module/';
 const PROC_MODULES = '/proc/modules';
 
@@ -91,21 +90,11 @@ export class KernelFiles implements HostFiles {
   #find(hostPath: string): ReadOutcome<string> {
     // Nearly every path is as it stands.
     if (this.#stands(hostPath) && !isLink(this.#node(hostPath))) return { kind: 'ok', value: hostPath };
-    const pending = hostPath.split('/');
-    let resolved = '/';
-    let links = 0;
-    for (let part = pending.shift(); part !== undefined; part = pending.shift()) {
-      if (part === '' || part === '.') continue;
-      const next = part === '..' ? path.posix.dirname(resolved) : path.posix.join(resolved, part);
-      if (!this.#stands(next)) return { kind: 'not_found' };
-      const node = this.#node(next);
-      if (isLink(node)) {
-        if (++links > MAX_LINKS) return failure('ELOOP');
-        if (node.link.startsWith('/')) resolved = '/';
-        pending.unshift(...node.link.split('/'));
-      } else resolved = next;
-    }
-    return { kind: 'ok', value: resolved };
+    return resolvePath(hostPath, (resolved) => {
+      if (!this.#stands(resolved)) return 'nothing';
+      const node = this.#node(resolved);
+      return isLink(node) ? node : 'plain';
+    });
   }
 
   #stands(file: string): boolean {
@@ -125,8 +114,4 @@ export class KernelFiles implements HostFiles {
     const set = this.#own.parameter(kmod, name);
     return set === undefined ? node : `${set}\n`;
   }
-}
-
-function failure(errno: string): Exclude<ReadOutcome<never>, { kind: 'ok' }> {
-  return { kind: 'error', errno, message: errno };
 }
