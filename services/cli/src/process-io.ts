@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Io, Sink, Source } from './io.ts';
 
+const USUAL_COLUMNS = 80;
+
 /** The streams, clock and signals of this process. */
 export function processIo(env: Io['env']): Io {
   const interrupt = new AbortController();
@@ -35,7 +37,8 @@ function sink(stream: NodeJS.WriteStream): Sink {
       return stream.isTTY === true;
     },
     get columns() {
-      return stream.isTTY ? stream.columns : undefined;
+      // A terminal that does not know its width says 0.
+      return stream.isTTY ? stream.columns || USUAL_COLUMNS : undefined;
     },
   };
 }

@@ -17,7 +17,7 @@ import { keyFilesIn, sweepKeys } from './ca-leftovers.ts';
 import { returnable } from './ca-set.machine.ts';
 import { readStep } from './ca-step-file.ts';
 import { caDatesProblem, type GivenCa, readGivenCa } from './given-ca.ts';
-import { certificatePem } from './x509.ts';
+import { BACKDATE_MS, certificatePem } from './x509.ts';
 
 /** Where the CAs are, and how their keys open. */
 export interface CaStoreOptions {
@@ -156,7 +156,9 @@ function newKey(): KeyObject {
 }
 
 function setOf(certificate: Buffer, key: CaRecord['key']): CaSet {
-  const since = new X509Certificate(certificate).validFromDate;
+  // Told by the certificate alone; ours begin some minutes before they were made.
+  const begins = new X509Certificate(certificate).validFromDate.getTime();
+  const since = new Date(key?.kind === 'own' ? begins + BACKDATE_MS : begins);
   const current = record(certificate, key, since);
   const changedAt = since.toISOString();
   return { format: 1, generation: 1, phase: 'single', changedAt, current, next: null, former: [] };

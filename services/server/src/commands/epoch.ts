@@ -74,7 +74,7 @@ async function raise(
     'A new epoch of commands begins. Hosts that hear of it take nothing of an older one any more: not what was recorded, nor what',
   );
   print(
-    `an older database would send again. ${open === 0 ? 'No action has' : `${open} ${open === 1 ? 'action has' : 'actions have'}`} not ended; such an action is not sent again, and ends as`,
+    `an older database would send again. ${open === 0 ? 'Every action has ended. One that has not' : `${open} ${open === 1 ? 'action has' : 'actions have'} not ended. Such an action`} is not sent again, and ends as`,
   );
   print(
     '"unconfirmed": it may have run, and a report of its host still says how it went. Inventory, sessions and tokens stay as they are.',
