@@ -7,7 +7,7 @@ import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { TestAuditLog } from '../services/server/src/audit/testing/audit-log.ts';
 import { fillLog, mutate, type Mutated, verifyLog } from '../services/server/src/audit/testing/mutate.ts';
 import { DatabaseService } from '../services/server/src/database/database.service.ts';
-import { startTestPostgres } from '../services/server/src/testing/postgres.ts';
+import { chooseServer, databasesOn } from '../services/server/src/testing/postgres-server.ts';
 import { seededRandom } from '../tests/e2e/support/seeded-random.ts';
 import { whole } from './whole.ts';
 
@@ -26,7 +26,7 @@ export async function proveAudit(args: readonly string[]): Promise<number> {
   console.log(`seed ${seed}, ${runs} mutations; the same again: npm run proof -- audit --seed ${seed} --runs ${runs}`);
   const random = seededRandom(seed);
   const below = (limit: number): number => Math.floor(random() * limit);
-  const postgres = await startTestPostgres();
+  const postgres = await databasesOn(await chooseServer());
   const folder = await mkdtemp(join(tmpdir(), 'modfleet-proof-audit-'));
   const file = join(folder, 'seals.jsonl');
   const database = new DatabaseService({ databaseUrl: (await postgres.createDatabase()).url, dbPoolSize: 10 });
