@@ -1,7 +1,7 @@
 import type { Sql } from '../database/database.service.ts';
 import { type GrantRow, MAPPED_BY } from './access.rows.ts';
 
-/** Of a grant `g`, by Postgres's clock. One that a group gave has an end, or it counts for nothing (migration 0012). */
+/** Of a grant `g`, by Postgres's clock. One that a group gave has an end, or it counts for nothing (migration 0013). */
 export const GRANT_ENDED = `coalesce(g.ends_at <= now(), g.created_by = '${MAPPED_BY}')`;
 
 const COLUMNS = `g.id, g.account_id, a.name AS account_name, g.role, g.selector, g.created_by, g.created_at, g.revoked_at, g.revoked_by, g.ends_at,

@@ -82,14 +82,14 @@ export class AccessSeals {
 
   grant(facts: GrantFacts): Buffer {
     const { id, accountId, role, selector, revokedAt, endsAt } = facts;
-    // Only where there is one: grants of before migration 0012 keep their seals.
+    // Only where there is one: grants of before migration 0013 keep their seals.
     const end = endsAt === null ? [] : [time(endsAt)];
     return this.#seal('grant', [id, accountId, role, selector, time(revokedAt), ...end]);
   }
 
   token(facts: TokenFacts): Buffer {
     const { id, accountId, hash, routes, expiresAt, revokedAt } = facts;
-    // Only where it is one: tokens of before migration 0013 keep their seals.
+    // Only where it is one: tokens of before migration 0014 keep their seals.
     const mark = facts.bootstrap ? ['bootstrap'] : [];
     return this.#seal('token', [
       id,
@@ -106,7 +106,7 @@ export class AccessSeals {
     return this.#seal('requester-named', [actionId, accountId, tokenId, signInId, name]);
   }
 
-  /** `unnamed`: as servers of before migration 0014 sealed it, without sign-in and name. Undefined: it is not sealed. */
+  /** `unnamed`: as servers of before migration 0015 sealed it, without sign-in and name. Undefined: it is not sealed. */
   requesterSealedAs(seal: Buffer | null, facts: RequesterFacts): 'named' | 'unnamed' | undefined {
     if (isSealed(seal, this.requester(facts))) return 'named';
     const { actionId, accountId, tokenId, signInId } = facts;

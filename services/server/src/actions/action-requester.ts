@@ -24,7 +24,7 @@ export interface RequesterColumns {
 /**
  * The name of who asked, as far as the seal proves it. An account has no blank in its name, so that none is taken for what stands here instead. Pure.
  *
- * Until migration 0014 the seal had the account and not its name: of such an action it is the name that the account has now.
+ * Until migration 0015 the seal had the account and not its name: of such an action it is the name that the account has now.
  */
 export function requesterName(row: RequesterColumns, seals: AccessSeals): string {
   if (row.requested_account === null) return `${row.requested_by} (unproven)`;

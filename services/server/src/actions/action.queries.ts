@@ -1,14 +1,13 @@
 import type { HostScope, Labels } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import { SqlParams } from '../database/sql-params.ts';
-import type { Requester } from './action-requester.ts';
+import type { Requester, RequesterColumns } from './action-requester.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { ActionState } from './action.states.ts';
 import type { StoredResult, StoredVerdict } from './action.model.ts';
 
 /** A row of `action` with what every reader needs beside it. */
-export interface ActionRow {
-  readonly id: string;
+export interface ActionRow extends RequesterColumns {
   readonly host_id: string;
   readonly host_name: string;
   readonly host_labels: Labels;
@@ -18,12 +17,6 @@ export interface ActionRow {
   readonly parameters: string[];
   readonly dry_run: boolean;
   readonly reason: string | null;
-  readonly requested_by: string;
-  readonly requested_account: string | null;
-  readonly requested_token: string | null;
-  readonly requested_sign_in: string | null;
-  readonly requester_seal: Buffer | null;
-  readonly requested_account_name: string | null;
   readonly request_digest: Buffer;
   readonly state: ActionState;
   readonly outcome: number | null;
