@@ -8,7 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { assertNever, type Hello, type HostFacts, type TrustState } from '@modfleet/proto';
+import { assertNever, type Hello, type HostFacts, type KnownFacet, type TrustState } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { EnrollmentError } from '../enrollment/enrollment.errors.ts';
 import type { IngestSession } from '../ingest/ingest.service.ts';
@@ -55,6 +55,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   readonly #stream: AgentStream;
   readonly #parts: SessionParts;
   readonly #pongs = new Map<number, () => void>();
+  /** What is wanted of the host while it waits for Welcome, which then carries it. */
+  readonly #wantedEarly = new Set<number>();
+  /** What has to go out as soon as Welcome did; undefined since then. */
+  #afterWelcome: (() => void)[] | undefined = [];
   /** Id of the CA by whose certificate this connection is proven. */
   readonly #certificateCa: string | undefined;
   /** Undefined: the agent trusts one CA for ever, and does not know what to do with another. */
@@ -109,7 +113,11 @@ export class HostSession implements GatewayConnection, HeldSession {
       this.#pongs.set(token, () => resolve(true));
       timer = setTimeout(() => resolve(false), timeoutMs);
     });
-    if (!this.#stream.send({ $case: 'ping', value: { token } })) this.#pongs.delete(token);
+    const ping = (): void => {
+      if (!this.#stream.send({ $case: 'ping', value: { token } })) this.#pongs.delete(token);
+    };
+    if (this.#afterWelcome === undefined) ping();
+    else this.#afterWelcome.push(ping);
     const alive = this.#pongs.has(token) && (await answer);
     clearTimeout(timer);
     this.#pongs.delete(token);
@@ -174,7 +182,7 @@ export class HostSession implements GatewayConnection, HeldSession {
         serverTimeMs: this.#parts.nowMs(),
         sessionNo: this.sessionNo,
         ...this.#parts.intervals,
-        wanted: [...wanted],
+        wanted: [...new Set([...wanted, ...this.#wantedEarly])] as KnownFacet[],
         quarantined: this.quarantined,
         shortHeartbeats: true,
         trust: isBehind ? ca.bundle(this.#parts.registry.all().length) : undefined,
@@ -182,6 +190,9 @@ export class HostSession implements GatewayConnection, HeldSession {
     });
     // Only now: nothing goes out before Welcome. What changed since the handshake is in it, or counts from here on.
     this.#trust = hello.trust;
+    const waiting = this.#afterWelcome ?? [];
+    this.#afterWelcome = undefined;
+    for (const say of waiting) say();
     if (this.#certificateCa === undefined || !ca.trusts(this.#certificateCa)) {
       this.leave('ca_replaced', randomInt(CA_REPLACED_SPREAD_MS));
       return false;
@@ -257,6 +268,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   #request(facets: readonly number[]): void {
+    if (this.#afterWelcome !== undefined) {
+      for (const facet of facets) this.#wantedEarly.add(facet);
+      return;
+    }
     this.#stream.send({
       $case: 'facetRequest',
       value: { facets: facets as Extract<ServerMessage, { $case: 'facetRequest' }>['value']['facets'] },
