@@ -22,6 +22,11 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      fleet: {
+        about:
+          'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
+        run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),
