@@ -22,7 +22,7 @@ export async function measureEnrolment(fleet: MeasuredFleet): Promise<Figure[]> 
   });
   await delay(SETTLE_MS);
   const after = await server.memory();
-  const idle = await server.watched(() => server.cpuPercent(() => delay(IDLE_MS)));
+  const idle = await server.watched(() => delay(IDLE_MS));
   const perHost = (pick: (usage: NodeJS.MemoryUsage) => number): number => (pick(after) - pick(before)) / 1_000 / hosts;
   const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`;
   const { joinFailures, trouble } = swarm.counts();
@@ -35,6 +35,7 @@ export async function measureEnrolment(fleet: MeasuredFleet): Promise<Figure[]> 
       `${Math.round(hosts / enrolled.result)} a second; ${joinFailures} joins tried again${trouble.length === 0 ? '' : ` (${trouble.join('; ')})`}`,
       1,
     ),
+    figure('server CPU to enrol and welcome a host', enrolled.cpuMs / hosts, 'ms', null, 'PostgreSQL not in it'),
     ...delayFigures('enrolment', enrolled.delays),
     figure(
       'server memory per live host',
@@ -52,7 +53,7 @@ export async function measureEnrolment(fleet: MeasuredFleet): Promise<Figure[]> 
       `heap ${mib(after.heapUsed)}, external ${mib(after.external)}`,
       1,
     ),
-    figure('idle server: share of a core', idle.result, '%', 15, `over ${IDLE_MS / 1_000} s`, 1),
+    figure('idle server: share of a core', idle.cpuPercent, '%', 15, `over ${IDLE_MS / 1_000} s`, 1),
     ...delayFigures('idle', idle.delays),
   ];
 }

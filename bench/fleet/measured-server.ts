@@ -12,6 +12,16 @@ export interface Delays {
   readonly max: number;
 }
 
+/** Something that was done, and the server meanwhile. */
+export interface Watched<T> {
+  readonly result: T;
+  readonly delays: Delays;
+  /** Processor time of the server's process, without PostgreSQL's. */
+  readonly cpuMs: number;
+  /** The same, of one core. */
+  readonly cpuPercent: number;
+}
+
 /** A server of a process of its own, with a durable database, that tells what it weighs. */
 export class MeasuredServer {
   readonly fleet: TestFleet;
@@ -23,7 +33,8 @@ export class MeasuredServer {
   static async start(): Promise<MeasuredServer> {
     const fleet = new TestFleet({ durable: true });
     await fleet.startWith({
-      NODE_OPTIONS: `--import ${PROBE}`,
+      // What this process was told goes on: --cpu-prof, say.
+      NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import ${PROBE}`,
       FLEET_PROBE: join(fleet.folder, 'probe'),
       // What one caller may ask for in a second is not what is measured.
       MODFLEET_RATE_IDENTITY_PER_SECOND: '0',
@@ -38,19 +49,19 @@ export class MeasuredServer {
     return (await this.#ask('/memory')) as NodeJS.MemoryUsage;
   }
 
-  /** Processor time of the server's process while `work` runs, in percent of one core. */
-  async cpuPercent(work: () => Promise<unknown>): Promise<number> {
-    const before = await this.#cpu();
-    await work();
-    const after = await this.#cpu();
-    return ((after.usedUs - before.usedUs) / 1_000 / (after.atMs - before.atMs)) * 100;
-  }
-
-  /** What `work` gives, and how long the server's event loop was late meanwhile. */
-  async watched<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly delays: Delays }> {
+  /** What `work` gives, and what the server's process had to do meanwhile. */
+  async watched<T>(work: () => Promise<T>): Promise<Watched<T>> {
     await this.#ask('/watch-delays');
+    const before = await this.#cpu();
     const result = await work();
-    return { result, delays: (await this.#ask('/delays')) as Delays };
+    const after = await this.#cpu();
+    const cpuMs = (after.usedUs - before.usedUs) / 1_000;
+    return {
+      result,
+      delays: (await this.#ask('/delays')) as Delays,
+      cpuMs,
+      cpuPercent: (cpuMs / (after.atMs - before.atMs)) * 100,
+    };
   }
 
   async #cpu(): Promise<{ usedUs: number; atMs: number }> {

@@ -16,7 +16,7 @@ export async function measureLiveQuestions({ server, hosts }: MeasuredFleet): Pr
   const took: number[] = [];
   const unanswered: string[] = [];
   const rows: number[] = [];
-  const { delays } = await server.watched(async () => {
+  const { delays, cpuMs } = await server.watched(async () => {
     for (let run = 0; run < LIVE_RUNS; run += 1) {
       const began = performance.now();
       const { stdout, stderr } = await server.fleet.modfleet('kmods', 'hosts', 'nf_tables', '--live');
@@ -39,7 +39,14 @@ export async function measureLiveQuestions({ server, hosts }: MeasuredFleet): Pr
       ),
       ...(unanswered.length === 0 ? {} : { holds: false }),
     },
-    figure('the same: p50', quantile(took, 0.5), 'ms', null, '', 0),
+    figure(
+      'the same: p50',
+      quantile(took, 0.5),
+      'ms',
+      null,
+      `server CPU ${Math.round(cpuMs / LIVE_RUNS)} ms a question`,
+      0,
+    ),
     ...delayFigures('live questions', delays),
   ];
 }
@@ -53,7 +60,7 @@ export async function measurePages(fleet: MeasuredFleet): Promise<Figure[]> {
     const took: number[] = [];
     const changesBefore = swarm.counts().changes;
     const began = performance.now();
-    const { delays } = await server.watched(async () => {
+    const { delays, cpuMs } = await server.watched(async () => {
       for (let run = 0; run < PAGE_RUNS; run += 1) {
         const asked = performance.now();
         const { status } = await server.fleet.api('GET', `/api/v1/kmods/${kmod}/hosts?limit=100`);
@@ -65,7 +72,14 @@ export async function measurePages(fleet: MeasuredFleet): Promise<Figure[]> {
     const note = `${PAGE_RUNS} requests, one after the other; ${Math.round(rate)} changes a second came in`;
     figures.push(
       figure(`page of 100, which hosts run ${kmod}: p99`, quantile(took, 0.99), 'ms', PAGE_MS, note, 1),
-      figure(`page of 100, which hosts run ${kmod}: p50`, quantile(took, 0.5), 'ms', null, '', 1),
+      figure(
+        `page of 100, which hosts run ${kmod}: p50`,
+        quantile(took, 0.5),
+        'ms',
+        null,
+        `server CPU ${(cpuMs / PAGE_RUNS).toFixed(1)} ms a page, the changes in it`,
+        1,
+      ),
       ...delayFigures(`pages of ${kmod}`, delays),
     );
   }

@@ -19,6 +19,8 @@ import type { HeldSession, LeaveReason } from './session-registry.service.ts';
 import type { SessionParts } from './session-parts.ts';
 
 const HELLO_TIMEOUT_MS = 10_000;
+/** From Hello to Welcome; the host itself waits for half a minute. */
+const WELCOME_TIMEOUT_MS = 25_000;
 /** Heartbeats that may be missed before the host counts as gone. */
 const MISSED_HEARTBEATS = 3;
 /** Messages for features that may wait; more, and the host is not read from until they are done. */
@@ -92,6 +94,7 @@ export class HostSession implements GatewayConnection, HeldSession {
               ? await this.#begin(message.value)
               : this.#close({ kind: 'protocol', reason: 'the first message must be Hello' });
           if (!welcomed) break;
+          this.#expectWithin(MISSED_HEARTBEATS * this.#parts.intervals.heartbeatIntervalMs);
         }
       }
     } catch (error) {
@@ -146,6 +149,7 @@ export class HostSession implements GatewayConnection, HeldSession {
   async #begin(hello: Hello): Promise<boolean> {
     const { facts } = hello;
     if (facts === undefined) return this.#close({ kind: 'protocol', reason: 'Hello without facts' });
+    this.#within(WELCOME_TIMEOUT_MS, 'the server has too many hosts to welcome just now');
     // Checked before anything is written of a host that says nonsense.
     this.#parts.hostColumns(facts);
     const admission = await this.#parts.admission.admit({
@@ -305,10 +309,12 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   #expectWithin(ms: number): void {
+    this.#within(ms, `nothing was heard of the host for ${ms} ms`);
+  }
+
+  /** Unless it is called again before, the stream ends then. */
+  #within(ms: number, reason: string): void {
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(
-      () => this.#close({ kind: 'unavailable', reason: `nothing was heard of the host for ${ms} ms` }),
-      ms,
-    );
+    this.#idle = setTimeout(() => this.#close({ kind: 'unavailable', reason }), ms);
   }
 }
