@@ -29,9 +29,23 @@ import { SessionHandlers } from './session-handlers.ts';
 import { SessionRegistry } from './session-registry.service.ts';
 
 /** 20,000 hosts a replica; a fleet that comes back at once is let in within a minute. */
-const SESSION_LIMITS = { connections: 25_000, unfinished: 1_000, perSecond: 500, burst: 1_000 };
+const SESSION_LIMITS = {
+  connections: 25_000,
+  unfinished: 1_000,
+  perAddress: { connections: 12_500, unfinished: 250 },
+  perSecond: 500,
+  burst: 1_000,
+};
 /** Joining is rare and anybody may try; but a fleet whose certificates have ended while the server was away asks here first (docs/adr/0027). */
-const IDENTITY_LIMITS = { connections: 512, unfinished: 256, perSecond: 200, burst: 400 };
+const IDENTITY_LIMITS = {
+  connections: 512,
+  unfinished: 256,
+  perAddress: { connections: 256, unfinished: 128 },
+  perSecond: 200,
+  burst: 400,
+};
+/** A session's connection without a stream is good for nothing. */
+const SESSION_IDLE_MS = 30_000;
 /** A chunk has 256 KiB, and every other message is smaller. */
 const SESSION_MESSAGE_MAX = 1024 * 1024;
 const IDENTITY_MESSAGE_MAX = 64 * 1024;
@@ -136,6 +150,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     const options = {
       'grpc.max_receive_message_length': SESSION_MESSAGE_MAX,
       'grpc.max_concurrent_streams': 8,
+      'grpc.max_connection_idle_ms': SESSION_IDLE_MS,
       // No pings of gRPC's: TCP's own (grpc-listener.ts) notice a host behind a dead line within half a minute and cost no byte of TLS.
     };
     const listener = await this.#listener(
@@ -148,7 +163,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     for (const service of [SessionServiceService, ConfirmServiceService]) refuseUnruledRpc('session', service);
     listener.server.addService(
       SessionServiceService,
-      this.#sessions.service((peer) => listener.peerArrived(peer)),
+      this.#sessions.service({
+        onCall: (peer) => listener.peerArrived(peer),
+        drop: (peer) => listener.drop(peer),
+      }),
     );
     listener.server.addService(
       ConfirmServiceService,
