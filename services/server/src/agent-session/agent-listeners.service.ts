@@ -23,7 +23,9 @@ import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
+import type { GateLimits } from './connection-gate.ts';
 import { GrpcListener } from './grpc-listener.ts';
+import { connectionsThatFit, openFilesLimit } from './open-files.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionHandlers } from './session-handlers.ts';
 import { SessionRegistry } from './session-registry.service.ts';
@@ -59,6 +61,9 @@ const STOP_GRACE_MS = 3_000;
 /** So many seconds' worth of connections one address may make at once after quiet. */
 const JOIN_BURST_SECONDS = 5;
 
+/** A flood is told of once in a while, not once for each connection. */
+const REFUSALS_TOLD_MS = 60_000;
+
 @Injectable()
 export class AgentListeners implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #log = new Logger('AgentListeners');
@@ -71,6 +76,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   readonly #registry: SessionRegistry;
   readonly #ingest: IngestService;
   readonly #refused;
+  #refusalToldAt = -REFUSALS_TOLD_MS;
   #unwatch: (() => void) | undefined;
   #session: { listener: GrpcListener; address: AddressInfo } | undefined;
   #identity: { listener: GrpcListener; address: AddressInfo } | undefined;
@@ -153,10 +159,16 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       'grpc.max_connection_idle_ms': SESSION_IDLE_MS,
       // No pings of gRPC's: TCP's own (grpc-listener.ts) notice a host behind a dead line within half a minute and cost no byte of TLS.
     };
+    const openFiles = openFilesLimit();
+    const connections = connectionsThatFit(SESSION_LIMITS.connections, openFiles);
+    if (connections < SESSION_LIMITS.connections)
+      this.#log.log(
+        `at most ${connections} hosts connect here: this process may have ${openFiles} files open; "ulimit -n" (systemd: LimitNOFILE=) raises that`,
+      );
     const listener = await this.#listener(
       'session',
       this.#config.sessionListen,
-      SESSION_LIMITS,
+      { ...SESSION_LIMITS, connections },
       options,
       this.#ca.trustedPem,
     );
@@ -192,10 +204,22 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     return { listener, address: await listener.start() };
   }
 
+  /** Those that a person has to do something about: there is room for no more hosts. */
+  #tellOfRefusal(name: string, reason: string, { connections, perAddress }: GateLimits): void {
+    if (reason !== 'connections' && reason !== 'address_connections') return;
+    const now = performance.now();
+    if (now - this.#refusalToldAt < REFUSALS_TOLD_MS) return;
+    this.#refusalToldAt = now;
+    const most = reason === 'connections' ? `${connections}` : `${perAddress.connections} of one address`;
+    this.#log.warn(
+      `hosts are turned away: ${most} are connected to the ${name} listener, and more it does not take (docs/operations.md, "What the agents' listeners bear")`,
+    );
+  }
+
   async #listener(
     name: 'session' | 'identity',
     listen: ListenAddress,
-    limits: typeof SESSION_LIMITS,
+    limits: GateLimits,
     grpc: Record<string, number>,
     clientCa: string | null,
   ): Promise<GrpcListener> {
@@ -207,7 +231,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       clientCa,
       identity,
       ...(name === 'identity' && this.#config.rateJoinsPerSecond > 0 ? { addressLimit: joinLimit(this.#config) } : {}),
-      onRefused: (reason) => this.#refused.inc({ listener: name, reason }),
+      onRefused: (reason) => {
+        this.#refused.inc({ listener: name, reason });
+        this.#tellOfRefusal(name, reason, limits);
+      },
     });
   }
 }
