@@ -18,7 +18,7 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     args: [...args],
     options: {
       calls: { type: 'string', default: '10000' },
-      role: { type: 'string' },
+      role: { type: 'string', multiple: true },
       seed: { type: 'string', default: String(randomInt(2 ** 30)) },
     },
   });
@@ -36,10 +36,10 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     const planted = new Planted(fleet, door);
     await planted.plant();
     const roles = await rolesOf(fleet, door, planted);
-    const wanted = values.role?.split(',').map((name) => name.trim());
+    const wanted = values.role;
     const unknown = wanted?.find((name) => !roles.some((role) => role.name === name));
     if (unknown !== undefined)
-      throw new ScriptError(`no role is called "${unknown}"; there are: ${roles.map(({ name }) => name).join(', ')}.`);
+      throw new ScriptError(`no role is called "${unknown}"; there are: ${roles.map(({ name }) => name).join('; ')}.`);
     for (const role of roles.filter(({ name }) => wanted === undefined || wanted.includes(name))) {
       const began = performance.now();
       const counts = await fuzzHttp({ fleet, planted, role, calls, seed, onChunk: showProgress });
