@@ -12,7 +12,7 @@ import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
 import { EnrollmentModule } from './enrollment/enrollment.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
-import { HostEventsModule } from './host-events/host-events.module.ts';
+import { EventsModule } from './events/events.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
 import { PresenceModule } from './presence/presence.module.ts';
@@ -67,7 +67,7 @@ export class AppModule {
         HostsModule,
         KmodsModule,
         DriversModule,
-        HostEventsModule,
+        EventsModule,
         ActionsModule,
         QueriesModule,
         JoinTokensModule,

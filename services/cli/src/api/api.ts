@@ -33,6 +33,7 @@ export interface Api {
   stream(request: {
     method: 'GET' | 'POST';
     path: string;
+    query?: Query;
     body?: unknown;
     lastEventId?: string | undefined;
     asked?: Asked;

@@ -6,7 +6,7 @@ import { accountColumns } from '../access/accounts.run.ts';
 import { grantColumns } from '../access/grants.run.ts';
 import { tokenColumns } from '../access/tokens.run.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
-import { eventColumns } from '../hosts/host-events.run.ts';
+import { changedHostColumns, eventColumns, hostEventColumns } from '../events/event-columns.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
@@ -52,7 +52,9 @@ function pipes(): [command: string, heads: string[]][] {
   const at = new Date(0);
   const lists: [string, readonly { readonly head: string }[]][] = [
     ['hosts list', hostColumns('')],
-    ['hosts events', eventColumns(at, undefined)],
+    ['hosts events', hostEventColumns(at, undefined)],
+    ['events list, events watch', eventColumns(at, undefined)],
+    ['events list --by-host', changedHostColumns(at, undefined)],
     ['kmods hosts', knownColumns()],
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],

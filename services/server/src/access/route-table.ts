@@ -58,6 +58,9 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/hosts/:host/kmods': read,
   'GET /api/v1/hosts/:host/devices': read,
   'GET /api/v1/hosts/:host/events': read,
+  'GET /api/v1/events': read,
+  'GET /api/v1/events/hosts': read,
+  'GET /api/v1/events/watch': read,
 
   'GET /api/v1/kmods': read,
   'GET /api/v1/kmods/:name': read,

@@ -44,7 +44,7 @@ export class KmodsService {
       rows: await pageOfKmods(sql, filter, after, limit),
       counted: await coverageOfSelection(sql, filter),
     }));
-    const { asOf, ...coverage } = counted;
+    const { asOf, selectorUnknown: _left, ...coverage } = counted;
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     const more = rows.length > limit && last !== undefined;
