@@ -11,6 +11,7 @@ import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
 import { EnrollmentModule } from './enrollment/enrollment.module.ts';
+import { ExportsModule } from './exports/exports.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
 import { EventsModule } from './events/events.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
@@ -62,6 +63,7 @@ export class AppModule {
         AgentSessionModule,
         RetentionModule,
         StreamingModule,
+        ExportsModule,
         ReplicaMailModule,
         FreezeModule,
         HostsModule,

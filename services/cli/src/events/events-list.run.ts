@@ -1,11 +1,13 @@
 import type { ChangedHostList, EventList } from '@modfleet/server/api-types';
 import type { Query } from '../api/api.ts';
 import { fetchPages } from '../api/pages.ts';
-import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
+import type { ExportOptions, ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
+import { usageError } from '../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
 import { coverageLine, selectorUnknownLine } from '../kmods/headline.ts';
+import { exportList, firstOfExport } from '../output/export.run.ts';
 import { jsonFields } from '../output/json-fields.ts';
 import { printList } from '../output/list.ts';
 import { exactClock } from '../output/time.ts';
@@ -20,7 +22,7 @@ export interface EventFilterOptions extends SelectorOptions {
   readonly action?: string;
 }
 
-export interface EventsListOptions extends ListOptions, EventFilterOptions {
+export interface EventsListOptions extends ListOptions, EventFilterOptions, ExportOptions {
   /** Milliseconds back from now. */
   readonly since?: number;
   readonly until?: number;
@@ -61,6 +63,13 @@ async function events(context: Context, options: EventsListOptions): Promise<Exi
   const fields = jsonFields(options.json, EVENT_FIELDS);
   const api = context.api();
   const query = { ...eventQuery(options), ...times(options, io) };
+  if (options.output !== undefined) {
+    const asked = eventsAsked(options);
+    const first = await firstOfExport<EventList>(api, io, '/events', query, asked);
+    if (first.selectorUnknown > 0 && !options.includeUnknown)
+      io.err.write(`${selectorUnknownLine(first.selectorUnknown)}\n`);
+    return exportList(api, io, { path: '/events', query, asked, format: options.output });
+  }
   const answer = await fetchPages<EventList>(
     (page) => api.get('/events', { ...query, ...page }, eventsAsked(options)),
     options,
@@ -72,6 +81,7 @@ async function events(context: Context, options: EventsListOptions): Promise<Exi
 }
 
 async function changedHosts(context: Context, options: EventsListOptions): Promise<ExitCode> {
+  if (options.output !== undefined) throw usageError('--output gives the events: leave out --by-host');
   const { io } = context;
   const fields = jsonFields(options.json, HOST_FIELDS);
   const api = context.api();

@@ -5,6 +5,7 @@ import {
   includeUnknownOption,
   jsonOption,
   limitOption,
+  outputOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
@@ -43,6 +44,7 @@ export const registerEvents: Register = (program, run) => {
     .addOption(limitOption())
     .addOption(allPagesOption())
     .addOption(jsonOption())
+    .addOption(outputOption())
     .addHelpText('after', LIST_NOTE)
     .action((options: EventsListOptions) =>
       run(async (context) => (await import('./events-list.run.ts')).eventsList(context, options)),

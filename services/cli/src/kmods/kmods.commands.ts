@@ -5,6 +5,7 @@ import {
   includeUnknownOption,
   jsonOption,
   limitOption,
+  outputOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
@@ -43,6 +44,7 @@ export const registerKmods: Register = (program, run) => {
     )
     .addOption(limitOption())
     .addOption(allPagesOption())
+    .addOption(outputOption())
     .option('--exit-status', 'exit 0: complete, some host runs it; 1: complete, none does; 8: some hosts are unknown')
     .addOption(jsonOption())
     .action((name: string, options: KmodHostsOptions) =>
@@ -64,6 +66,7 @@ export const registerKmods: Register = (program, run) => {
     .addOption(limitOption())
     .addOption(allPagesOption())
     .addOption(jsonOption())
+    .addOption(outputOption())
     .action((options: KmodsListOptions) =>
       run(async (context) => (await import('./kmods-list.run.ts')).kmodsList(context, options)),
     );

@@ -171,10 +171,3 @@ export async function followEdge(sql: Sql): Promise<number> {
   if (row === undefined) throw new Error('a snapshot without an edge');
   return row.edge;
 }
-
-/** The transaction's time. */
-export async function selectTime(sql: Sql): Promise<Date> {
-  const rows = await sql.query<{ now: Date }>('SELECT now() AS now');
-  if (rows[0] === undefined) throw new Error('Postgres did not say what time it is');
-  return rows[0].now;
-}

@@ -4,19 +4,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { StandingScope } from '../access/standing-scope.ts';
 import { isUnavailable } from '../database/database.errors.ts';
+import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import type { EventStream } from '../streaming/event-stream.ts';
 import { formatOf, OpenStreams } from '../streaming/open-streams.ts';
-import {
-  type EventFilter,
-  eventsAfter,
-  type Followed,
-  followEdge,
-  type FollowPosition,
-  selectTime,
-} from './event-list.queries.ts';
+import { type EventFilter, eventsAfter, type Followed, followEdge, type FollowPosition } from './event-list.queries.ts';
 import { EventSignal } from './event-signal.ts';
 import { toEvents } from './event.mapper.ts';
 import { type EventQuery, EventsService } from './events.service.ts';
@@ -99,7 +93,7 @@ export class EventWatch {
           'cursor_invalid',
           'the database was put back to an earlier state after this was told: begin again without Last-Event-ID',
         );
-      const asOf = (await selectTime(sql)).toISOString();
+      const asOf = (await databaseTime(sql)).toISOString();
       return { filter, position, start: { ...(await this.#events.standing(sql, filter)), asOf } };
     });
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -5,8 +6,10 @@ import type { z } from 'zod';
 import { ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import type { ChangedHostList, EventList, HostEventList } from '../api-types.ts';
+import { type ExportFormat, exportFormatOf } from '../exports/export-format.ts';
+import { Exports } from '../exports/exports.service.ts';
 import { hostParam } from '../http/common.schema.ts';
-import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiExport, ApiProblems } from '../openapi/api-decorators.ts';
 import { EventWatch } from './event-watch.service.ts';
 import {
   eventHostsQuery,
@@ -37,9 +40,16 @@ export class EventsController {
   readonly #events: EventsService;
   readonly #watch: EventWatch;
 
-  constructor(@Inject(EventsService) events: EventsService, @Inject(EventWatch) watch: EventWatch) {
+  readonly #exports: Exports;
+
+  constructor(
+    @Inject(EventsService) events: EventsService,
+    @Inject(EventWatch) watch: EventWatch,
+    @Inject(Exports) exports: Exports,
+  ) {
     this.#events = events;
     this.#watch = watch;
+    this.#exports = exports;
   }
 
   @Get('events')
@@ -49,11 +59,16 @@ export class EventsController {
       '`actionId` says which action of ours did it; null: none of ours. Coverage is that of the facet `loaded`.',
   })
   @ApiAnswer(200, eventListSchema, 'A page of events.')
+  @ApiExport()
   @ApiProblems(...HOST_PROBLEMS, ...PAGE_PROBLEMS, 'selector_invalid')
   list(
     @Query({ schema: eventListQuery }) query: z.output<typeof eventListQuery>,
     @ReadScope() scope: HostScope,
-  ): Answer<EventList> {
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Answer<EventList> | Promise<Readable> {
+    const format = exportFormatOf(request);
+    if (format !== undefined) return this.#export(query, scope, request, reply, format);
     return this.#events.list(query, scope);
   }
 
@@ -102,5 +117,15 @@ export class EventsController {
     @ReadScope() scope: HostScope,
   ): Answer<HostEventList> {
     return this.#events.ofHost(host, query, scope);
+  }
+
+  async #export(
+    query: z.output<typeof eventListQuery>,
+    scope: HostScope,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    format: ExportFormat,
+  ): Promise<Readable> {
+    return this.#exports.open(request, reply, format, await this.#events.exportOf(query, scope));
   }
 }

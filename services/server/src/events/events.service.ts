@@ -1,16 +1,20 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { HostScope } from '../access/host-scope.ts';
-import type { ChangedHostList, EventList, HostEventList } from '../api-types.ts';
+import type { ChangedHostList, EventList, HostEventList, KmodEvent } from '../api-types.ts';
+import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { EXPORT_PAGE, type ExportList } from '../exports/export-shape.ts';
 import { FACET_NUMBERS } from '../http/facet-words.ts';
 import { findHost } from '../hosts/host-lookup.ts';
 import { coverageOfSelection } from '../kmods/kmod-list.queries.ts';
 import { resolveKmod } from '../kmods/kmod-resolution.ts';
 import { type CoverageCounts, countCoverage } from '../presence/coverage.queries.ts';
+import { chosenAmong } from '../selectors/host-walk.queries.ts';
 import { CursorService } from '../paging/cursor.service.ts';
-import { type EventFilter, pageOfChangedHosts, pageOfEvents, selectTime } from './event-list.queries.ts';
+import { EVENT_EXPORT } from './event-export.ts';
+import { type EventFilter, type EventRow, pageOfChangedHosts, pageOfEvents } from './event-list.queries.ts';
 import { toChangedHost, toEvents } from './event.mapper.ts';
 import { eventKindNumber } from './event-words.ts';
 import type { eventHostsQuery, eventListQuery, eventWatchQuery, hostEventsQuery } from './events.schema.ts';
@@ -51,6 +55,25 @@ export class EventsService {
     return { items: page.items, nextCursor: page.nextCursor, ...counted, asOf };
   }
 
+  /** The whole list, page by page, newest first; what happens meanwhile is not in it. @throws as {@link list}. */
+  async exportOf(query: z.output<typeof eventListQuery>, hosts: HostScope): Promise<ExportList<KmodEvent>> {
+    const { limit: _limit, cursor: _cursor, ...filters } = query;
+    const { filter, unknownKmod } = await this.ready(filters, hosts);
+    return {
+      columns: EVENT_EXPORT,
+      page: async (after, scope) => {
+        const position = after === null ? undefined : { at: String(after[0]), id: Number(after[1]) };
+        // The selector is asked about the hosts of each step alone: see nextHostsInOrder.
+        const anyHost = { ...filter, scope, selector: undefined };
+        const rows = await pageOfEvents(this.#database, anyHost, position, EXPORT_PAGE);
+        if (rows.length === 0 && after === null && unknownKmod !== undefined) throw unknownKmod;
+        const last = rows.length < EXPORT_PAGE ? undefined : rows.at(-1);
+        const shown = await this.#ofChosenHosts(rows, { ...filter, scope });
+        return { items: toEvents(shown), next: last === undefined ? null : [last.at_text, last.id] };
+      },
+    };
+  }
+
   /** Newest first. A retired host's events are there for as long as events are kept. @throws as {@link list}. */
   async ofHost(
     idOrName: string,
@@ -72,7 +95,7 @@ export class EventsService {
     const scope = { list: 'event-hosts', ...filters };
     const position = await this.#cursors.open(scope, cursor);
     const { rows, counted, now } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const time = await selectTime(sql);
+      const time = await databaseTime(sql);
       const since = filter.since ?? new Date((position?.asOfMs ?? time.getTime()) - CHANGED_SINCE_MS).toISOString();
       const found = await pageOfChangedHosts(sql, { ...filter, since }, position?.key, limit + 1);
       return { rows: found, counted: await this.standing(sql, filter), now: time };
@@ -116,6 +139,13 @@ export class EventsService {
     return { coverage, selectorUnknown };
   }
 
+  async #ofChosenHosts(rows: readonly EventRow[], filter: EventFilter): Promise<readonly EventRow[]> {
+    if (filter.selector === undefined) return rows;
+    const selection = { ...filter, includeUnknown: filter.includeUnknown === true };
+    const hosts = await chosenAmong(this.#database, selection, [...new Set(rows.map((row) => row.host_id))]);
+    return rows.filter((row) => hosts.has(row.host_id));
+  }
+
   async #page(
     filter: EventFilter,
     scope: object,
@@ -129,7 +159,7 @@ export class EventsService {
     const { rows, counted, now } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => ({
       rows: await pageOfEvents(sql, filter, after, limit + 1),
       counted: await this.standing(sql, filter),
-      now: await selectTime(sql),
+      now: await databaseTime(sql),
     }));
     if (rows.length === 0 && position === null && unknownKmod !== undefined) throw unknownKmod;
     const page = rows.slice(0, limit);
