@@ -17,6 +17,7 @@ import type * as common from './http/common.schema.ts';
 import type * as joinTokens from './join-tokens/join-tokens.schema.ts';
 import type * as kmods from './kmods/kmods.schema.ts';
 import type * as queries from './queries/queries.schema.ts';
+import type * as skew from './skew/skew.schema.ts';
 import type * as signIn from './sign-in/sign-in.schema.ts';
 
 export type Problem = z.output<typeof common.problemSchema>;
@@ -135,6 +136,13 @@ export type ChangedHost = z.output<typeof events.changedHostSchema>;
 export type ChangedHostList = z.output<typeof events.eventHostsSchema>;
 export type EventWatchQuery = z.input<typeof events.eventWatchQuery>;
 export type EventWatchLine = z.output<typeof events.eventWatchLineSchema>;
+
+export type KmodSkewListQuery = z.input<typeof skew.skewListQuery>;
+export type KmodSkewItem = z.output<typeof skew.skewItemSchema>;
+export type KmodSkewList = z.output<typeof skew.skewListSchema>;
+export type KmodSkewQuery = z.input<typeof skew.skewQuery>;
+export type KmodSkewVariant = z.output<typeof skew.skewVariantSchema>;
+export type KmodSkew = z.output<typeof skew.skewSchema>;
 
 export type LoginBody = z.input<typeof signIn.loginBody>;
 export type SignedIn = z.output<typeof signIn.signedInSchema>;

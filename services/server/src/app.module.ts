@@ -20,6 +20,7 @@ import { PresenceModule } from './presence/presence.module.ts';
 import { QueriesModule } from './queries/queries.module.ts';
 import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
 import { RetentionModule } from './retention/retention.module.ts';
+import { SkewModule } from './skew/skew.module.ts';
 import { StreamingModule } from './streaming/streaming.module.ts';
 import { CommandStopModule } from './command-stop/command-stop.module.ts';
 import { ConfigModule } from './config/config.module.ts';
@@ -69,6 +70,7 @@ export class AppModule {
         HostsModule,
         KmodsModule,
         DriversModule,
+        SkewModule,
         EventsModule,
         ActionsModule,
         QueriesModule,

@@ -11,6 +11,7 @@ import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
 import { liveColumns } from '../kmods/kmod-live.page.ts';
+import { skewColumns, variantColumns } from '../kmods/skew-columns.ts';
 import { fleetColumns, hostKmodColumns } from '../kmods/kmods-list.run.ts';
 import { sessionColumns } from '../sign-in/sessions.run.ts';
 import { TOPICS } from './topics.ts';
@@ -59,6 +60,8 @@ function pipes(): [command: string, heads: string[]][] {
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],
     ['kmods list --host', hostKmodColumns],
+    ['kmods skew', skewColumns(at, undefined)],
+    ['kmods skew NAME', variantColumns()],
     ['drivers hosts', driverColumns()],
     ['actions list, and commands about one action', actionColumns(at, undefined)],
     ['join-tokens list', joinTokenColumns(at, undefined)],

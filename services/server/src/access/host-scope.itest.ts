@@ -68,6 +68,8 @@ describe('what a viewer of some hosts reads', () => {
     ['/kmods/alias:open_kmodX/hosts', { resolvedBy: 'alias' }],
     ['/drivers/open-drv/hosts', { counts: { bound: 1 } }],
     ['/events', { coverage: { total: 2 } }],
+    ['/skew/kmods', { coverage: { total: 2 } }],
+    ['/kmods/shared/skew', { hosts: 2, coverage: { total: 2 } }],
     ['/events/hosts', { coverage: { total: 2 } }],
     ['/actions', { items: [{ host: { name: 'stage-1' } }] }],
     // Two hosts have the name, and one of them is out of sight: for this caller it is not ambiguous.
@@ -90,6 +92,7 @@ describe('what a viewer of some hosts reads', () => {
     ['/kmods/secret_kmod', 'kmod_unknown'],
     ['/kmods/secret_kmo/hosts', 'kmod_unknown'],
     ['/kmods/secret-drv', 'kmod_unknown'],
+    ['/kmods/secret_kmod/skew', 'kmod_unknown'],
     ['/kmods/alias:secret_kmodX', 'kmod_unknown'],
     ['/drivers/secret-drv/hosts', 'driver_unknown'],
     ['/drivers/secret-dr/hosts', 'driver_unknown'],
