@@ -22,6 +22,10 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      export: {
+        about: 'lists given whole by processes with small heaps; skew and events of a large fleet (--rows N, --sets N)',
+        run: async (args) => (await import('../bench/export.ts')).benchExport(args),
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),

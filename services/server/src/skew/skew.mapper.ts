@@ -1,7 +1,10 @@
-import type { KmodSkew, KmodSkewItem, KmodSkewVariant } from '../api-types.ts';
+import type { HostRef, KmodSkew, KmodSkewItem, KmodSkewVariant } from '../api-types.ts';
 import { eventKindWord } from '../events/event-words.ts';
 import { orNull } from '../http/facet-words.ts';
-import type { FirstEventRow, SkewRow, VariantRow } from './skew.queries.ts';
+import { type FirstEventRow, SEPARATOR, type SkewRow, type VariantRow } from './skew.queries.ts';
+
+const EXAMPLES = 10;
+const ID_LENGTH = 36;
 
 export function toSkewItem(row: SkewRow, first: FirstEventRow | undefined): KmodSkewItem {
   return {
@@ -30,7 +33,7 @@ export function toFirst(row: FirstEventRow | undefined): KmodSkew['first'] {
 }
 
 export function toVariant(row: VariantRow): KmodSkewVariant {
-  const { id, name, at } = row.oldest;
+  const [at = '', id = '', ...name] = row.oldest.split(' ');
   return {
     kernel: { release: row.release, version: row.kernel, architecture: row.arch },
     buildId: orNull(row.build),
@@ -43,7 +46,16 @@ export function toVariant(row: VariantRow): KmodSkewVariant {
     file: row.file,
     hosts: row.hosts,
     mostCommon: row.hosts === row.most,
-    examples: row.examples.map((host) => ({ id: host.id, name: host.name })),
-    oldest: { host: { id, name }, receivedAt: new Date(at).toISOString() },
+    examples: someHosts(row.sample),
+    oldest: { host: { id, name: name.join(' ') }, receivedAt: at },
   };
+}
+
+/** By name. What was read holds ten whole ones and is cut off behind them. */
+function someHosts(sample: string): HostRef[] {
+  return sample
+    .split(SEPARATOR)
+    .slice(0, EXAMPLES)
+    .map((entry) => ({ id: entry.slice(0, ID_LENGTH), name: entry.slice(ID_LENGTH + 1) }))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
 }

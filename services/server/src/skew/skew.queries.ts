@@ -116,71 +116,73 @@ export interface VariantRow {
   readonly hosts: number;
   readonly most: number;
   readonly total: number;
-  readonly examples: { readonly id: string; readonly name: string }[];
-  readonly oldest: { readonly id: string; readonly name: string; readonly at: string };
+  /** "ID NAME" of some of its hosts, apart by {@link SEPARATOR}; cut off behind the tenth. */
+  readonly sample: string;
+  /** "TIME ID NAME" of the host whose inventory came in first. */
+  readonly oldest: string;
 }
 
+/** U+001E: in no name of a host. */
+export const SEPARATOR = '\u001e';
+/** Characters: ten ids and names of the longest kind. */
+const SOME_LENGTH = 4_000;
+const KEPT_OF_GROUP = 10;
 const VARIANT = `${KERNEL}, build, version, srcversion, taint, unsigned, signer, file`;
-const EXAMPLES = 10;
 
-/** CTEs `selected`, and `rows`: one row a fresh host that has the kmod loaded. */
-async function loadedRows(
-  sql: Sql,
-  subject: { readonly name: string; readonly kmodId: number | null },
-  selection: Selection,
-): Promise<{ readonly with: string; readonly params: SqlParams }> {
-  const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
-  const id = `${params.add(subject.kmodId)}::int`;
-  const text = `WITH selected AS MATERIALIZED (${selected}),
-      ls AS MATERIALIZED (SELECT digest, entries -> ${params.add(subject.name)} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
-      av AS MATERIALIZED (
-        SELECT a.set_digest, NOT a.builtin AS has_file, a.build_id, a.signer,
-               EXISTS (SELECT FROM available_kmod o WHERE o.set_digest = a.set_digest AND NOT o.builtin AND o.signer <> '') AS signed
-          FROM available_kmod a WHERE a.kmod_id = ${id}),
-      found AS (
-        SELECT h.id, h.name AS host, h.kernel_release AS release, coalesce(h.facts ->> 'kernelVersion', '') AS kernel, h.arch, fl.received_at,
-               coalesce(ls.entry ->> 'buildId', '') AS build, coalesce(ls.entry ->> 'version', '') AS version,
-               coalesce(ls.entry ->> 'srcversion', '') AS srcversion, coalesce(ls.entry ->> 'taint', '') AS taint,
-               fa.coverage = 'fresh' AND fa.digest IS NOT NULL AS tree_known, coalesce(av.has_file, false) AS has_file, coalesce(av.build_id, '') AS file_build,
-               coalesce(av.signer, '') AS signer, coalesce(av.signed, false) AS tree_signed
-          FROM selected s JOIN host h ON h.id = s.id
-          JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
-          JOIN ls ON ls.digest = fl.digest
-          JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
-          LEFT JOIN av ON av.set_digest = fa.digest AND fa.coverage = 'fresh'
-         WHERE ${chosen(selection)}),
-      rows AS (
-        SELECT *, taint LIKE '%E%' OR (has_file AND tree_signed AND signer = '') AS unsigned,
-               CASE WHEN NOT tree_known THEN 'unknown' WHEN NOT has_file THEN 'missing' WHEN build = '' OR file_build = '' THEN 'unknown'
-                    WHEN build = file_build THEN 'same' ELSE 'differs' END AS file
-          FROM found)`;
-  return { with: text, params };
-}
+type Subject = { readonly name: string; readonly kmodId: number | null };
 
 /**
  * In which ways the kmod is loaded: by kernel, of each kernel the most frequent first; after `after` (the values of that order), at most `limit`. `most` is what the most
  * frequent way of the same kernel has, `total` all hosts that have it loaded.
+ *
+ * Hosts are counted by the sets that they share, hashed, before anything is said of them in words. Rejected: grouping hosts by all those words with their names in
+ * order, which sorts every host of the fleet by ten texts.
  */
 export async function pageOfVariants(
   sql: Sql,
-  subject: { readonly name: string; readonly kmodId: number | null },
+  subject: Subject,
   selection: Selection,
   after: readonly (string | number)[] | null,
   limit: number,
 ): Promise<VariantRow[]> {
-  const { with: text, params } = await loadedRows(sql, subject, selection);
+  const params = new SqlParams();
+  const selected = await selectionSql(sql, selection, params);
+  const id = `${params.add(subject.kmodId)}::int`;
   const order = `${KERNEL}, -hosts, build, version, srcversion, taint, unsigned, signer, file`;
   const beyond =
     after === null
       ? 'true'
       : `(${order}) > (${after.map((value, at) => params.add(value) + (at === 3 ? '::bigint' : at === 8 ? '::boolean' : '::text')).join(', ')})`;
   return sql.query<VariantRow>(
-    `${text},
+    `WITH selected AS MATERIALIZED (${selected}),
+      ls AS MATERIALIZED (SELECT digest, entries -> ${params.add(subject.name)} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
+      av AS MATERIALIZED (
+        SELECT a.set_digest, NOT a.builtin AS has_file, a.build_id, a.signer,
+               EXISTS (SELECT FROM available_kmod o WHERE o.set_digest = a.set_digest AND NOT o.builtin AND o.signer <> '') AS signed
+          FROM available_kmod a WHERE a.kmod_id = ${id}),
+      groups AS MATERIALIZED (
+        SELECT h.kernel_release AS release, coalesce(h.facts ->> 'kernelVersion', '') AS kernel, h.arch, fl.digest AS ld,
+               CASE WHEN fa.coverage = 'fresh' THEN fa.digest END AS ad, count(*) AS n, (array_agg(h.id || ' ' || h.name))[1:${KEPT_OF_GROUP}] AS sample,
+               min((to_char(fl.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || ' ' || h.id || ' ' || h.name) COLLATE "C") AS oldest
+          FROM selected s JOIN host h ON h.id = s.id
+          JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
+          JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
+         WHERE fl.digest IN (SELECT digest FROM ls) AND ${chosen(selection)} GROUP BY 1, 2, 3, 4, 5),
+      found AS (
+        SELECT g.*, coalesce(ls.entry ->> 'buildId', '') AS build, coalesce(ls.entry ->> 'version', '') AS version,
+               coalesce(ls.entry ->> 'srcversion', '') AS srcversion, coalesce(ls.entry ->> 'taint', '') AS taint,
+               coalesce(av.has_file, false) AS has_file, coalesce(av.build_id, '') AS file_build, coalesce(av.signer, '') AS signer,
+               coalesce(av.signed, false) AS tree_signed
+          FROM groups g JOIN ls ON ls.digest = g.ld LEFT JOIN av ON av.set_digest = g.ad),
+      named AS (
+        SELECT *, taint LIKE '%E%' OR (has_file AND tree_signed AND signer = '') AS unsigned,
+               CASE WHEN ad IS NULL THEN 'unknown' WHEN NOT has_file THEN 'missing' WHEN build = '' OR file_build = '' THEN 'unknown'
+                    WHEN build = file_build THEN 'same' ELSE 'differs' END AS file
+          FROM found),
       variants AS (
-        SELECT ${VARIANT}, count(*) AS hosts, (array_agg(jsonb_build_object('id', id, 'name', host) ORDER BY host, id))[1:${EXAMPLES}] AS examples,
-               (array_agg(jsonb_build_object('id', id, 'name', host, 'at', received_at) ORDER BY received_at, id))[1] AS oldest
-          FROM rows GROUP BY ${VARIANT}),
+        SELECT ${VARIANT}, sum(n)::bigint AS hosts, left(string_agg(array_to_string(sample, E'\\x1e'), E'\\x1e'), ${SOME_LENGTH}) AS sample,
+               min(oldest COLLATE "C") AS oldest
+          FROM named GROUP BY ${VARIANT}),
       ranked AS (SELECT *, max(hosts) OVER (PARTITION BY ${KERNEL}) AS most, (sum(hosts) OVER ())::bigint AS total FROM variants)
      SELECT * FROM ranked WHERE ${beyond} ORDER BY ${order} LIMIT ${params.add(limit)}`,
     params.values,
@@ -193,23 +195,24 @@ export function variantKey(row: VariantRow): (string | number)[] {
   return [release, kernel, arch, -hosts, build, version, srcversion, taint, String(unsigned), signer, file];
 }
 
-/** How many have it loaded, and those of them whose parameters are fresh, by id (which is random: a fair choice); at most `limit`. */
+/** Fresh hosts that have it loaded and whose parameters are fresh, by id (which is random: a fair choice); at most `limit`. */
 export async function hostsToCompare(
   sql: Sql,
-  subject: { readonly name: string; readonly kmodId: number | null },
+  subject: Subject,
   selection: Selection,
   limit: number,
-): Promise<{ readonly of: number; readonly hosts: readonly { readonly id: string; readonly name: string }[] }> {
-  const { with: text, params } = await loadedRows(sql, subject, selection);
-  const rows = await sql.query<{ of: number; id: string | null; name: string }>(
-    `${text},
-      fresh AS (SELECT r.id, r.host AS name FROM rows r JOIN facet_coverage p ON p.host_id = r.id AND p.facet = 2 AND p.coverage = 'fresh'
-                 ORDER BY r.id LIMIT ${params.add(limit)})
-     SELECT counted.of, fresh.id, fresh.name FROM (SELECT count(*) AS of FROM rows) counted LEFT JOIN fresh ON true ORDER BY fresh.id`,
+): Promise<{ readonly id: string; readonly name: string }[]> {
+  const params = new SqlParams();
+  const selected = await selectionSql(sql, selection, params);
+  return sql.query(
+    `WITH selected AS MATERIALIZED (${selected})
+     SELECT h.id, h.name FROM selected s JOIN host h ON h.id = s.id
+       JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
+       JOIN facet_coverage fp ON fp.host_id = h.id AND fp.facet = 2 AND fp.coverage = 'fresh'
+      WHERE fl.digest IN (SELECT digest FROM loaded_set WHERE kmod_ids @> ARRAY[${params.add(subject.kmodId)}::int]) AND ${chosen(selection)}
+      ORDER BY h.id LIMIT ${params.add(limit)}`,
     params.values,
   );
-  const hosts = rows.flatMap(({ id, name }) => (id === null ? [] : [{ id, name }]));
-  return { of: rows[0]?.of ?? 0, hosts };
 }
 
 /** Canonical bytes of the parameters of some hosts. */

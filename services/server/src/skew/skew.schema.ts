@@ -118,7 +118,7 @@ export const skewVariantSchema = z
       .describe('The file on disk beside what is loaded, by build id.'),
     hosts: z.int(),
     mostCommon: z.boolean().describe('No other is on more hosts of this kernel.'),
-    examples: z.array(hostRef).describe('Its hosts by name, the first 10.'),
+    examples: z.array(hostRef).describe('Some of its hosts, by name; 10 at most.'),
     oldest: z
       .strictObject({ host: hostRef, receivedAt: instant })
       .describe('The host whose present inventory with it came in first.'),

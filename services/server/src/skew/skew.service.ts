@@ -86,7 +86,8 @@ export class SkewService {
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const subject = await resolveKmod(sql, requested, hosts);
       const rows = await pageOfVariants(sql, subject, selection, position?.key ?? null, limit + 1);
-      const parameters = position === null ? await this.#parameters(sql, subject, selection) : null;
+      const total = rows[0]?.total ?? 0;
+      const parameters = position === null ? await this.#parameters(sql, subject, selection, total) : null;
       const [first] = await firstEvents(sql, [subject.name], hosts);
       return { subject, rows, parameters, first, counted: await coverageOfSelection(sql, selection) };
     });
@@ -108,8 +109,8 @@ export class SkewService {
     };
   }
 
-  async #parameters(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodSkew['parameters']> {
-    const { of, hosts } = await hostsToCompare(sql, subject, selection, COMPARED_MAX);
+  async #parameters(sql: Sql, subject: KmodSubject, selection: Selection, of: number): Promise<KmodSkew['parameters']> {
+    const hosts = await hostsToCompare(sql, subject, selection, COMPARED_MAX);
     const skew = new ParameterSkew();
     for (let at = 0; at < hosts.length; at += COMPARED_AT_ONCE) {
       const some = hosts.slice(at, at + COMPARED_AT_ONCE);
