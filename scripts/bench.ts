@@ -22,6 +22,11 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      fleet: {
+        about:
+          'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
+        run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
+      },
       export: {
         about: 'lists given whole by processes with small heaps; skew and events of a large fleet (--rows N, --sets N)',
         run: async (args) => (await import('../bench/export.ts')).benchExport(args),
