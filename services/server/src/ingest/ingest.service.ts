@@ -18,6 +18,7 @@ import {
   type KnownFacet,
 } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
+import { EventSignal } from '../events/event-signal.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentRequests } from './content-requests.ts';
@@ -41,6 +42,7 @@ export class IngestService {
   readonly #writer: SetWriter;
   readonly #reader: ContentReader;
   readonly #metrics: IngestMetrics;
+  readonly #signal: EventSignal;
   readonly #trackers = new Map<number, HostTracker>();
   readonly #dirty = new Set<HostTracker>();
   readonly #events = new EventBuffer();
@@ -59,7 +61,9 @@ export class IngestService {
     @Inject(SetWriter) writer: SetWriter,
     @Inject(ContentReader) reader: ContentReader,
     @Inject(Metrics) metrics: Metrics,
+    @Inject(EventSignal) signal: EventSignal,
   ) {
+    this.#signal = signal;
     this.#flushes = flushes;
     this.#writer = writer;
     this.#reader = reader;
@@ -246,6 +250,7 @@ export class IngestService {
   #written(batch: Batch, result: FlushResult): void {
     applyFlush(result);
     this.#metrics.events.inc({ source: 'inventory' }, result.diffEvents);
+    if (batch.events.length + result.diffEvents > 0) this.#signal.stored();
     this.#requests.askFor(result.unknown, performance.now());
     this.#requests.welcome(batch.trackers);
   }
