@@ -42,7 +42,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
-          include: ['tests/e2e/{local,compose}/**/*.e2e.ts'],
+          include: ['tests/e2e/{local,cluster,compose}/**/*.e2e.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,

@@ -26,9 +26,9 @@ export class GrpcAgentStream implements AgentStream {
   #end: StreamEnd | undefined;
   #over = false;
 
-  constructor(call: SessionCall) {
+  constructor(call: SessionCall, peer: string) {
     this.#call = call;
-    this.peer = call.getPeer();
+    this.peer = peer;
     this.messages = new MessageQueue(() => {
       if (this.messages.length < READ_AHEAD / 2 && call.isPaused()) call.resume();
     });

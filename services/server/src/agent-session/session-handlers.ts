@@ -11,6 +11,7 @@ import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
 import { AgentGateway } from './agent-gateway.ts';
+import { Lingering } from './move/lingering.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
 import { peerCertificate, type PeerIdentity, peerIdentity } from './peer-identity.ts';
@@ -27,6 +28,7 @@ export class SessionHandlers {
   readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
   readonly #running = new Set<Promise<void>>();
+  readonly #lingering = new Lingering();
   readonly #opened;
   readonly #damaged;
 
@@ -60,6 +62,7 @@ export class SessionHandlers {
       gateway,
       ingest,
       hostColumns,
+      linger: (end) => this.#lingering.putOff(end),
       nowMs: () => replica.nowMs(),
       intervals: {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -72,11 +75,11 @@ export class SessionHandlers {
     };
   }
 
-  service(onCall: (peer: string) => void): SessionServiceServer {
+  service(onCall: (peer: string) => string): SessionServiceServer {
     return {
       session: (call) => {
-        onCall(call.getPeer());
-        const running = this.#run(call).finally(() => this.#running.delete(running));
+        const peer = onCall(call.getPeer());
+        const running = this.#run(call, peer).finally(() => this.#running.delete(running));
         this.#running.add(running);
       },
     };
@@ -85,6 +88,7 @@ export class SessionHandlers {
   /** Resolves when every session has ended. */
   async allEnded(): Promise<void> {
     await Promise.all(this.#running);
+    this.#lingering.stop();
   }
 
   async #saveFacts(hostId: string, columns: HostColumns): Promise<void> {
@@ -93,9 +97,9 @@ export class SessionHandlers {
     this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
 
-  async #run(call: SessionCall): Promise<void> {
+  async #run(call: SessionCall, peer: string): Promise<void> {
     // Listening begins at once: what the host says while its row is read waits in the stream.
-    const stream = new GrpcAgentStream(call);
+    const stream = new GrpcAgentStream(call, peer);
     const identity = peerIdentity(call);
     const refusal = identity === undefined ? 'this is no host certificate' : await this.#refusal(identity);
     this.#opened.inc({ result: refusal === undefined ? 'ok' : 'refused' });
