@@ -69,7 +69,7 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
       await delay(SLICE_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
       try {
-        await this.#once();
+        await this.decide();
         this.#failing = false;
       } catch (error) {
         if (!this.#failing) this.#log.warn(`which hosts should move could not be seen: ${(error as Error).message}`);
@@ -78,7 +78,8 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  async #once(): Promise<void> {
+  /** Decides on a slice, and asks it. @throws DatabaseUnavailableError */
+  async decide(): Promise<void> {
     const nowMs = performance.now();
     for (const [hostId, { atMs }] of this.#asked) if (nowMs - atMs > ASKED_AGAIN_MS) this.#asked.delete(hostId);
     const others = (await livingReplicas(this.#database)).flatMap(({ id, sessions, upMs }) =>
