@@ -10,7 +10,6 @@ import { AgentGateway } from '../agent-gateway.ts';
 import { SessionRegistry } from '../session-registry.service.ts';
 import { SessionMover } from './session-mover.service.ts';
 
-/** The tests decide when a slice is decided. */
 const CONFIG = { movePerSecond: 50, moveTolerancePercent: 10 };
 
 interface Held {
@@ -62,6 +61,12 @@ describe('SessionMover', () => {
   }
 
   const decide = (): Promise<void> => full.app.get(SessionMover).decide();
+  /** The look before which nothing is decided. */
+  const look = async (): Promise<void> => {
+    await decide();
+    expect(here()).toHaveLength(held.length);
+    await settled();
+  };
   const here = (): string[] =>
     full.app
       .get(SessionRegistry)
@@ -76,7 +81,7 @@ describe('SessionMover', () => {
 
   it('asks those that have been here longest, as many as are too many, and no more', async () => {
     const all = await hosts(6);
-    await settled();
+    await look();
     await decide();
     for (const { session } of all.slice(0, 3)) {
       expect(await session.expect('reconnect')).toEqual({ reason: 'move', afterMs: 0 });
@@ -95,19 +100,20 @@ describe('SessionMover', () => {
   });
 
   it('asks nobody while the other replica has only just begun', async () => {
-    await hosts(4);
+    await hosts(8);
     await decide();
-    expect(here()).toHaveLength(4);
+    await decide();
+    expect(here()).toHaveLength(8);
   });
 
   it('shows a host that moves as connected all the while, with what it said; and where it is in the end', async () => {
-    const [first] = await hosts(4);
+    const [first] = await hosts(8);
     if (first === undefined) throw new Error('no host');
     const { agent, session } = first;
     const seen = async (): Promise<unknown> =>
       (await full.database.query('SELECT vouched FROM session_presence WHERE host_id = $1', [agent.hostId]))[0];
     const before = await seen();
-    await settled();
+    await look();
     await decide();
     await session.ended;
     await comesTrue(() => expect(here()).not.toContain(agent.hostId));
@@ -124,21 +130,25 @@ describe('SessionMover', () => {
   });
 
   it('leaves hosts alone that have an action under way, and those that are quarantined', async () => {
-    const [acting, quarantined, idle] = await hosts(4);
+    const all = await hosts(8);
+    const [acting, quarantined, idle] = all;
     if (acting === undefined || quarantined === undefined || idle === undefined) throw new Error('no hosts');
     await full.database.query(
       `INSERT INTO action (id, host_id, verb, kmod, requested_by, request_digest, state, expires_at)
        VALUES ($1, $2, 1, 'floppy', 'test', '\\x00', 'started', now() + interval '1 minute')`,
       [randomUUID(), acting.agent.hostId],
     );
+    await full.database.query(`UPDATE host SET quarantined_at = now(), quarantine_reason = 'test' WHERE id = $1`, [
+      quarantined.agent.hostId,
+    ]);
     full.app.get(SessionRegistry).quarantine(quarantined.agent.hostId);
-    await settled();
+    await look();
     await decide();
-    await comesTrue(() => expect(here()).toHaveLength(2));
-    expect(here()).toEqual([acting.agent.hostId, quarantined.agent.hostId]);
+    const stay = [acting, quarantined, ...all.slice(6)].map(({ agent }) => agent.hostId);
+    await comesTrue(() => expect(here()).toEqual(stay));
     expect(await idle.session.expect('reconnect')).toMatchObject({ reason: 'move' });
     await decide();
-    expect(here()).toHaveLength(2);
+    expect(here()).toEqual(stay);
   });
 
   it('sends no action to a host that is held back, and everything else', async () => {
@@ -167,14 +177,14 @@ describe('SessionMover', () => {
   });
 
   it('does not ask again at once those that came back', async () => {
-    const all = await hosts(4);
-    await settled();
+    const all = await hosts(8);
+    await look();
     await decide();
-    await Promise.all(all.slice(0, 2).map(({ session }) => session.ended));
-    for (const { agent } of all.slice(0, 2))
+    await Promise.all(all.slice(0, 4).map(({ session }) => session.ended));
+    for (const { agent } of all.slice(0, 4))
       held.push({ agent, session: (await agent.connect(full.sessionAddress)).session });
-    expect(here()).toHaveLength(4);
+    expect(here()).toHaveLength(8);
     await decide();
-    expect(here()).toHaveLength(4);
+    expect(here()).toHaveLength(8);
   });
 });

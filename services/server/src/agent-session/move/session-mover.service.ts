@@ -37,6 +37,7 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
   #slice: readonly string[] = [];
   #state: MoveState = FIRST_MOVE_STATE;
   #running: Promise<void> = Promise.resolve();
+  #deciding: Promise<void> = Promise.resolve();
   #failing = false;
 
   constructor(
@@ -78,8 +79,14 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
     }
   }
 
-  /** Decides on a slice, and asks it. @throws DatabaseUnavailableError */
-  async decide(): Promise<void> {
+  /** Decides on a slice, and asks it; one at a time. @throws DatabaseUnavailableError */
+  decide(): Promise<void> {
+    const decided = this.#deciding.then(() => this.#decide());
+    this.#deciding = decided.catch(() => undefined);
+    return decided;
+  }
+
+  async #decide(): Promise<void> {
     const nowMs = performance.now();
     for (const [hostId, { atMs }] of this.#asked) if (nowMs - atMs > ASKED_AGAIN_MS) this.#asked.delete(hostId);
     const others = (await livingReplicas(this.#database)).flatMap(({ id, sessions, upMs }) =>
