@@ -159,7 +159,6 @@ export class TestCluster {
     await this.listenLine.cut();
     await this.database.end();
     await this.#postgres.stop();
-    cpSync(this.folder, '/tmp/h/last-cluster', { recursive: true, filter: (p) => !p.includes('postgres') });
     rmSync(this.folder, { recursive: true, force: true });
   }
 
