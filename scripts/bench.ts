@@ -22,6 +22,13 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      replicas: {
+        about: 'three servers: actions for hosts held elsewhere, one killed under load (--bus postgres,nats --hosts N)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/replicas.ts')).benchReplicas(args);
+        },
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),

@@ -1,13 +1,7 @@
 import { describe } from 'vitest';
+import { postgresUnderTest } from '../support/buses.ts';
 import { replicaSuite } from '../support/replica-suite.ts';
 
 describe('three servers, wake-ups over PostgreSQL', () => {
-  replicaSuite(() =>
-    Promise.resolve({
-      settings: {},
-      down: (cluster) => cluster.listenLine.cut(),
-      up: (cluster) => cluster.listenLine.mend(),
-      stop: () => Promise.resolve(),
-    }),
-  );
+  replicaSuite(postgresUnderTest);
 });

@@ -5,7 +5,7 @@ import { hostRandom, labelsKey, planHost } from '../../../bench/swarm/host-kinds
 import { makeJoinStrings } from '../../../bench/swarm/join-strings.ts';
 import { SwarmHost } from '../../../bench/swarm/swarm-host.ts';
 import { connectApi } from '../../../scripts/lib/api.ts';
-import type { TestCluster } from './cluster.ts';
+import type { ClusterServer, TestCluster } from './cluster.ts';
 import { eventually } from './wait.ts';
 
 const SEED = 7;
@@ -17,12 +17,24 @@ export interface Arrival {
   readonly atMs: number;
 }
 
+/** An action that reached its host. */
+export interface Acted {
+  readonly id: string;
+  /** From the request's first byte until it reached the host's engine, ms. */
+  readonly tookMs: number;
+}
+
 /** Simulated hosts in this process, so that what reaches them is seen by the clock of who asked. */
 export class ClusterHosts {
   readonly hosts: readonly SwarmHost[];
   readonly arrivals = new Map<string, Arrival[]>();
 
-  private constructor(hosts: readonly SwarmHost[], arrivals: Map<string, Arrival[]>) {
+  readonly #cluster: TestCluster;
+  /** Hosts on which tun was loaded. */
+  readonly #loaded = new Set<string>();
+
+  private constructor(cluster: TestCluster, hosts: readonly SwarmHost[], arrivals: Map<string, Arrival[]>) {
+    this.#cluster = cluster;
     this.hosts = hosts;
     this.arrivals = arrivals;
   }
@@ -42,7 +54,7 @@ export class ClusterHosts {
         captured,
         behaviour: { routine: () => 'returns' },
         stepMs: () => 5,
-        log: createLog('fatal', () => undefined),
+        log: createLog('error', () => undefined),
         random,
         onResult: () => undefined,
         onRequest: (actionId) =>
@@ -60,7 +72,19 @@ export class ClusterHosts {
       const held = await cluster.held();
       return held.reduce((sum, each) => sum + each, 0) === count || undefined;
     });
-    return new ClusterHosts(hosts, arrivals);
+    return new ClusterHosts(cluster, hosts, arrivals);
+  }
+
+  /** Asks a server that does not hold the host for a load or unload there. @param limitMs for it to arrive. */
+  async act(name: string, limitMs: number): Promise<Acted> {
+    const asked = await this.#notHolding(name);
+    const body = { host: name, verb: this.#loaded.has(name) ? 'unload' : 'load', kmod: 'tun' };
+    const begun = performance.now();
+    const reply = await this.#cluster.api(asked, 'POST', '/api/v1/actions', body);
+    if (reply.status !== 202) throw new Error(`not accepted: ${reply.status} ${JSON.stringify(reply.body)}`);
+    if (!this.#loaded.delete(name)) this.#loaded.add(name);
+    const id = String(reply.body['id']);
+    return { id, tookMs: (await this.arrived(id, limitMs)) - begun };
   }
 
   /** Resolves when the action has reached its host, with when that was. */
@@ -72,6 +96,17 @@ export class ClusterHosts {
       if (performance.now() > deadline) throw new Error(`action ${actionId} did not arrive within ${limitMs} ms`);
       await delay(1);
     }
+  }
+
+  async #notHolding(name: string): Promise<ClusterServer> {
+    const [row] = await this.#cluster.rows<{ replica: string }>(
+      'SELECT p.replica_id AS replica FROM session_presence p JOIN host h ON h.id = p.host_id WHERE h.name = $1 AND live',
+      [name],
+    );
+    if (row === undefined) throw new Error(`nobody holds ${name}`);
+    const other = this.#cluster.servers.find(({ replica }) => replica !== row.replica);
+    if (other === undefined) throw new Error('there is one server only');
+    return other;
   }
 
   async stop(): Promise<void> {

@@ -1,31 +1,49 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { expect } from 'vitest';
 import { makeJoinStrings } from '../../../bench/swarm/join-strings.ts';
 import { Swarm } from '../../../bench/swarm/swarm.ts';
 import { connectApi } from '../../../scripts/lib/api.ts';
 import type { TestCluster } from './cluster.ts';
 import { eventually } from './wait.ts';
 
-const HOSTS = 90;
 const SEED = 11;
 /** One after the other, on each host. */
 const VERBS = ['load', 'unload', 'load'] as const;
 const AT_ONCE = 6;
-/** What is promised. */
-const BACK_MS = 60_000;
 const QUIET = { fails: 0, hangs: 0, changesPerSecond: 0, vanishPerSecond: 0 };
 
-/** What came of it, for who measures. */
-export interface KillFigures {
+/** What came of it. */
+export interface KillFindings {
+  /** Hosts that the server held that was killed. */
+  readonly victimHeld: number;
   /** From the kill until every host was on another server, ms. */
   readonly backMs: number;
-  /** From the restart until the three held equally many, ms. */
+  /** Actions that were asked for, each under a key of its own. */
+  readonly asked: number;
+  /** Actions that the database has more than before. */
+  readonly stored: number;
+  /** How they ended: numbers of outcomes of the contract, and how many. */
+  readonly outcomes: Readonly<Record<number, number>>;
+  /** Init and exit routines that ran on the hosts: one for each action that was done once. */
+  readonly routines: number;
+  /** Outcomes of which the hosts told. */
+  readonly told: readonly string[];
+  readonly back: BackFindings;
+}
+
+/** The killed server came back. */
+export interface BackFindings {
+  /** From its start until the three held about equally many, ms. */
   readonly evenMs: number;
+  /** How often it was looked whether each connected host's inventory is fresh, and how many hosts' were not, over all looks. */
+  readonly looks: number;
+  readonly gaps: number;
+  /** Sessions that were opened. */
+  readonly moved: number;
 }
 
 /** Actions go out to every host while the third server is killed; then it comes back. */
-export async function killUnderLoad(cluster: TestCluster, hosts = HOSTS): Promise<KillFigures> {
+export async function killUnderLoad(cluster: TestCluster, hosts: number): Promise<KillFindings> {
   const [first, , victim] = cluster.servers;
   if (first === undefined || victim === undefined) throw new Error('three servers are needed');
   const total = async (): Promise<number> => (await cluster.held()).reduce((sum, each) => sum + each, 0);
@@ -45,7 +63,6 @@ export async function killUnderLoad(cluster: TestCluster, hosts = HOSTS): Promis
     const hostIds = (await cluster.rows<{ id: string }>(IDLE)).map(({ id }) => id);
     const ids: string[] = [];
     const victimHeld = (await cluster.held())[victim.number] ?? 0;
-    expect(victimHeld).toBeGreaterThan(hosts / 5);
     let killedAt = 0;
     const ask = async (wanted: string[], verb: (typeof VERBS)[number]): Promise<void> => {
       for (let hostId = wanted.pop(); hostId !== undefined; hostId = wanted.pop()) {
@@ -60,50 +77,33 @@ export async function killUnderLoad(cluster: TestCluster, hosts = HOSTS): Promis
       await Promise.all(Array.from({ length: AT_ONCE }, () => ask(wanted, verb)));
     }
     // The rows of a killed server stand until its beat is missed: who holds whom is counted of the others.
-    await eventually('its hosts are on others', async () => {
-      const held = await cluster.held();
-      return (
-        held.reduce((sum, each, number) => (number === victim.number ? sum : sum + each), 0) === hosts || undefined
-      );
-    });
+    const elsewhere = async (): Promise<number> => (await total()) - ((await cluster.held())[victim.number] ?? 0);
+    await eventually('its hosts are on others', async () => (await elsewhere()) === hosts || undefined);
     const backMs = performance.now() - killedAt;
-    expect(backMs).toBeLessThan(BACK_MS);
-
-    expect(new Set(ids).size).toBe(hostIds.length * VERBS.length);
-    await eventually('every action has ended', async () => {
-      const open = await cluster.rows(
-        `SELECT a.id, a.state, a.verb, a.dispatched_at, a.expires_at, s.replica_id, s.disconnected_at FROM action a
-           JOIN host_session s USING (host_id) WHERE a.id = ANY ($1) AND a.state <> 'ended'`,
-        [ids],
-      );
-      if (open.length > 0) throw new Error(`${open.length} have not, such as ${JSON.stringify(open[0])}`);
-      return true;
-    });
-    const outcomes = await cluster.rows<{ outcome: number; count: number }>(
-      'SELECT outcome, count(*)::int FROM action WHERE id = ANY ($1) GROUP BY 1',
-      [ids],
-    );
-    // 1: succeeded.
-    expect(outcomes).toEqual([{ outcome: 1, count: ids.length }]);
-    expect((await actionCount(cluster)) - before).toBe(ids.length);
-    // The hosts' side: each action runs one routine of the kmod, once.
+    await eventually('every action has ended', () => noneOpen(cluster, ids));
     await eventually('the swarm has told', () => swarm.counts().routines >= ids.length || undefined);
     await delay(1_000);
-    expect(swarm.counts().routines).toBe(ids.length);
-    // A request that is said again is answered again, from the journal: more answers, no more routines.
-    expect(Object.keys(swarm.counts().actions)).toEqual(['succeeded']);
-
-    return { backMs, evenMs: await comesBack(cluster, hosts) };
+    const { routines, actions } = swarm.counts();
+    return {
+      victimHeld,
+      backMs,
+      asked: new Set(ids).size,
+      stored: (await actionCount(cluster)) - before,
+      outcomes: await outcomesOf(cluster, ids),
+      routines,
+      told: Object.keys(actions),
+      back: await comesBack(cluster, hosts),
+    };
   } finally {
     await swarm.stop();
   }
 }
 
-/** The killed server is started again and gets its share; no host's inventory is without a word meanwhile. */
-async function comesBack(cluster: TestCluster, hosts: number): Promise<number> {
+/** The killed server is started again and gets its share; each host's inventory is looked at meanwhile. */
+async function comesBack(cluster: TestCluster, hosts: number): Promise<BackFindings> {
   const [, , victim] = cluster.servers;
   if (victim === undefined) throw new Error('three servers are needed');
-  const sessions = await cluster.rows<{ max: string }>('SELECT max(session_no) FROM host_session');
+  const [newest] = await cluster.rows<{ max: string }>('SELECT max(session_no) FROM host_session');
   const begun = performance.now();
   await cluster.restart(victim);
   let gaps = 0;
@@ -126,14 +126,30 @@ async function comesBack(cluster: TestCluster, hosts: number): Promise<number> {
     await watching;
   }
   const evenMs = performance.now() - begun;
-  expect(looks).toBeGreaterThan(20);
-  expect(gaps).toBe(0);
-  const moved = await cluster.rows<{ count: number }>('SELECT count(*)::int FROM host_session WHERE session_no > $1', [
-    sessions[0]?.max,
-  ]);
-  // Its share and no more: nobody is sent around.
-  expect(moved[0]?.count).toBeLessThanOrEqual(Math.ceil(hosts / 3) + 1);
-  return evenMs;
+  const [moved] = await cluster.rows<{ count: number }>(
+    'SELECT count(*)::int FROM host_session WHERE session_no > $1',
+    [newest?.max],
+  );
+  return { evenMs, looks, gaps, moved: moved?.count ?? 0 };
+}
+
+/** @throws while one has not ended. */
+async function noneOpen(cluster: TestCluster, ids: readonly string[]): Promise<true> {
+  const open = await cluster.rows(
+    `SELECT a.id, a.state, a.verb, a.dispatched_at, a.expires_at, s.replica_id, s.disconnected_at FROM action a
+       JOIN host_session s USING (host_id) WHERE a.id = ANY ($1) AND a.state <> 'ended'`,
+    [ids],
+  );
+  if (open.length > 0) throw new Error(`${open.length} have not, such as ${JSON.stringify(open[0])}`);
+  return true;
+}
+
+async function outcomesOf(cluster: TestCluster, ids: readonly string[]): Promise<Record<number, number>> {
+  const rows = await cluster.rows<{ outcome: number; count: number }>(
+    'SELECT outcome, count(*)::int FROM action WHERE id = ANY ($1) GROUP BY 1',
+    [ids],
+  );
+  return Object.fromEntries(rows.map(({ outcome, count }) => [outcome, count]));
 }
 
 /** Those that have no tun by themselves: virtual machines hold it where they run. */

@@ -1,18 +1,15 @@
+import { Outcome } from '@modfleet/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { BusUnderTest } from './buses.ts';
 import { type ClusterServer, TestCluster } from './cluster.ts';
-import { ClusterHosts } from './cluster-hosts.ts';
+import { type Acted, ClusterHosts } from './cluster-hosts.ts';
 import { killUnderLoad } from './kill-replica.ts';
 import { eventually } from './wait.ts';
 
-/** What the servers' wake-ups go over in a run of the suite. */
-export interface BusUnderTest {
-  readonly settings: NodeJS.ProcessEnv;
-  down(cluster: TestCluster): Promise<void>;
-  up(cluster: TestCluster): Promise<void>;
-  stop(): Promise<void>;
-}
-
 const HOSTS = 9;
+/** Hosts under load while a server is killed, and how soon they have to be back. */
+const SWARM = 90;
+const BACK_MS = 60_000;
 /** A sweep finds what a wake-up did not tell of every 5 s (action-sweeper.service.ts); then a busy machine. */
 const SWEPT_MS = 15_000;
 /** Far from the sweep: a wake-up did it. How fast it is: `npm run bench -- replicas`. */
@@ -34,40 +31,10 @@ export function replicaSuite(startBus: () => Promise<BusUnderTest>): void {
 
   describe('an action for a host that another server holds', () => {
     let hosts: ClusterHosts;
-    /** Hosts on which tun was loaded. */
-    const loaded = new Set<string>();
     beforeAll(async () => {
       hosts = await ClusterHosts.start(cluster, HOSTS);
     });
     afterAll(() => hosts.stop());
-
-    /** The server that holds the host. */
-    async function holderOf(name: string): Promise<ClusterServer> {
-      const [row] = await cluster.rows<{ replica: string }>(
-        'SELECT p.replica_id AS replica FROM session_presence p JOIN host h ON h.id = p.host_id WHERE h.name = $1 AND live',
-        [name],
-      );
-      const holder = cluster.servers.find(({ replica }) => replica === row?.replica);
-      if (holder === undefined) throw new Error(`nobody holds ${name}`);
-      return holder;
-    }
-
-    /** Asks a server that does not hold the host; gives how long the request took to reach it. */
-    async function act(name: string, limitMs: number): Promise<{ id: string; tookMs: number }> {
-      const holder = await holderOf(name);
-      const asked = cluster.servers.find((server) => server !== holder);
-      if (asked === undefined) throw new Error('there is one server only');
-      const begun = performance.now();
-      const { status, body } = await cluster.api(asked, 'POST', '/api/v1/actions', {
-        host: name,
-        verb: loaded.has(name) ? 'unload' : 'load',
-        kmod: 'tun',
-      });
-      expect(status, JSON.stringify(body)).toBe(202);
-      if (!loaded.delete(name)) loaded.add(name);
-      const id = String(body['id']);
-      return { id, tookMs: (await hosts.arrived(id, limitMs)) - begun };
-    }
 
     async function ended(id: string): Promise<string> {
       return eventually(`action ${id} ends`, async () => {
@@ -91,8 +58,8 @@ export function replicaSuite(startBus: () => Promise<BusUnderTest>): void {
     });
 
     it('arrives at once, and once', async () => {
-      const acted = [];
-      for (const name of names()) acted.push(await act(name, SWEPT_MS));
+      const acted: Acted[] = [];
+      for (const name of names()) acted.push(await hosts.act(name, SWEPT_MS));
       for (const { id, tookMs } of acted) {
         expect(tookMs).toBeLessThan(WOKEN_MS);
         expect(await ended(id)).toBe('succeeded');
@@ -105,14 +72,14 @@ export function replicaSuite(startBus: () => Promise<BusUnderTest>): void {
       const readiness = async (server: ClusterServer): Promise<string> => (await fetch(`${server.http}/readyz`)).text();
       for (const server of cluster.servers)
         await eventually('the server says so', async () => (await readiness(server)).includes('"bus"') || undefined);
-      const acted = [];
-      for (const name of names().slice(0, 3)) acted.push(await act(name, SWEPT_MS));
+      const acted: Acted[] = [];
+      for (const name of names().slice(0, 3)) acted.push(await hosts.act(name, SWEPT_MS));
       for (const { id } of acted) expect(await ended(id)).toBe('succeeded');
       await bus.up(cluster);
       for (const server of cluster.servers)
         await eventually('the bus is back', async () => !(await readiness(server)).includes('"bus"') || undefined);
       for (const name of names().slice(3)) {
-        const woken = await act(name, SWEPT_MS);
+        const woken = await hosts.act(name, SWEPT_MS);
         acted.push(woken);
         expect(woken.tookMs).toBeLessThan(WOKEN_MS);
         expect(await ended(woken.id)).toBe('succeeded');
@@ -121,9 +88,18 @@ export function replicaSuite(startBus: () => Promise<BusUnderTest>): void {
     });
   });
 
-  it(
-    'SIGKILL of a server under load: its hosts are on others within 60 s, no action is lost, none done twice; it gets its share when it is back',
-    () => killUnderLoad(cluster),
-    600_000,
-  );
+  it('SIGKILL of a server under load: its hosts are on others within 60 s, no action is lost, none done twice; it gets its share when it is back', async () => {
+    const { back, ...killed } = await killUnderLoad(cluster, SWARM);
+    expect(killed.victimHeld).toBeGreaterThan(SWARM / 5);
+    expect(killed.backMs).toBeLessThan(BACK_MS);
+    expect(killed.stored).toBe(killed.asked);
+    expect(killed.outcomes).toEqual({ [Outcome.OUTCOME_SUCCEEDED]: killed.asked });
+    expect(killed.routines).toBe(killed.asked);
+    // A request that is said again is answered again, from the journal: more answers, no more routines.
+    expect(killed.told).toEqual(['succeeded']);
+    expect(back.looks).toBeGreaterThan(20);
+    expect(back.gaps).toBe(0);
+    // Its share and no more: nobody is sent around.
+    expect(back.moved).toBeLessThanOrEqual(Math.ceil(SWARM / 3) + 1);
+  }, 600_000);
 }

@@ -6,7 +6,7 @@ afterEach(() => void vi.useRealTimers());
 
 it('ends what nobody took the place of, after ten seconds', () => {
   const lingering = new Lingering();
-  const ended = vi.fn();
+  const ended = vi.fn<() => void>();
   lingering.putOff(ended);
   vi.advanceTimersByTime(9_999);
   expect(ended).not.toHaveBeenCalled();
@@ -18,7 +18,7 @@ it('ends what nobody took the place of, after ten seconds', () => {
 
 it('ends all at once when this process stops', () => {
   const lingering = new Lingering();
-  const ends = [vi.fn(), vi.fn()];
+  const ends = [vi.fn<() => void>(), vi.fn<() => void>()];
   for (const end of ends) lingering.putOff(end);
   lingering.stop();
   for (const end of ends) expect(end).toHaveBeenCalledOnce();

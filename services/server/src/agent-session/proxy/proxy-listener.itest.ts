@@ -4,8 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { status } from '@grpc/grpc-js';
-import { IdentityServiceService } from '@modfleet/proto';
+import { Metadata, status } from '@grpc/grpc-js';
+import { type IdentityServiceServer, IdentityServiceService } from '@modfleet/proto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { addressesIn } from '../../config/address-list.ts';
@@ -49,7 +49,7 @@ describe('a listener behind a balancer', () => {
     });
     const denied = (_call: unknown, reply: (error: { code: status }) => void): void =>
       reply({ code: status.PERMISSION_DENIED });
-    listener.server.addService(IdentityServiceService, {
+    const answers: IdentityServiceServer = {
       enroll: denied,
       diagnose: denied,
       renew: denied,
@@ -57,7 +57,8 @@ describe('a listener behind a balancer', () => {
         peers.push(listener.peerArrived(call.getPeer()));
         reply(null, { nonce: Buffer.alloc(32) });
       },
-    });
+    };
+    listener.server.addService(IdentityServiceService, answers);
     const { port } = await listener.start();
     stops.push(() => listener.stop(100));
     return { address: `127.0.0.1:${port}`, port, peers, refused, listener };
@@ -75,7 +76,7 @@ describe('a listener behind a balancer', () => {
     const client = agent.identityClient(address);
     try {
       return await new Promise((resolve, reject) =>
-        client.challenge({}, { deadline: Date.now() + 5_000 }, (error, answer) =>
+        client.challenge({}, new Metadata(), { deadline: Date.now() + 5_000 }, (error, answer) =>
           error === null ? resolve(answer.nonce.length) : reject(error),
         ),
       );
