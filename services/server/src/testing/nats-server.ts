@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { comesTrue } from './comes-true.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A NATS server of a test's own (Debian: nats-server), on a free loopback port. */
 export class TestNats {
@@ -31,7 +31,7 @@ export class TestNats {
     let said = '';
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const died = once(child, 'exit').then(() => Promise.reject(new Error(`nats-server ended: ${said}`)));
-    const port = await Promise.race([comesTrue(() => portIn(folder)), died]);
+    const port = await Promise.race([listens(folder), died]);
     died.catch(() => undefined);
     return new TestNats(child, folder, port);
   }
@@ -45,9 +45,16 @@ export class TestNats {
 }
 
 /** It writes where it listens into a file. */
-function portIn(folder: string): number {
-  const name = readdirSync(folder).find((each) => each.endsWith('.ports'));
-  if (name === undefined) throw new Error('it does not listen yet');
+async function listens(folder: string): Promise<number> {
+  for (let looks = 0; looks < 600; looks += 1) {
+    const name = readdirSync(folder).find((each) => each.endsWith('.ports'));
+    if (name !== undefined) return portIn(folder, name);
+    await delay(50);
+  }
+  throw new Error('nats-server does not listen within 30 s');
+}
+
+function portIn(folder: string, name: string): number {
   const { nats } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { nats: string[] };
   return Number(new URL(nats[0] ?? '').port);
 }
