@@ -3,7 +3,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionServiceServer } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { type HostColumns, hostColumns } from '../enrollment/host-facts.ts';
 import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
 import { updateTrust } from '../enrollment/host-trust.queries.ts';
@@ -24,7 +24,7 @@ import { SessionRegistry } from './session-registry.service.ts';
 @Injectable()
 export class SessionHandlers {
   readonly #log = new Logger('Session');
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
   readonly #running = new Set<Promise<void>>();
@@ -33,7 +33,7 @@ export class SessionHandlers {
   readonly #damaged;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(SessionAdmission) admission: SessionAdmission,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(AgentGateway) gateway: AgentGateway,

@@ -17,10 +17,16 @@ export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as c
 /** Certificates begin 5 minutes before now: a host's clock may be a little behind. */
 export const BACKDATE_MS = 5 * 60_000;
 
+const signingKeys = new WeakMap<KeyObject, Promise<CryptoKey>>();
+
 /** A private key of ours for signing through WebCrypto. */
-export async function signingKey(key: KeyObject): Promise<CryptoKey> {
-  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
-  return (await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), P256, true, ['sign'])) as CryptoKey;
+export function signingKey(key: KeyObject): Promise<CryptoKey> {
+  const known = signingKeys.get(key);
+  if (known !== undefined) return known;
+  const pkcs8 = new Uint8Array(key.export({ type: 'pkcs8', format: 'der' }));
+  const imported = webcrypto.subtle.importKey('pkcs8', pkcs8, P256, true, ['sign']) as Promise<CryptoKey>;
+  signingKeys.set(key, imported);
+  return imported;
 }
 
 /** SHA-256 over the subject public key info, DER. */

@@ -13,6 +13,7 @@ import { DatabaseService } from '../../database/database.service.ts';
 import { Metrics } from '../../metrics/metrics.service.ts';
 import { livingReplicas } from '../../presence/replica.queries.ts';
 import { ReplicaService } from '../../presence/replica.service.ts';
+import { AgentGateway } from '../agent-gateway.ts';
 import { type HeldSession, SessionRegistry } from '../session-registry.service.ts';
 import { busyHosts } from './move.queries.ts';
 import { FIRST_MOVE_STATE, type MoveState, planMove, SLICE_MS, type SliceEnd } from './move-plan.ts';
@@ -27,6 +28,7 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #log = new Logger('Sessions');
   readonly #database: DatabaseService;
   readonly #registry: SessionRegistry;
+  readonly #gateway: AgentGateway;
   readonly #replica: ReplicaService;
   readonly #settings;
   readonly #moved;
@@ -43,12 +45,14 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(SessionRegistry) registry: SessionRegistry,
+    @Inject(AgentGateway) gateway: AgentGateway,
     @Inject(ReplicaService) replica: ReplicaService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'movePerSecond' | 'moveTolerancePercent'>,
     @Inject(Metrics) metrics: Metrics,
   ) {
     this.#database = database;
     this.#registry = registry;
+    this.#gateway = gateway;
     this.#replica = replica;
     this.#settings = { perSecond: config.movePerSecond, tolerancePercent: config.moveTolerancePercent };
     this.#moved = metrics.counter('modfleet_sessions_moved_total', 'Hosts that were asked to move to another server.');
@@ -132,7 +136,7 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
   async #askSome(count: number): Promise<string[]> {
     const candidates = this.#registry
       .all()
-      .filter(({ hostId, quarantined }) => !quarantined && !this.#asked.has(hostId))
+      .filter((session) => this.#mayBeAsked(session))
       .sort((a, b) => a.sessionNo - b.sessionNo)
       .slice(0, 2 * count);
     for (const session of candidates) session.holdBack(true);
@@ -147,6 +151,11 @@ export class SessionMover implements OnApplicationBootstrap, OnModuleDestroy {
     } finally {
       for (const session of candidates) session.holdBack(false);
     }
+  }
+
+  /** One that has not been welcomed yet is none of the gateway's. */
+  #mayBeAsked({ hostId, quarantined }: HeldSession): boolean {
+    return !quarantined && !this.#asked.has(hostId) && this.#gateway.isConnectedHere(hostId);
   }
 
   #move(session: HeldSession): void {
