@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -14,8 +15,13 @@ import { eventually } from '../support/wait.ts';
 const BUILD_LIMIT_MS = 900_000;
 const SERVERS = ['server-1', 'server-2', 'server-3'] as const;
 /** The network of the cluster: this machine is its first address, the balancer the second. */
-const NETWORK = { MODFLEET_CLUSTER_SUBNET: '172.31.78.0/24', MODFLEET_CLUSTER_BALANCER: '172.31.78.2' };
-const HERE = '172.31.78.1';
+const NETWORK = {
+  MODFLEET_CLUSTER_SUBNET: '172.31.78.0/24',
+  MODFLEET_CLUSTER_RANGE: '172.31.78.128/25',
+  MODFLEET_CLUSTER_BALANCER: '172.31.78.2',
+};
+/** This machine's address in it, as the balancer sees who calls from here. */
+let here = '';
 /** Longer than between two signs of life, and the test waits for more than two of them. */
 const IDLE_S = 40;
 const HOSTS = 6;
@@ -51,7 +57,7 @@ async function rows(sql: string): Promise<string[]> {
 
 const passwords = { postgres: randomBytes(12).toString('hex'), bus: randomBytes(12).toString('hex') };
 const held = async (): Promise<number[]> =>
-  (await rows('SELECT count(*) FROM session_presence WHERE live GROUP BY replica_id ORDER BY 1 DESC')).map(Number);
+  (await rows('SELECT count(*) FROM session_presence Where live GROUP BY replica_id ORDER BY 1 DESC')).map(Number);
 const connected = async (): Promise<number> => (await held()).reduce((sum, each) => sum + each, 0);
 
 beforeAll(async () => {
@@ -81,6 +87,10 @@ beforeAll(async () => {
     MODFLEET_IDENTITY_PORT: String(await freePort()),
   });
   await must(project.compose('up', '-d', '--build', 'balancer'));
+  here =
+    Object.values(networkInterfaces())
+      .flatMap((each) => each ?? [])
+      .find(({ address }) => address.startsWith('172.31.78.'))?.address ?? '';
 }, BUILD_LIMIT_MS);
 
 afterAll(async () => {
@@ -108,7 +118,7 @@ it('answers the command line over TLS that ends at the balancer, which says wher
   expect(listed.code, listed.stderr).toBe(0);
   const decisions = JSON.parse(listed.stdout) as { what: string; from: { via: string; address?: string } }[];
   const freezes = decisions.filter(({ what }) => what === 'fleet.freeze');
-  expect(freezes.map(({ from }) => from.address)).toEqual([HERE]);
+  expect(freezes.map(({ from }) => from.address)).toEqual([here]);
 });
 
 it('joins hosts through the balancer, spreads them, and knows their true addresses', async () => {
@@ -120,7 +130,7 @@ it('joins hosts through the balancer, spreads them, and knows their true address
     const random = hostRandom(5, number);
     const host = new SwarmHost({
       plan: planHost(number, random),
-      localAddress: HERE,
+      localAddress: here,
       captured,
       behaviour: { routine: () => 'returns' },
       stepMs: () => 5,
@@ -135,7 +145,7 @@ it('joins hosts through the balancer, spreads them, and knows their true address
   await eventually('all are connected', async () => (await connected()) === HOSTS || undefined);
   expect(await held()).toEqual([2, 2, 2]);
   const addresses = await rows('SELECT address FROM host_session');
-  for (const address of addresses) expect(address).toMatch(new RegExp(`^${HERE.replaceAll('.', '\\.')}:\\d+$`));
+  for (const address of addresses) expect(address).toMatch(new RegExp(`^${here.replaceAll('.', '\\.')}:\\d+$`));
 });
 
 it('carries actions to hosts wherever they are', async () => {
@@ -147,7 +157,7 @@ it('carries actions to hosts wherever they are', async () => {
 
 it('holds a stream that says nothing but signs of life, across the idle time-outs of the balancer', async () => {
   const sessions = (): Promise<string[]> =>
-    rows('SELECT host_id, session_no FROM session_presence WHERE live ORDER BY 1');
+    rows('SELECT host_id, session_no FROM session_presence Where live ORDER BY 1');
   const before = await sessions();
   await delay(2.5 * IDLE_S * 1_000);
   expect(await sessions()).toEqual(before);

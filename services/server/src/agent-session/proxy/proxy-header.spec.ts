@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { HEADER_MAX_BYTES, readProxyHeader } from './proxy-header.ts';
 import { type HeaderParts, proxyHeader } from './testing/write-header.ts';
 
-/** As HAProxy 2.6 sends it for 192.168.7.9:43210 -> 10.0.0.1:7781, and what it sends for a health check. */
-const HAPROXY_TCP4 = Buffer.from('0d0a0d0a000d0a515549540a2111000cc0a807090a000001a8ca1e65', 'hex');
+/** Captured from HAProxy 2.6: of a client at 127.88.0.9:43165, and of its health check. */
+const HAPROXY_TCP4 = Buffer.from('0d0a0d0a000d0a515549540a2111000c7f5800097f000001a89d4a38', 'hex');
 const HAPROXY_LOCAL = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex');
 
 const octet = fc.integer({ min: 0, max: 255 });
@@ -26,7 +26,7 @@ describe('readProxyHeader', () => {
     expect(readProxyHeader(HAPROXY_TCP4)).toEqual({
       kind: 'whole',
       bytes: 28,
-      peer: { address: '192.168.7.9', port: 43_210 },
+      peer: { address: '127.88.0.9', port: 43_165 },
     });
     expect(readProxyHeader(HAPROXY_LOCAL)).toEqual({ kind: 'whole', bytes: 16, peer: undefined });
   });
