@@ -4,7 +4,7 @@ import { natsMissing } from '../scripts/lib/machine-needs.ts';
 import { keepFigures, measuredWhere, resultFile } from '../scripts/lib/measured.ts';
 import { ScriptError } from '../scripts/lib/program.ts';
 import { withProgress } from '../scripts/lib/progress.mjs';
-import { natsUnderTest, postgresUnderTest } from '../tests/e2e/support/buses.ts';
+import { type BusUnderTest, natsUnderTest, postgresUnderTest } from '../tests/e2e/support/buses.ts';
 import { ClusterHosts } from '../tests/e2e/support/cluster-hosts.ts';
 import { TestCluster } from '../tests/e2e/support/cluster.ts';
 import { killUnderLoad } from '../tests/e2e/support/kill-replica.ts';
@@ -14,6 +14,10 @@ import { whole } from './whole.ts';
 const RESULT = 'replicas';
 const BUSES = { postgres: postgresUnderTest, nats: natsUnderTest } as const;
 type BusName = keyof typeof BUSES;
+
+/** Each on three servers of its own. */
+const PARTS = { arrive: arriveFigures, kill: killFigures } as const;
+type Part = keyof typeof PARTS;
 
 /** Hosts over three servers; none of them has anything else to do. */
 const HOSTS = 30;
@@ -30,20 +34,27 @@ const LIMIT_MS = 60_000;
 export async function benchReplicas(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
-    options: { bus: { type: 'string', default: 'postgres,nats' }, hosts: { type: 'string', default: '300' } },
+    options: {
+      bus: { type: 'string', default: 'postgres,nats' },
+      only: { type: 'string', default: 'arrive,kill' },
+      hosts: { type: 'string', default: '300' },
+    },
   });
   const names = values.bus.split(',').map(busOf);
   const missing = names.includes('nats') ? await natsMissing() : undefined;
   if (missing !== undefined) throw new ScriptError(`${missing}; or measure without it: --bus postgres`);
   const where = await measuredWhere();
+  const hosts = whole('--hosts', values.hosts);
+  const parts = values.only.split(',').map(partOf);
   const figures: Figure[] = [];
-  for (const name of names) {
-    const measured = await withProgress(`three servers, wake-ups over ${name}`, () =>
-      measure(name, whole('--hosts', values.hosts)),
-    );
-    figures.push(...measured);
-    keepFigures(RESULT, name, where, measured);
-  }
+  for (const name of names)
+    for (const part of parts) {
+      const measured = await withProgress(`three servers, wake-ups over ${name}: ${part}`, () =>
+        onCluster(name, (cluster, bus) => PARTS[part](name, cluster, bus, hosts)),
+      );
+      figures.push(...measured);
+      keepFigures(RESULT, `${name} ${part}`, where, measured);
+    }
   console.log(`\n${where.machine}; load ${where.loadAverage}; commit ${where.commit}\n\n${figureTable(figures)}\n`);
   console.log(resultFile(RESULT));
   return figures.some(({ holds }) => holds === false) ? 1 : 0;
@@ -55,40 +66,41 @@ function busOf(word: string): BusName {
   return word as BusName;
 }
 
-async function measure(name: BusName, hosts: number): Promise<Figure[]> {
+function partOf(word: string): Part {
+  if (!Object.hasOwn(PARTS, word))
+    throw new ScriptError(`--only takes parts of ${Object.keys(PARTS).join(', ')}, not "${word}".`);
+  return word as Part;
+}
+
+async function onCluster(
+  name: BusName,
+  measure: (cluster: TestCluster, bus: BusUnderTest) => Promise<Figure[]>,
+): Promise<Figure[]> {
   const bus = await BUSES[name]();
   const cluster = await TestCluster.start(3, bus.settings);
   try {
-    const few = await ClusterHosts.start(cluster, HOSTS);
-    const arrivals = await arrivalFigures(name, few);
-    await bus.down(cluster);
-    const swept = await act(few, DOWN_ACTIONS);
-    await bus.up(cluster);
-    const all = [...few.arrivals.values()].map((each) => each.length);
-    await few.stop();
-    return [
-      ...arrivals,
-      figure(
-        `${name}: action arrives with the bus down, max`,
-        Math.max(...swept),
-        'ms',
-        SWEPT_MS,
-        `${DOWN_ACTIONS} actions; the sweep looks every ${SWEPT_MS} ms`,
-        0,
-      ),
-      figure(
-        `${name}: actions that arrived twice`,
-        all.filter((times) => times !== 1).length,
-        'actions',
-        0,
-        `of ${all.length}`,
-      ),
-      ...(await killFigures(name, cluster, hosts)),
-    ];
+    return await measure(cluster, bus);
   } finally {
     await cluster.stop();
     await bus.stop();
   }
+}
+
+async function arriveFigures(name: BusName, cluster: TestCluster, bus: BusUnderTest): Promise<Figure[]> {
+  const few = await ClusterHosts.start(cluster, HOSTS);
+  const arrivals = await arrivalFigures(name, few);
+  await bus.down(cluster);
+  const swept = await act(few, DOWN_ACTIONS);
+  await bus.up(cluster);
+  const all = [...few.arrivals.values()].map((each) => each.length);
+  await few.stop();
+  const twice = all.filter((times) => times !== 1).length;
+  const note = `${DOWN_ACTIONS} actions; the sweep looks every ${SWEPT_MS} ms`;
+  return [
+    ...arrivals,
+    figure(`${name}: action arrives with the bus down, max`, Math.max(...swept), 'ms', SWEPT_MS, note, 0),
+    figure(`${name}: actions that arrived twice`, twice, 'actions', 0, `of ${all.length}`),
+  ];
 }
 
 async function arrivalFigures(name: BusName, hosts: ClusterHosts): Promise<Figure[]> {
@@ -113,7 +125,7 @@ async function act(hosts: ClusterHosts, count: number): Promise<number[]> {
   return took;
 }
 
-async function killFigures(name: BusName, cluster: TestCluster, hosts: number): Promise<Figure[]> {
+async function killFigures(name: BusName, cluster: TestCluster, _bus: BusUnderTest, hosts: number): Promise<Figure[]> {
   const killed = await killUnderLoad(cluster, hosts);
   const { asked, back } = killed;
   const succeeded = killed.outcomes[Outcome.OUTCOME_SUCCEEDED] ?? 0;

@@ -23,7 +23,8 @@ await runMain(() =>
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
       replicas: {
-        about: 'three servers: actions for hosts held elsewhere, one killed under load (--bus postgres,nats --hosts N)',
+        about:
+          'three servers: actions for hosts held elsewhere, one killed under load (--bus postgres,nats --only arrive,kill --hosts N)',
         run: async (args) => {
           importServerSources();
           return (await import('../bench/replicas.ts')).benchReplicas(args);

@@ -36,23 +36,9 @@ function cli(...args: string[]): Promise<CommandEnd> {
 
 /** Rows of the database, as PostgreSQL prints them: columns by `|`. */
 async function rows(sql: string): Promise<string[]> {
-  const args = [
-    'exec',
-    '-T',
-    'postgres',
-    'psql',
-    '-h',
-    '127.0.0.1',
-    '-U',
-    'postgres',
-    '-d',
-    'modfleet',
-    '-At',
-    '-c',
-    sql,
-  ];
-  const end = await project.with({ PGPASSWORD: passwords.postgres }, ...args);
-  return (await must(Promise.resolve(end))).split('\n').filter((line) => line !== '');
+  const psql = ['psql', '-h', '127.0.0.1', '-U', 'postgres', '-d', 'modfleet', '-At', '-c', sql];
+  const end = project.compose('exec', '-T', '-e', `PGPASSWORD=${passwords.postgres}`, 'postgres', ...psql);
+  return (await must(end)).split('\n').filter((line) => line !== '');
 }
 
 const passwords = { postgres: randomBytes(12).toString('hex'), bus: randomBytes(12).toString('hex') };
