@@ -7,6 +7,7 @@ const OWN_CLOCK = [
   'agent/src/session/session.spec.ts',
   'agent/src/watch/uevent-watch.spec.ts',
   'lab/src/host/control-channel.spec.ts',
+  'services/server/src/agent-session/move/lingering.spec.ts',
   'services/server/src/ingest/flush-loop.spec.ts',
   'services/server/src/streaming/event-stream.spec.ts',
 ];
@@ -55,7 +56,7 @@ export default defineConfig({
       {
         test: {
           name: 'containers',
-          include: ['tests/e2e/compose/**/*.e2e.ts'],
+          include: ['tests/e2e/{cluster,compose}/**/*.e2e.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
           fileParallelism: false,

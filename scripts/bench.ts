@@ -22,6 +22,14 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      replicas: {
+        about:
+          'three servers: actions for hosts held elsewhere, one killed under load (--bus postgres,nats --only arrive,kill --hosts N)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/replicas.ts')).benchReplicas(args);
+        },
+      },
       fleet: {
         about:
           'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',

@@ -1,14 +1,18 @@
 import { parseArgs } from 'node:util';
 import { runChecks } from './lib/checks.ts';
-import { composeMissing, dockerMissing, labMissing } from './lib/machine-needs.ts';
+import { composeMissing, dockerMissing, labMissing, natsMissing } from './lib/machine-needs.ts';
 import { build } from './lib/make.ts';
 import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
-const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration testcontainers e2e lab compose.
+const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration
+testcontainers nats e2e cluster lab compose.
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;
+
+/** They want a real nats-server. */
+const NATS_FILES = ['services/server/src/bus/nats-*.itest.ts'];
 
 const SUITES: readonly Suite[] = [
   { name: 'unit', project: 'unit*', files: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'] },
@@ -16,6 +20,7 @@ const SUITES: readonly Suite[] = [
     name: 'integration',
     project: 'integration',
     files: ['{agent,services}/**/*.itest.ts'],
+    except: NATS_FILES,
     // DATABASE_URL wins; without it the embedded server, so that a run does not depend on an engine that happens to answer.
     env: { MODFLEET_TEST_POSTGRES: 'embedded' },
   },
@@ -26,7 +31,15 @@ const SUITES: readonly Suite[] = [
     env: { MODFLEET_TEST_POSTGRES: 'testcontainers', TESTCONTAINERS_RYUK_DISABLED: 'true' },
     missing: dockerMissing,
   },
+  {
+    name: 'nats',
+    project: 'integration',
+    files: NATS_FILES,
+    env: { MODFLEET_TEST_POSTGRES: 'embedded' },
+    missing: natsMissing,
+  },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
+  { name: 'cluster', project: 'containers', files: ['tests/e2e/cluster/**/*.e2e.ts'], missing: natsMissing },
   { name: 'lab', project: 'lab', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
   { name: 'compose', project: 'containers', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];

@@ -42,6 +42,8 @@ export interface SwarmHostParts {
   readonly random: () => number;
   /** An action has ended here. @param outcome in the words of the API. */
   readonly onResult: (outcome: string) => void;
+  /** A request has reached this host's engine. */
+  readonly onRequest?: (actionId: string) => void;
 }
 
 /** Hears of a host's sessions. */
@@ -142,6 +144,14 @@ export class SwarmHost {
       mayChange: true,
       journal: this.#journal,
     });
+    const { onRequest } = this.#parts;
+    if (onRequest !== undefined) {
+      const submit = engine.submit.bind(engine);
+      engine.submit = (request) => {
+        onRequest(request.actionId);
+        submit(request);
+      };
+    }
     engine.onResult(({ outcome }) => this.#parts.onResult(outcomeWord(outcome) ?? 'unknown'));
     this.#engine = engine;
     const { server } = identity;

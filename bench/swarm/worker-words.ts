@@ -56,6 +56,8 @@ export interface WorkerCounts {
   readonly welcomes: number;
   readonly changes: number;
   readonly actions: Readonly<Record<string, number>>;
+  /** Init and exit routines of kmods that were run, whoever asked. */
+  readonly routines: number;
   readonly rssMb: number;
   readonly cpuMs: number;
   readonly trouble: readonly string[];

@@ -38,6 +38,7 @@ class Worker {
   #joinFailures = 0;
   #welcomes = 0;
   #changes = 0;
+  #routines = 0;
   #stopped = false;
 
   constructor(settings: WorkerSettings) {
@@ -97,6 +98,7 @@ class Worker {
       welcomes: this.#welcomes,
       changes: this.#changes,
       actions: { ...this.#actions },
+      routines: this.#routines,
       rssMb: process.memoryUsage.rss() / 2 ** 20,
       cpuMs: (user + system) / 1000,
       trouble: [...this.#trouble].map(([words, times]) => `${times}× ${words}`),
@@ -120,6 +122,7 @@ class Worker {
       captured: kernel,
       behaviour: {
         routine: () => {
+          this.#routines += 1;
           const drawn = random();
           return drawn < this.#odds.hangs ? 'hangs' : drawn < this.#odds.hangs + this.#odds.fails ? 'fails' : 'returns';
         },

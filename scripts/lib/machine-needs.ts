@@ -6,6 +6,12 @@ export async function dockerMissing(): Promise<string | undefined> {
   return end.status === 0 ? undefined : 'no Docker engine answers (docker info)';
 }
 
+/** Why tests over a real NATS server cannot run here, or undefined. */
+export async function natsMissing(): Promise<string | undefined> {
+  const end = await runProgram('nats-server', ['--version']);
+  return end.status === 0 ? undefined : 'no nats-server (Debian: apt-get install nats-server)';
+}
+
 /** Why the compose file cannot be run here, or undefined. */
 export async function composeMissing(): Promise<string | undefined> {
   const engine = await dockerMissing();

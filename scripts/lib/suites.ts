@@ -21,6 +21,8 @@ export interface Suite {
   readonly project: 'unit*' | 'integration' | 'e2e' | 'containers' | 'lab';
   /** Files, as globs relative to the repository. */
   readonly files: readonly string[];
+  /** Globs of those among them that another suite runs. */
+  readonly except?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   /** Why this machine cannot run it; undefined when it can. */
   readonly missing?: () => Promise<string | undefined>;
@@ -47,7 +49,11 @@ interface VitestReport {
 
 export function filesOf(suite: Suite): string[] {
   const exclude = (path: string) => /(^|\/)(node_modules|dist)(\/|$)/.test(path);
-  return globSync([...suite.files], { cwd: repository, exclude }).sort();
+  const found = (globs: readonly string[]): string[] => globSync([...globs], { cwd: repository, exclude });
+  const others = new Set(found(suite.except ?? []));
+  return found(suite.files)
+    .filter((file) => !others.has(file))
+    .sort();
 }
 
 /** Runs one suite; a suite whose needs are missing counts its files as skipped, with the reason. `prefix` goes before each line it writes. */

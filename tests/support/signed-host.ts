@@ -79,7 +79,15 @@ export class SignedHost {
 /** `modfleet-server epoch …` on the server's machine: what it prints. */
 export async function epochCommand({ stateDir, databaseUrl }: ActionStack, ...args: string[]): Promise<string> {
   const lines: string[] = [];
-  const config = { stateDir, keyPassphrase: undefined, databaseUrl, databaseDirectUrl: databaseUrl, dbPoolSize: 2 };
+  const bus = { kind: 'postgres' } as const;
+  const config = {
+    stateDir,
+    keyPassphrase: undefined,
+    bus,
+    databaseUrl,
+    databaseDirectUrl: databaseUrl,
+    dbPoolSize: 2,
+  };
   await epoch(config, args, (line) => lines.push(line));
   return lines.join('\n');
 }

@@ -1,93 +1,41 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { freePort } from '../../../scripts/lib/embedded-postgres.mjs';
-import { repository } from '../support/fleet.ts';
-import { type CommandEnd, runCommand } from '../support/processes.ts';
+import { ComposeProject, must } from '../support/compose-project.ts';
+import type { CommandEnd } from '../support/processes.ts';
 import { eventually } from '../support/wait.ts';
 
 const BUILD_LIMIT_MS = 900_000;
 
-/** docker-compose.yml, run for real under a project name of its own. */
-const folder = mkdtempSync(join(tmpdir(), 'modfleet-compose-'));
-const project = `modfleet-test-${process.pid}`;
-const secrets = { postgres: join(folder, 'postgres_password'), server: join(folder, 'server_password') };
+const project = new ComposeProject('');
 const passwords = { postgres: 'a password of this test only', server: 'another one/of+this test only' };
-const joinFile = join(folder, 'join_token');
-let env: NodeJS.ProcessEnv = {};
-let composeCommand: readonly string[] = ['docker-compose'];
-
-function compose(...args: string[]): Promise<CommandEnd> {
-  return composeWith({}, ...args);
-}
-
-function composeWith(settings: NodeJS.ProcessEnv, ...args: string[]): Promise<CommandEnd> {
-  const [command = 'docker-compose', ...first] = composeCommand;
-  return runCommand(command, [...first, '-p', project, '-f', join(repository, 'docker-compose.yml'), ...args], {
-    env: { ...env, ...settings },
-    cwd: repository,
-  });
-}
-
-async function must(end: Promise<CommandEnd>): Promise<string> {
-  const { code, stdout, stderr } = await end;
-  if (code !== 0) throw new Error(`status ${code}: ${stdout.slice(-2000)}${stderr.slice(-4000)}`);
-  return stdout;
-}
-
-function container(service: string): Promise<string> {
-  return must(compose('ps', '-a', '-q', service)).then((id) => id.trim());
-}
-
-async function inspect(service: string, format: string): Promise<string> {
-  return (await must(runCommand('docker', ['inspect', '--format', format, await container(service)]))).trim();
-}
+const joinFile = project.secret('join_token', '');
+const compose = (...args: string[]): Promise<CommandEnd> => project.compose(...args);
+const inspect = (service: string, format: string): Promise<string> => project.inspect(service, format);
 
 async function cli(...args: string[]): Promise<CommandEnd> {
-  const caFile = join(folder, 'ca.pem');
-  const token = (await must(compose('exec', '-T', 'server', 'cat', '/var/lib/modfleet/admin-token'))).trim();
+  const caFile = join(project.folder, 'ca.pem');
   writeFileSync(caFile, await must(compose('exec', '-T', 'server', 'cat', '/var/lib/modfleet/ca/ca.crt')));
-  return runCommand(process.execPath, [join(repository, 'services/cli/bin/modfleet.js'), ...args], {
-    env: {
-      ...process.env,
-      HOME: folder,
-      MODFLEET_URL: `https://localhost:${env['MODFLEET_HTTP_PORT']}`,
-      MODFLEET_TOKEN: token,
-      MODFLEET_CA_FILE: caFile,
-    },
-  });
+  const url = `https://localhost:${project.env['MODFLEET_HTTP_PORT']}`;
+  return project.cli('server', { url, caFile }, ...args);
 }
 
 beforeAll(async () => {
-  if ((await runCommand('docker-compose', ['version']).catch(() => ({ code: 1 }))).code !== 0)
-    composeCommand = ['docker', 'compose'];
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(secrets.postgres, passwords.postgres, { mode: 0o444 });
-  writeFileSync(secrets.server, passwords.server, { mode: 0o444 });
-  writeFileSync(joinFile, '', { mode: 0o444 });
-  env = {
-    ...process.env,
-    DOCKER_BUILDKIT: '0',
-    MODFLEET_POSTGRES_PASSWORD_FILE: secrets.postgres,
-    MODFLEET_SERVER_PASSWORD_FILE: secrets.server,
+  await project.prepare();
+  Object.assign(project.env, {
+    MODFLEET_POSTGRES_PASSWORD_FILE: project.secret('postgres_password', passwords.postgres),
+    MODFLEET_SERVER_PASSWORD_FILE: project.secret('server_password', passwords.server),
     MODFLEET_JOIN_TOKEN_FILE: joinFile,
     MODFLEET_HTTP_PORT: String(await freePort()),
     MODFLEET_SESSION_PORT: String(await freePort()),
     MODFLEET_IDENTITY_PORT: String(await freePort()),
-  };
+  });
   await must(compose('up', '-d', '--build'));
-  await eventually(
-    'the server is healthy',
-    async () => ((await inspect('server', '{{.State.Health.Status}}')) === 'healthy' ? true : undefined),
-    120_000,
-  );
+  await project.healthy('server');
 }, BUILD_LIMIT_MS);
 
-afterAll(async () => {
-  await compose('--profile', 'agent', 'down', '--volumes', '--timeout', '10');
-  rmSync(folder, { recursive: true, force: true });
-}, 120_000);
+afterAll(() => project.down('agent'), 120_000);
 
 it('runs nothing as root, on read-only roots, with a health check on each', async () => {
   for (const service of ['postgres', 'server']) {
@@ -130,9 +78,8 @@ it('has an audit log that the server can only append to', async () => {
 });
 
 it("says what is wrong with the superuser's password, and with the server's", async () => {
-  const wrong = join(folder, 'wrong');
-  writeFileSync(wrong, 'not this one', { mode: 0o444 });
-  const asSuperuser = await composeWith(
+  const wrong = project.secret('wrong', 'not this one');
+  const asSuperuser = await project.with(
     { MODFLEET_POSTGRES_PASSWORD_FILE: wrong },
     'run',
     '--rm',
@@ -144,7 +91,7 @@ it("says what is wrong with the superuser's password, and with the server's", as
   expect(asSuperuser.stdout + asSuperuser.stderr).toContain(
     'PostgreSQL does not let postgres in with the password in /run/secrets/postgres_password',
   );
-  const asServer = await composeWith(
+  const asServer = await project.with(
     { MODFLEET_SERVER_PASSWORD_FILE: wrong },
     'run',
     '--rm',
@@ -187,11 +134,7 @@ it('keeps its hosts over a restart of everything, and migrates again before the 
   await must(compose('--profile', 'agent', 'down'));
   await must(compose('up', '-d'));
   expect(await inspect('migrate', '{{.State.Status}} {{.State.ExitCode}}')).toBe('exited 0');
-  await eventually(
-    'the server is healthy again',
-    async () => ((await inspect('server', '{{.State.Health.Status}}')) === 'healthy' ? true : undefined),
-    120_000,
-  );
+  await project.healthy('server');
   await eventually('the host is still there', async () => {
     const list = await cli('hosts', 'list', '--json', 'name');
     return list.code === 0 && list.stdout.includes('"name"') ? true : undefined;
@@ -199,29 +142,9 @@ it('keeps its hosts over a restart of everything, and migrates again before the 
 }, 240_000);
 
 it('refuses to start without a password', async () => {
-  const [command = 'docker-compose', ...first] = composeCommand;
-  const end = await runCommand(
-    command,
-    [
-      ...first,
-      '-p',
-      `${project}-none`,
-      '-f',
-      join(repository, 'docker-compose.yml'),
-      'run',
-      '--rm',
-      '--no-deps',
-      'postgres',
-    ],
-    {
-      env: { ...env, MODFLEET_POSTGRES_PASSWORD_FILE: join(folder, 'missing') },
-      cwd: repository,
-    },
-  );
-  await runCommand(
-    command,
-    [...first, '-p', `${project}-none`, '-f', join(repository, 'docker-compose.yml'), 'down', '--volumes'],
-    { env, cwd: repository },
-  );
+  const none = `${project.name}-none`;
+  const settings = { MODFLEET_POSTGRES_PASSWORD_FILE: join(project.folder, 'missing') };
+  const end = await project.as(none, settings, 'run', '--rm', '--no-deps', 'postgres');
+  await project.as(none, {}, 'down', '--volumes');
   expect(end.code).not.toBe(0);
 });

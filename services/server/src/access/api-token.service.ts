@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { publishOnce } from '../bus/postgres-bus.service.ts';
+import { Bus, type Publisher } from '../bus/bus.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import { ACCESS_CHANNEL, MADE_CHANNEL } from './access-channels.ts';
@@ -22,15 +22,18 @@ export class ApiTokenService {
   readonly #database: DatabaseService;
   readonly #repository: AccessRepository;
   readonly #audit: AuditService;
+  readonly #bus: Publisher;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(AccessRepository) repository: AccessRepository,
     @Inject(AuditService) audit: AuditService,
+    @Inject(Bus) bus: Publisher,
   ) {
     this.#database = database;
     this.#repository = repository;
     this.#audit = audit;
+    this.#bus = bus;
   }
 
   /**
@@ -161,9 +164,9 @@ export class ApiTokenService {
     return this.#tell(MADE_CHANNEL, hashToken(secret).toString('hex'));
   }
 
-  /** It saves time only: a command that is no server has no bus, and nobody to tell of a failure. */
+  /** It saves time only, and a command has nobody to tell of a failure. */
   async #tell(channel: string, payload: string): Promise<void> {
-    await publishOnce(this.#database, channel, payload).catch(() => undefined);
+    await this.#bus.publish(channel, payload).catch(() => undefined);
   }
 
   async #adminAccount(sql: Sql, tokenName: string, source: AuditSource): Promise<AccountRow> {

@@ -16,6 +16,7 @@ import {
 } from '@nestjs/common';
 import { ConfirmServiceService, IdentityServiceService, SessionServiceService } from '@modfleet/proto';
 import { refuseUnruledRpc } from '../access/rpc-table.ts';
+import { addressesIn } from '../config/address-list.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { type ListenAddress, SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { IdentityHandlers } from '../enrollment/identity-handlers.ts';
@@ -231,8 +232,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       clientCa,
       identity,
       ...(name === 'identity' && this.#config.rateJoinsPerSecond > 0 ? { addressLimit: joinLimit(this.#config) } : {}),
-      onRefused: (reason) => {
+      ...(this.#config.agentProxies === null ? {} : { balancers: addressesIn(this.#config.agentProxies) }),
+      onRefused: (reason, words) => {
         this.#refused.inc({ listener: name, reason });
+        if (words !== undefined) this.#log.warn(`a connection to the ${name} listener is refused: ${words}`);
         this.#tellOfRefusal(name, reason, limits);
       },
     });

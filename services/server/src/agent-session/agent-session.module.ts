@@ -4,6 +4,7 @@ import { IngestModule } from '../ingest/ingest.module.ts';
 import { AgentGatewayModule } from './agent-gateway.module.ts';
 import { AgentListeners } from './agent-listeners.service.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
+import { SessionMover } from './move/session-mover.service.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionAdmission } from './session-admission.service.ts';
 import { SessionHandlers } from './session-handlers.ts';
@@ -19,6 +20,7 @@ import { SessionSweeper } from './session-sweeper.service.ts';
     SessionAdmission,
     SessionHandlers,
     SessionSweeper,
+    SessionMover,
     ConfirmHandlers,
     ServerTls,
     AgentListeners,

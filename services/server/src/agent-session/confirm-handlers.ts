@@ -15,11 +15,10 @@ export class ConfirmHandlers {
     this.#gateway = gateway;
   }
 
-  service(onCall: (peer: string) => void): ConfirmServiceServer {
+  service(onCall: (peer: string) => string): ConfirmServiceServer {
     return {
       confirm: (call, answer) => {
-        const peer = call.getPeer();
-        onCall(peer);
+        const peer = onCall(call.getPeer());
         const { actionId } = call.request;
         const identity = peerIdentity(call);
         if (identity === undefined) {

@@ -32,8 +32,11 @@ export class GrpcAgentStream implements AgentStream {
   #end: StreamEnd | undefined;
   #over = false;
 
-  /** @param drop ends the connection, whatever is still to be sent over it. */
-  constructor(call: SessionCall, drop: () => void, stalledMs: number = STALLED_MS) {
+  /**
+   * @param peer whose stream it is, `address:port`.
+   * @param drop ends the connection, whatever is still to be sent over it.
+   */
+  constructor(call: SessionCall, peer: string, drop: () => void, stalledMs: number = STALLED_MS) {
     this.#call = call;
     this.#stall = () => {
       this.#stalled ??= setTimeout(() => {
@@ -41,7 +44,7 @@ export class GrpcAgentStream implements AgentStream {
         drop();
       }, stalledMs);
     };
-    this.peer = call.getPeer();
+    this.peer = peer;
     this.messages = new MessageQueue(() => {
       if (this.messages.length < READ_AHEAD / 2 && call.isPaused()) call.resume();
     });

@@ -6,7 +6,7 @@
  * - A connection that has not made its first call within HANDSHAKE_TIMEOUT_MS is destroyed: half a TLS handshake costs an attacker nothing.
  * - `stop` ends: what does not close within its grace is destroyed.
  */
-import { createServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type BlockList, type Server as NetServer, type Socket } from 'node:net';
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import type { ServerIdentity } from '../ca/certificate-authority.ts';
 import type { ListenAddress } from '../config/server-config.ts';
@@ -14,6 +14,8 @@ import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { addressKey, TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentTlsCredentials } from './grpc-credentials.ts';
 import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
+import { ProxyFront } from './proxy/proxy-front.ts';
+import type { Peer } from './proxy/proxy-header.ts';
 
 /** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow. */
 const HANDSHAKE_TIMEOUT_MS = 15_000;
@@ -31,7 +33,10 @@ export interface GrpcListenerOptions {
   readonly identity: ServerIdentity;
   /** Another time limit for tests. */
   readonly handshakeTimeoutMs?: number;
-  readonly onRefused?: (refusal: Refusal | 'address') => void;
+  /** Who says in a PROXY header whose connection it is; absent: nobody. */
+  readonly balancers?: BlockList | undefined;
+  /** `words`: what was wrong with a balancer's header. */
+  readonly onRefused?: (refusal: Refusal | 'address' | 'proxy_header', words?: string) => void;
 }
 
 type Injector = ReturnType<Server['createConnectionInjector']>;
@@ -46,7 +51,10 @@ export class GrpcListener {
   readonly #options: GrpcListenerOptions;
   readonly #gate: ConnectionGate;
   readonly #addresses: TokenBuckets | undefined;
+  readonly #front: ProxyFront;
   readonly #net: NetServer;
+  /** Whose connection it is, by the balancer's end of it. */
+  readonly #peers = new Map<string, string>();
   readonly #pending = new Map<string, () => void>();
   /** By `address:port` of their other end. */
   readonly #sockets = new Map<string, Socket>();
@@ -59,6 +67,12 @@ export class GrpcListener {
     this.#gate = new ConnectionGate(options.limits, performance.now());
     this.#addresses =
       options.addressLimit === undefined ? undefined : new TokenBuckets(options.addressLimit, ADDRESSES);
+    this.#front = new ProxyFront({
+      balancers: options.balancers,
+      waiting: options.limits.unfinished,
+      timeoutMs: options.handshakeTimeoutMs,
+      onRefused: (reason, balancer) => options.onRefused?.('proxy_header', `${reason} (from ${balancer})`),
+    });
     this.server = new Server({ 'grpc.enable_channelz': 0, ...options.grpc });
     this.#injector = this.#newInjector(options.identity, options.clientCa);
     this.#net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, (socket) =>
@@ -90,9 +104,14 @@ export class GrpcListener {
     this.#replaced.add(replaced);
   }
 
-  /** To be called at each call: the peer (as `call.getPeer()` says) has shown who it is. */
-  peerArrived(peer: string): void {
+  /**
+   * To be called at each call: the peer (as `call.getPeer()` says) has shown who it is.
+   *
+   * @returns its `address:port`, of which a balancer in between has told.
+   */
+  peerArrived(peer: string): string {
     this.#pending.get(peer)?.();
+    return this.#peers.get(peer) ?? peer;
   }
 
   /** Ends a connection at once, whatever is still to be sent over it. @param peer as `call.getPeer()` says */
@@ -104,6 +123,7 @@ export class GrpcListener {
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
     for (const injector of [...this.#replaced, this.#injector]) injector.drain(graceMs);
+    this.#front.stop();
     const timer = setTimeout(() => this.#destroyAll(), graceMs);
     await closed;
     clearTimeout(timer);
@@ -119,9 +139,13 @@ export class GrpcListener {
   #accept(socket: Socket): void {
     // A reset by the peer is its own affair.
     socket.on('error', () => socket.destroy());
+    this.#front.receive(socket, (peer, proxied) => this.#admit(socket, peer, proxied));
+  }
+
+  #admit(socket: Socket, from: Peer, proxied: boolean): void {
     const now = performance.now();
     // First: what one address is refused takes nothing from the others.
-    const address = addressKey(socket.remoteAddress ?? '');
+    const address = addressKey(from.address);
     const isTooOften = this.#addresses?.take(address, now).allowed === false;
     const refusal = isTooOften ? 'address' : this.#gate.admit(address, now);
     if (refusal !== undefined) {
@@ -130,6 +154,7 @@ export class GrpcListener {
       return;
     }
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    if (proxied) this.#peers.set(peer, `${from.address}:${from.port}`);
     let finished = false;
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS);
     this.#pending.set(peer, () => {
@@ -142,6 +167,7 @@ export class GrpcListener {
     socket.once('close', () => {
       clearTimeout(timer);
       if (!finished) this.#pending.delete(peer);
+      this.#peers.delete(peer);
       this.#sockets.delete(peer);
       this.#gate.closed(address, finished);
     });

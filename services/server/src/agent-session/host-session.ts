@@ -9,6 +9,7 @@
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
 import { assertNever, type Hello, type HostFacts, type KnownFacet, type TrustState } from '@modfleet/proto';
+import { BusUnavailableError } from '../bus/bus.errors.ts';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { EnrollmentError } from '../enrollment/enrollment.errors.ts';
 import type { IngestSession } from '../ingest/ingest.service.ts';
@@ -52,6 +53,8 @@ export class HostSession implements GatewayConnection, HeldSession {
   readonly certificateEndsMs: number;
   sessionNo = 0;
   quarantined = false;
+  #heldBack = false;
+  #moves = false;
   readonly #log = new Logger('Session');
   readonly #serial: string;
   readonly #stream: AgentStream;
@@ -105,7 +108,7 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   send(message: ServerMessage): boolean {
-    if (this.quarantined && message.$case === 'actionRequest') return false;
+    if ((this.quarantined || this.#heldBack) && message.$case === 'actionRequest') return false;
     return this.#stream.send(message);
   }
 
@@ -129,12 +132,17 @@ export class HostSession implements GatewayConnection, HeldSession {
 
   leave(reason: LeaveReason, afterMs: number): void {
     const refusal = REFUSALS[reason];
+    this.#moves ||= reason === 'move';
     if (refusal === undefined) this.#stream.send({ $case: 'reconnect', value: { afterMs, reason } });
     this.#stream.close(refusal === undefined ? { kind: 'ok' } : { kind: 'refused', reason: refusal });
   }
 
   quarantine(): void {
     this.quarantined = true;
+  }
+
+  holdBack(on: boolean): void {
+    this.#heldBack = on;
   }
 
   casChanged(): void {
@@ -291,7 +299,7 @@ export class HostSession implements GatewayConnection, HeldSession {
   #failed(error: unknown): void {
     if (error instanceof EnrollmentError) this.#close({ kind: 'protocol', reason: error.message });
     else {
-      if (!(error instanceof DatabaseUnavailableError))
+      if (!(error instanceof DatabaseUnavailableError || error instanceof BusUnavailableError))
         this.#log.error(`the session of host ${this.hostId} failed`, error as Error);
       this.#close({ kind: 'unavailable', reason: 'the server cannot take this host just now' });
     }
@@ -302,7 +310,9 @@ export class HostSession implements GatewayConnection, HeldSession {
     this.#stream.close({ kind: 'ok' });
     this.#parts.registry.release(this);
     this.#parts.gateway.detach(this);
-    this.#ingest?.end();
+    // The host that was asked to move is about to be somewhere else: until then its words of a moment ago stand (docs/adr/0036).
+    if (this.#moves) this.#parts.linger(() => this.#ingest?.end());
+    else this.#ingest?.end();
     if (!welcomed) return;
     await this.#line;
     await this.#parts.gateway.dispatch('onDisconnected', this);

@@ -94,8 +94,14 @@ export class SessionAdmission {
         return { step: { kind: 'clone', reason }, older };
       }
       if (host.quarantined) await recordSighting(sql, host.id, sighting);
+      const continues = older?.live === true && older.bootId === candidate.bootId;
       const certificateUsed = host.quarantined ? undefined : candidate.serial;
-      const sessionNo = await openSession(sql, { ...candidate, certificateUsed, replicaId: this.#replicaId });
+      const sessionNo = await openSession(sql, {
+        ...candidate,
+        certificateUsed,
+        replicaId: this.#replicaId,
+        continues,
+      });
       return { step: { kind: 'admitted', sessionNo, quarantined: host.quarantined }, older };
     });
   }

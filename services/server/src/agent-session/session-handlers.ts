@@ -12,6 +12,7 @@ import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
 import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentGateway } from './agent-gateway.ts';
+import { Lingering } from './move/lingering.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
 import { peerCertificate, type PeerIdentity, peerIdentity } from './peer-identity.ts';
@@ -27,8 +28,8 @@ const OPENS_HOSTS = 50_000;
 
 /** The connections that sessions come over. */
 export interface SessionConnections {
-  /** A call has come over it. @param peer as `call.getPeer()` says, here and below */
-  onCall(peer: string): void;
+  /** A call has come over it. @param peer as `call.getPeer()` says, here and below. @returns whose it is, of which a balancer in between has told */
+  onCall(peer: string): string;
   /** Ends it at once. */
   drop(peer: string): void;
 }
@@ -42,6 +43,7 @@ export class SessionHandlers {
   readonly #parts: SessionParts;
   readonly #opens = new TokenBuckets(OPENS, OPENS_HOSTS);
   readonly #running = new Set<Promise<void>>();
+  readonly #lingering = new Lingering();
   readonly #opened;
   readonly #damaged;
 
@@ -75,6 +77,7 @@ export class SessionHandlers {
       gateway,
       ingest,
       hostColumns,
+      linger: (end) => this.#lingering.putOff(end),
       nowMs: () => replica.nowMs(),
       intervals: {
         heartbeatIntervalMs: config.heartbeatIntervalMs,
@@ -90,8 +93,8 @@ export class SessionHandlers {
   service(connections: SessionConnections): SessionServiceServer {
     return {
       session: (call) => {
-        connections.onCall(call.getPeer());
-        const running = this.#run(call, connections).finally(() => this.#running.delete(running));
+        const peer = connections.onCall(call.getPeer());
+        const running = this.#run(call, peer, connections).finally(() => this.#running.delete(running));
         this.#running.add(running);
       },
     };
@@ -100,6 +103,7 @@ export class SessionHandlers {
   /** Resolves when every session has ended. */
   async allEnded(): Promise<void> {
     await Promise.all(this.#running);
+    this.#lingering.stop();
   }
 
   async #saveFacts(hostId: string, columns: HostColumns): Promise<void> {
@@ -108,9 +112,9 @@ export class SessionHandlers {
     this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
 
-  async #run(call: SessionCall, connections: SessionConnections): Promise<void> {
+  async #run(call: SessionCall, peer: string, connections: SessionConnections): Promise<void> {
     // Listening begins at once: what the host says while its row is read waits in the stream.
-    const stream = new GrpcAgentStream(call, () => connections.drop(call.getPeer()));
+    const stream = new GrpcAgentStream(call, peer, () => connections.drop(call.getPeer()));
     const identity = peerIdentity(call);
     if (identity !== undefined && !this.#opens.take(identity.hostId, performance.now()).allowed) {
       this.#opened.inc({ result: 'too_often' });

@@ -20,6 +20,8 @@ export interface SessionParts {
   /** The CAs that count. */
   readonly ca: Pick<CertificateAuthority, 'set' | 'bundle' | 'trusts'>;
   readonly saveTrust: (hostId: string, trust: TrustState) => Promise<void>;
+  /** Calls `end` soon: when the host has had the time to come up elsewhere, or this process stops. */
+  readonly linger: (end: () => void) => void;
   /** Server time, ms since the epoch. */
   readonly nowMs: () => number;
 }

@@ -14,7 +14,7 @@ import { RETIRED_CHANNEL, SESSIONS_CHANNEL, sessionMail, type SessionMail } from
 
 /** Why a session is ended from this side. */
 export type LeaveReason =
-  'superseded' | 'retired' | 'revoked' | 'certificate_ended' | 'released' | 'ca_replaced' | 'shutdown';
+  'superseded' | 'retired' | 'revoked' | 'certificate_ended' | 'released' | 'ca_replaced' | 'shutdown' | 'move';
 
 /** What others may do to a session held here. */
 export interface HeldSession {
@@ -28,6 +28,8 @@ export interface HeldSession {
   /** Asks the host to leave, or tells it that it is turned away, then closes. */
   leave(reason: LeaveReason, afterMs: number): void;
   quarantine(): void;
+  /** While it is on, no action goes out: it is being seen whether the host may be asked to move. */
+  holdBack(on: boolean): void;
   /** Other CAs count from now on. */
   casChanged(): void;
 }
@@ -60,6 +62,10 @@ export class SessionRegistry implements OnModuleInit, OnModuleDestroy {
 
   onModuleDestroy(): void {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
+  }
+
+  get count(): number {
+    return this.#held.size;
   }
 
   all(): HeldSession[] {

@@ -252,6 +252,34 @@ describe('sessions', () => {
       await comesTrue(() => expect(side.app.get(AgentGateway).connectedHost(agent.hostId)?.quarantined).toBe(true));
     });
 
+    it('vouches for what the host said moments ago all the while that it comes up elsewhere', async () => {
+      const agent = await side.host();
+      const facet = loadedFacet('floppy');
+      const coverage = async (): Promise<unknown> =>
+        (
+          await side.database.query<{ coverage: string }>(
+            `SELECT coverage FROM facet_coverage WHERE host_id = $1 AND facet = ${Facet.FACET_LOADED}`,
+            [agent.hostId],
+          )
+        )[0]?.coverage;
+      const first = await agent.connect(side.sessionAddress, [statusOf(facet)]);
+      open.push(first.session);
+      first.session.whole(facet);
+      await comesTrue(async () => expect(await coverage()).toBe('fresh'));
+      const seen = new Set<unknown>();
+      const second = agent.connect(other.sessionAddress, [statusOf(facet)]);
+      const done = second.then(() => true);
+      while (!(await Promise.race([done, coverage().then((each) => void seen.add(each))])));
+      open.push((await second).session);
+      for (let look = 0; look < 20; look += 1) seen.add(await coverage());
+      expect([...seen]).toEqual(['fresh']);
+      // After a reboot nothing of before stands.
+      const rebooted = agent.clone();
+      (await second).session.answersPings = false;
+      open.push((await rebooted.connect(side.sessionAddress, [])).session);
+      await comesTrue(async () => expect(await coverage()).toBe('stale'));
+    });
+
     it('an older replica’s late word of a host does not overwrite the newer one’s', async () => {
       const agent = await side.host();
       const old = loadedFacet('old');

@@ -5,7 +5,7 @@ import { openKeptKeys } from '../keys/kept-keys.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { isRecorded } from '../audit/audit.queries.ts';
 import { localAudit } from '../audit/local-audit.ts';
-import { publishOnce } from '../bus/postgres-bus.service.ts';
+import { announceOnce } from '../bus/announce-once.ts';
 import { type EpochState, epochState, type Raised, type RaiseParts, raiseEpoch } from '../command-stop/epoch-raise.ts';
 import { alarmOf } from '../command-stop/command-stop.words.ts';
 import type { ServerConfig } from '../config/server-config.ts';
@@ -21,7 +21,7 @@ type Print = (line: string) => void;
 
 /** The epoch of commands, on the server's own machine: it is a file beside the key. */
 export async function epoch(
-  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'databaseUrl' | 'databaseDirectUrl' | 'dbPoolSize'>,
+  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'databaseUrl' | 'databaseDirectUrl' | 'dbPoolSize' | 'bus'>,
   args: readonly string[],
   print: Print,
 ): Promise<void> {
@@ -62,7 +62,7 @@ async function raise(
     epochFile,
     isDryRun,
   }: {
-    config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>;
+    config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'bus'>;
     database: DatabaseService;
     epochFile: EpochFile;
     isDryRun: boolean;
@@ -86,7 +86,7 @@ async function raise(
 
 /** What a raise takes, outside a server that runs. */
 export async function raiseParts(
-  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase'>,
+  config: Pick<ServerConfig, 'stateDir' | 'keyPassphrase' | 'bus'>,
   database: DatabaseService,
   epochFile: EpochFile,
 ): Promise<RaiseParts> {
@@ -100,7 +100,7 @@ export async function raiseParts(
     record: (sql, { id, epoch: to }) =>
       audit.record(sql, localSource(), { what: 'epoch.raise', object: String(to), details: { id } }),
     isRecorded: (sql, id) => isRecorded(sql, 'epoch.raise', id),
-    announce: (channel) => publishOnce(database, channel, ''),
+    announce: (channel) => announceOnce(config, database).publish(channel, ''),
   };
 }
 

@@ -13,6 +13,7 @@ import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { migrate } from '../database/migrate.ts';
 import { beforeServe } from './before-serve.ts';
+import { REPLICA_ID } from '../presence/replica-id.ts';
 import { httpIdentity, ownCaIdentity } from '../http/http-identity.ts';
 
 /** Streams are told to move and answers under way end within this; then the process goes all the same. */
@@ -36,7 +37,12 @@ export async function serve(config: ServerConfig): Promise<void> {
   const agents = app.get(AgentListeners);
   await announce(
     config.stateDir,
-    { http: addressOf(app), session: agents.sessionAddress ?? '', identity: agents.identityAddress ?? '' },
+    {
+      http: addressOf(app),
+      session: agents.sessionAddress ?? '',
+      identity: agents.identityAddress ?? '',
+      replica: app.get<string>(REPLICA_ID),
+    },
     logger,
   );
 }
@@ -53,7 +59,7 @@ function followCa(app: NestFastifyApplication, config: ServerConfig, logger: Log
   });
 }
 
-/** Says where the server listens: one log line, and STATE_DIR/listening.json for scripts. */
+/** Says where the server listens, and by which id it goes among replicas: one log line, and STATE_DIR/listening.json for scripts. */
 async function announce(stateDir: string, listeners: Record<string, string>, logger: Logger): Promise<void> {
   const file = join(stateDir, 'listening.json');
   await writeFile(`${file}.new`, `${JSON.stringify(listeners)}\n`);

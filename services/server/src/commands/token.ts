@@ -4,6 +4,7 @@ import { TOKEN_NAME } from '../access/token-name.ts';
 import { tokenState } from '../access/token-state.ts';
 import { localSource } from '../audit/audit-source.ts';
 import { localAudit } from '../audit/local-audit.ts';
+import { announceOnce } from '../bus/announce-once.ts';
 import type { ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { openKeptKeys } from '../keys/kept-keys.ts';
@@ -30,7 +31,8 @@ export async function withTokens(
   const repository = new AccessRepository(openKeptKeys(config));
   const database = new DatabaseService(config);
   try {
-    await work(new ApiTokenService(database, repository, await localAudit(config, database)));
+    const audit = await localAudit(config, database);
+    await work(new ApiTokenService(database, repository, audit, announceOnce(config, database)));
   } finally {
     await database.onApplicationShutdown();
   }

@@ -1,6 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { addressList } from './address-list.ts';
+import { type BusConfig, busConfig, busUrl } from './bus-config.ts';
 import { isLoopback, listenAddress } from './listen-address.ts';
 import { readSecretFile } from './secret-file.ts';
 import { proxyProblem } from './trusted-proxy.ts';
@@ -43,6 +45,10 @@ export const environmentSchema = z.object({
   DATABASE_PASSWORD_FILE: z.string().optional(),
   /** For LISTEN and migrations, which need session state; set it when DATABASE_URL leads to a transaction pooler. */
   DATABASE_DIRECT_URL: databaseUrl.optional(),
+  /** What carries wake-ups between server processes: a NATS server; PostgreSQL itself when it is left out, which is one thing less to run. */
+  MODFLEET_BUS_URL: busUrl.optional(),
+  MODFLEET_BUS_CREDENTIALS_FILE: z.string().min(1).optional(),
+  MODFLEET_BUS_CA_FILE: z.string().min(1).optional(),
   /** Loopback, because plain HTTP belongs nowhere else. */
   MODFLEET_HTTP_LISTEN: listenAddress.prefault('127.0.0.1:7780'),
   /** Agents: mutual TLS. Loopback until somebody decides otherwise. */
@@ -94,6 +100,12 @@ export const environmentSchema = z.object({
       return entries.join(',');
     })
     .optional(),
+  /** Addresses or CIDRs of TCP balancers before the agents' listeners: each of their connections begins with a PROXY header that says whose it is. */
+  MODFLEET_AGENT_PROXIES: addressList.optional(),
+  /** Hosts that a server with more than its share asks to move a second: a tenth of what a core can greet. 0: none. */
+  MODFLEET_MOVE_PER_SECOND: wholeNumber(0, 1_000, 50),
+  /** An even fleet is left alone. */
+  MODFLEET_MOVE_TOLERANCE_PERCENT: wholeNumber(1, 100, 10),
   /** A quarter: what an incident review looks back over. */
   MODFLEET_EVENT_RETENTION_DAYS: wholeNumber(1, 3650, 90),
   MODFLEET_RETIRE_AFTER_DAYS: wholeNumber(1, 3650, 30),
@@ -139,10 +151,11 @@ export const environmentSchema = z.object({
   MODFLEET_HOST_CERT_HOURS: wholeNumber(1, 8_760, 24),
 });
 
-/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`, `oidc.clientSecret`. */
+/** Settings of the server process, checked. Secrets: `databaseUrl`, `databaseDirectUrl`, `keyPassphrase`, `oidc.clientSecret`, `bus.credentials`. */
 export interface ServerConfig {
   readonly databaseUrl: string;
   readonly databaseDirectUrl: string;
+  readonly bus: BusConfig;
   readonly httpListen: ListenAddress;
   readonly sessionListen: ListenAddress;
   readonly identityListen: ListenAddress;
@@ -157,6 +170,11 @@ export interface ServerConfig {
   readonly dbConnectTimeoutMs: number;
   readonly httpTls: HttpTls | null;
   readonly trustedProxy: string | null;
+  /** Null: agents connect for themselves. */
+  readonly agentProxies: readonly string[] | null;
+  /** 0: hosts stay where they are. */
+  readonly movePerSecond: number;
+  readonly moveTolerancePercent: number;
   readonly eventRetentionDays: number;
   readonly retireAfterDays: number;
   readonly heartbeatIntervalMs: number;
@@ -240,11 +258,13 @@ export function readServerConfig(environment: Environment = process.env): Server
   const givenCa = givenCaOf(values, problems);
   const keyPassphrase = passphraseFromFile(values.MODFLEET_KEY_PASSPHRASE_FILE, problems);
   const oidc = oidcConfig(values, problems);
+  const bus = busConfig(values, problems);
   if (url === undefined || problems.length > 0) throw new ConfigError(problems);
   const stateDir = values.MODFLEET_STATE_DIR ?? join(homedir(), '.local', 'state', 'modfleet-server');
   return {
     databaseUrl: url,
     databaseDirectUrl: withPassword(values.DATABASE_DIRECT_URL, values.DATABASE_PASSWORD_FILE, problems) ?? url,
+    bus,
     httpListen: values.MODFLEET_HTTP_LISTEN,
     sessionListen: values.MODFLEET_SESSION_LISTEN,
     identityListen: values.MODFLEET_IDENTITY_LISTEN,
@@ -262,6 +282,9 @@ export function readServerConfig(environment: Environment = process.env): Server
           ? { kind: 'own-ca' }
           : null,
     trustedProxy: values.MODFLEET_TRUSTED_PROXY ?? null,
+    agentProxies: values.MODFLEET_AGENT_PROXIES ?? null,
+    movePerSecond: values.MODFLEET_MOVE_PER_SECOND,
+    moveTolerancePercent: values.MODFLEET_MOVE_TOLERANCE_PERCENT,
     eventRetentionDays: values.MODFLEET_EVENT_RETENTION_DAYS,
     retireAfterDays: values.MODFLEET_RETIRE_AFTER_DAYS,
     heartbeatIntervalMs: values.MODFLEET_HEARTBEAT_INTERVAL_MS,

@@ -31,9 +31,15 @@ export class NotificationListener {
   #failures = 0;
   #stopped = false;
   #connectedOnce = false;
+  #listens = false;
 
   constructor(options: NotificationListenerOptions) {
     this.#options = options;
+  }
+
+  /** Notifications arrive now. */
+  get listens(): boolean {
+    return this.#listens;
   }
 
   /** Resolves when it listens, or when the first attempt failed and the next is planned. */
@@ -58,6 +64,7 @@ export class NotificationListener {
     }
     if (this.#client !== client) return;
     this.#failures = 0;
+    this.#listens = true;
     const probe = (): void => void client.query('SELECT 1').catch((error: Error) => this.#lost(client, error));
     this.#probe = setInterval(probe, PROBE_INTERVAL_MS).unref();
     if (this.#connectedOnce) this.#options.onResumed();
@@ -70,12 +77,14 @@ export class NotificationListener {
     clearInterval(this.#probe);
     const client = this.#client;
     this.#client = undefined;
+    this.#listens = false;
     await client?.end().catch(() => undefined);
   }
 
   #lost(client: pg.Client, error: Error | undefined): void {
     if (this.#client !== client || this.#stopped) return;
     this.#client = undefined;
+    this.#listens = false;
     clearInterval(this.#probe);
     if (this.#failures === 0) this.#options.onLost(error);
     const ceiling = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.#failures++);

@@ -19,7 +19,8 @@ import { RenewalLateError, RenewService } from './renew.service.ts';
 /** What is known of where a call came from. */
 export interface IdentityContext {
   readonly sessionPort: () => number;
-  readonly onCall: (peer: string) => void;
+  /** Who really calls, of one that `call.getPeer()` names. */
+  readonly onCall: (peer: string) => string;
 }
 
 /** IdentityService, converted to and from gRPC. */
@@ -58,13 +59,13 @@ export class IdentityHandlers {
 
   service(context: IdentityContext): IdentityServiceServer {
     return {
-      enroll: this.#unary('enroll', context, (call) => this.#enroll(call, context)),
+      enroll: this.#unary('enroll', context, (call, peer) => this.#enroll(call, context, peer)),
       challenge: this.#unary('challenge', context, () =>
         Promise.resolve({ nonce: this.#nonces.issue(performance.now()) }),
       ),
       diagnose: this.#unary('diagnose', context, (call) => this.#diagnose.diagnose(call.request)),
-      renew: this.#unary('renew', context, (call) =>
-        this.#renew.renew(call.request, call.getPeer(), () => !call.cancelled),
+      renew: this.#unary('renew', context, (call, peer) =>
+        this.#renew.renew(call.request, peer, () => !call.cancelled),
       ),
     };
   }
@@ -72,11 +73,12 @@ export class IdentityHandlers {
   async #enroll(
     call: ServerUnaryCall<EnrollRequest, EnrollResponse>,
     context: IdentityContext,
+    peer: string,
   ): Promise<EnrollResponse> {
     const { joinToken, csr, facts } = call.request;
     if (facts === undefined) throw new EnrollmentError('facts_invalid', 'The machine said nothing of itself.');
-    const host = await this.#enrollment.enroll(joinToken, csr, facts, call.getPeer());
-    this.#log.log(`host ${host.hostId} (${facts.hostname}) joined from ${call.getPeer()}`);
+    const host = await this.#enrollment.enroll(joinToken, csr, facts, peer);
+    this.#log.log(`host ${host.hostId} (${facts.hostname}) joined from ${peer}`);
     return {
       hostId: host.hostId,
       certificate: host.certificate,
@@ -90,17 +92,17 @@ export class IdentityHandlers {
   #unary<Req, Res>(
     method: string,
     context: IdentityContext,
-    run: (call: ServerUnaryCall<Req, Res>) => Promise<Res>,
+    run: (call: ServerUnaryCall<Req, Res>, peer: string) => Promise<Res>,
   ): handleUnaryCall<Req, Res> {
     return (call: ServerUnaryCall<Req, Res>, reply: sendUnaryData<Res>) => {
-      context.onCall(call.getPeer());
-      run(call).then(
+      const peer = context.onCall(call.getPeer());
+      run(call, peer).then(
         (response) => {
           this.#calls.inc({ method, result: 'ok' });
           reply(null, response);
         },
         (error: unknown) => {
-          const { code, details } = this.#explain(method, call.getPeer(), error);
+          const { code, details } = this.#explain(method, peer, error);
           this.#calls.inc({ method, result: status[code] });
           reply({ code, details: withoutSecrets(details) });
         },

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { z } from 'zod';
+import { BusWatch } from '../bus/bus-watch.service.ts';
 import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { CaWatch } from '../ca/ca-watch.service.ts';
@@ -25,17 +26,20 @@ export class HealthService implements OnModuleDestroy {
   readonly #caWatch: CaWatch;
   #stopping = false;
   readonly #commands: CommandStopService;
+  readonly #bus: BusWatch;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CommandStopService) commands: CommandStopService,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(CaWatch) caWatch: CaWatch,
+    @Inject(BusWatch) bus: BusWatch,
   ) {
     this.#database = database;
     this.#commands = commands;
     this.#ca = ca;
     this.#caWatch = caWatch;
+    this.#bus = bus;
   }
 
   /** Not ready from now on: a balancer takes this replica out before its listeners close. */
@@ -50,13 +54,20 @@ export class HealthService implements OnModuleDestroy {
       this.#caCheck(),
     ];
     const status = checks.every((check) => check.ok) ? 'ready' : 'not_ready';
-    return { status, checks: [...checks, ...(await this.#alarm())] };
+    return { status, checks: [...checks, ...this.#busCheck(), ...(await this.#alarm())] };
   }
 
   /** Named, and no reason to take traffic away: all but commands goes on. */
   async #alarm(): Promise<Readiness['checks']> {
     const alarm = await this.#commands.current().catch(() => null);
     return alarm === null ? [] : [{ name: 'commands', ok: false, detail: STOPPED[alarm.code] }];
+  }
+
+  /** Named when it is away, and no reason to take traffic away: sweeps do what wake-ups would have. Anybody may ask, so only the log says where it is. */
+  #busCheck(): Readiness['checks'] {
+    if (this.#bus.problem === undefined) return [];
+    const detail = 'wake-ups between servers do not arrive: actions do, some seconds later; the server log says why';
+    return [{ name: 'bus', ok: false, detail }];
   }
 
   /** Always ok: what is wrong with the CA needs a person, and taking this replica out of a balancer mends nothing. */

@@ -32,6 +32,7 @@ function hold(hostId: string): LeaveReason[] {
     probe: () => Promise.resolve(true),
     leave: (reason) => void ends.push(reason),
     quarantine: () => undefined,
+    holdBack: () => undefined,
     casChanged: () => undefined,
   };
   server.app.get(SessionRegistry).hold(session);

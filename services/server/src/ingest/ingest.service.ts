@@ -105,7 +105,11 @@ export class IngestService {
       events: (events) => this.#takeEvents(tracker, events),
       end: () => this.#end(tracker),
     };
-    if (tracker.facets.size === 0) return { session, wanted: [] };
+    // Also where there is nothing to say: what the session before vouched for ends with the first flush.
+    if (tracker.facets.size === 0) {
+      this.#markDirty(tracker);
+      return { session, wanted: [] };
+    }
     try {
       const wanted = this.#requests.forWelcome(tracker);
       this.#markDirty(tracker);

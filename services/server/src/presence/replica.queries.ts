@@ -5,6 +5,8 @@ export interface ReplicaRow {
   readonly name: string;
   readonly loadedWindowMs: number;
   readonly facetWindowMs: number;
+  /** What its wake-ups go over. */
+  readonly bus: string;
 }
 
 /** Which set of CAs a replica works with. */
@@ -13,15 +15,46 @@ export interface ReplicaCaSet {
   readonly phase: string;
 }
 
-/** Says that this replica lives, and by which CAs; answers Postgres's time, ms since the epoch. */
-export async function beat(sql: Sql, replica: ReplicaRow, ca: ReplicaCaSet): Promise<number> {
+/**
+ * Says that this replica lives, by which CAs, and how many hosts it holds; answers Postgres's time, ms since the epoch.
+ *
+ * @param sessions null: it takes no hosts yet.
+ */
+export async function beat(sql: Sql, replica: ReplicaRow, ca: ReplicaCaSet, sessions: number | null): Promise<number> {
   const [row] = await sql.query<{ now: number }>(
-    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms, ca_generation, ca_phase) VALUES ($1, $2, $3, $4, $5, $6)
-     ON CONFLICT (id) DO UPDATE SET beat_at = now(), ca_generation = $5, ca_phase = $6
+    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms, ca_generation, ca_phase, sessions, bus)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (id) DO UPDATE SET beat_at = now(), ca_generation = $5, ca_phase = $6, sessions = $7
      RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
-    [replica.id, replica.name, replica.loadedWindowMs, replica.facetWindowMs, ca.generation, ca.phase],
+    [
+      replica.id,
+      replica.name,
+      replica.loadedWindowMs,
+      replica.facetWindowMs,
+      ca.generation,
+      ca.phase,
+      sessions,
+      replica.bus,
+    ],
   );
   return row?.now ?? Date.now();
+}
+
+/** A replica that lives: it beat within 10 s. */
+export interface LivingReplica {
+  readonly id: string;
+  readonly name: string;
+  /** Null: it takes no hosts (yet). */
+  readonly sessions: number | null;
+  readonly upMs: number;
+  readonly bus: string;
+}
+
+export async function livingReplicas(sql: Sql): Promise<LivingReplica[]> {
+  return sql.query<LivingReplica>(
+    `SELECT id, name, sessions, (extract(epoch FROM now() - started_at) * 1000)::float8 AS "upMs", bus
+       FROM replica WHERE beat_at > now() - interval '10 seconds' ORDER BY id`,
+  );
 }
 
 /** Ends what a replica still holds, at its graceful end, and the replica: nobody waits for it any more. */

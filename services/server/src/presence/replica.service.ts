@@ -7,6 +7,7 @@
  */
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Bus } from '../bus/bus.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
@@ -29,6 +30,7 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   #failing = false;
   #unwatch: (() => void) | undefined;
   #stopped = false;
+  #sessions: () => number | null = () => null;
   /** Server time at performance.now() = 0. */
   #epochAtStart = performance.timeOrigin;
 
@@ -37,6 +39,7 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'heartbeatIntervalMs' | 'pollIntervalMs' | 'facetIntervalMs'>,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
+    @Inject(Bus) bus: Bus,
   ) {
     this.id = id;
     this.#ca = ca;
@@ -45,7 +48,13 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
       loadedMs: 2 * Math.max(config.heartbeatIntervalMs, config.pollIntervalMs),
       facetMs: 2 * Math.max(config.heartbeatIntervalMs, config.facetIntervalMs),
     };
-    this.#row = { id, name: hostname(), loadedWindowMs: this.windows.loadedMs, facetWindowMs: this.windows.facetMs };
+    this.#row = {
+      id,
+      name: hostname(),
+      loadedWindowMs: this.windows.loadedMs,
+      facetWindowMs: this.windows.facetMs,
+      bus: bus.kind,
+    };
   }
 
   /**
@@ -54,6 +63,11 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
    */
   nowMs(): number {
     return Math.round(this.#epochAtStart + performance.now());
+  }
+
+  /** Names who knows how many hosts this replica holds; beats tell it from then on. */
+  countSessionsBy(count: () => number): void {
+    this.#sessions = count;
   }
 
   async onModuleInit(): Promise<void> {
@@ -92,7 +106,7 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   /** The answer was made about half way between asking and hearing it. */
   async #beatOnce(): Promise<void> {
     const asked = performance.now();
-    const now = await beat(this.#database, this.#row, this.#ca.set);
+    const now = await beat(this.#database, this.#row, this.#ca.set, this.#sessions());
     this.#epochAtStart = now - (asked + performance.now()) / 2;
   }
 }

@@ -34,6 +34,8 @@ export interface NewSession {
   readonly address: string;
   /** Serial number of the certificate that is used for it; absent: nothing is concluded from it. */
   readonly certificateUsed?: string | undefined;
+  /** What the session before vouches for stands until this one says its own: that one lives, and the host has not rebooted. Absent: it does not. */
+  readonly continues?: boolean;
 }
 
 /** Makes this the newest session. Numbers come from one sequence, so "newer" holds across replicas. */
@@ -44,9 +46,16 @@ export async function openSession(sql: Sql, session: NewSession): Promise<number
      INSERT INTO host_session (host_id, session_no, replica_id, boot_id, address, vouched)
      VALUES ($1, nextval('host_session_no_seq'), $2, $3, $4, 0)
      ON CONFLICT (host_id) DO UPDATE SET session_no = excluded.session_no, replica_id = excluded.replica_id, boot_id = excluded.boot_id,
-       address = excluded.address, vouched = 0, connected_at = now(), disconnected_at = NULL
+       address = excluded.address, vouched = CASE WHEN $6::boolean THEN host_session.vouched ELSE 0 END, connected_at = now(), disconnected_at = NULL
      RETURNING session_no AS "sessionNo"`,
-    [session.hostId, session.replicaId, session.bootId, session.address, session.certificateUsed ?? null],
+    [
+      session.hostId,
+      session.replicaId,
+      session.bootId,
+      session.address,
+      session.certificateUsed ?? null,
+      session.continues === true,
+    ],
   );
   if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
   return row.sessionNo;

@@ -23,7 +23,7 @@ export class TcpProxy {
 
   /** Accepts connections, on the same port as before. */
   mend(): Promise<void> {
-    const server = createServer((socket) => this.#pipe(socket));
+    const server = createServer({ noDelay: true }, (socket) => this.#pipe(socket));
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -43,7 +43,7 @@ export class TcpProxy {
   }
 
   #pipe(socket: Socket): void {
-    const upstream = connect(this.#target);
+    const upstream = connect({ ...this.#target, noDelay: true });
     for (const each of [socket, upstream]) {
       this.#sockets.add(each);
       each.on('error', () => undefined);
