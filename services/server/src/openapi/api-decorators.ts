@@ -76,6 +76,7 @@ export function ApiChange(...codes: readonly ErrorCode[]): MethodDecorator {
       'query_invalid',
       'idempotency_in_flight',
       'idempotency_mismatch',
+      'cross_site',
       ...BODY_PROBLEMS,
       ...codes,
     ),

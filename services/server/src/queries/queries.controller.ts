@@ -44,6 +44,7 @@ export class QueriesController {
   })
   @ApiAnswer(200, queryLineSchema, 'A stream of these.')
   @ApiProblems(
+    'cross_site',
     ...BODY_PROBLEMS,
     'kmod_name_invalid',
     'selector_invalid',
