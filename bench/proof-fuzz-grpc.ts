@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
 import { TestFleet } from '../tests/e2e/support/fleet.ts';
@@ -6,6 +7,9 @@ import { fuzzGrpc } from '../tests/fuzz/grpc/campaign.ts';
 import { FUZZ_SETTINGS, memoryHolds } from '../tests/fuzz/support/limits.ts';
 import { faultsInLog } from '../tests/fuzz/support/server-log.ts';
 import { whole } from './whole.ts';
+
+/** What a Node.js that runs out of memory prints has as many. */
+const LOG_LINES = 40;
 
 /** `npm run proof -- fuzz-grpc`: the full count of what tests/e2e/local/fuzz-grpc.e2e.ts does a few hundred times. */
 export async function proveFuzzGrpc(args: readonly string[]): Promise<number> {
@@ -29,8 +33,14 @@ export async function proveFuzzGrpc(args: readonly string[]): Promise<number> {
       attacks,
       seed,
       onChunk: (so) => {
-        if (so.attacks % 1_200 === 0) console.log(`${so.attacks} attacks, ${so.faults.length} faults`);
+        if (so.attacks % 1_200 === 0)
+          console.log(`${so.attacks} attacks, ${so.faults.length} faults; memory ${so.memory.last} MiB`);
       },
+    }).catch((error: unknown) => {
+      // A server that died says why at the end of its log, which goes with the fleet.
+      const end = readFileSync(fleet.serverLog, 'utf8').trimEnd().split('\n').slice(-LOG_LINES);
+      console.log(`the end of the server's log:\n${end.map((line) => line.slice(0, 400)).join('\n')}`);
+      throw error;
     });
     const logged = await faultsInLog(fleet.serverLog);
     const good =

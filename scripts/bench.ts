@@ -35,6 +35,10 @@ await runMain(() =>
           'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
         run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
       },
+      export: {
+        about: 'lists given whole by processes with small heaps; skew and events of a large fleet (--rows N, --sets N)',
+        run: async (args) => (await import('../bench/export.ts')).benchExport(args),
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { requireOpenFiles } from './open-files.ts';
 import type { FromWorker, Odds, ToldChange, ToWorker, WorkerCounts, WorkerSettings } from './worker-words.ts';
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
@@ -37,7 +38,9 @@ export class Swarm {
   readonly #ended: Promise<unknown>[] = [];
   #onChange: (change: ToldChange) => void = () => undefined;
 
+  /** @throws ScriptError where a process may not have as many files open as it has hosts */
   static start(options: SwarmOptions): Swarm {
+    requireOpenFiles(options.hosts, options.processes);
     const swarm = new Swarm();
     const { hosts, processes } = options;
     for (let each = 0; each < processes; each += 1) {

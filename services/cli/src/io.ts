@@ -1,6 +1,8 @@
 /** Where text goes: a stream of the process, or a collector in tests. */
 export interface Sink {
   write(text: string): void;
+  /** Resolves when what was written has been taken, as far as it must be before more is written. */
+  drained(): Promise<void>;
   /** True on a terminal: a person reads it. */
   readonly isTty: boolean;
   /** Width in columns; undefined where there is no terminal: nothing is cut then. */

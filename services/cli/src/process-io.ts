@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import type { Io, Sink, Source } from './io.ts';
 
@@ -33,6 +34,9 @@ function sink(stream: NodeJS.WriteStream): Sink {
   });
   return {
     write: (text) => void stream.write(text),
+    drained: async () => {
+      if (stream.writableNeedDrain) await once(stream, 'drain');
+    },
     get isTty() {
       return stream.isTTY === true;
     },

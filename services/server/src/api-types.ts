@@ -10,13 +10,14 @@ import type { ERROR_TABLE, ErrorCode } from './errors/error-table.ts';
 import type * as drivers from './drivers/drivers.schema.ts';
 import type * as freeze from './freeze/freeze.schema.ts';
 import type * as health from './health/health.schema.ts';
-import type * as hostEvents from './host-events/host-events.schema.ts';
+import type * as events from './events/events.schema.ts';
 import type * as hostAccess from './hosts/host-access.schema.ts';
 import type * as hosts from './hosts/hosts.schema.ts';
 import type * as common from './http/common.schema.ts';
 import type * as joinTokens from './join-tokens/join-tokens.schema.ts';
 import type * as kmods from './kmods/kmods.schema.ts';
 import type * as queries from './queries/queries.schema.ts';
+import type * as skew from './skew/skew.schema.ts';
 import type * as signIn from './sign-in/sign-in.schema.ts';
 
 export type Problem = z.output<typeof common.problemSchema>;
@@ -124,9 +125,24 @@ export type AuditProgress = z.output<typeof audit.auditProgressSchema>;
 export type AuditProblem = z.output<typeof audit.auditProblemSchema>;
 export type AuditReport = z.output<typeof audit.auditReportSchema>;
 
-export type HostEventsQuery = z.input<typeof hostEvents.hostEventsQuery>;
-export type KmodEvent = z.output<typeof hostEvents.kmodEventSchema>;
-export type HostEventList = z.output<typeof hostEvents.hostEventsSchema>;
+export type HostEventsQuery = z.input<typeof events.hostEventsQuery>;
+export type HostEventList = z.output<typeof events.hostEventsSchema>;
+export type EventListQuery = z.input<typeof events.eventListQuery>;
+export type EventKindWord = z.output<typeof events.eventKindWordSchema>;
+export type KmodEvent = z.output<typeof events.kmodEventSchema>;
+export type EventList = z.output<typeof events.eventListSchema>;
+export type EventHostsQuery = z.input<typeof events.eventHostsQuery>;
+export type ChangedHost = z.output<typeof events.changedHostSchema>;
+export type ChangedHostList = z.output<typeof events.eventHostsSchema>;
+export type EventWatchQuery = z.input<typeof events.eventWatchQuery>;
+export type EventWatchLine = z.output<typeof events.eventWatchLineSchema>;
+
+export type KmodSkewListQuery = z.input<typeof skew.skewListQuery>;
+export type KmodSkewItem = z.output<typeof skew.skewItemSchema>;
+export type KmodSkewList = z.output<typeof skew.skewListSchema>;
+export type KmodSkewQuery = z.input<typeof skew.skewQuery>;
+export type KmodSkewVariant = z.output<typeof skew.skewVariantSchema>;
+export type KmodSkew = z.output<typeof skew.skewSchema>;
 
 export type LoginBody = z.input<typeof signIn.loginBody>;
 export type SignedIn = z.output<typeof signIn.signedInSchema>;

@@ -11,14 +11,16 @@ import { BusModule } from './bus/bus.module.ts';
 import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
 import { EnrollmentModule } from './enrollment/enrollment.module.ts';
+import { ExportsModule } from './exports/exports.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
-import { HostEventsModule } from './host-events/host-events.module.ts';
+import { EventsModule } from './events/events.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
 import { PresenceModule } from './presence/presence.module.ts';
 import { QueriesModule } from './queries/queries.module.ts';
 import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
 import { RetentionModule } from './retention/retention.module.ts';
+import { SkewModule } from './skew/skew.module.ts';
 import { StreamingModule } from './streaming/streaming.module.ts';
 import { CommandStopModule } from './command-stop/command-stop.module.ts';
 import { ConfigModule } from './config/config.module.ts';
@@ -62,12 +64,14 @@ export class AppModule {
         AgentSessionModule,
         RetentionModule,
         StreamingModule,
+        ExportsModule,
         ReplicaMailModule,
         FreezeModule,
         HostsModule,
         KmodsModule,
         DriversModule,
-        HostEventsModule,
+        SkewModule,
+        EventsModule,
         ActionsModule,
         QueriesModule,
         JoinTokensModule,

@@ -187,6 +187,8 @@ function badHeaders(valid: fc.Arbitrary<PlannedRequest>): fc.Arbitrary<PlannedRe
     [['idempotency-key', 'a b']],
     [['accept', 'text/html']],
     [['accept', '*/*;q=nonsense']],
+    [['accept', 'text/csv']],
+    [['accept', 'application/x-ndjson;q=0, TEXT/CSV']],
     [['accept-encoding', 'gzip, br, zstd']],
     [['if-none-match', '*']],
     [['range', 'bytes=0-1']],

@@ -1,4 +1,5 @@
 import { path, type Api } from '../api/api.ts';
+import { Reconnect } from '../api/reconnect.ts';
 import { CliError } from '../errors/cli-error.ts';
 import { EXIT } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
@@ -9,8 +10,6 @@ import { isEnded, type AnyAction } from './outcome.ts';
 
 /** A lost stream is taken up again so often in a row without anything new; then the server counts as away. */
 const RECONNECTS = 12;
-const RECONNECT_FIRST_MS = 250;
-const RECONNECT_LONGEST_MS = 4000;
 
 /**
  * Follows an action to its end, telling its changes on stderr. A stream that breaks is taken up where it was (Last-Event-ID).
@@ -21,14 +20,15 @@ const RECONNECT_LONGEST_MS = 4000;
  */
 export async function watchAction(api: Api, io: Io, id: string): Promise<AnyAction> {
   const told = new Set<string>();
+  const reconnect = new Reconnect(io, RECONNECTS);
   let lastEventId: string | undefined;
-  for (let failures = 0; ; failures++) {
+  for (;;) {
     try {
       for await (const event of api.stream({ method: 'GET', path: path`/actions/${id}/watch`, lastEventId })) {
         if (event.event !== 'action') continue;
         const action = event.data as AnyAction;
         lastEventId = event.id ?? lastEventId;
-        failures = 0;
+        reconnect.progressed();
         tell(action, told, io);
         if (isEnded(action)) return action;
       }
@@ -37,10 +37,11 @@ export async function watchAction(api: Api, io: Io, id: string): Promise<AnyActi
       tell(action, told, io);
       if (isEnded(action)) return action;
     } catch (error) {
-      if (!mayRecover(error) || failures >= RECONNECTS) throw goesOn(error, id);
+      orGoesOn(id, () => reconnect.lost(error));
     }
-    await io.wait(Math.min(RECONNECT_FIRST_MS * 2 ** failures, RECONNECT_LONGEST_MS)).catch(() => undefined);
-    if (io.signal.aborted) throw goesOn(new CliError('interrupted', { exitCode: EXIT.interrupted }), id);
+    await reconnect.pause().catch((error: unknown) => {
+      throw goesOn(error, id);
+    });
   }
 }
 
@@ -53,8 +54,13 @@ function tell(action: AnyAction, told: Set<string>, io: Io): void {
   }
 }
 
-function mayRecover(error: unknown): boolean {
-  return error instanceof CliError && error.exitCode === EXIT.unreachable;
+/** What it throws says besides that the action goes on. */
+function orGoesOn(id: string, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    throw goesOn(error, id);
+  }
 }
 
 function goesOn(error: unknown, id: string): unknown {

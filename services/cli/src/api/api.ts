@@ -29,10 +29,13 @@ export interface Api {
   change<T>(change: Change): Promise<T>;
   /** A POST that takes no Idempotency-Key, because a secret is in its body; sent once. */
   post<T>(path: string, body: unknown): Promise<T>;
+  /** A list whole, as text of the type `accept`, as it comes. Breaking off in the middle is an error, never an end. */
+  download(request: { path: string; query: Query; accept: string; asked?: Asked }): AsyncIterable<string>;
   /** Server-sent events. Ends when the server ends; comments keep it open. */
   stream(request: {
     method: 'GET' | 'POST';
     path: string;
+    query?: Query;
     body?: unknown;
     lastEventId?: string | undefined;
     asked?: Asked;

@@ -80,6 +80,24 @@ export class HttpApi implements Api {
     return (await this.#json(await this.#send({ method: 'POST', path, body }))) as T;
   }
 
+  async *download({ accept, ...request }: Parameters<Api['download']>[0]): AsyncIterable<string> {
+    // What is refused is refused in JSON's own problem type; `application/json` itself would ask for a page.
+    const headers = { accept: `${accept}, application/problem+json` };
+    const response = await this.#send({ ...request, method: 'GET', headers, stream: true });
+    const type = response.headers.get('content-type') ?? '';
+    if (!type.startsWith(accept))
+      throw notTheApi(
+        this.url,
+        `it gives no lists as ${accept}, but ${type || 'without a type'}; it may be an older one`,
+      );
+    const decoder = new TextDecoder();
+    try {
+      for await (const chunk of response.body ?? []) yield decoder.decode(chunk, { stream: true });
+    } catch (error) {
+      throw networkError(error, this.url, this.#io.signal);
+    }
+  }
+
   async *stream(request: Parameters<Api['stream']>[0]): AsyncIterable<StreamEvent> {
     const { createParser } = await import('eventsource-parser');
     const headers: Record<string, string> = { accept: 'text/event-stream' };

@@ -1,12 +1,18 @@
 import { Option } from 'commander';
 import type { JsonOption } from '../output/json-fields.ts';
-import { duration, type DurationRange, pageSize, selector } from './values.ts';
+import { EXPORT_FORMATS, type ExportFormat } from '../output/export-formats.ts';
+import { duration, type DurationRange, oneOf, pageSize, selector } from './values.ts';
 
 /** Options of every command that prints a list. */
 export interface ListOptions {
   readonly json?: JsonOption;
   readonly limit?: number;
   readonly allPages?: boolean;
+}
+
+/** Options of lists that are also given whole. */
+export interface ExportOptions {
+  readonly output?: ExportFormat;
 }
 
 /** Options of every command that narrows by hosts. */
@@ -20,6 +26,11 @@ export const jsonOption = () =>
 export const limitOption = () =>
   new Option('--limit <n>', 'rows at most, 1 to 1000 (default: 100)').argParser(pageSize);
 export const allPagesOption = () => new Option('--all-pages', 'every row, page after page').conflicts('limit');
+/** A list whole, as a stream. */
+export const outputOption = () =>
+  new Option('--output <format>', 'every row to stdout as it comes: csv, or ndjson (one JSON object a line)')
+    .argParser(oneOf('--output', EXPORT_FORMATS))
+    .conflicts(['json', 'limit', 'allPages']);
 export const selectorOption = () =>
   new Option('-l, --selector <selector>', 'only hosts that match (help: modfleet help selectors)').argParser(selector);
 export const includeUnknownOption = () =>

@@ -8,6 +8,7 @@ import { registerDrivers } from '../drivers/drivers.commands.ts';
 import { CliError } from '../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { reportError } from '../errors/report.ts';
+import { registerEvents } from '../events/events.commands.ts';
 import { registerFleet } from '../fleet/fleet.commands.ts';
 import { registerHelp } from '../help/help.commands.ts';
 import { registerHosts } from '../hosts/hosts.commands.ts';
@@ -28,6 +29,7 @@ const NOUNS = [
   registerKmods,
   registerDrivers,
   registerActions,
+  registerEvents,
   registerFleet,
   registerJoinTokens,
   registerAccess,

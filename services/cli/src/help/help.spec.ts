@@ -72,6 +72,7 @@ describe('completion', () => {
         'kmods',
         'drivers',
         'actions',
+        'events',
         'freeze',
         'thaw',
         'join-tokens',

@@ -6,11 +6,12 @@ import { accountColumns } from '../access/accounts.run.ts';
 import { grantColumns } from '../access/grants.run.ts';
 import { tokenColumns } from '../access/tokens.run.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
-import { eventColumns } from '../hosts/host-events.run.ts';
+import { changedHostColumns, eventColumns, hostEventColumns } from '../events/event-columns.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
 import { liveColumns } from '../kmods/kmod-live.page.ts';
+import { skewColumns, variantColumns } from '../kmods/skew-columns.ts';
 import { fleetColumns, hostKmodColumns } from '../kmods/kmods-list.run.ts';
 import { sessionColumns } from '../sign-in/sessions.run.ts';
 import { TOPICS } from './topics.ts';
@@ -52,11 +53,15 @@ function pipes(): [command: string, heads: string[]][] {
   const at = new Date(0);
   const lists: [string, readonly { readonly head: string }[]][] = [
     ['hosts list', hostColumns('')],
-    ['hosts events', eventColumns(at, undefined)],
+    ['hosts events', hostEventColumns(at, undefined)],
+    ['events list, events watch', eventColumns(at, undefined)],
+    ['events list --by-host', changedHostColumns(at, undefined)],
     ['kmods hosts', knownColumns()],
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],
     ['kmods list --host', hostKmodColumns],
+    ['kmods skew', skewColumns(at, undefined)],
+    ['kmods skew NAME', variantColumns()],
     ['drivers hosts', driverColumns()],
     ['actions list, and commands about one action', actionColumns(at, undefined)],
     ['join-tokens list', joinTokenColumns(at, undefined)],

@@ -1,14 +1,13 @@
-import type { Host, HostEventList, KmodEvent } from '@modfleet/server/api-types';
+import type { Host, HostEventList } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages } from '../api/pages.ts';
 import type { ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { EVENT_FIELDS, hostEventColumns } from '../events/event-columns.ts';
 import { clean } from '../output/clean.ts';
 import { jsonFields } from '../output/json-fields.ts';
 import { printList } from '../output/list.ts';
-import type { Column } from '../output/table.ts';
-import { exactClock } from '../output/time.ts';
 
 export interface HostEventsOptions extends ListOptions {
   readonly kmod?: string;
@@ -16,23 +15,10 @@ export interface HostEventsOptions extends ListOptions {
   readonly since?: number;
 }
 
-const FIELDS = ['at', 'kmod', 'kind', 'actionId', 'source', 'detail'] as const;
-
-/** The order of raw cells is part of the command's contract (docs/cli.md). */
-export function eventColumns(now: Date, timeZone: string | undefined): Column<KmodEvent>[] {
-  return [
-    { head: 'SEEN', cell: (row) => exactClock(row.at, now, timeZone), raw: (row) => row.at },
-    { head: 'KMOD', cell: (row) => row.kmod, color: (colors) => colors.bold },
-    { head: 'WHAT', cell: (row) => row.kind },
-    { head: 'BY ACTION', cell: (row) => row.actionId ?? 'none of ours', raw: (row) => row.actionId ?? '' },
-    { head: 'SEEN BY', cell: (row) => row.source },
-  ];
-}
-
 /** `modfleet hosts events HOST`. */
 export async function hostEvents(context: Context, host: string, options: HostEventsOptions): Promise<ExitCode> {
   const { io } = context;
-  const fields = jsonFields(options.json, FIELDS);
+  const fields = jsonFields(options.json, EVENT_FIELDS);
   const api = context.api();
   const since = options.since === undefined ? undefined : new Date(io.now().getTime() - options.since).toISOString();
   const answer = await fetchPages<HostEventList>(
@@ -41,7 +27,7 @@ export async function hostEvents(context: Context, host: string, options: HostEv
   );
   await printList(io, answer, {
     fields,
-    columns: eventColumns(io.now(), io.timeZone),
+    columns: hostEventColumns(io.now(), io.timeZone),
     none: () => nothingSeen(context, answer.host),
   });
   return EXIT.ok;

@@ -1,15 +1,16 @@
 import type { HostList, HostSummary } from '@modfleet/server/api-types';
 import { fetchPages } from '../api/pages.ts';
-import type { ListOptions, SelectorOptions } from '../command-line/options.ts';
+import type { ExportOptions, ListOptions, SelectorOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { coverageLine, selectorUnknownLine } from '../kmods/headline.ts';
+import { exportList, firstOfExport } from '../output/export.run.ts';
 import { jsonFields } from '../output/json-fields.ts';
 import { printList } from '../output/list.ts';
 import type { Column } from '../output/table.ts';
 import { ageAt, ago, exactClock } from '../output/time.ts';
 
-export interface HostsListOptions extends ListOptions, SelectorOptions {
+export interface HostsListOptions extends ListOptions, SelectorOptions, ExportOptions {
   readonly name?: string;
   readonly includeRetired?: boolean;
 }
@@ -84,10 +85,13 @@ export async function hostsList(context: Context, options: HostsListOptions): Pr
   const fields = jsonFields(options.json, HOST_FIELDS);
   const api = context.api();
   const { selector, name, includeRetired, includeUnknown } = options;
-  const answer = await fetchPages<HostList>(
-    (page) => api.get('/hosts', { selector, name, includeRetired, includeUnknown, ...page }, { selector }),
-    options,
-  );
+  const query = { selector, name, includeRetired, includeUnknown };
+  if (options.output !== undefined) {
+    const { unknown } = await firstOfExport<HostList>(api, io, '/hosts', query, { selector });
+    if (unknown > 0 && selector !== undefined && !includeUnknown) io.err.write(`${selectorUnknownLine(unknown)}\n`);
+    return exportList(api, io, { path: '/hosts', query, asked: { selector }, format: options.output });
+  }
+  const answer = await fetchPages<HostList>((page) => api.get('/hosts', { ...query, ...page }, { selector }), options);
   await printList(io, answer, { fields, columns: hostColumns(answer.asOf), none: empty(options) });
   if (answer.unknown > 0 && selector !== undefined && !includeUnknown) {
     io.err.write(`${selectorUnknownLine(answer.unknown)}\n`);

@@ -5,6 +5,7 @@ import {
   includeUnknownOption,
   jsonOption,
   limitOption,
+  outputOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
@@ -33,6 +34,7 @@ export const registerHosts: Register = (program, run) => {
     .addOption(limitOption())
     .addOption(allPagesOption())
     .addOption(jsonOption())
+    .addOption(outputOption())
     .action((options: HostsListOptions) =>
       run(async (context) => (await import('./hosts-list.run.ts')).hostsList(context, options)),
     );

@@ -1,9 +1,11 @@
 import type { HostKmod, HostKmodList, KmodList, KmodListItem } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages } from '../api/pages.ts';
-import type { ListOptions } from '../command-line/options.ts';
+import type { ExportOptions, ListOptions } from '../command-line/options.ts';
 import type { Context } from '../context.ts';
+import { usageError } from '../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { exportList, firstOfExport } from '../output/export.run.ts';
 import { jsonFields } from '../output/json-fields.ts';
 import { printList } from '../output/list.ts';
 import type { Column } from '../output/table.ts';
@@ -11,7 +13,7 @@ import { exactClock } from '../output/time.ts';
 import { coverageLine, whyUnknown } from './headline.ts';
 import { PRESENCE_WORDS, shortBuild } from './kmod-host-columns.ts';
 
-export interface KmodsListOptions extends ListOptions {
+export interface KmodsListOptions extends ListOptions, ExportOptions {
   readonly name?: string;
   readonly selector?: string;
   readonly includeUnknown?: boolean;
@@ -79,6 +81,10 @@ async function fleetKmods(context: Context, options: KmodsListOptions): Promise<
   const api = context.api();
   const { name, selector, includeUnknown } = options;
   const query = { name, selector, includeUnknown, presence: options.presence?.join(',') };
+  if (options.output !== undefined) {
+    await firstOfExport<KmodList>(api, io, '/kmods', query, { selector });
+    return exportList(api, io, { path: '/kmods', query, asked: { selector }, format: options.output });
+  }
   const answer = await fetchPages<KmodList>((page) => api.get('/kmods', { ...query, ...page }, { selector }), options);
   await printList(io, answer, { fields, columns: fleetColumns, none: 'No kmod matches.' });
   if (io.out.isTty || answer.coverage.fresh < answer.coverage.total)
@@ -88,6 +94,11 @@ async function fleetKmods(context: Context, options: KmodsListOptions): Promise<
 
 async function hostKmods(context: Context, host: string, options: KmodsListOptions): Promise<ExitCode> {
   const { io } = context;
+  if (options.output !== undefined)
+    throw usageError(
+      '--output gives the kmods of the fleet, not those of one host',
+      'of one host: --json FIELDS --all-pages',
+    );
   const fields = jsonFields(options.json, HOST_FIELDS);
   const api = context.api();
   const query = { name: options.name, presence: options.presence?.join(',') };

@@ -5,6 +5,7 @@ import {
   includeUnknownOption,
   jsonOption,
   limitOption,
+  outputOption,
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
@@ -13,11 +14,26 @@ import type { ActOptions } from './act.run.ts';
 import type { KmodHostsOptions } from './kmod-hosts.run.ts';
 import type { KmodsListOptions } from './kmods-list.run.ts';
 import type { KmodShowOptions } from './kmod-show.run.ts';
+import { SKEW_KINDS } from './skew-columns.ts';
+import type { SkewOptions } from './skew.run.ts';
 import { PRESENCES } from './presences.ts';
 
 const EXPIRY = { min: 5_000, max: 86_400_000 };
 const CONFIRM_WINDOW = { min: 30_000, max: 600_000 };
 const QUERY_TIMEOUT = { min: 100, max: 30_000 };
+
+const SKEW_NOTE = `
+Hosts are compared among those of one kernel (release, build, architecture): another kernel has other builds, and that is no skew. What is worth a look:
+
+  builds, versions  several under one kernel: somebody built one, or replaced a file
+  file differs      loaded code is not that of the file on disk: an update that waits for a reload or reboot, or a swapped file
+  no file           loaded, and the host's tree has no file of it: loaded from elsewhere, or its package is gone
+  out of tree       the kernel marks it so (taint O): DKMS, a vendor, or somebody
+  unsigned          the kernel marks it so (taint E), or its file names no signer while others of that tree do
+  signers           the file is signed by somebody else than on most hosts of that kernel
+
+Hosts that are not fresh are in no figure: the last line says how many. Parameters are compared when a kmod is named, on at most 2,000 hosts.
+FIRST SEEN is the first event on record: who had it first. Empty: it was there when its hosts first reported, or events of then are gone.`;
 
 export const registerKmods: Register = (program, run) => {
   const kmods = program
@@ -43,6 +59,7 @@ export const registerKmods: Register = (program, run) => {
     )
     .addOption(limitOption())
     .addOption(allPagesOption())
+    .addOption(outputOption())
     .option('--exit-status', 'exit 0: complete, some host runs it; 1: complete, none does; 8: some hosts are unknown')
     .addOption(jsonOption())
     .action((name: string, options: KmodHostsOptions) =>
@@ -64,6 +81,7 @@ export const registerKmods: Register = (program, run) => {
     .addOption(limitOption())
     .addOption(allPagesOption())
     .addOption(jsonOption())
+    .addOption(outputOption())
     .action((options: KmodsListOptions) =>
       run(async (context) => (await import('./kmods-list.run.ts')).kmodsList(context, options)),
     );
@@ -77,6 +95,26 @@ export const registerKmods: Register = (program, run) => {
     .addOption(jsonOption())
     .action((name: string, options: KmodShowOptions) =>
       run(async (context) => (await import('./kmod-show.run.ts')).kmodShow(context, name, options)),
+    );
+
+  kmods
+    .command('skew')
+    .description('kmods that are not the same where they should be; of one kmod: in which ways it is loaded, and where')
+    .argument('[name]', 'kmod, alias or driver name; without it: all that are odd', kmodOrAlias)
+    .addOption(selectorOption())
+    .addOption(includeUnknownOption())
+    .addOption(new Option('--name <glob>', 'without a name: only names that match, for example "nf_*"'))
+    .addOption(
+      new Option('--kind <words>', `without a name: only these: ${SKEW_KINDS.join(', ')}`).argParser(
+        someOf('--kind', SKEW_KINDS),
+      ),
+    )
+    .addOption(limitOption())
+    .addOption(allPagesOption())
+    .addOption(jsonOption())
+    .addHelpText('after', SKEW_NOTE)
+    .action((name: string | undefined, options: SkewOptions) =>
+      run(async (context) => (await import('./skew.run.ts')).kmodsSkew(context, name, options)),
     );
 
   for (const verb of ['load', 'unload', 'reload'] as const) {

@@ -9,6 +9,7 @@ export function visibleIo(io: Io): Io {
 function visibleSink(sink: Sink): Sink {
   return {
     write: (text) => sink.write(visible(text)),
+    drained: () => sink.drained(),
     get isTty() {
       return sink.isTty;
     },

@@ -31,6 +31,7 @@ export function fakeIo(world: World = {}): FakeIo {
   let ids = 0;
   const sink = (texts: string[]): Sink => ({
     write: (text) => void texts.push(text),
+    drained: () => Promise.resolve(),
     isTty: world.columns !== undefined,
     columns: world.columns,
   });

@@ -67,6 +67,10 @@ describe('what a viewer of some hosts reads', () => {
     ['/kmods/shared/hosts', { counts: { loaded: 2 }, coverage: { total: 2 } }],
     ['/kmods/alias:open_kmodX/hosts', { resolvedBy: 'alias' }],
     ['/drivers/open-drv/hosts', { counts: { bound: 1 } }],
+    ['/events', { coverage: { total: 2 } }],
+    ['/skew/kmods', { coverage: { total: 2 } }],
+    ['/kmods/shared/skew', { hosts: 2, coverage: { total: 2 } }],
+    ['/events/hosts', { coverage: { total: 2 } }],
     ['/actions', { items: [{ host: { name: 'stage-1' } }] }],
     // Two hosts have the name, and one of them is out of sight: for this caller it is not ambiguous.
     ['/hosts/twin', { name: 'twin' }],
@@ -82,9 +86,13 @@ describe('what a viewer of some hosts reads', () => {
     ['/hosts/secret-1/kmods', 'host_not_found'],
     ['/hosts/secret-1/devices', 'host_not_found'],
     ['/hosts/secret-1/events', 'host_not_found'],
+    ['/events?host=secret-1', 'host_not_found'],
+    ['/events?kmod=secret_kmod', 'kmod_unknown'],
+    ['/events/watch?host=secret-1', 'host_not_found'],
     ['/kmods/secret_kmod', 'kmod_unknown'],
     ['/kmods/secret_kmo/hosts', 'kmod_unknown'],
     ['/kmods/secret-drv', 'kmod_unknown'],
+    ['/kmods/secret_kmod/skew', 'kmod_unknown'],
     ['/kmods/alias:secret_kmodX', 'kmod_unknown'],
     ['/drivers/secret-drv/hosts', 'driver_unknown'],
     ['/drivers/secret-dr/hosts', 'driver_unknown'],
@@ -93,7 +101,7 @@ describe('what a viewer of some hosts reads', () => {
     const answer = await get(path);
     expect(answer.body).toMatchObject({ status: 404, code });
     expect(answer.body.candidates ?? []).toEqual([]);
-    const asked = path.split('/')[2]?.split('?')[0] ?? '';
+    const asked = path.split('kmod=')[1] ?? path.split('/')[2]?.split('?')[0] ?? '';
     expect(
       leaks({ ...answer.body, detail: answer.body.detail.replaceAll(asked, '').replaceAll('secret-1', '') }),
     ).toEqual([]);

@@ -58,10 +58,15 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/hosts/:host/kmods': read,
   'GET /api/v1/hosts/:host/devices': read,
   'GET /api/v1/hosts/:host/events': read,
+  'GET /api/v1/events': read,
+  'GET /api/v1/events/hosts': read,
+  'GET /api/v1/events/watch': read,
 
   'GET /api/v1/kmods': read,
   'GET /api/v1/kmods/:name': read,
   'GET /api/v1/kmods/:name/hosts': read,
+  'GET /api/v1/kmods/:name/skew': read,
+  'GET /api/v1/skew/kmods': read,
   'GET /api/v1/drivers/:name/hosts': read,
 
   'POST /api/v1/actions': act,

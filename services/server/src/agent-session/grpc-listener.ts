@@ -56,7 +56,8 @@ export class GrpcListener {
   /** Whose connection it is, by the balancer's end of it. */
   readonly #peers = new Map<string, string>();
   readonly #pending = new Map<string, () => void>();
-  readonly #sockets = new Set<Socket>();
+  /** By `address:port` of their other end. */
+  readonly #sockets = new Map<string, Socket>();
   /** Those before the present one: connections of theirs may live. */
   readonly #replaced = new Set<Injector>();
   #injector: Injector;
@@ -113,6 +114,11 @@ export class GrpcListener {
     return this.#peers.get(peer) ?? peer;
   }
 
+  /** Ends a connection at once, whatever is still to be sent over it. @param peer as `call.getPeer()` says */
+  drop(peer: string): void {
+    this.#sockets.get(peer)?.destroy();
+  }
+
   /** Accepts nobody any more; live connections may end by themselves within `graceMs`, then they are destroyed. */
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
@@ -139,8 +145,9 @@ export class GrpcListener {
   #admit(socket: Socket, from: Peer, proxied: boolean): void {
     const now = performance.now();
     // First: what one address is refused takes nothing from the others.
-    const isTooOften = this.#addresses?.take(addressKey(from.address), now).allowed === false;
-    const refusal = isTooOften ? 'address' : this.#gate.admit(now);
+    const address = addressKey(from.address);
+    const isTooOften = this.#addresses?.take(address, now).allowed === false;
+    const refusal = isTooOften ? 'address' : this.#gate.admit(address, now);
     if (refusal !== undefined) {
       this.#options.onRefused?.(refusal);
       socket.destroy();
@@ -154,20 +161,20 @@ export class GrpcListener {
       finished = true;
       clearTimeout(timer);
       this.#pending.delete(peer);
-      this.#gate.finished();
+      this.#gate.finished(address);
     });
-    this.#sockets.add(socket);
+    this.#sockets.set(peer, socket);
     socket.once('close', () => {
       clearTimeout(timer);
       if (!finished) this.#pending.delete(peer);
       this.#peers.delete(peer);
-      this.#sockets.delete(socket);
-      this.#gate.closed(finished);
+      this.#sockets.delete(peer);
+      this.#gate.closed(address, finished);
     });
     this.#injector.injectConnection(socket);
   }
 
   #destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 }

@@ -181,6 +181,7 @@ export class HostSession implements GatewayConnection, HeldSession {
       sessionNo: this.sessionNo,
       bootId: facts.bootId,
       request: (facets: readonly number[]) => this.#request(facets),
+      turnAway: (reason: string) => void this.#close({ kind: 'protocol', reason }),
     };
     const { session, wanted } = await this.#parts.ingest.connect(peer, hello.facets);
     this.#ingest = session;

@@ -10,6 +10,7 @@ import { updateTrust } from '../enrollment/host-trust.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
+import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentGateway } from './agent-gateway.ts';
 import { Lingering } from './move/lingering.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
@@ -20,6 +21,19 @@ import { SessionAdmission } from './session-admission.service.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SessionRegistry } from './session-registry.service.ts';
 
+/** Sessions that one host may open: a network that breaks every second stays below, a host gone mad does not. */
+const OPENS = { perSecond: 1, burst: 100 };
+/** Hosts of which that is remembered. */
+const OPENS_HOSTS = 50_000;
+
+/** The connections that sessions come over. */
+export interface SessionConnections {
+  /** A call has come over it. @param peer as `call.getPeer()` says, here and below. @returns whose it is, of which a balancer in between has told */
+  onCall(peer: string): string;
+  /** Ends it at once. */
+  drop(peer: string): void;
+}
+
 /** SessionService: from a TLS peer to a running {@link HostSession}. */
 @Injectable()
 export class SessionHandlers {
@@ -27,6 +41,7 @@ export class SessionHandlers {
   readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
+  readonly #opens = new TokenBuckets(OPENS, OPENS_HOSTS);
   readonly #running = new Set<Promise<void>>();
   readonly #lingering = new Lingering();
   readonly #opened;
@@ -75,11 +90,11 @@ export class SessionHandlers {
     };
   }
 
-  service(onCall: (peer: string) => string): SessionServiceServer {
+  service(connections: SessionConnections): SessionServiceServer {
     return {
       session: (call) => {
-        const peer = onCall(call.getPeer());
-        const running = this.#run(call, peer).finally(() => this.#running.delete(running));
+        const peer = connections.onCall(call.getPeer());
+        const running = this.#run(call, peer, connections).finally(() => this.#running.delete(running));
         this.#running.add(running);
       },
     };
@@ -97,10 +112,15 @@ export class SessionHandlers {
     this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
 
-  async #run(call: SessionCall, peer: string): Promise<void> {
+  async #run(call: SessionCall, peer: string, connections: SessionConnections): Promise<void> {
     // Listening begins at once: what the host says while its row is read waits in the stream.
-    const stream = new GrpcAgentStream(call, peer);
+    const stream = new GrpcAgentStream(call, peer, () => connections.drop(call.getPeer()));
     const identity = peerIdentity(call);
+    if (identity !== undefined && !this.#opens.take(identity.hostId, performance.now()).allowed) {
+      this.#opened.inc({ result: 'too_often' });
+      stream.close({ kind: 'unavailable', reason: 'this host opens sessions too often' });
+      return;
+    }
     const refusal = identity === undefined ? 'this is no host certificate' : await this.#refusal(identity);
     this.#opened.inc({ result: refusal === undefined ? 'ok' : 'refused' });
     if (identity === undefined || refusal !== undefined) {

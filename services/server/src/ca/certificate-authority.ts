@@ -48,6 +48,13 @@ const COMMAND_BACKDATE_MS = 24 * 60 * 60 * 1000;
 const SPREAD_PER_HOST_MS = 20;
 const SPREAD_MAX_MS = 15 * 60_000;
 
+/** What every host's certificate says: no CA, and for TLS clients alone. */
+const OF_EACH_HOST = [
+  new x509.BasicConstraintsExtension(false, undefined, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+  new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
+];
+
 /** A CA of this fleet, also one that was replaced. */
 interface KnownCa {
   readonly id: string;
@@ -165,9 +172,7 @@ export class CertificateAuthority {
     { lifeMs, counter }: { readonly lifeMs: number; readonly counter: number },
   ): Promise<IssuedCertificate> {
     const extensions = [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
+      ...OF_EACH_HOST,
       new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
     ];
     const serial = hostCertificateSerial(counter);

@@ -91,7 +91,7 @@ export async function issue(
     publicKey: new x509.PublicKey(new Uint8Array(spki)),
     signingKey: await signingKey(issuer.key),
     signingAlgorithm: P256,
-    extensions: [...terms.extensions, await subjectKeyId(terms.extensions, spki), await issuerKeyId(issuer)].flat(),
+    extensions: [...terms.extensions, ...subjectKeyId(terms.extensions, spki), await issuerKeyId(issuer)],
   });
   return { der: Buffer.from(certificate.rawData), serial, notAfter };
 }
@@ -103,17 +103,29 @@ function endOf({ now, lifeMs }: CertificateTerms, issuer: Issuer): number {
   return ends > now.getTime() ? Math.min(wanted, ends) : wanted;
 }
 
-async function subjectKeyId(extensions: readonly x509.Extension[], spki: Uint8Array): Promise<x509.Extension[]> {
+/** Bytes of an uncompressed point on P-256 (SEC 1, 2.3.3), with which its subject public key info ends (RFC 5480, 2). */
+const POINT_BYTES = 65;
+
+function subjectKeyId(extensions: readonly x509.Extension[], spki: Uint8Array): x509.Extension[] {
   if (extensions.some((extension) => extension instanceof x509.SubjectKeyIdentifierExtension)) return [];
-  return [await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(spki)))];
+  // RFC 5280, 4.2.1.2, method 1: no secret hangs on this hash.
+  const id = createHash('sha1').update(spki.subarray(-POINT_BYTES)).digest('hex');
+  return [new x509.SubjectKeyIdentifierExtension(id)];
 }
 
+const issuerKeyIds = new WeakMap<Issuer, Promise<x509.Extension>>();
+
 /** RFC 5280, 4.2.1.1: the id that the issuer's own certificate has, however that was computed; else chains do not fit. */
-async function issuerKeyId(issuer: Issuer): Promise<x509.Extension> {
+function issuerKeyId(issuer: Issuer): Promise<x509.Extension> {
+  const known = issuerKeyIds.get(issuer);
+  if (known !== undefined) return known;
   const named = issuer.certificate?.getExtension(x509.SubjectKeyIdentifierExtension);
-  return named === undefined || named === null
-    ? x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki)))
-    : new x509.AuthorityKeyIdentifierExtension(named.keyId);
+  const made =
+    named === undefined || named === null
+      ? x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki)))
+      : Promise.resolve(new x509.AuthorityKeyIdentifierExtension(named.keyId));
+  issuerKeyIds.set(issuer, made);
+  return made;
 }
 
 /** PEM of a DER certificate. */

@@ -48,8 +48,13 @@ const HOST_COLUMNS = `h.id, h.name, h.labels, h.mode, h.facts, h.kernel_release,
   h.retired_at, h.revoked_at, h.revoke_reason, h.renewal_counter, h.certificate_not_after, h.renewed_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, h.trust_generation, h.trusted_cas, h.certificate_ca, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
   coalesce(nullif(p.address, ''), h.last_address) AS address, coalesce(nullif(p.boot_id, ''), h.last_boot_id) AS boot_id`;
 
-async function selected(sql: Sql, filter: HostFilter, params: SqlParams): Promise<string> {
-  const conditions: string[] = [];
+async function selected(
+  sql: Sql,
+  filter: HostFilter,
+  params: SqlParams,
+  extra: readonly string[] = [],
+): Promise<string> {
+  const conditions: string[] = [...extra];
   if (!filter.includeRetired) conditions.push('h.retired_at IS NULL');
   if (filter.name !== undefined) conditions.push(`h.name LIKE ${params.add(likeOfGlob(filter.name))}`);
   return selectionSql(sql, filter, params, conditions);
@@ -89,6 +94,18 @@ export async function pageOfHosts(
      SELECT ${HOST_COLUMNS} FROM selected s JOIN host h ON h.id = s.id LEFT JOIN session_presence p ON p.host_id = h.id
       WHERE ${chosen(filter)} AND ${beyond}
       ORDER BY h.name, h.id LIMIT ${params.add(limit + 1)}`,
+    params.values,
+  );
+}
+
+/** Those of the hosts `among` that the filter takes, by (name, id). */
+export async function hostsAmong(sql: Sql, filter: HostFilter, among: readonly string[]): Promise<HostRow[]> {
+  const params = new SqlParams();
+  const selection = await selected(sql, filter, params, [`h.id = ANY (${params.add(among)}::uuid[])`]);
+  return sql.query<HostRow>(
+    `WITH selected AS (${selection})
+     SELECT ${HOST_COLUMNS} FROM selected s JOIN host h ON h.id = s.id LEFT JOIN session_presence p ON p.host_id = h.id
+      WHERE ${chosen(filter)} ORDER BY h.name, h.id`,
     params.values,
   );
 }

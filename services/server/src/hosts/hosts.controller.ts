@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { Body, Controller, Delete, Get, Inject, Param, Patch, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -6,9 +7,11 @@ import { type Caller, CurrentCaller, ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import type { HostDeviceList, HostKmodList, HostList, LabelResult, RetiredHost } from '../api-types.ts';
 import { sourceOf } from '../audit/audit-source.ts';
+import { exportFormatOf } from '../exports/export-format.ts';
+import { Exports } from '../exports/exports.service.ts';
 import { hostParam } from '../http/common.schema.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
-import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiChange, ApiExport, ApiProblems } from '../openapi/api-decorators.ts';
 import type { HostAnswer } from './host.mapper.ts';
 import { HostChangesService } from './host-changes.service.ts';
 import { HostInventoryService } from './host-inventory.service.ts';
@@ -36,13 +39,16 @@ export class HostsController {
   readonly #inventory: HostInventoryService;
   readonly #changes: HostChangesService;
   readonly #idempotency: IdempotencyService;
+  readonly #exports: Exports;
 
   constructor(
     @Inject(HostsService) hosts: HostsService,
     @Inject(HostInventoryService) inventory: HostInventoryService,
     @Inject(HostChangesService) changes: HostChangesService,
     @Inject(IdempotencyService) idempotency: IdempotencyService,
+    @Inject(Exports) exports: Exports,
   ) {
+    this.#exports = exports;
     this.#hosts = hosts;
     this.#inventory = inventory;
     this.#changes = changes;
@@ -52,11 +58,16 @@ export class HostsController {
   @Get()
   @ApiOperation({ summary: 'List hosts', description: 'By name, then id. Coverage is that of the facet `loaded`.' })
   @ApiAnswer(200, hostListSchema, 'A page of hosts.')
+  @ApiExport()
   @ApiProblems('selector_invalid', 'limit_invalid', 'cursor_invalid', 'query_invalid')
   list(
     @Query({ schema: hostListQuery }) query: z.output<typeof hostListQuery>,
     @ReadScope() scope: HostScope,
-  ): Answer<HostList> {
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Answer<HostList> | Promise<Readable> {
+    const format = exportFormatOf(request);
+    if (format !== undefined) return this.#exports.open(request, reply, format, this.#hosts.exportOf(query));
     return this.#hosts.list(query, scope);
   }
 

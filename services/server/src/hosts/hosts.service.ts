@@ -1,18 +1,21 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { HostScope } from '../access/host-scope.ts';
-import type { HostList } from '../api-types.ts';
+import type { HostList, HostSummary } from '../api-types.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
+import { EXPORT_PAGE, type ExportList } from '../exports/export-shape.ts';
 import { FACET_NUMBERS } from '../http/facet-words.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import { sightingsOf } from '../quarantine/quarantine.queries.ts';
 import { type FacetCoverageRow, facetsOf } from '../presence/coverage.queries.ts';
 import { type ConfigSummary, type HostAnswer, type KmodTotals, toHost, toHostSummary } from './host.mapper.ts';
 import { configSummaryOfHost, countHostKmods, type HostDigests } from './host-inventory.queries.ts';
-import { countHosts, hostById, pageOfHosts } from './host-list.queries.ts';
+import { countHosts, hostById, type HostRow, hostsAmong, pageOfHosts } from './host-list.queries.ts';
+import { HOST_EXPORT } from './host-export.ts';
 import { findHost } from './host-lookup.ts';
+import { nextHostsInOrder } from '../selectors/host-walk.queries.ts';
 import type { hostListQuery } from './hosts.schema.ts';
 
 type ListQuery = z.output<typeof hostListQuery>;
@@ -50,18 +53,30 @@ export class HostsService {
     const more = rows.length > limit && last !== undefined;
     const asOfMs = position?.asOfMs ?? asOf.getTime();
     return {
-      items: shown.map((row) =>
-        toHostSummary(
-          row,
-          facets.filter((facet) => facet.hostId === row.id),
-          this.#cas(),
-        ),
-      ),
+      items: this.#summaries(shown, facets),
       nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name, last.id], asOfMs }) : null,
       matched,
       unknown,
       asOf: asOf.toISOString(),
       coverage,
+    };
+  }
+
+  /** The whole list, page by page. */
+  exportOf(query: ListQuery): ExportList<HostSummary> {
+    const { limit: _limit, cursor: _cursor, ...filters } = query;
+    return {
+      columns: HOST_EXPORT,
+      page: (after, scope) =>
+        this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
+          const filter = { ...filters, scope };
+          const step = await nextHostsInOrder(sql, filter, after, EXPORT_PAGE);
+          const ids = step.map((host) => host.id);
+          const rows = await hostsAmong(sql, filter, ids);
+          const facets = await facetsOf(sql, ids);
+          const last = step.length < EXPORT_PAGE ? undefined : step.at(-1);
+          return { items: this.#summaries(rows, facets), next: last === undefined ? null : [last.name, last.id] };
+        }),
     };
   }
 
@@ -76,6 +91,12 @@ export class HostsService {
       const config = (await configSummaryOfHost(sql, digests.config)) as ConfigSummary;
       return toHost(row, facets, await totals(sql, digests), config, await sightingsOf(sql, id), this.#cas());
     });
+  }
+
+  #summaries(rows: readonly HostRow[], facets: readonly FacetCoverageRow[]): HostSummary[] {
+    const byHost = Map.groupBy(facets, (facet) => facet.hostId);
+    const cas = this.#cas();
+    return rows.map((row) => toHostSummary(row, byHost.get(row.id) ?? [], cas));
   }
 
   #cas(): string[] {

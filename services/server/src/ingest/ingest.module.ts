@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { EventSignal } from '../events/event-signal.ts';
 import { ContentReader } from './content-reader.ts';
 import { FlushWriter } from './flush-writer.ts';
 import { IngestService } from './ingest.service.ts';
@@ -7,7 +8,7 @@ import { SetWriter } from './set-writer.ts';
 
 /** From what hosts say to rows. */
 @Module({
-  providers: [KmodDictionary, SetWriter, ContentReader, FlushWriter, IngestService],
-  exports: [IngestService, KmodDictionary],
+  providers: [KmodDictionary, SetWriter, ContentReader, FlushWriter, EventSignal, IngestService],
+  exports: [IngestService, KmodDictionary, EventSignal],
 })
 export class IngestModule {}

@@ -18,11 +18,12 @@ import {
   type KnownFacet,
 } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
+import { EventSignal } from '../events/event-signal.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentRequests } from './content-requests.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { ContentError, type FacetContent } from './facet-content.ts';
+import { ContentError, ContentTooLongError, type FacetContent } from './facet-content.ts';
 import { FlushLoop } from './flush-loop.ts';
 import { type Batch, FlushWriter } from './flush-writer.ts';
 import { applyFlush, type FlushResult } from './flush.ts';
@@ -41,6 +42,7 @@ export class IngestService {
   readonly #writer: SetWriter;
   readonly #reader: ContentReader;
   readonly #metrics: IngestMetrics;
+  readonly #signal: EventSignal;
   readonly #trackers = new Map<number, HostTracker>();
   readonly #dirty = new Set<HostTracker>();
   readonly #events = new EventBuffer();
@@ -59,7 +61,9 @@ export class IngestService {
     @Inject(SetWriter) writer: SetWriter,
     @Inject(ContentReader) reader: ContentReader,
     @Inject(Metrics) metrics: Metrics,
+    @Inject(EventSignal) signal: EventSignal,
   ) {
+    this.#signal = signal;
     this.#flushes = flushes;
     this.#writer = writer;
     this.#reader = reader;
@@ -163,6 +167,7 @@ export class IngestService {
     if (error instanceof FacetDeltaError || !this.#requests.isAsked(tracker, facet)) return;
     this.#log.warn(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} is refused: ${error.message}`);
     this.#requests.failed(tracker, facet, hex, performance.now());
+    if (error instanceof ContentTooLongError) tracker.peer.turnAway(`facet ${facetWord(facet)}: ${error.message}`);
   }
 
   #end(tracker: HostTracker): void {
@@ -249,6 +254,7 @@ export class IngestService {
   #written(batch: Batch, result: FlushResult): void {
     applyFlush(result);
     this.#metrics.events.inc({ source: 'inventory' }, result.diffEvents);
+    if (batch.events.length + result.diffEvents > 0) this.#signal.stored();
     this.#requests.askFor(result.unknown, performance.now());
     this.#requests.welcome(batch.trackers);
   }

@@ -68,6 +68,10 @@ export interface KmodHostRow {
   readonly devices_digest: string | null;
 }
 
+/** Columns of {@link KmodHostRow} over `standing`. */
+const KMOD_HOST_COLUMNS = `id, name, kernel_release, known, last, coverage, reason, observed_at, entry, file_build_id, blocked,
+              encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest`;
+
 /**
  * The counts, and the hosts of these presences after `after` (name, id), one more than `limit` when there is a next page; `unknown` is a host without a known
  * presence. One statement: where every host stands is worked out once for both.
@@ -89,8 +93,7 @@ export async function readKmodHosts(
     `${text},
      tally AS (SELECT ${tallyColumns(selection)} FROM standing),
      page AS (
-       SELECT id, name, kernel_release, known, last, coverage, reason, observed_at, entry, file_build_id, blocked,
-              encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
+       SELECT ${KMOD_HOST_COLUMNS}
          FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(page.presence)}::text[]) AND ${beyond}
         ORDER BY name, id LIMIT ${params.add(page.limit + 1)})
      SELECT tally.*, page.* FROM tally LEFT JOIN page ON true ORDER BY name, id`,
@@ -99,6 +102,21 @@ export async function readKmodHosts(
   const [first] = rows;
   if (first === undefined) throw new Error('an aggregate without a row');
   return { tally: first, rows: rows.filter((row) => row.id !== null) };
+}
+
+/** Those of the hosts `among` that have one of the presences, by (name, id). For a walk through a whole list: each step costs what its hosts cost, not the fleet. */
+export async function kmodHostsAmong(
+  sql: Sql,
+  subject: KmodSubject,
+  selection: Selection,
+  presence: readonly string[],
+  among: readonly string[],
+): Promise<KmodHostRow[]> {
+  const { with: text, params } = await standingStatement(sql, subject, selection, among);
+  return sql.query<KmodHostRow>(
+    `${text} SELECT ${KMOD_HOST_COLUMNS} FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) ORDER BY name, id`,
+    params.values,
+  );
 }
 
 /** Loaded builds on fresh hosts, the most frequent first. */

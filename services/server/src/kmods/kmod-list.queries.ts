@@ -19,12 +19,17 @@ export interface KmodListRow {
   readonly lastOnDisk: number;
 }
 
-export async function coverageOfSelection(sql: Sql, selection: Selection): Promise<CoverageCounts & { asOf: Date }> {
+/** Coverage of `loaded` over the chosen hosts; `selectorUnknown`: hosts left out because a fact in the selector is unknown of them. */
+export async function coverageOfSelection(
+  sql: Sql,
+  selection: Selection,
+): Promise<CoverageCounts & { asOf: Date; selectorUnknown: number }> {
   const params = new SqlParams();
   const selected = await selectionSql(sql, selection, params);
-  const [row] = await sql.query<CoverageCounts & { asOf: Date }>(
+  const left = selection.includeUnknown ? '0::bigint' : '(SELECT count(*) FROM selected WHERE matches IS NULL)';
+  const [row] = await sql.query<CoverageCounts & { asOf: Date; selectorUnknown: number }>(
     `WITH selected AS (${selected})
-     SELECT now() AS "asOf", ${COVERAGE_COUNT_COLUMNS}
+     SELECT now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS}
        FROM (SELECT c.coverage FROM selected s JOIN facet_coverage c ON c.host_id = s.id AND c.facet = 1 WHERE ${chosen(selection)}) counted`,
     params.values,
   );

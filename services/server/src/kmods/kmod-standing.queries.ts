@@ -23,17 +23,34 @@ export interface Statement {
   readonly params: SqlParams;
 }
 
-/** CTEs `selected` (id, matches) and `standing` (one row a chosen host). */
-export async function standingStatement(sql: Sql, subject: KmodSubject, selection: Selection): Promise<Statement> {
+/**
+ * CTEs `selected` (id, matches) and `standing` (one row a chosen host).
+ *
+ * @param among ids of the hosts to look at; absent: all that are chosen.
+ */
+export async function standingStatement(
+  sql: Sql,
+  subject: KmodSubject,
+  selection: Selection,
+  among?: readonly string[],
+): Promise<Statement> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
+  const hosts = among === undefined ? undefined : `ANY (${params.add(among)}::uuid[])`;
+  const selected = await selectionSql(sql, selection, params, [
+    'h.retired_at IS NULL',
+    ...(hosts === undefined ? [] : [`h.id = ${hosts}`]),
+  ]);
+  const theirs = (facet: number): string =>
+    hosts === undefined
+      ? ''
+      : `AND digest IN (SELECT digest FROM host_facet WHERE facet = ${facet} AND host_id = ${hosts})`;
   const id = `${params.add(subject.kmodId)}::int`;
   const name = params.add(subject.name);
   const drivers = params.add([
     ...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))]),
   ]);
   const text = `WITH selected AS MATERIALIZED (${selected}),
-    ls AS MATERIALIZED (SELECT digest, entries -> ${name} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
+    ls AS MATERIALIZED (SELECT digest, entries -> ${name} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}] ${theirs(1)}),
     av AS MATERIALIZED (SELECT set_digest, builtin, build_id FROM available_kmod WHERE kmod_id = ${id}),
     dv AS MATERIALIZED (SELECT DISTINCT set_digest FROM device_driver
                          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY (${drivers}::text[])),

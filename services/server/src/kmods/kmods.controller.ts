@@ -1,11 +1,15 @@
-import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
+import type { Readable } from 'node:stream';
+import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
+import { exportFormatOf } from '../exports/export-format.ts';
+import { Exports } from '../exports/exports.service.ts';
 import { kmodParam } from '../http/common.schema.ts';
-import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiExport, ApiProblems } from '../openapi/api-decorators.ts';
 import {
   kmodHostsQuery,
   kmodHostsSchema,
@@ -22,8 +26,10 @@ type Answer<T> = Promise<Omit<T, 'freeze'>>;
 @Controller('kmods')
 export class KmodsController {
   readonly #kmods: KmodsService;
-  constructor(@Inject(KmodsService) kmods: KmodsService) {
+  readonly #exports: Exports;
+  constructor(@Inject(KmodsService) kmods: KmodsService, @Inject(Exports) exports: Exports) {
     this.#kmods = kmods;
+    this.#exports = exports;
   }
 
   @Get()
@@ -32,11 +38,16 @@ export class KmodsController {
     description: 'By name, with the number of hosts by presence. Coverage is that of the facet `loaded`.',
   })
   @ApiAnswer(200, kmodListSchema, 'A page of kmods.')
+  @ApiExport()
   @ApiProblems('selector_invalid', 'limit_invalid', 'cursor_invalid', 'query_invalid')
   list(
     @Query({ schema: kmodListQuery }) query: z.output<typeof kmodListQuery>,
     @ReadScope() scope: HostScope,
-  ): Answer<KmodList> {
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Answer<KmodList> | Promise<Readable> {
+    const format = exportFormatOf(request);
+    if (format !== undefined) return this.#exports.open(request, reply, format, this.#kmods.exportOf(query));
     return this.#kmods.list(query, scope);
   }
 
@@ -59,6 +70,7 @@ export class KmodsController {
       'By host name, then id. `counts` counts what is known: hosts whose facts are fresh; every other host is `unknown`, and `lastSeen` says what those last reported.',
   })
   @ApiAnswer(200, kmodHostsSchema, 'A page of hosts.')
+  @ApiExport()
   @ApiProblems(
     'kmod_name_invalid',
     'kmod_unknown',
@@ -71,7 +83,11 @@ export class KmodsController {
     @Param('name', { schema: kmodParam }) name: string,
     @Query({ schema: kmodHostsQuery }) query: z.output<typeof kmodHostsQuery>,
     @ReadScope() scope: HostScope,
-  ): Answer<KmodHostList> {
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Answer<KmodHostList> | Promise<Readable> {
+    const format = exportFormatOf(request);
+    if (format !== undefined) return this.#exports.open(request, reply, format, this.#kmods.exportHosts(name, query));
     return this.#kmods.hosts(name, query, scope);
   }
 }

@@ -1,10 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { z } from 'zod';
 import type { HostScope } from '../access/host-scope.ts';
-import type { Kmod, KmodHostList, KmodList } from '../api-types.ts';
+import type { Kmod, KmodHost, KmodHostList, KmodList, KmodListItem } from '../api-types.ts';
+import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { EXPORT_PAGE, type ExportList } from '../exports/export-shape.ts';
 import { presenceWords } from '../http/presence-query.ts';
 import { CursorService } from '../paging/cursor.service.ts';
+import { KMOD_EXPORT, KMOD_HOST_EXPORT } from './kmod-export.ts';
 import { toBlockedCounts, toDetails, toKmodHost, toResolution, toTally } from './kmod.mapper.ts';
 import {
   blocksInSets,
@@ -12,11 +15,13 @@ import {
   countAliases,
   detailsOfKmod,
   devicesInSets,
+  kmodHostsAmong,
   readKmodHosts,
   tallyKmod,
 } from './kmod-hosts.queries.ts';
-import { coverageOfSelection, pageOfKmods } from './kmod-list.queries.ts';
+import { coverageOfSelection, type KmodListRow, pageOfKmods } from './kmod-list.queries.ts';
 import { resolveKmod } from './kmod-resolution.ts';
+import { nextHostsInOrder } from '../selectors/host-walk.queries.ts';
 import type { kmodHostsQuery, kmodListQuery, kmodQuery } from './kmods.schema.ts';
 
 const LIST_PRESENCES = ['loaded', 'builtin', 'on_disk'] as const;
@@ -44,20 +49,33 @@ export class KmodsService {
       rows: await pageOfKmods(sql, filter, after, limit),
       counted: await coverageOfSelection(sql, filter),
     }));
-    const { asOf, ...coverage } = counted;
+    const { asOf, selectorUnknown: _left, ...coverage } = counted;
     const shown = rows.slice(0, limit);
     const last = shown.at(-1);
     const more = rows.length > limit && last !== undefined;
     const asOfMs = position?.asOfMs ?? asOf.getTime();
     return {
-      items: shown.map(({ name, loaded, builtin, onDisk, lastLoaded, lastBuiltin, lastOnDisk }) => ({
-        name,
-        counts: { loaded, builtin, onDisk },
-        lastSeen: { loaded: lastLoaded, builtin: lastBuiltin, onDisk: lastOnDisk },
-      })),
+      items: shown.map(toKmodListItem),
       nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name], asOfMs }) : null,
       asOf: asOf.toISOString(),
       coverage,
+    };
+  }
+
+  /** The whole list, page by page. */
+  exportOf(query: z.output<typeof kmodListQuery>): ExportList<KmodListItem> {
+    const { limit: _limit, cursor: _cursor, presence: words, ...rest } = query;
+    const filter = { ...rest, presence: presenceWords(words, LIST_PRESENCES, ['loaded', 'builtin']) };
+    return {
+      columns: KMOD_EXPORT,
+      page: async (after, scope) => {
+        const rows = await this.#database.tx('REPEATABLE READ READ ONLY', (sql) =>
+          pageOfKmods(sql, { ...filter, scope }, after === null ? null : String(after[0]), EXPORT_PAGE),
+        );
+        const shown = rows.slice(0, EXPORT_PAGE);
+        const last = rows.length > EXPORT_PAGE ? shown.at(-1) : undefined;
+        return { items: shown.map(toKmodListItem), next: last === undefined ? null : [last.name] };
+      },
     };
   }
 
@@ -111,6 +129,40 @@ export class KmodsService {
       ...toTally(read.tally),
     };
   }
+
+  /** The whole list, page by page: each of so many hosts, of which those with another presence are left out. */
+  exportHosts(requested: string, query: z.output<typeof kmodHostsQuery>): ExportList<KmodHost> {
+    const { limit: _limit, cursor: _cursor, presence: words, ...chosen } = query;
+    const presence = presenceWords(words, HOST_PRESENCES, ['loaded', 'builtin']);
+    return {
+      columns: KMOD_HOST_EXPORT,
+      page: (after, scope) =>
+        this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
+          const subject = await resolveKmod(sql, requested, scope);
+          const selection = { ...chosen, scope };
+          const hosts = await nextHostsInOrder(sql, selection, after, EXPORT_PAGE);
+          const ids = hosts.map((host) => host.id);
+          const rows = await kmodHostsAmong(sql, subject, selection, presence, ids);
+          const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
+          const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
+          const asOf = await databaseTime(sql);
+          const last = hosts.length < EXPORT_PAGE ? undefined : hosts.at(-1);
+          return {
+            items: rows.map((row) => toKmodHost(row, blocks, devices, asOf)),
+            next: last === undefined ? null : [last.name, last.id],
+          };
+        }),
+    };
+  }
+}
+
+function toKmodListItem(row: KmodListRow): KmodListItem {
+  const { name, loaded, builtin, onDisk, lastLoaded, lastBuiltin, lastOnDisk } = row;
+  return {
+    name,
+    counts: { loaded, builtin, onDisk },
+    lastSeen: { loaded: lastLoaded, builtin: lastBuiltin, onDisk: lastOnDisk },
+  };
 }
 
 function distinct(digests: readonly (string | null)[]): string[] {

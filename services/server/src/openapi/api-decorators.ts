@@ -3,9 +3,17 @@ import { ApiExtension, ApiHeader, ApiResponse, type ApiResponseOptions } from '@
 import type { ZodType } from 'zod';
 import { ERROR_TABLE, type ErrorCode } from '../errors/error-table.ts';
 
+/** Marks operations for openapi-document.ts. */
+export const EXPORT_EXTENSION = 'x-export';
+
 /** Documents an answer. Tests check that what a route answers is what its schema says. */
 export function ApiAnswer(status: number, schema: ZodType, description: string): MethodDecorator {
   return applyDecorators(ApiResponse({ status, description, standardSchema: schema }));
+}
+
+/** Documents that the list is also given whole, as CSV or one JSON object a line, to whoever asks for those types. */
+export function ApiExport(): MethodDecorator {
+  return ApiExtension(EXPORT_EXTENSION, true);
 }
 
 /** Errors that every route with a token may answer. */

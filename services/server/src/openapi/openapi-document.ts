@@ -1,7 +1,9 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
+import { EXPORT_TYPES } from '../exports/export-format.ts';
 import { problemSchema } from '../http/common.schema.ts';
+import { EXPORT_EXTENSION } from './api-decorators.ts';
 
 /** The OpenAPI document of the running app: every route, schema and error, from the same zod schemas that validate. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
@@ -18,9 +20,18 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addSecurityRequirements('bearer')
     .build();
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convert });
+  for (const path of Object.values(document.paths)) documentExport(path.get);
   document.components ??= {};
   document.components.schemas = { ...document.components.schemas, ...components('output', problemSchema) };
   return document;
+}
+
+/** The other types that a list is given in. */
+function documentExport(operation: OpenAPIObject['paths'][string]['get']): void {
+  if (operation === undefined || !(EXPORT_EXTENSION in operation)) return;
+  const answer = operation.responses['200'];
+  if (answer === undefined || !('content' in answer) || answer.content === undefined) return;
+  for (const type of Object.values(EXPORT_TYPES)) answer.content[type] = { schema: { type: 'string' } };
 }
 
 type Converted = { schema: Record<string, unknown>; components: Record<string, Record<string, unknown>> };

@@ -15,7 +15,13 @@ import { GrpcListener, type GrpcListenerOptions } from '../grpc-listener.ts';
 import { HeaderBalancer } from './testing/header-balancer.ts';
 import { LOCAL_HEADER, proxyHeader } from './testing/write-header.ts';
 
-const LIMITS = { connections: 10, unfinished: 3, perSecond: 1_000, burst: 1_000 };
+const LIMITS = {
+  connections: 10,
+  unfinished: 3,
+  perAddress: { connections: 10, unfinished: 3 },
+  perSecond: 1_000,
+  burst: 1_000,
+};
 const LOOPBACK = addressesIn(['127.0.0.1']);
 const HEADER = proxyHeader({ source: '192.0.2.77', port: 4_711, fields: [{ type: 4, value: Buffer.from('x') }] });
 
