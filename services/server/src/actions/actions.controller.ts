@@ -7,7 +7,7 @@ import { scopeOf } from '../access/decision.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { IdempotencyService } from '../idempotency/idempotency.service.ts';
-import { ApiAnswer, ApiChange, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiChange, ApiProblems, ApiStream } from '../openapi/api-decorators.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import type { ActionItem } from './action.model.ts';
 import type { Applied } from './action.repository.ts';
@@ -120,7 +120,7 @@ export class ActionsController {
     description:
       'text/event-stream (or application/x-ndjson): events `action`, the id is the version. The state comes first, then each change; the stream ends with the ended action. Last-Event-ID is honoured: 204 when the client has seen the end.',
   })
-  @ApiAnswer(200, actionItemSchema, 'A stream of the action, one event a version.')
+  @ApiStream(actionItemSchema, 'A stream of the action, one event a version.')
   @ApiProblems('action_not_found')
   async watch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.#watch.stream(id, request, reply);

@@ -2,7 +2,7 @@ import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { ApiAnswer, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiProblems, ApiStream } from '../openapi/api-decorators.ts';
 import { formatOf, OpenStreams } from '../streaming/open-streams.ts';
 import { AuditLog } from './audit-log.service.ts';
 import { auditListQuery, auditListSchema, auditVerifyLineSchema } from './audit.schema.ts';
@@ -50,7 +50,7 @@ export class AuditController {
     description:
       'Reads every row and seal in one snapshot. Streamed (text/event-stream, or application/x-ndjson): `progress`, and at the end `report`.',
   })
-  @ApiAnswer(200, auditVerifyLineSchema, 'A stream of these.')
+  @ApiStream(auditVerifyLineSchema, 'A stream of these.')
   @ApiProblems()
   async verify(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const over = new AbortController();

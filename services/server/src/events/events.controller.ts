@@ -9,7 +9,7 @@ import type { ChangedHostList, EventList, HostEventList } from '../api-types.ts'
 import { type ExportFormat, exportFormatOf } from '../exports/export-format.ts';
 import { Exports } from '../exports/exports.service.ts';
 import { hostParam } from '../http/common.schema.ts';
-import { ApiAnswer, ApiExport, ApiProblems } from '../openapi/api-decorators.ts';
+import { ApiAnswer, ApiExport, ApiProblems, ApiStream } from '../openapi/api-decorators.ts';
 import { EventWatch } from './event-watch.service.ts';
 import {
   eventHostsQuery,
@@ -94,7 +94,7 @@ export class EventsController {
       'Streamed (text/event-stream, or application/x-ndjson): `start`, each `kmod_event`, and now and then `position`. With `Last-Event-ID` everything that was stored since, without a gap, for a day.',
   })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The id of the last event that was read.' })
-  @ApiAnswer(200, eventWatchLineSchema, 'A stream of these.')
+  @ApiStream(eventWatchLineSchema, 'A stream of these.')
   @ApiProblems(...HOST_PROBLEMS, 'selector_invalid', 'query_invalid', 'cursor_invalid')
   watch(
     @Query({ schema: eventWatchQuery }) query: z.output<typeof eventWatchQuery>,

@@ -5,10 +5,16 @@ import { ERROR_TABLE, type ErrorCode } from '../errors/error-table.ts';
 
 /** Marks operations for openapi-document.ts. */
 export const EXPORT_EXTENSION = 'x-export';
+export const STREAM_EXTENSION = 'x-stream';
 
 /** Documents an answer. Tests check that what a route answers is what its schema says. */
 export function ApiAnswer(status: number, schema: ZodType, description: string): MethodDecorator {
   return applyDecorators(ApiResponse({ status, description, standardSchema: schema }));
+}
+
+/** Documents an answer that is streamed: such a thing in each event, or on each line. */
+export function ApiStream(schema: ZodType, description: string): MethodDecorator {
+  return applyDecorators(ApiAnswer(200, schema, description), ApiExtension(STREAM_EXTENSION, true));
 }
 
 /** Documents that the list is also given whole, as CSV or one JSON object a line, to whoever asks for those types. */

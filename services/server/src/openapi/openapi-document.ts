@@ -3,7 +3,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 import { z } from 'zod';
 import { EXPORT_TYPES } from '../exports/export-format.ts';
 import { problemSchema } from '../http/common.schema.ts';
-import { EXPORT_EXTENSION } from './api-decorators.ts';
+import { EXPORT_EXTENSION, STREAM_EXTENSION } from './api-decorators.ts';
 
 /** The OpenAPI document of the running app: every route, schema and error, from the same zod schemas that validate. */
 export function openApiDocument(app: INestApplication): OpenAPIObject {
@@ -20,7 +20,10 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     .addSecurityRequirements('bearer')
     .build();
   const document = SwaggerModule.createDocument(app, config, { standardSchemaConverter: convert });
-  for (const path of Object.values(document.paths)) documentExport(path.get);
+  for (const path of Object.values(document.paths)) {
+    documentExport(path.get);
+    for (const operation of [path.get, path.post]) documentStream(operation);
+  }
   document.components ??= {};
   document.components.schemas = { ...document.components.schemas, ...components('output', problemSchema) };
   return document;
@@ -32,6 +35,16 @@ function documentExport(operation: OpenAPIObject['paths'][string]['get']): void 
   const answer = operation.responses['200'];
   if (answer === undefined || !('content' in answer) || answer.content === undefined) return;
   for (const type of Object.values(EXPORT_TYPES)) answer.content[type] = { schema: { type: 'string' } };
+}
+
+/** A stream is given as events or as lines, and never as one JSON value. */
+function documentStream(operation: OpenAPIObject['paths'][string]['get']): void {
+  if (operation === undefined || !(STREAM_EXTENSION in operation)) return;
+  const answer = operation.responses['200'];
+  if (answer === undefined || !('content' in answer) || answer.content === undefined) return;
+  const line = answer.content['application/json'];
+  if (line === undefined) return;
+  answer.content = { 'text/event-stream': line, 'application/x-ndjson': line };
 }
 
 type Converted = { schema: Record<string, unknown>; components: Record<string, Record<string, unknown>> };

@@ -7,7 +7,7 @@ import { ReadScope } from '../access/caller.ts';
 import type { HostScope } from '../access/host-scope.ts';
 import { sourceOf } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { ApiAnswer, ApiProblems, BODY_PROBLEMS } from '../openapi/api-decorators.ts';
+import { ApiProblems, ApiStream, BODY_PROBLEMS } from '../openapi/api-decorators.ts';
 import { OpenStreams, formatOf } from '../streaming/open-streams.ts';
 import { QueriesService } from './queries.service.ts';
 import { queryBody, queryLineSchema } from './queries.schema.ts';
@@ -42,7 +42,7 @@ export class QueriesController {
     description:
       'Goes to every host that matches and is connected; answers are streamed as they come (text/event-stream, or application/x-ndjson): `start`, one `answer` a host, `end` with who did not answer and why. Stores nothing.',
   })
-  @ApiAnswer(200, queryLineSchema, 'A stream of these.')
+  @ApiStream(queryLineSchema, 'A stream of these.')
   @ApiProblems(
     'cross_site',
     ...BODY_PROBLEMS,
