@@ -22,6 +22,14 @@ await runMain(() =>
         about: "the agent's memory, CPU, traffic and start beside other agents (--only lab|native, --minutes N)",
         run: async (args) => (await import('../bench/agent.ts')).benchAgent(args),
       },
+      storage: {
+        about:
+          'a fleet in the store: pages, counts, history, bytes, ingest (--hosts N, --distinct 5,30,100, --events-per-host N, --no-ingest, --dry-run: keeps nothing)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/storage.ts')).benchStorage(args);
+        },
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),

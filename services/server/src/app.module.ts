@@ -12,6 +12,8 @@ import { CaModule } from './ca/ca.module.ts';
 import { DriversModule } from './drivers/drivers.module.ts';
 import { EnrollmentModule } from './enrollment/enrollment.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
+import { HistoryModule } from './history/history.module.ts';
+import { HostDiffModule } from './host-diff/host-diff.module.ts';
 import { HostEventsModule } from './host-events/host-events.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
@@ -68,6 +70,8 @@ export class AppModule {
         KmodsModule,
         DriversModule,
         HostEventsModule,
+        HistoryModule,
+        HostDiffModule,
         ActionsModule,
         QueriesModule,
         JoinTokensModule,

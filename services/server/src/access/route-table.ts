@@ -58,10 +58,13 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/hosts/:host/kmods': read,
   'GET /api/v1/hosts/:host/devices': read,
   'GET /api/v1/hosts/:host/events': read,
+  'GET /api/v1/hosts/:host/past': read,
+  'GET /api/v1/hosts/:host/diff': read,
 
   'GET /api/v1/kmods': read,
   'GET /api/v1/kmods/:name': read,
   'GET /api/v1/kmods/:name/hosts': read,
+  'GET /api/v1/kmods/:name/past': read,
   'GET /api/v1/drivers/:name/hosts': read,
 
   'POST /api/v1/actions': act,

@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { Logger } from '@nestjs/common';
-import { Facet, UNSIGNED } from '@modfleet/proto';
+import { UNSIGNED } from '@modfleet/proto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentSide } from '../testing/agent-side.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
@@ -265,7 +265,7 @@ describe('sessions', () => {
       const digest = async (): Promise<unknown> =>
         (
           await side.database.query<{ digest: Buffer }>(
-            `SELECT digest FROM host_facet WHERE host_id = $1 AND facet = ${Facet.FACET_LOADED}`,
+            'SELECT loaded AS digest FROM host_inventory WHERE host_id = $1',
             [agent.hostId],
           )
         )[0]?.digest;

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { BuildDictionary } from './build-dictionary.ts';
 import { ContentReader } from './content-reader.ts';
 import { FlushWriter } from './flush-writer.ts';
 import { IngestService } from './ingest.service.ts';
@@ -7,7 +8,7 @@ import { SetWriter } from './set-writer.ts';
 
 /** From what hosts say to rows. */
 @Module({
-  providers: [KmodDictionary, SetWriter, ContentReader, FlushWriter, IngestService],
+  providers: [KmodDictionary, BuildDictionary, SetWriter, ContentReader, FlushWriter, IngestService],
   exports: [IngestService, KmodDictionary],
 })
 export class IngestModule {}

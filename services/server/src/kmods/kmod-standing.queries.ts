@@ -23,17 +23,50 @@ export interface Statement {
   readonly params: SqlParams;
 }
 
-/** CTEs `selected` (id, matches) and `standing` (one row a chosen host). */
-export async function standingStatement(sql: Sql, subject: KmodSubject, selection: Selection): Promise<Statement> {
+/** Of `host_standing h`: what where a host stands is worked out from. */
+const HOST_COLUMNS = [
+  'h.name',
+  'h.kernel_release',
+  ...(['loaded', 'available', 'devices', 'config'] as const).flatMap((facet) => [
+    `h.${facet}`,
+    `h.${facet}_coverage`,
+    `h.${facet}_reason`,
+    `h.${facet}_observed_at`,
+  ]),
+];
+
+/** `loaded_set s` has the kmod: by its builds, of which there are few for each kernel release. */
+function setsThatHave(id: string): string {
+  return `SELECT s.digest, b.id AS build FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}`;
+}
+
+/** The same, of some sets: each is looked into. Rejected for a few hosts: finding all sets that have a common kmod, to use a hundred of them. */
+function setsAmong(id: string): string {
+  return `SELECT s.digest, b.id AS build FROM (SELECT DISTINCT loaded FROM selected) h JOIN loaded_set s ON s.digest = h.loaded
+            JOIN kmod_build b ON b.kmod_id = ${id} AND b.id = ANY (s.build_ids)`;
+}
+
+/**
+ * CTEs `selected` (id, matches) and `standing` (one row a chosen host).
+ *
+ * @param among ids of the hosts to look at, a few hundred; absent: all that are chosen.
+ */
+export async function standingStatement(
+  sql: Sql,
+  subject: KmodSubject,
+  selection: Selection,
+  among?: readonly string[],
+): Promise<Statement> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
+  const extra = ['h.retired_at IS NULL'];
+  if (among !== undefined) extra.push(`h.id = ANY (${params.add(among)}::uuid[])`);
+  const selected = await selectionSql(sql, selection, params, extra, HOST_COLUMNS);
   const id = `${params.add(subject.kmodId)}::int`;
-  const name = params.add(subject.name);
   const drivers = params.add([
     ...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))]),
   ]);
-  const text = `WITH selected AS MATERIALIZED (${selected}),
-    ls AS MATERIALIZED (SELECT digest, entries -> ${name} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
+  const text = `WITH selected AS ${among === undefined ? '' : 'MATERIALIZED '}(${selected}),
+    ls AS MATERIALIZED (${among === undefined ? setsThatHave(id) : setsAmong(id)}),
     av AS MATERIALIZED (SELECT set_digest, builtin, build_id FROM available_kmod WHERE kmod_id = ${id}),
     dv AS MATERIALIZED (SELECT DISTINCT set_digest FROM device_driver
                          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY (${drivers}::text[])),
@@ -42,22 +75,18 @@ export async function standingStatement(sql: Sql, subject: KmodSubject, selectio
                           FROM config_block WHERE kmod_id = ${id} OR kmod_id IS NULL GROUP BY set_digest),
     facts AS (
       SELECT h.id, h.name, h.kernel_release,
-             fl.coverage AS c1, fl.reason AS r1, fl.observed_at AS o1, fl.digest AS d1, fa.coverage AS c3, fa.reason AS r3, fa.observed_at AS o3,
-             fa.digest AS d3, fd.coverage AS c4, fd.observed_at AS o4, fd.digest AS d4, fc.coverage AS c5, fc.digest AS d5,
-             ls.entry, ls.digest IS NOT NULL AS is_loaded, av.set_digest IS NOT NULL AS is_available,
+             h.loaded_coverage AS c1, h.loaded_reason AS r1, h.loaded_observed_at AS o1, h.loaded AS d1,
+             h.available_coverage AS c3, h.available_reason AS r3, h.available_observed_at AS o3, h.available AS d3,
+             h.devices_coverage AS c4, h.devices_observed_at AS o4, h.devices AS d4, h.config_coverage AS c5, h.config AS d5,
+             ls.build, ls.digest IS NOT NULL AS is_loaded, av.set_digest IS NOT NULL AS is_available,
              coalesce(av.builtin, false) AS in_kernel, av.build_id AS file_build_id,
              dv.set_digest IS NOT NULL AND av.builtin IS NOT FALSE AS in_kernel_by_device,
              coalesce(bl.kernel, false) AS by_kernel, coalesce(bl.initcall, false) AS by_initcall, coalesce(bl.partly, false) AS by_some
-        FROM selected s
-        JOIN host h ON h.id = s.id
-        LEFT JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1
-        LEFT JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
-        LEFT JOIN facet_coverage fd ON fd.host_id = h.id AND fd.facet = 4
-        LEFT JOIN facet_coverage fc ON fc.host_id = h.id AND fc.facet = 5
-        LEFT JOIN ls ON ls.digest = fl.digest
-        LEFT JOIN av ON av.set_digest = fa.digest
-        LEFT JOIN dv ON dv.set_digest = fd.digest
-        LEFT JOIN bl ON bl.set_digest = fc.digest
+        FROM selected h
+        LEFT JOIN ls ON ls.digest = h.loaded
+        LEFT JOIN av ON av.set_digest = h.available
+        LEFT JOIN dv ON dv.set_digest = h.devices
+        LEFT JOIN bl ON bl.set_digest = h.config
        WHERE ${chosen(selection)}),
     decided AS (
       SELECT *,
