@@ -10,13 +10,20 @@ import { IngestService } from '../services/server/src/ingest/ingest.service.ts';
 import { REPLICA_ID } from '../services/server/src/presence/replica-id.ts';
 import { ApiServer } from '../services/server/src/testing/api-server.ts';
 import { type Figure, figure, figureTable } from './figures.ts';
+import { cpuMs } from './storage/cpu.ts';
 import { Filler } from './storage/fill.ts';
 import { FleetModel } from './storage/fleet-model.ts';
 import { measureIngest } from './storage/ingest.ts';
 import { PlanRecorder } from './storage/plans.ts';
-import { countQuestions, kmodQuestions, type Question } from './storage/questions.ts';
+import {
+  changeQuestions,
+  countQuestions,
+  historyQuestions,
+  kmodQuestions,
+  type Question,
+} from './storage/questions.ts';
 import { sizesOf } from './storage/sizes.ts';
-import { timesOf } from './storage/timing.ts';
+import { timesOf, WARM_UP_RUNS } from './storage/timing.ts';
 import { whole } from './whole.ts';
 
 const KMODS = 150;
@@ -34,6 +41,8 @@ interface Run {
   readonly figures: Figure[];
   readonly plans: string[];
   readonly eventsPerHost: number;
+  /** Process id of PostgreSQL. */
+  readonly postmaster: number;
 }
 
 /**
@@ -54,12 +63,17 @@ export async function benchStorage(args: readonly string[]): Promise<number> {
   const hosts = whole('--hosts', values.hosts);
   const shares = values.distinct.split(',').map((word) => whole('--distinct', word));
   if (hosts < 1_000) throw new ScriptError('--hosts takes 1000 or more: with fewer nothing is said of big fleets.');
-  if (shares.some((share) => share < 1 || share > 100)) throw new ScriptError('--distinct takes percents from 1 to 100.');
+  if (shares.some((share) => share < 1 || share > 100))
+    throw new ScriptError('--distinct takes percents from 1 to 100.');
   const where = await measuredWhere();
   const all: Figure[] = [];
   for (const percent of shares) {
     const figures = await withDatabase((server, figuresOf) =>
-      measureShare({ server, hosts, percent, ...figuresOf, eventsPerHost: whole('--events-per-host', values['events-per-host']) }, where, values['dry-run']),
+      measureShare(
+        { server, hosts, percent, ...figuresOf, eventsPerHost: whole('--events-per-host', values['events-per-host']) },
+        where,
+        values['dry-run'],
+      ),
     );
     all.push(...figures);
     if (!values['dry-run']) keepFigures('storage', `${hosts} hosts, ${percent} % distinct`, where, figures);
@@ -75,7 +89,7 @@ export async function benchStorage(args: readonly string[]): Promise<number> {
 }
 
 async function withDatabase<T>(
-  work: (server: ApiServer, collect: { figures: Figure[]; plans: string[] }) => Promise<T>,
+  work: (server: ApiServer, collect: { figures: Figure[]; plans: string[]; postmaster: number }) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'modfleet-bench-storage-'));
   const postgres = await startEmbeddedPostgres(folder);
@@ -83,7 +97,7 @@ async function withDatabase<T>(
     await migrate(postgres.url());
     const server = await ApiServer.start(postgres.url(), { MODFLEET_DB_POOL_SIZE: '12' });
     try {
-      return await work(server, { figures: [], plans: [] });
+      return await work(server, { figures: [], plans: [], postmaster: postgres.pid ?? 0 });
     } finally {
       await server.stop();
     }
@@ -103,11 +117,24 @@ async function measureShare(run: Run, where: MeasuredWhere, dryRun: boolean): Pr
   const { inventory, parameters, tables } = await sizesOf(server.database);
   const split = tables.slice(0, 8).map(([name, bytes]) => `${name} ${Math.round(bytes / MB)}`);
   figures.push(
-    figure(named(run, 'bytes of hosts, sets, labels'), inventory / MB, 'MB', hosts === REACH_HOSTS && percent === 30 ? 100 : null, `with indexes; MB of ${split.join(', ')}`, 0),
+    figure(
+      named(run, 'bytes of hosts, sets, labels'),
+      inventory / MB,
+      'MB',
+      hosts === REACH_HOSTS && percent === 30 ? 100 : null,
+      `with indexes; MB of ${split.join(', ')}`,
+      0,
+    ),
     figure(named(run, 'bytes of parameters'), parameters / MB, 'MB', null, '', 0),
   );
   await told('history', () => historyFigures(run, filler));
-  for (const question of [...countQuestions(server), ...(await kmodQuestions(server))]) await askQuestion(run, question);
+  const questions = [
+    ...countQuestions(server),
+    ...(await kmodQuestions(server)),
+    ...historyQuestions(server, model, HISTORY_DAYS),
+    ...changeQuestions(server),
+  ];
+  for (const question of questions) await askQuestion(run, question);
   if (!dryRun)
     await writeFile(
       resultFile('storage').replace(/\.json$/, `-plans-${hosts}-${percent}.txt`),
@@ -120,7 +147,14 @@ async function historyFigures(run: Run, filler: Filler): Promise<void> {
   const events = await filler.history(HISTORY_DAYS, run.eventsPerHost);
   const { history } = await sizesOf(run.server.database);
   run.figures.push(
-    figure(named(run, 'bytes of one event of history'), history / events, 'B', null, `${events} events over ${HISTORY_DAYS} days, with indexes`, 0),
+    figure(
+      named(run, 'bytes of one event of history'),
+      history / events,
+      'B',
+      null,
+      `${events} events over ${HISTORY_DAYS} days, with indexes`,
+      0,
+    ),
   );
 }
 
@@ -128,12 +162,23 @@ async function askQuestion(run: Run, question: Question): Promise<void> {
   const name = named(run, question.name);
   const reach = run.hosts === REACH_HOSTS ? question.reach : null;
   try {
+    const before = cpuMs(run.postmaster);
     const { p50, p99, runs } = await timesOf(question.ask);
-    run.figures.push(figure(name, p99, 'ms', reach, `p99 of ${runs}; p50 ${p50.toFixed(1)} ms`, 1));
-    console.log(`  ${question.name}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`);
+    const cpu = (cpuMs(run.postmaster) - before) / (runs + WARM_UP_RUNS);
+    run.figures.push(
+      figure(name, p99, 'ms', reach, `p99 of ${runs}; p50 ${p50.toFixed(1)} ms; CPU ${cpu.toFixed(1)} ms each`, 1),
+    );
+    console.log(`  ${question.name}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, CPU ${cpu.toFixed(1)} ms`);
     run.plans.push(`## ${question.name}\n\n${await new PlanRecorder(run.server.database).plansOf(question.ask)}`);
   } catch (error) {
-    run.figures.push({ name, value: 15_000, unit: 'ms', reach, holds: reach === null ? null : false, note: `no answer: ${(error as Error).message}` });
+    run.figures.push({
+      name,
+      value: 15_000,
+      unit: 'ms',
+      reach,
+      holds: reach === null ? null : false,
+      note: `no answer: ${(error as Error).message}`,
+    });
     console.log(`  ${question.name}: ${(error as Error).message}`);
   }
 }
@@ -151,7 +196,9 @@ async function ingestFigures(): Promise<Figure[]> {
     ] as const) {
       const model = new FleetModel(INGEST_HOSTS, share, KMODS, 100 + first);
       const seconds = await measureIngest(server.database, ingest, replica, model, first);
-      figures.push(figure(`ingest of 10,000 hosts, ${word}`, seconds, 's', reach, 'all five facets, 200 hosts at once', 1));
+      figures.push(
+        figure(`ingest of 10,000 hosts, ${word}`, seconds, 's', reach, 'all five facets, 200 hosts at once', 1),
+      );
       console.log(`  ingest, ${word}: ${seconds.toFixed(1)} s`);
     }
     return figures;

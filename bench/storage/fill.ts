@@ -38,7 +38,10 @@ export class Filler {
   async contents(): Promise<void> {
     for (const part of PARTS)
       for (let from = 0; from < this.#model.contents[part]; from += SETS) {
-        const indexes = Array.from({ length: Math.min(SETS, this.#model.contents[part] - from) }, (_, each) => from + each);
+        const indexes = Array.from(
+          { length: Math.min(SETS, this.#model.contents[part] - from) },
+          (_, each) => from + each,
+        );
         const contents = indexes.map((index) => this.#model.content(part, index));
         for (const [at, { hex }] of contents.entries()) this.#digests[part][from + at] = hex;
         await this.#writer.write(contents.map((content) => ({ hostId: '', content })));
@@ -118,7 +121,8 @@ export class Filler {
                               date_trunc('week', now() AT TIME ZONE 'UTC') - interval '14 days', interval '7 days') AS w`,
       [7 * Math.ceil(days / 7) + 7],
     );
-    for (const week of weeks) await this.#database.tx('READ COMMITTED', (sql) => createPartition(sql, 'kmod_event', week));
+    for (const week of weeks)
+      await this.#database.tx('READ COMMITTED', (sql) => createPartition(sql, 'kmod_event', week));
   }
 }
 

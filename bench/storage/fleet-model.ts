@@ -116,13 +116,11 @@ export class FleetModel {
     const names = this.#loadedNames(index % this.contents.loaded).slice(0, 40);
     const kmods = names.map((name, at) => ({
       name,
-      parameters: ['debug', 'max_entries', 'timeout']
-        .slice(0, 1 + (at % 3))
-        .map((parameter) => ({
-          name: parameter,
-          value: parameter === 'max_entries' ? String(4096 + (index % 997) * 64) : 'N',
-          unreadableReason: '',
-        })),
+      parameters: ['debug', 'max_entries', 'timeout'].slice(0, 1 + (at % 3)).map((parameter) => ({
+        name: parameter,
+        value: parameter === 'max_entries' ? String(4096 + (index % 997) * 64) : 'N',
+        unreadableReason: '',
+      })),
     }));
     return contentOfFacet(Facet.FACET_PARAMETERS, { kmods });
   }

@@ -37,13 +37,18 @@ export async function measureIngest(
   await database.tx('READ COMMITTED', async (sql) => {
     await insertHosts(sql, hosts);
     await insertSessions(sql, hosts, replicaId, firstSession);
-    await sql.query('UPDATE host_session SET vouched = 0, disconnected_at = NULL WHERE session_no >= $1', [firstSession]);
+    await sql.query('UPDATE host_session SET vouched = 0, disconnected_at = NULL WHERE session_no >= $1', [
+      firstSession,
+    ]);
   });
   const started = performance.now();
   let next = 0;
   const connect = async (index: number): Promise<void> => {
     const host = hosts[index];
-    const own = [...(contents[index] ?? []), ...available.slice(host?.parts.available, (host?.parts.available ?? 0) + 1)];
+    const own = [
+      ...(contents[index] ?? []),
+      ...available.slice(host?.parts.available, (host?.parts.available ?? 0) + 1),
+    ];
     const send = async (facets: readonly KnownFacet[]): Promise<void> => {
       for (const content of own)
         if (facets.includes(content.facet))
@@ -81,7 +86,13 @@ function statusOf({ facet, hex }: FacetContent): FacetStatus {
 
 /** Hosts of whom all five facets are vouched for: their words are stored. */
 async function stored(database: DatabaseService, firstSession: number): Promise<number> {
-  const all = [Facet.FACET_LOADED, Facet.FACET_PARAMETERS, Facet.FACET_AVAILABLE, Facet.FACET_DEVICES, Facet.FACET_CONFIG];
+  const all = [
+    Facet.FACET_LOADED,
+    Facet.FACET_PARAMETERS,
+    Facet.FACET_AVAILABLE,
+    Facet.FACET_DEVICES,
+    Facet.FACET_CONFIG,
+  ];
   const mask = all.reduce((bits, facet) => bits | (1 << facet), 0);
   const [row] = await database.query<{ count: number }>(
     'SELECT count(*) AS count FROM host_session WHERE session_no >= $1 AND vouched = $2',

@@ -22,7 +22,9 @@ export class PlanRecorder {
         `EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) ${text}`,
         params,
       );
-      plans.push(`${text.replaceAll(/\s+/g, ' ').slice(0, 160)} …\n${rows.map((row) => `  ${row['QUERY PLAN']}`).join('\n')}`);
+      plans.push(
+        `${text.replaceAll(/\s+/g, ' ').slice(0, 160)} …\n${rows.map((row) => `  ${row['QUERY PLAN']}`).join('\n')}`,
+      );
     }
     return plans.join('\n\n');
   }

@@ -45,7 +45,14 @@ async function standingStatement(
     selection,
     params,
     ['h.retired_at IS NULL'],
-    ['h.name', 'h.kernel_release', 'h.devices AS digest', 'h.devices_coverage AS coverage', 'h.devices_reason AS reason', 'h.devices_observed_at AS observed_at'],
+    [
+      'h.name',
+      'h.kernel_release',
+      'h.devices AS digest',
+      'h.devices_coverage AS coverage',
+      'h.devices_reason AS reason',
+      'h.devices_observed_at AS observed_at',
+    ],
   );
   return `WITH selected AS MATERIALIZED (${selected}),
     sets AS MATERIALIZED (

@@ -3,7 +3,10 @@ import type { SeenAround } from './past-standing.ts';
 import type { PastEvent } from './rewind.ts';
 
 /** Postgres's time, and the earliest time that events and connections are kept for. */
-export async function keptSince(sql: Sql, retentionDays: number): Promise<{ readonly now: Date; readonly since: Date }> {
+export async function keptSince(
+  sql: Sql,
+  retentionDays: number,
+): Promise<{ readonly now: Date; readonly since: Date }> {
   const [row] = await sql.query<{ now: Date; since: Date }>(
     'SELECT now() AS now, now() - make_interval(days => $1) AS since',
     [retentionDays],

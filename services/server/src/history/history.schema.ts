@@ -82,7 +82,9 @@ export const kmodPastSchema = z
       .describe('`loaded` and `notLoaded`: hosts that were connected then. Every other host is `unknown`.'),
     lastSeen: z
       .strictObject({ loaded: z.int(), notLoaded: z.int() })
-      .describe('How the unknown hosts were when they were last seen before; those without any earlier sighting are in neither.'),
+      .describe(
+        'How the unknown hosts were when they were last seen before; those without any earlier sighting are in neither.',
+      ),
     selectorUnknown: z
       .int()
       .describe('Hosts in none of the counts, because a fact in the selector is unknown of them now.'),

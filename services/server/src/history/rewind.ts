@@ -1,7 +1,13 @@
 /**
  * What a host had loaded at some time: what it has now, with everything that came and went since taken back, the latest first.
  */
-import { EVENT_CHANGED, EVENT_LOADED, EVENT_UNLOADED, type LoadedEntries, type LoadedEntry } from '../ingest/loaded-diff.ts';
+import {
+  EVENT_CHANGED,
+  EVENT_LOADED,
+  EVENT_UNLOADED,
+  type LoadedEntries,
+  type LoadedEntry,
+} from '../ingest/loaded-diff.ts';
 
 /** As in kmod_event. */
 export interface PastEvent {

@@ -69,12 +69,14 @@ function toSide(entry: LoadedEntry | undefined): KmodSide | null {
 
 /** Of kmods that both have parameters of: what a kmod that only one has loaded is set to, is told by the kmod alone. */
 function diffParameters(a: ParametersByKmod, b: ParametersByKmod): NonNullable<Differences['parameters']> {
-  return [...a.keys()].filter((kmod) => b.has(kmod)).flatMap((kmod) => {
-    const [left, right] = [a.get(kmod) ?? {}, b.get(kmod) ?? {}];
-    return keysOfBoth(Object.keys(left), Object.keys(right))
-      .filter((name) => left[name] !== right[name])
-      .map((parameter) => ({ kmod, parameter, a: left[parameter] ?? null, b: right[parameter] ?? null }));
-  });
+  return [...a.keys()]
+    .filter((kmod) => b.has(kmod))
+    .flatMap((kmod) => {
+      const [left, right] = [a.get(kmod) ?? {}, b.get(kmod) ?? {}];
+      return keysOfBoth(Object.keys(left), Object.keys(right))
+        .filter((name) => left[name] !== right[name])
+        .map((parameter) => ({ kmod, parameter, a: left[parameter] ?? null, b: right[parameter] ?? null }));
+    });
 }
 
 /** Lines by what they say, wherever they stand: the same line in another file does the same. */

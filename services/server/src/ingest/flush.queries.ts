@@ -25,7 +25,9 @@ const FACETS = KNOWN_FACETS.map((facet) => [facet, FACET_WORDS[facet]] as const)
 export async function upsertFacets(sql: Sql, rows: readonly FacetRow[]): Promise<void> {
   const columns = FACETS.map(([, word]) => `${word}, ${word}_reason, ${word}_observed_at`);
   const values = FACETS.map(
-    ([facet]) => `(array_agg(decode(v.hex, 'hex')) FILTER (WHERE v.facet = ${facet}))[1], max(v.reason) FILTER (WHERE v.facet = ${facet}),
+    ([
+      facet,
+    ]) => `(array_agg(decode(v.hex, 'hex')) FILTER (WHERE v.facet = ${facet}))[1], max(v.reason) FILTER (WHERE v.facet = ${facet}),
             max(now() - make_interval(secs => v.age_ms / 1000.0)) FILTER (WHERE v.facet = ${facet})`,
   );
   const named = (word: string): string => `excluded.${word}_observed_at IS NOT NULL`;

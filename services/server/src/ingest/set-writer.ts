@@ -152,7 +152,11 @@ async function writeAvailable(
   );
 }
 
-async function writeDevices(sql: Sql, contents: readonly ContentOf<typeof Facet.FACET_DEVICES>[], ids: Ids): Promise<void> {
+async function writeDevices(
+  sql: Sql,
+  contents: readonly ContentOf<typeof Facet.FACET_DEVICES>[],
+  ids: Ids,
+): Promise<void> {
   const added = await insertDeviceSets(sql, contents);
   const rows = contents
     .filter(({ hex }) => added.has(hex))
@@ -171,7 +175,11 @@ async function writeDevices(sql: Sql, contents: readonly ContentOf<typeof Facet.
   await insertDevices(sql, cleanJson(rows));
 }
 
-async function writeConfigs(sql: Sql, contents: readonly ContentOf<typeof Facet.FACET_CONFIG>[], ids: Ids): Promise<void> {
+async function writeConfigs(
+  sql: Sql,
+  contents: readonly ContentOf<typeof Facet.FACET_CONFIG>[],
+  ids: Ids,
+): Promise<void> {
   const sets = contents.map(({ hex, bytes, value }) => ({ hex, bytes, summary: cleanJson(summaryOf(value)) }));
   const added = await insertConfigSets(sql, sets);
   const rows = contents

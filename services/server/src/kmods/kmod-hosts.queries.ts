@@ -2,10 +2,10 @@ import type { HostScope } from '../access/host-scope.ts';
 import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
-import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
+import type { CoverageCounts } from '../presence/coverage.queries.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
-import { standingStatement } from './kmod-standing.queries.ts';
+import { standingCounts, standingStatement } from './kmod-standing.queries.ts';
 
 export type Presence = 'loaded' | 'builtin' | 'on_disk' | 'absent';
 
@@ -26,21 +26,25 @@ export interface KmodTally extends CoverageCounts {
   readonly blockedKernel: number;
 }
 
-/** Select list of {@link KmodTally} over `standing`, but for `selectorUnknown`. */
-const TALLY_COLUMNS = `now() AS "asOf", ${COVERAGE_COUNT_COLUMNS},
-            count(*) FILTER (WHERE known = 'loaded') AS loaded, count(*) FILTER (WHERE known = 'builtin') AS builtin,
-            count(*) FILTER (WHERE known = 'on_disk') AS "onDisk", count(*) FILTER (WHERE known = 'absent') AS absent,
-            count(*) FILTER (WHERE known IS NULL AND last = 'loaded') AS "lastLoaded",
-            count(*) FILTER (WHERE known IS NULL AND last = 'builtin') AS "lastBuiltin",
-            count(*) FILTER (WHERE known IS NULL AND last = 'on_disk') AS "lastOnDisk",
-            count(*) FILTER (WHERE known IS NULL AND last = 'absent') AS "lastAbsent",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'no') AS "blockedNo",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'partly') AS "blockedPartly",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'kernel') AS "blockedKernel"`;
+const hosts = (condition: string): string => `coalesce(sum(n) FILTER (WHERE ${condition}), 0)::bigint`;
+
+/** Select list of {@link KmodTally} over the `standing` of standingCounts, but for `selectorUnknown`. */
+const TALLY_COLUMNS = `now() AS "asOf", coalesce(sum(n), 0)::bigint AS total,
+            ${hosts(`coverage = 'fresh'`)} AS fresh, ${hosts(`coverage = 'stale'`)} AS stale, ${hosts(`coverage = 'silent'`)} AS silent,
+            ${hosts(`coverage = 'incapable'`)} AS incapable,
+            ${hosts(`known = 'loaded'`)} AS loaded, ${hosts(`known = 'builtin'`)} AS builtin,
+            ${hosts(`known = 'on_disk'`)} AS "onDisk", ${hosts(`known = 'absent'`)} AS absent,
+            ${hosts(`known IS NULL AND last = 'loaded'`)} AS "lastLoaded",
+            ${hosts(`known IS NULL AND last = 'builtin'`)} AS "lastBuiltin",
+            ${hosts(`known IS NULL AND last = 'on_disk'`)} AS "lastOnDisk",
+            ${hosts(`known IS NULL AND last = 'absent'`)} AS "lastAbsent",
+            ${hosts(`c5 = 'fresh' AND blocked = 'no'`)} AS "blockedNo",
+            ${hosts(`c5 = 'fresh' AND blocked = 'partly'`)} AS "blockedPartly",
+            ${hosts(`c5 = 'fresh' AND blocked = 'kernel'`)} AS "blockedKernel"`;
 
 /** Counts over all chosen hosts. */
 export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
-  const statement = await standingStatement(sql, subject, selection);
+  const statement = await standingCounts(sql, subject, selection);
   const [row] = await sql.query<KmodTally>(
     `${statement.with} SELECT ${TALLY_COLUMNS}, ${await leftOutSql(sql, selection, statement.params)} AS "selectorUnknown" FROM standing`,
     statement.params.values,

@@ -21,7 +21,13 @@ export interface KmodListRow {
 
 export async function coverageOfSelection(sql: Sql, selection: Selection): Promise<CoverageCounts & { asOf: Date }> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params, ['h.retired_at IS NULL'], ['h.loaded_coverage AS coverage']);
+  const selected = await selectionSql(
+    sql,
+    selection,
+    params,
+    ['h.retired_at IS NULL'],
+    ['h.loaded_coverage AS coverage'],
+  );
   const [row] = await sql.query<CoverageCounts & { asOf: Date }>(
     `SELECT now() AS "asOf", ${COVERAGE_COUNT_COLUMNS} FROM (${selected}) selected WHERE ${chosen(selection)}`,
     params.values,
@@ -64,19 +70,19 @@ export async function pageOfKmods(
   const presence = params.add(filter.presence);
   return sql.query<KmodListRow>(
     `WITH hosts AS MATERIALIZED (SELECT * FROM (${selected}) h WHERE ${chosen(filter)}),
-      groups AS MATERIALIZED (SELECT ld, lf, ad, af, count(*) AS n FROM hosts GROUP BY 1, 2, 3, 4),
+      groups AS MATERIALIZED (SELECT ld, lf, ad, af, count(*)::int AS n FROM hosts GROUP BY 1, 2, 3, 4),
       classes AS MATERIALIZED (
         SELECT row_number() OVER ()::int AS class, ad, af, lf, reported, n
           FROM (SELECT ad, af, lf, ld IS NOT NULL AS reported, sum(n) AS n FROM groups GROUP BY 1, 2, 3, 4) g),
       by_build AS MATERIALIZED (
-        SELECT u.build, c.class, sum(g.n) AS n
-          FROM groups g
-          JOIN classes c ON coalesce(c.ad, ''::bytea) = coalesce(g.ad, ''::bytea) AND c.af = g.af AND c.lf = g.lf AND c.reported
-          JOIN loaded_set s ON s.digest = g.ld
-         CROSS JOIN LATERAL unnest(s.build_ids) AS u (build)
+        SELECT build, class, sum(n) AS n
+          FROM (SELECT unnest(s.build_ids) AS build, c.class, g.n
+                  FROM groups g
+                  JOIN classes c ON coalesce(c.ad, ''::bytea) = coalesce(g.ad, ''::bytea) AND c.af = g.af AND c.lf = g.lf AND c.reported
+                  JOIN loaded_set s ON s.digest = g.ld) u
          GROUP BY 1, 2),
       pairs AS MATERIALIZED (
-        SELECT b.kmod_id, p.class, sum(p.n) AS n FROM by_build p JOIN kmod_build b ON b.id = p.build GROUP BY 1, 2),
+        SELECT b.kmod_id, p.class, sum(p.n)::bigint AS n FROM by_build p JOIN kmod_build b ON b.id = p.build GROUP BY 1, 2),
       bound AS MATERIALIZED (
         SELECT DISTINCT set_digest, driver, replace(driver, '-', '_') AS folded FROM device_driver
          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND set_digest IN (SELECT dd FROM hosts)),
