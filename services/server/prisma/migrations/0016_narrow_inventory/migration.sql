@@ -89,6 +89,9 @@ CREATE INDEX host_inventory_loaded_idx ON host_inventory (loaded);
 -- Code that is built in, as devices show it: a handful of drivers among all that are bound.
 CREATE INDEX device_driver_builtin_idx ON device_driver (replace(driver, '-', '_')) WHERE builtin AND kmod_id IS NULL AND driver <> '';
 
+-- Who counts, and whether it may report: whoever counts the fleet reads 4 MB of this instead of 75 MB of hosts (100,000 hosts).
+CREATE INDEX host_in_fleet_idx ON host (id) INCLUDE (quarantined_at, revoked_at) WHERE retired_at IS NULL;
+
 DROP VIEW facet_coverage;
 DROP TABLE host_facet;
 
