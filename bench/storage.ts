@@ -29,6 +29,9 @@ import { whole } from './whole.ts';
 const KMODS = 150;
 const SEED = 1;
 const HISTORY_DAYS = 90;
+/** Hosts that come back with another kernel. */
+const UPDATED_HOSTS = 300;
+const CONNECTIONS = 20_000;
 const INGEST_HOSTS = 10_000;
 const MB = 1_000_000;
 /** Hosts that the reaches are about. */
@@ -61,7 +64,7 @@ export async function benchStorage(args: readonly string[]): Promise<number> {
     },
   });
   const hosts = whole('--hosts', values.hosts);
-  const shares = values.distinct.split(',').map((word) => whole('--distinct', word));
+  const shares = values.distinct === 'none' ? [] : values.distinct.split(',').map((word) => whole('--distinct', word));
   if (hosts < 1_000) throw new ScriptError('--hosts takes 1000 or more: with fewer nothing is said of big fleets.');
   if (shares.some((share) => share < 1 || share > 100))
     throw new ScriptError('--distinct takes percents from 1 to 100.');
@@ -144,18 +147,17 @@ async function measureShare(run: Run, where: MeasuredWhere, dryRun: boolean): Pr
 }
 
 async function historyFigures(run: Run, filler: Filler): Promise<void> {
-  const events = await filler.history(HISTORY_DAYS, run.eventsPerHost);
-  const { history } = await sizesOf(run.server.database);
-  run.figures.push(
-    figure(
-      named(run, 'bytes of one event of history'),
-      history / events,
-      'B',
-      null,
-      `${events} events over ${HISTORY_DAYS} days, with indexes`,
-      0,
-    ),
-  );
+  const size = async (): Promise<number> => (await sizesOf(run.server.database)).history;
+  for (const [what, write] of [
+    ['one event: a kmod loaded or unloaded', () => filler.history(HISTORY_DAYS, run.eventsPerHost)],
+    ['one event: a kmod changed, as at a kernel update', () => filler.kernelUpdates(UPDATED_HOSTS)],
+    ['one connection that ended', () => filler.connections(CONNECTIONS)],
+  ] as const) {
+    const before = await size();
+    const rows = await write();
+    const bytes = ((await size()) - before) / rows;
+    run.figures.push(figure(named(run, `bytes of ${what}`), bytes, 'B', null, `${rows} rows, with indexes`, 0));
+  }
 }
 
 async function askQuestion(run: Run, question: Question): Promise<void> {

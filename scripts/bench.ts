@@ -24,7 +24,7 @@ await runMain(() =>
       },
       storage: {
         about:
-          'a fleet in the store: pages, counts, history, bytes, ingest (--hosts N, --distinct 5,30,100, --events-per-host N, --no-ingest, --dry-run: keeps nothing)',
+          'a fleet in the store: pages, counts, history, bytes, ingest (--hosts N, --distinct 5,30,100 or none, --events-per-host N, --no-ingest, --dry-run: keeps nothing)',
         run: async (args) => {
           importServerSources();
           return (await import('../bench/storage.ts')).benchStorage(args);

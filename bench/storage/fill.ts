@@ -113,6 +113,45 @@ export class Filler {
     return pairs * 2;
   }
 
+  /**
+   * Hosts that came back with another kernel two days ago: every loaded kmod has changed.
+   *
+   * @returns how many events.
+   */
+  async kernelUpdates(hosts: number): Promise<number> {
+    const detail = {
+      buildId: { from: '5f'.repeat(20), to: 'a0'.repeat(20) },
+      size: { from: 16_384, to: 20_480 },
+    };
+    const ids = [
+      ...(await this.#dictionary.ids(Array.from({ length: this.#model.kmods }, (_, each) => `tail_${each}`))).values(),
+    ];
+    const event = { kind: 3, ageMs: 2 * DAY_MS, actionId: null, source: 'inventory', detail };
+    for (let host = 0; host < hosts; host += 1) {
+      const hostId = this.#model.host(host).id;
+      await insertEvents(
+        this.#database,
+        ids.map((kmodId) => ({ ...event, hostId, kmodId })),
+      );
+    }
+    return hosts * ids.length;
+  }
+
+  /** Connections that ended two days ago, of the first hosts. @returns how many. */
+  async connections(count: number): Promise<number> {
+    for (let from = 0; from < count; from += BATCH)
+      await this.#database.query(
+        `INSERT INTO host_seen (host_id, seen_from, seen_until) SELECT id, now() - interval '3 days', now() - interval '2 days' FROM unnest($1::uuid[]) AS id`,
+        [
+          Array.from(
+            { length: Math.min(BATCH, count - from) },
+            (_, each) => this.#model.host((from + each) % this.#model.hosts).id,
+          ),
+        ],
+      );
+    return count;
+  }
+
   async #partitions(days: number): Promise<void> {
     const weeks = await this.#database.query<{ name: string; from: string; to: string }>(
       `SELECT 'kmod_event_' || to_char(w, 'YYYYMMDD') AS name, to_char(w, 'YYYY-MM-DD"T00:00:00Z"') AS "from",

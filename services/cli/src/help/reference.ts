@@ -7,6 +7,9 @@ import { grantColumns } from '../access/grants.run.ts';
 import { tokenColumns } from '../access/tokens.run.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
 import { eventColumns } from '../hosts/host-events.run.ts';
+import { hostDiffColumns } from '../hosts/host-diff.run.ts';
+import { hostPastColumns } from '../hosts/host-past.run.ts';
+import { kmodPastColumns } from '../kmods/kmod-past.run.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
@@ -52,8 +55,11 @@ function pipes(): [command: string, heads: string[]][] {
   const at = new Date(0);
   const lists: [string, readonly { readonly head: string }[]][] = [
     ['hosts list', hostColumns('')],
+    ['hosts show --at', hostPastColumns()],
+    ['hosts diff', hostDiffColumns('a', 'b')],
     ['hosts events', eventColumns(at, undefined)],
     ['kmods hosts', knownColumns()],
+    ['kmods hosts --at', kmodPastColumns(at, undefined)],
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],
     ['kmods list --host', hostKmodColumns],

@@ -53,7 +53,7 @@ export async function hostDiff(
   if (fields) io.out.write(renderJson(pick(diff, fields), io.out.isTty));
   else if (io.out.isTty) io.out.write(renderDiff(diff, io));
   else {
-    io.out.write(renderTabs(columns(diff), diffRows(diff)));
+    io.out.write(renderTabs(hostDiffColumns(diff.a.name, diff.b.name), diffRows(diff)));
     for (const line of notes(diff)) io.err.write(`${line}\n`);
   }
   if (!options.exitStatus) return EXIT.ok;
@@ -62,12 +62,12 @@ export async function hostDiff(
 }
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
-function columns(diff: HostDiff): Column<DiffRow>[] {
+export function hostDiffColumns(a: string, b: string): Column<DiffRow>[] {
   return [
     { head: 'PART', cell: (row) => row.section, pipeOnly: true },
     { head: 'WHAT', cell: (row) => row.what, color: (colors) => colors.bold },
-    { head: diff.a.name.toUpperCase(), cell: (row) => row.a ?? '-', raw: (row) => row.a ?? '', shrink: 1 },
-    { head: diff.b.name.toUpperCase(), cell: (row) => row.b ?? '-', raw: (row) => row.b ?? '', shrink: 1 },
+    { head: a.toUpperCase(), cell: (row) => row.a ?? '-', raw: (row) => row.a ?? '', shrink: 1 },
+    { head: b.toUpperCase(), cell: (row) => row.b ?? '-', raw: (row) => row.b ?? '', shrink: 1 },
   ];
 }
 
@@ -80,7 +80,10 @@ function renderDiff(diff: HostDiff, io: Io): string {
   for (const section of SECTIONS) {
     const own = rows.filter((row) => row.section === section);
     if (own.length > 0)
-      parts.push(`\n${SECTION_HEADS[section]}\n`, renderTable(columns(diff), own, io.out.columns, colors, '  '));
+      parts.push(
+        `\n${SECTION_HEADS[section]}\n`,
+        renderTable(hostDiffColumns(diff.a.name, diff.b.name), own, io.out.columns, colors, '  '),
+      );
     if (section === 'kmods' && builds > 0)
       parts.push(
         `\n  ${count(builds, 'kmod')} loaded on both in another build, as another kernel has it (all: --json kmods)\n`,

@@ -17,7 +17,7 @@ const FIELDS = ['host', 'at', 'asOf', 'keptSince', 'seen', 'seenAt', 'seenNext',
 const BUILD_ID_SHORT = 8;
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
-function columns(): Column<PastKmod>[] {
+export function hostPastColumns(): Column<PastKmod>[] {
   const known = (row: PastKmod, text: string): string => (row.whole || text !== '' ? text : '?');
   return [
     { head: 'KMOD', cell: (row) => row.name, color: (colors) => colors.bold },
@@ -51,7 +51,7 @@ export async function hostPast(
   talk.write(`${headline(past, io.now(), io.timeZone)}\n`);
   if (past.kmods !== null && past.kmods.length > 0) {
     if (io.out.isTty) io.out.write('\n');
-    printRows(io, columns(), past.kmods);
+    printRows(io, hostPastColumns(), past.kmods);
     if (past.kmods.some((kmod) => !kmod.whole))
       talk.write(`${io.out.isTty ? '\n' : ''}"?": it was unloaded since, and its build was not kept.\n`);
   }

@@ -18,7 +18,15 @@ const past: HostPast = {
   seenNext: null,
   unknown: null,
   kmods: [
-    { name: 'e1000e', buildId: 'ab'.repeat(20), size: 4096, taint: 'OE', version: '3.8.7', srcversion: null, whole: true },
+    {
+      name: 'e1000e',
+      buildId: 'ab'.repeat(20),
+      size: 4096,
+      taint: 'OE',
+      version: '3.8.7',
+      srcversion: null,
+      whole: true,
+    },
     { name: 'floppy', buildId: null, size: null, taint: null, version: null, srcversion: null, whole: false },
   ],
   freeze: null,
@@ -70,7 +78,8 @@ floppy  ?         ?        ?      ?
     expect(JSON.parse(asJson.out)).toEqual({ seen: true, kmods: past.kmods });
     const piped = await cli.run(['hosts', 'show', 'web-1', '--at', '4h']);
     expect(piped.out).toBe(`e1000e\t${'ab'.repeat(20)}\t3.8.7\tOE\t4096\nfloppy\t?\t?\t?\t?\n`);
-    const detail = 'what hosts had loaded at 2026-01-01T00:00:00.000Z is not kept: the earliest time is 2026-08-24T14:03:22.000Z';
+    const detail =
+      'what hosts had loaded at 2026-01-01T00:00:00.000Z is not kept: the earliest time is 2026-08-24T14:03:22.000Z';
     cli.server().on('GET /hosts/web-1/past', problem(410, 'history_not_kept', detail));
     expect(await cli.run(['hosts', 'show', 'web-1', '--at', '2026-01-01T00:00Z'])).toMatchObject({
       code: 3,
@@ -90,7 +99,14 @@ const kmodPast: KmodPast = {
   lastSeen: { loaded: 1, notLoaded: 0 },
   selectorUnknown: 0,
   items: [
-    { host: { id: hostId(1), name: 'web-1' }, presence: 'loaded', seen: true, seenAt: at, seenNext: null, unknown: null },
+    {
+      host: { id: hostId(1), name: 'web-1' },
+      presence: 'loaded',
+      seen: true,
+      seenAt: at,
+      seenNext: null,
+      unknown: null,
+    },
     {
       host: { id: hostId(2), name: 'db-2' },
       presence: 'loaded',
@@ -131,13 +147,23 @@ db-2   loaded  not connected then: last seen 09:30:00, not seen since
 
   it('refuses what has no history, and asking live beside it', async () => {
     const wrong = await cli.run(['kmods', 'hosts', 'floppy', '--at', '4h', '--presence', 'builtin']);
-    expect(wrong).toMatchObject({ code: 2, err: expect.stringContaining('only what was loaded is on record') as string });
+    expect(wrong).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('only what was loaded is on record') as string,
+    });
     expect((await cli.run(['kmods', 'hosts', 'floppy', '--at', '4h', '--live'])).code).toBe(2);
     expect(cli.server().requests).toEqual([]);
   });
 });
 
-const entry = (buildId: string) => ({ buildId, size: 4096, taint: '', version: null, srcversion: null, state: 'live' as const });
+const entry = (buildId: string) => ({
+  buildId,
+  size: 4096,
+  taint: '',
+  version: null,
+  srcversion: null,
+  state: 'live' as const,
+});
 const fresh = { coverage: 'fresh' as const, observedAt: AS_OF, reason: null };
 const diff: HostDiff = {
   a: { id: hostId(1), name: 'web-1' },

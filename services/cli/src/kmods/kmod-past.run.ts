@@ -37,7 +37,7 @@ const PRESENCE_WORDS: Readonly<Record<KmodPastHost['presence'], string>> = {
 };
 
 /** The order of raw cells is part of the command's contract (docs/cli.md). */
-function columns(now: Date, timeZone: string | undefined): Column<KmodPastHost>[] {
+export function kmodPastColumns(now: Date, timeZone: string | undefined): Column<KmodPastHost>[] {
   return [
     { head: 'HOST', cell: (row) => row.host.name, color: (colors) => colors.bold },
     { head: 'STATE', cell: (row) => PRESENCE_WORDS[row.presence], raw: (row) => row.presence },
@@ -72,7 +72,7 @@ export async function kmodPast(
     talk.write(`${headline(answer, io.now(), io.timeZone)}\n`);
     if (answer.selectorUnknown > 0) talk.write(`${selectorUnknownLine(answer.selectorUnknown)}\n`);
     if (io.out.isTty && answer.items.length > 0) io.out.write('\n');
-    printRows(io, columns(io.now(), io.timeZone), answer.items);
+    printRows(io, kmodPastColumns(io.now(), io.timeZone), answer.items);
     noteMore(answer, io);
   }
   if (!options.exitStatus) return EXIT.ok;

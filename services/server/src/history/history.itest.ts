@@ -18,15 +18,22 @@ const kmodId = async (name: string): Promise<number> =>
   (await server.database.query<{ id: number }>('SELECT id FROM kmod WHERE name = $1', [name]))[0]?.id ?? 0;
 
 /** Something that came (1), went (2) or changed (3), so many hours ago. */
-async function event(host: string, kmod: string, kind: number, hours: number, detail: object | null = null): Promise<void> {
+async function event(
+  host: string,
+  kmod: string,
+  kind: number,
+  hours: number,
+  detail: object | null = null,
+): Promise<void> {
   const row = { hostId: ids[host] ?? '', kmodId: await kmodId(kmod), kind, actionId: null, source: 'poll' };
   await insertEvents(server.database, [{ ...row, ageMs: Date.now() - now + hours * HOUR_MS, detail: detail as never }]);
 }
 const connected = (host: string, from: number, until: number): Promise<object[]> =>
-  server.database.query(
-    `INSERT INTO host_seen (host_id, seen_from, seen_until) VALUES ($1, $2, $3)`,
-    [ids[host], hoursAgo(from), hoursAgo(until)],
-  );
+  server.database.query(`INSERT INTO host_seen (host_id, seen_from, seen_until) VALUES ($1, $2, $3)`, [
+    ids[host],
+    hoursAgo(from),
+    hoursAgo(until),
+  ]);
 /** The present connection began so many hours ago. */
 const since = (host: string, hours: number): Promise<object[]> =>
   server.database.query('UPDATE host_session SET connected_at = $2 WHERE host_id = $1', [ids[host], hoursAgo(hours)]);
@@ -40,7 +47,12 @@ beforeAll(async () => {
   };
   const tree = { available: ['floppy', 'ext4', 'e1000e', 'old'], config: {} };
   // Connected all the time: floppy was loaded 10 h ago, old was unloaded 5 h ago, e1000e was another build until 3 h ago.
-  await add({ name: 'steady', loaded: ['floppy', 'ext4', { name: 'e1000e', buildId: 'new' }], labels: { env: 'prod' }, ...tree });
+  await add({
+    name: 'steady',
+    loaded: ['floppy', 'ext4', { name: 'e1000e', buildId: 'new' }],
+    labels: { env: 'prod' },
+    ...tree,
+  });
   await since('steady', 90);
   await event('steady', 'floppy', 1, 10);
   await event('steady', 'old', 2, 5);
@@ -62,8 +74,7 @@ beforeAll(async () => {
   await since('mute', 90);
 });
 
-const host = (name: string, hours: number) =>
-  server.read(`/hosts/${name}/past?at=${hoursAgo(hours)}`, hostPastSchema);
+const host = (name: string, hours: number) => server.read(`/hosts/${name}/past?at=${hoursAgo(hours)}`, hostPastSchema);
 const names = async (name: string, hours: number): Promise<string[] | undefined> =>
   (await host(name, hours)).kmods?.map((kmod) => kmod.name);
 
@@ -97,7 +108,10 @@ describe('GET /hosts/{host}/past', () => {
   it('refuses times to come and times that are not kept, and says which are', async () => {
     const ask = async (at: string): Promise<Problem> =>
       (await server.call('GET', `/api/v1/hosts/steady/past?at=${at}`)).body;
-    expect(await ask(hoursAgo(-5))).toMatchObject({ code: 'query_invalid', detail: expect.stringContaining('not come') as string });
+    expect(await ask(hoursAgo(-5))).toMatchObject({
+      code: 'query_invalid',
+      detail: expect.stringContaining('not come') as string,
+    });
     expect(await ask(hoursAgo(24 * 400))).toMatchObject({
       status: 410,
       code: 'history_not_kept',
@@ -139,8 +153,11 @@ describe('GET /kmods/{name}/past', () => {
             seenNext: own.seenNext,
             unknown: own.unknown,
           });
-          const had = own.kmods === null ? 'unknown' : own.kmods.some((each) => each.name === name) ? 'loaded' : 'not_loaded';
-          expect(`${item.host.name} ${name} ${hours}: ${item.presence}`).toBe(`${item.host.name} ${name} ${hours}: ${had}`);
+          const had =
+            own.kmods === null ? 'unknown' : own.kmods.some((each) => each.name === name) ? 'loaded' : 'not_loaded';
+          expect(`${item.host.name} ${name} ${hours}: ${item.presence}`).toBe(
+            `${item.host.name} ${name} ${hours}: ${had}`,
+          );
         }
       }
   });

@@ -9,12 +9,25 @@ import { hostDiffSchema } from './host-diff.schema.ts';
 
 let server: ApiServer;
 
-const nic = { bus: 'pci', address: '0000:00:1f.6', driver: 'e1000e', kmod: 'e1000e', modalias: 'pci:x', names: ['eth0'] };
+const nic = {
+  bus: 'pci',
+  address: '0000:00:1f.6',
+  driver: 'e1000e',
+  kmod: 'e1000e',
+  modalias: 'pci:x',
+  names: ['eth0'],
+};
 const parameter = (value: string) => [
   { name: 'ext4', parameters: [{ name: 'mode', value, unreadableReason: '' }] },
   { name: 'zlib', parameters: [{ name: 'level', value: '6', unreadableReason: '' }] },
 ];
-const block = { kmod: 'floppy', rung: BlockRung.BLOCK_RUNG_BLACKLIST, file: '/etc/modprobe.d/x.conf', line: 3, detail: '' };
+const block = {
+  kmod: 'floppy',
+  rung: BlockRung.BLOCK_RUNG_BLACKLIST,
+  file: '/etc/modprobe.d/x.conf',
+  line: 3,
+  detail: '',
+};
 const line = { keyword: 'options', arguments: 'ext4 mode=1', line: 1 };
 
 onTestDatabase(async (url) => (server = await ApiServer.start(url)));
@@ -29,12 +42,19 @@ beforeAll(async () => {
   };
   await fleet.add({ name: 'a', ...common, labels: { env: 'prod' } });
   // The same line in another file does the same.
-  await fleet.add({ name: 'twin', ...common, config: { ...common.config, modprobe: [{ ...line, file: '/etc/modprobe.d/b.conf' }] } });
+  await fleet.add({
+    name: 'twin',
+    ...common,
+    config: { ...common.config, modprobe: [{ ...line, file: '/etc/modprobe.d/b.conf' }] },
+  });
   await fleet.add({
     name: 'b',
     kernel: '6.12.0-1-amd64',
     loaded: ['ext4', { name: 'e1000e', buildId: 'two' }, 'nvme'],
-    devices: [{ ...nic, driver: '', kmod: '' }, { ...nic, address: '0000:01:00.0' }],
+    devices: [
+      { ...nic, driver: '', kmod: '' },
+      { ...nic, address: '0000:01:00.0' },
+    ],
     config: { modprobe: [], kernelCmdline: 'quiet splash', blocks: [block] },
     parameters: parameter('2'),
     available: ['ext4'],
@@ -50,7 +70,12 @@ describe('GET /hosts/{host}/diff', () => {
     expect(found).toMatchObject({ a: { name: 'a' }, b: { name: 'b' }, same: false });
     expect(found.kernel).toEqual([{ field: 'kernelRelease', a: '6.1.0-49-cloud-amd64', b: '6.12.0-1-amd64' }]);
     expect(found.kmods).toMatchObject([
-      { name: 'e1000e', a: { buildId: 'one', taint: 'OE' }, b: { buildId: 'two', taint: '' }, differs: ['buildId', 'taint'] },
+      {
+        name: 'e1000e',
+        a: { buildId: 'one', taint: 'OE' },
+        b: { buildId: 'two', taint: '' },
+        differs: ['buildId', 'taint'],
+      },
       { name: 'floppy', a: { buildId: 'b1floppy' }, b: null, differs: [] },
       { name: 'nvme', a: null, b: { buildId: 'b1nvme' }, differs: [] },
     ]);
@@ -61,17 +86,29 @@ describe('GET /hosts/{host}/diff', () => {
       { what: 'modprobe.d: options ext4 mode=1', a: '/etc/modprobe.d/a.conf:1', b: null },
     ]);
     expect(found.devices).toMatchObject([
-      { address: '0000:00:1f.6', a: { driver: 'e1000e', kmod: 'e1000e', names: ['eth0'] }, b: { driver: '', kmod: null } },
+      {
+        address: '0000:00:1f.6',
+        a: { driver: 'e1000e', kmod: 'e1000e', names: ['eth0'] },
+        b: { driver: '', kmod: null },
+      },
       { address: '0000:01:00.0', a: null, b: { driver: 'e1000e' } },
     ]);
   });
 
   it('is the same with the sides changed, and nothing for a host and itself', async () => {
     const [there, back] = [await diff('a', 'b'), await diff('b', 'a')];
-    const turned = (rows: readonly { a: unknown; b: unknown }[] | null) => rows?.map((row) => ({ ...row, a: row.b, b: row.a }));
+    const turned = (rows: readonly { a: unknown; b: unknown }[] | null) =>
+      rows?.map((row) => ({ ...row, a: row.b, b: row.a }));
     for (const part of ['kernel', 'kmods', 'parameters', 'config', 'devices'] as const)
       expect(turned(back[part])).toEqual(there[part]);
-    expect(await diff('a', 'a')).toMatchObject({ same: true, kernel: [], kmods: [], parameters: [], config: [], devices: [] });
+    expect(await diff('a', 'a')).toMatchObject({
+      same: true,
+      kernel: [],
+      kmods: [],
+      parameters: [],
+      config: [],
+      devices: [],
+    });
   });
 
   it('takes the same line in another file for the same', async () => {
@@ -82,7 +119,10 @@ describe('GET /hosts/{host}/diff', () => {
     const found = await diff('a', 'partly');
     expect(found).toMatchObject({ same: false, kmods: [], parameters: null, config: null, devices: null });
     const loaded = found.facets.find((facet) => facet.facet === 'loaded');
-    expect(loaded).toMatchObject({ a: { coverage: 'fresh', reason: null }, b: { coverage: 'silent', reason: 'not connected' } });
+    expect(loaded).toMatchObject({
+      a: { coverage: 'fresh', reason: null },
+      b: { coverage: 'silent', reason: 'not connected' },
+    });
   });
 
   it('finds neither host that the caller may not read', async () => {
