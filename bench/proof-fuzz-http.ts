@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { measuredWhere, writeResult } from '../scripts/lib/measured.ts';
+import { type MeasuredWhere, measuredWhere, resultFile, writeResult } from '../scripts/lib/measured.ts';
+import { ScriptError } from '../scripts/lib/program.ts';
 import { TestFleet } from '../tests/e2e/support/fleet.ts';
 import { type CampaignCounts, fuzzHttp } from '../tests/fuzz/http/campaign.ts';
 import { Planted } from '../tests/fuzz/http/planted.ts';
@@ -16,7 +18,7 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     args: [...args],
     options: {
       calls: { type: 'string', default: '10000' },
-      role: { type: 'string' },
+      role: { type: 'string', multiple: true },
       seed: { type: 'string', default: String(randomInt(2 ** 30)) },
     },
   });
@@ -27,19 +29,24 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     `seed ${seed}, ${calls} calls a role; the same again: npm run proof -- fuzz-http --seed ${seed} --calls ${calls}`,
   );
   const fleet = await TestFleet.start(FUZZ_SETTINGS);
-  const done: CampaignCounts[] = [];
+  const done: (CampaignCounts & { readonly holds: boolean })[] = [];
   let logged: string[] = [];
   try {
     const door = new AdminDoor(fleet);
     const planted = new Planted(fleet, door);
     await planted.plant();
     const roles = await rolesOf(fleet, door, planted);
-    for (const role of roles.filter(({ name }) => values.role === undefined || name === values.role)) {
+    const wanted = values.role;
+    const unknown = wanted?.find((name) => !roles.some((role) => role.name === name));
+    if (unknown !== undefined)
+      throw new ScriptError(`no role is called "${unknown}"; there are: ${roles.map(({ name }) => name).join('; ')}.`);
+    for (const role of roles.filter(({ name }) => wanted === undefined || wanted.includes(name))) {
       const began = performance.now();
       const counts = await fuzzHttp({ fleet, planted, role, calls, seed, onChunk: showProgress });
-      done.push(counts);
-      // What was found so far stays when the rest is given up.
-      writeResult('proof-fuzz-http', { ...where, seed, wanted: calls, roles: done, holds: null });
+      const holds = counts.faults.length === 0 && counts.calls >= calls && memoryHolds(counts.memory);
+      done.push({ ...counts, holds });
+      // What was found so far stays when the rest is given up, and when only some roles are run.
+      keepRole({ ...counts, holds, seed, wanted: calls, ...where });
       show(counts, performance.now() - began);
     }
     logged = await faultsInLog(fleet.serverLog);
@@ -47,20 +54,22 @@ export async function proveFuzzHttp(args: readonly string[]): Promise<number> {
     await fleet.stop();
   }
   for (const line of logged.slice(0, 5)) console.log(`the log has a fault: ${line.slice(0, 800)}`);
-  const good =
-    done.length > 0 &&
-    logged.length === 0 &&
-    done.every((one) => one.faults.length === 0 && one.calls >= calls && memoryHolds(one.memory));
-  const file = writeResult('proof-fuzz-http', {
-    ...where,
-    seed,
-    wanted: calls,
-    roles: done,
-    faultsInLog: logged.slice(0, 20),
-    holds: good,
-  });
-  console.log(`${done.length} roles, ${good ? 'everything holds' : 'not everything holds'}; ${file}`);
+  const good = done.length > 0 && logged.length === 0 && done.every(({ holds }) => holds);
+  console.log(
+    `${done.length} roles, ${good ? 'everything holds' : 'not everything holds'}; ${resultFile('proof-fuzz-http')}`,
+  );
   return good ? 0 : 1;
+}
+
+type RoleResult = CampaignCounts &
+  MeasuredWhere & { readonly holds: boolean; readonly seed: number; readonly wanted: number };
+
+/** Puts a role's result in the place of its former one. */
+function keepRole(result: RoleResult): void {
+  const file = resultFile('proof-fuzz-http');
+  const former = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { roles: RoleResult[] }).roles : [];
+  const roles = [...former.filter(({ role }) => role !== result.role), result];
+  writeResult('proof-fuzz-http', { roles, holds: roles.every(({ holds }) => holds) });
 }
 
 /** A line every thousand calls: a role takes minutes. */

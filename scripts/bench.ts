@@ -30,6 +30,11 @@ await runMain(() =>
           return (await import('../bench/storage.ts')).benchStorage(args);
         },
       },
+      fleet: {
+        about:
+          'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
+        run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
+      },
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),

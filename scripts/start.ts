@@ -12,6 +12,7 @@ import { withProgress } from './lib/progress.mjs';
 import { takeRunLock } from './lib/run-lock.ts';
 import { prepareForServer } from './lib/server-role.ts';
 import { type Service, startService } from './lib/service.ts';
+import { startSwarm } from './lib/swarm-fleet.ts';
 import { START_HELP, type StartSettings, requireFreePort, startSettings } from './lib/start-settings.ts';
 
 const SERVER_READY_MS = 60_000;
@@ -254,6 +255,8 @@ async function run(settings: StartSettings, started: Started, lock: RunLock): Pr
   writeFileSync(join(stateFolder, 'cli.yaml'), `url: http://${settings.http}\ntoken_file: ${tokenFile}\n`);
   const agent = await startAgent(settings, api, started, lock);
   if (settings.lab > 0) await bootLabHosts(settings, api, (name, stop) => started.add(name, stop));
+  if (settings.swarm > 0)
+    await startSwarm(settings, api, (name, stop) => started.add(name, stop), [server.ended, started.stopping]);
   tellHowToUse(settings, tokenFile);
   return [server.ended, agent.ended, database.ended];
 }

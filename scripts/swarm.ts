@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { countsLine } from '../bench/swarm/counts-line.ts';
 import { makeJoinStrings } from '../bench/swarm/join-strings.ts';
 import { Swarm } from '../bench/swarm/swarm.ts';
-import type { WorkerCounts } from '../bench/swarm/worker-words.ts';
 import { connectApi } from './lib/api.ts';
 import { build } from './lib/make.ts';
 import { stateFolder } from './lib/paths.ts';
@@ -102,18 +102,6 @@ function runningUrl(): string {
   return url ?? 'http://127.0.0.1:7780';
 }
 
-function line(counts: WorkerCounts, hosts: number): string {
-  const outcomes = Object.entries(counts.actions).map(([outcome, times]) => `${outcome} ${times}`);
-  return [
-    `${counts.live}/${hosts} live`,
-    `${counts.joined} joined`,
-    ...(counts.joinFailures > 0 ? [`${counts.joinFailures} joins tried again`] : []),
-    `${counts.changes} changes`,
-    outcomes.length === 0 ? 'no actions' : `actions: ${outcomes.join(', ')}`,
-    `${Math.round(counts.rssMb)} MiB`,
-  ].join(' · ');
-}
-
 await runMain(async () => {
   const settings = settingsOf(process.argv.slice(2));
   if (settings === undefined) {
@@ -142,7 +130,7 @@ await runMain(async () => {
   let told = '';
   while (!stop.signal.aborted) {
     await delay(1_000, undefined, { signal: stop.signal }).catch(() => undefined);
-    const now = line(swarm.counts(), hosts);
+    const now = countsLine(swarm.counts(), hosts);
     if (now !== told) process.stderr.write(terminal ? `\r\u001B[2K${now}` : `${now}\n`);
     told = now;
   }

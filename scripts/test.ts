@@ -28,7 +28,7 @@ const SUITES: readonly Suite[] = [
   },
   { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
   { name: 'lab', project: 'lab', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
-  { name: 'compose', project: 'e2e', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
+  { name: 'compose', project: 'containers', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },
 ];
 
 /** A suite's result, and how long it took. */

@@ -68,6 +68,7 @@ export async function measureIngest(
       sessionNo: firstSession + index,
       bootId: '',
       request: (facets: readonly KnownFacet[]) => void send(facets),
+      turnAway: () => undefined,
     };
     const opened = await ingest.connect(peer, own.map(statusOf));
     await send(opened.wanted);

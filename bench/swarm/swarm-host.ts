@@ -4,6 +4,7 @@ import type { ActionEngine } from '../../agent/src/actions/action-engine.ts';
 import { createActionEngine } from '../../agent/src/actions/host-action-engine.ts';
 import { MemoryJournal } from '../../agent/src/actions/journal/memory-journal.ts';
 import { createInventory } from '../../agent/src/facets/host-inventory.ts';
+import type { Inventory } from '../../agent/src/facets/inventory.ts';
 import { makeCertificateRequest } from '../../agent/src/identity/certificate-request.ts';
 import { loadOrMakeKey } from '../../agent/src/identity/host-key.ts';
 import { readHostFacts } from '../../agent/src/identity/host-facts.ts';
@@ -63,6 +64,10 @@ export class SwarmHost {
   readonly exec: KernelExec;
   readonly #store = new MemoryIdentityStore();
   readonly #journal = new MemoryJournal();
+  readonly #clock = new HostBootClock();
+  /** Runs from {@link boot} until {@link vanish}. */
+  #inventory: Inventory | undefined;
+  #engine: ActionEngine | undefined;
   #life: { readonly life: HostLife; readonly ended: Promise<void> } | undefined;
 
   constructor(parts: SwarmHostParts) {
@@ -79,6 +84,22 @@ export class SwarmHost {
     this.kernel = new SimulatedKernel(captured.build, texts, plan.kmods, behaviour);
     this.files = new KernelFiles(captured.tree, this.kernel);
     this.exec = new KernelExec(this.kernel, parts.stepMs);
+  }
+
+  /** Looks at the whole host once, as an agent does when its machine comes up; from then on it watches. */
+  async boot(): Promise<void> {
+    if (this.#inventory !== undefined) return;
+    const { captured, log } = this.#parts;
+    const inventory = createInventory({
+      files: this.files,
+      exec: this.exec,
+      clock: this.#clock,
+      collectAvailable: () => Promise.resolve(captured.available),
+      attributionOf: (kmod) => this.#engine?.attributionOf(kmod),
+      log,
+    });
+    this.#inventory = inventory;
+    await inventory.start(FIRST_INTERVALS);
   }
 
   /** Makes it a host of the server. @throws as joinHost */
@@ -100,8 +121,11 @@ export class SwarmHost {
   async appear(listener: SessionListener): Promise<void> {
     const identity = await this.#store.load();
     if (identity === undefined || this.#life !== undefined) throw new Error(`${this.plan.name} cannot appear now`);
-    const { log, random, captured } = this.#parts;
-    const bootClock = new HostBootClock();
+    await this.boot();
+    const inventory = this.#inventory;
+    if (inventory === undefined) throw new Error(`${this.plan.name} was switched off while it came up`);
+    const { log, random } = this.#parts;
+    const bootClock = this.#clock;
     const serverClock = new OffsetServerClock(bootClock);
     const kept = new KeptIdentity(this.#store, identity, await loadOrMakeKey(this.#store), bootClock);
     const engine: ActionEngine = createActionEngine({
@@ -119,14 +143,7 @@ export class SwarmHost {
       journal: this.#journal,
     });
     engine.onResult(({ outcome }) => this.#parts.onResult(outcomeWord(outcome) ?? 'unknown'));
-    const inventory = createInventory({
-      files: this.files,
-      exec: this.exec,
-      clock: bootClock,
-      collectAvailable: () => Promise.resolve(captured.available),
-      attributionOf: (kmod) => engine.attributionOf(kmod),
-      log,
-    });
+    this.#engine = engine;
     const { server } = identity;
     const { localAddress } = this.#parts;
     const life = new HostLife({
@@ -145,20 +162,24 @@ export class SwarmHost {
       onEnded: () => listener.lost(),
       onConnected: () => listener.connected(),
     });
-    await Promise.all([engine.start(), inventory.start(FIRST_INTERVALS)]);
-    const ended = life.run().then(async () => {
-      await inventory.stop();
-      await engine.stop();
-    });
+    await engine.start();
+    const ended = life.run().then(() => engine.stop());
     this.#life = { life, ended };
+  }
+
+  /** Its network breaks for a moment: the agent stays, and connects again. */
+  reconnect(): void {
+    this.#life?.life.reconnect();
   }
 
   /** Goes without a word, as a machine that is switched off; its identity and journal stay. */
   async vanish(): Promise<void> {
-    const running = this.#life;
+    const [running, inventory] = [this.#life, this.#inventory];
     this.#life = undefined;
+    this.#inventory = undefined;
     running?.life.stop();
     await running?.ended;
+    await inventory?.stop();
   }
 
   #facts(): Promise<HostFacts> {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { FromWorker, Odds, ToWorker, WorkerCounts, WorkerSettings } from './worker-words.ts';
+import { requireOpenFiles } from './open-files.ts';
+import type { FromWorker, Odds, ToldChange, ToWorker, WorkerCounts, WorkerSettings } from './worker-words.ts';
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 /** Enrolments under way at a time, over all processes: a certificate takes the server a few ms. */
@@ -13,9 +14,12 @@ export interface SwarmOptions {
   readonly processes: number;
   readonly seed: number;
   readonly odds: Odds;
+  /** Hosts that have come up wait for {@link Swarm.join}. */
+  readonly waitsToJoin?: boolean;
 }
 
 const NO_COUNTS: WorkerCounts = {
+  booted: 0,
   joined: 0,
   joinFailures: 0,
   live: 0,
@@ -31,8 +35,11 @@ const NO_COUNTS: WorkerCounts = {
 export class Swarm {
   readonly #workers: { readonly child: ChildProcess; counts: WorkerCounts }[] = [];
   readonly #ended: Promise<unknown>[] = [];
+  #onChange: (change: ToldChange) => void = () => undefined;
 
+  /** @throws ScriptError where a process may not have as many files open as it has hosts */
   static start(options: SwarmOptions): Swarm {
+    requireOpenFiles(options.hosts, options.processes);
     const swarm = new Swarm();
     const { hosts, processes } = options;
     for (let each = 0; each < processes; each += 1) {
@@ -45,6 +52,7 @@ export class Swarm {
         first,
         hosts: upTo - first,
         joinsAtOnce: Math.ceil(JOINS_AT_ONCE / processes),
+        waitsToJoin: options.waitsToJoin ?? false,
         odds: share(options.odds, processes),
       });
     }
@@ -59,6 +67,7 @@ export class Swarm {
     for (const one of all)
       for (const [outcome, times] of Object.entries(one.actions)) actions[outcome] = (actions[outcome] ?? 0) + times;
     return {
+      booted: sum((one) => one.booted),
       joined: sum((one) => one.joined),
       joinFailures: sum((one) => one.joinFailures),
       live: sum((one) => one.live),
@@ -71,11 +80,21 @@ export class Swarm {
     };
   }
 
+  /** Hears of the changes that are told of; one listener. */
+  onChange(listener: (change: ToldChange) => void): void {
+    this.#onChange = listener;
+  }
+
   get pids(): number[] {
     return this.#workers.flatMap(({ child }) => child.pid ?? []);
   }
 
-  /** Ends every session at once; the hosts come back as they would after that. */
+  /** All hosts that came up join now. */
+  join(): void {
+    this.#say({ kind: 'join' });
+  }
+
+  /** Breaks every connection at once; the hosts come back as they would after that. */
   storm(): void {
     this.#say({ kind: 'storm' });
   }
@@ -95,6 +114,7 @@ export class Swarm {
     this.#workers.push(worker);
     child.on('message', (word: FromWorker) => {
       if (word.kind === 'counts') worker.counts = word.counts;
+      else if (word.kind === 'change') this.#onChange(word.change);
     });
     this.#ended.push(new Promise((resolve) => child.once('exit', resolve)));
     child.send({ kind: 'start', settings } satisfies ToWorker);

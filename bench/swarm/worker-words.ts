@@ -10,6 +10,8 @@ export interface WorkerSettings {
   readonly hosts: number;
   /** Joins under way at a time. */
   readonly joinsAtOnce: number;
+  /** Hosts that have come up wait for the word `join`. */
+  readonly waitsToJoin: boolean;
   readonly odds: Odds;
 }
 
@@ -23,17 +25,29 @@ export interface Odds {
   readonly changesPerSecond: number;
   /** Hosts that vanish for a while, a second, over all hosts of the process. */
   readonly vanishPerSecond: number;
+  /** One change in so many is told of as it happens; absent or 0: none. */
+  readonly toldEvery?: number;
+}
+
+/** A kmod that somebody on a simulated host has just loaded or unloaded. */
+export interface ToldChange {
+  readonly host: string;
+  readonly kmod: string;
+  readonly isLoaded: boolean;
 }
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly settings: WorkerSettings }
-  /** Every host ends its session and comes back at once. */
+  | { readonly kind: 'join' }
+  /** Every host loses its connection, and connects again. */
   | { readonly kind: 'storm' }
   | { readonly kind: 'odds'; readonly odds: Odds }
   | { readonly kind: 'stop' };
 
 /** What a process has seen from its side. */
 export interface WorkerCounts {
+  /** Hosts that have come up: their agent has looked at all of it. */
+  readonly booted: number;
   readonly joined: number;
   readonly joinFailures: number;
   /** Hosts with a session that the server accepted. */
@@ -47,4 +61,7 @@ export interface WorkerCounts {
   readonly trouble: readonly string[];
 }
 
-export type FromWorker = { readonly kind: 'counts'; readonly counts: WorkerCounts } | { readonly kind: 'stopped' };
+export type FromWorker =
+  | { readonly kind: 'counts'; readonly counts: WorkerCounts }
+  | { readonly kind: 'change'; readonly change: ToldChange }
+  | { readonly kind: 'stopped' };

@@ -13,6 +13,8 @@ const TICK_MS = 100;
 const STEP_MS = 20;
 const AWAY_MS = 20_000;
 const TROUBLE_KEPT = 20;
+/** Hosts that come up at a time. */
+const BOOTS_AT_ONCE = 4;
 const HOSTS_PER_ADDRESS = 20;
 /** Kernels, and how many of a hundred hosts run each. */
 const KERNELS = [
@@ -30,6 +32,8 @@ class Worker {
   readonly #trouble = new Map<string, number>();
   readonly #actions: Record<string, number> = {};
   #odds: Odds;
+  readonly #mayJoin = Promise.withResolvers<void>();
+  #booted = 0;
   #joined = 0;
   #joinFailures = 0;
   #welcomes = 0;
@@ -48,20 +52,34 @@ class Worker {
     const captured = KERNELS.map(([name]) => readCaptured(name));
     const { first, hosts } = this.#settings;
     for (let number = first; number < first + hosts; number += 1) this.#hosts.push(this.#make(number, captured));
+    if (!this.#settings.waitsToJoin) this.join();
+    await this.#forEach(BOOTS_AT_ONCE, async (host) => {
+      await host.boot();
+      this.#booted += 1;
+    });
+    await this.#mayJoin.promise;
+    setInterval(() => this.#tick(), TICK_MS);
+    await this.#forEach(this.#settings.joinsAtOnce, (host) => this.#join(host));
+  }
+
+  join(): void {
+    this.#mayJoin.resolve();
+  }
+
+  async #forEach(atOnce: number, work: (host: SwarmHost) => Promise<void>): Promise<void> {
     const waiting = this.#hosts.values();
     const some = async (): Promise<void> => {
-      for (const host of waiting) if (!this.#stopped) await this.#join(host);
+      for (const host of waiting) if (!this.#stopped) await work(host);
     };
-    setInterval(() => this.#tick(), TICK_MS);
-    await Promise.all(Array.from({ length: this.#settings.joinsAtOnce }, some));
+    await Promise.all(Array.from({ length: atOnce }, some));
   }
 
   odds(odds: Odds): void {
     this.#odds = odds;
   }
 
-  async storm(): Promise<void> {
-    await Promise.all([...this.#hosts].map((host) => this.#away(host, 0)));
+  storm(): void {
+    for (const host of this.#hosts) host.reconnect();
   }
 
   async stop(): Promise<void> {
@@ -72,6 +90,7 @@ class Worker {
   counts(): WorkerCounts {
     const { user, system } = process.cpuUsage();
     return {
+      booted: this.#booted,
       joined: this.#joined,
       joinFailures: this.#joinFailures,
       live: this.#live.size,
@@ -161,11 +180,15 @@ class Worker {
 
   /** Somebody on the host loads or unloads a rare kmod. */
   #change(): void {
-    const { kernel } = pick(this.#random, this.#hosts);
+    const { kernel, plan } = pick(this.#random, this.#hosts);
     const loaded = new Set(kernel.loadedNames());
     const name = pick(this.#random, RARE);
     const effect = loaded.has(name) ? kernel.unload(name) : kernel.load(name);
-    if (effect.kind === 'done') this.#changes += 1;
+    if (effect.kind !== 'done') return;
+    this.#changes += 1;
+    const { toldEvery = 0 } = this.#odds;
+    if (toldEvery > 0 && this.#changes % toldEvery === 0)
+      say({ kind: 'change', change: { host: plan.name, kmod: name, isLoaded: !loaded.has(name) } });
   }
 
   #heard(line: string): void {
@@ -198,8 +221,11 @@ process.on('message', (word: ToWorker) => {
       setInterval(() => worker !== undefined && say({ kind: 'counts', counts: worker.counts() }), COUNTS_MS);
       void worker.start();
       return;
+    case 'join':
+      worker?.join();
+      return;
     case 'storm':
-      void worker?.storm();
+      worker?.storm();
       return;
     case 'odds':
       worker?.odds(word.odds);

@@ -2,6 +2,7 @@ import { type HostKind, type KernelSeries, KERNEL_SERIES, bootHost, checkPrerequ
 import { type Api, until } from './api.ts';
 import { ScriptError } from './program.ts';
 import { withProgress } from './progress.mjs';
+import { retireFormer } from './retire-former.ts';
 
 const KIND: HostKind = 'fast';
 /** Emulated, on a machine that boots several at once. */
@@ -12,17 +13,6 @@ const HOST_LOOPBACK = '10.0.2.2';
 
 function labName(number: number): string {
   return `lab-${number}`;
-}
-
-/** Retires the lab hosts of an earlier start: their disks are gone, so they never come back. */
-async function retireOld(api: Api): Promise<void> {
-  const listed = (await api.get('/api/v1/hosts?limit=1000')) as {
-    items: { id: string; name: string; connected: boolean }[];
-  };
-  for (const host of listed.items) {
-    if (/^lab-\d+$/.test(host.name) && !host.connected)
-      await api.delete(`/api/v1/hosts/${host.id}`, { reason: 'npm start boots new lab hosts' });
-  }
 }
 
 async function bootOne(
@@ -63,7 +53,7 @@ export async function bootLabHosts(
   api: Api,
   onStarted: (name: string, stop: () => Promise<void>) => void,
 ): Promise<void> {
-  await retireOld(api);
+  await retireFormer(api, 'lab=true', 'npm start boots new lab hosts');
   const identityPort = settings.identity.slice(settings.identity.lastIndexOf(':') + 1);
   const numbers = Array.from({ length: settings.lab }, (_, index) => index + 1);
   await withProgress(`booting ${settings.lab} lab hosts (the first time their images are built: some minutes)`, () =>

@@ -5,6 +5,7 @@ import { ScriptError } from './program.ts';
 export const START_HELP = `npm start [-- OPTIONS]: set everything up and run server, database and this machine's agent.
 
   --lab N            also boot N lab hosts (QEMU, real kernels, mode act)
+  --swarm N          also bring up N simulated hosts, to see a big fleet (some 250 KB of memory each)
   --http HOST:PORT   the API's address (default 127.0.0.1:7780)
   --session H:P      where agents hold their session (default 127.0.0.1:7781)
   --identity H:P     where agents join (default 127.0.0.1:7782)
@@ -14,6 +15,7 @@ DATABASE_URL set: that PostgreSQL is used instead of the embedded one.`;
 
 export interface StartSettings {
   readonly lab: number;
+  readonly swarm: number;
   readonly http: string;
   readonly session: string;
   readonly identity: string;
@@ -21,16 +23,14 @@ export interface StartSettings {
 }
 
 const MOST_LAB_HOSTS = 20;
+const MOST_SWARM_HOSTS = 20_000;
 
 /** @throws ScriptError for an option that is not one, or a value that does not fit. */
 export function startSettings(args: readonly string[]): StartSettings {
   const parsed = parse(args);
-  const lab = Number(parsed.lab ?? '0');
-  if (!Number.isInteger(lab) || lab < 0 || lab > MOST_LAB_HOSTS) {
-    throw new ScriptError(`--lab takes a whole number from 0 to ${MOST_LAB_HOSTS}, not "${parsed.lab}".`);
-  }
   return {
-    lab,
+    lab: count('--lab', parsed.lab, MOST_LAB_HOSTS),
+    swarm: count('--swarm', parsed.swarm, MOST_SWARM_HOSTS),
     http: address('--http', parsed.http ?? '127.0.0.1:7780'),
     session: address('--session', parsed.session ?? '127.0.0.1:7781'),
     identity: address('--identity', parsed.identity ?? '127.0.0.1:7782'),
@@ -38,12 +38,19 @@ export function startSettings(args: readonly string[]): StartSettings {
   };
 }
 
+function count(option: string, text: string | undefined, most: number): number {
+  const value = Number(text ?? '0');
+  if (text?.trim() === '' || !Number.isInteger(value) || value < 0 || value > most)
+    throw new ScriptError(`${option} takes a whole number from 0 to ${most}, not "${text}".`);
+  return value;
+}
+
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   try {
     return parseArgs({
       args: [...args],
-      options: { lab: text, http: text, session: text, identity: text, help: { type: 'boolean' } },
+      options: { lab: text, swarm: text, http: text, session: text, identity: text, help: { type: 'boolean' } },
     }).values;
   } catch (error) {
     throw new ScriptError(`${error instanceof Error ? error.message : String(error)}\n\n${START_HELP}`);

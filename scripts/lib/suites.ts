@@ -18,7 +18,7 @@ export interface SuiteResult {
 export interface Suite {
   readonly name: string;
   /** Vitest project or projects (vitest.config.ts). */
-  readonly project: 'unit*' | 'integration' | 'e2e' | 'lab';
+  readonly project: 'unit*' | 'integration' | 'e2e' | 'containers' | 'lab';
   /** Files, as globs relative to the repository. */
   readonly files: readonly string[];
   readonly env?: NodeJS.ProcessEnv;

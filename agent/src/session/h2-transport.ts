@@ -117,7 +117,13 @@ class H2Transport implements SessionTransport {
     const status = headers['grpc-status'];
     if (status === undefined) return;
     if (Number(status) === STATUS.ok) this.#finishOnce({ kind: 'ended' });
-    else this.#finishOnce({ kind: 'failed', code: codeOf(status), details: wordsOf(headers['grpc-message']) });
+    else
+      this.#finishOnce({
+        kind: 'failed',
+        code: codeOf(status),
+        details: wordsOf(headers['grpc-message']),
+        answered: true,
+      });
   }
 
   #read(bytes: Buffer): void {
@@ -135,7 +141,7 @@ class H2Transport implements SessionTransport {
   }
 
   #fail(details: string, code: number = STATUS.unavailable): void {
-    this.#finishOnce({ kind: 'failed', code, details });
+    this.#finishOnce({ kind: 'failed', code, details, answered: false });
   }
 
   #finishOnce(end: TransportEnd): void {

@@ -80,6 +80,11 @@ export class HostLife {
     this.#keeper.stop();
   }
 
+  /** Leaves the present connection for another, as after a break of the network. */
+  reconnect(): void {
+    this.#supervisor.reconnect();
+  }
+
   stop(): void {
     this.#supervisor.stop();
   }

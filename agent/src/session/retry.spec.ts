@@ -52,6 +52,11 @@ describe('shouldDiagnose', () => {
   it.each<[string, SessionEnd, boolean]>([
     ['a handshake that failed', FAILED, true],
     ['a port where nobody listens', { ...FAILED, details: 'connect ECONNREFUSED 10.0.2.2:7781' }, false],
+    [
+      'a server that cannot just now',
+      { ...FAILED, answered: true, details: 'the server cannot take this host' },
+      false,
+    ],
     ['a session that broke', { ...FAILED, welcomed: true }, false],
     ['a refusal', { ...FAILED, code: 16, welcomed: true }, true],
     ['a retired host', { kind: 'reconnect', afterMs: 1, reason: 'retired' }, true],

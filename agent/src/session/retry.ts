@@ -27,13 +27,17 @@ export interface RetryState {
   readonly diagnosedAtMs?: number;
 }
 
-/** Whether the server should be asked what is wrong. A broken session is not asked about, nor a port where nobody listens. */
+/**
+ * Whether the server should be asked what is wrong. A broken session is not asked about, nor a port where nobody listens; nor a server that took the
+ * connection and says that it cannot just now: it knows this host, and thousands that ask would keep it from recovering.
+ */
 export function shouldDiagnose(end: SessionEnd, state: RetryState, nowMs: number): boolean {
   if (state.diagnosedAtMs !== undefined && nowMs - state.diagnosedAtMs < DIAGNOSE_EVERY_MS) return false;
   if (end.kind === 'reconnect') return end.reason === 'retired';
   if (end.kind === 'ended') return !end.welcomed;
   if (end.kind !== 'failed') return false;
   if (REFUSALS.has(end.code)) return true;
+  if (end.answered === true) return false;
   return (
     !end.welcomed && !/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Name resolution/.test(end.details)
   );

@@ -6,8 +6,14 @@ export type SessionEnd =
   | { readonly kind: 'stopped' }
   /** The server asks to come back later. */
   | { readonly kind: 'reconnect'; readonly afterMs: number; readonly reason: string }
-  /** The connection failed, or was never made. `code` is the gRPC status. */
-  | { readonly kind: 'failed'; readonly welcomed: boolean; readonly code: number; readonly details: string }
+  /** The connection failed, or was never made. `code` is the gRPC status; `answered`: the server gave it, over a connection that it took. */
+  | {
+      readonly kind: 'failed';
+      readonly welcomed: boolean;
+      readonly code: number;
+      readonly details: string;
+      readonly answered?: boolean;
+    }
   /** The next connection is made anew: an action changed this host's network, or the host has a new certificate. */
   | { readonly kind: 'renewed'; readonly why: 'network' | 'certificate' }
   /** The server ended the stream without a word. */

@@ -87,7 +87,7 @@ export class Session {
     this.#transport.onMessage((message) => this.#receive(message));
     void this.#transport.end.then((end) => {
       const welcomed = this.#welcome !== undefined;
-      if (end.kind === 'failed') this.#end({ kind: 'failed', welcomed, code: end.code, details: end.details });
+      if (end.kind === 'failed') this.#end({ ...end, welcomed });
       else this.#end({ kind: 'ended', welcomed });
     });
     void this.#pump(facts);

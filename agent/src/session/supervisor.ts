@@ -63,8 +63,7 @@ export class SessionSupervisor {
       // Once for each action: its result is said again over the new session.
       if (result.confirm === undefined || this.#renewedFor === result.actionId) return;
       this.#renewedFor = result.actionId;
-      this.#current?.renew('network');
-      this.#wakeUp();
+      this.reconnect();
     });
   }
 
@@ -92,6 +91,12 @@ export class SessionSupervisor {
       await this.#sleep(plan.delayMs);
     }
     this.#suspendWatch.stop();
+  }
+
+  /** Ends the present session for another one; what waits for the next attempt waits no longer. */
+  reconnect(): void {
+    this.#current?.renew('network');
+    this.#wakeUp();
   }
 
   /** There is a new certificate: the running session moves to it in a quiet moment, within so long. */

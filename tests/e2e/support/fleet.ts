@@ -24,6 +24,7 @@ export class TestFleet {
   /** Agents on this machine; they end with the fleet. */
   readonly agents: TestProcess[] = [];
   readonly folder: string;
+  readonly #durable: boolean;
   #databasePort = 0;
   #postgres: EmbeddedPostgres | undefined;
   /** As the server logs in: not as the superuser, as in `npm start`. */
@@ -33,7 +34,9 @@ export class TestFleet {
   #serverEnv: NodeJS.ProcessEnv = {};
   #ports: { http: string; session: string; identity: string } | undefined;
 
-  constructor() {
+  /** `durable`: the database keeps what it has said through a loss of power, as in production, and is as slow. */
+  constructor({ durable = false }: { readonly durable?: boolean } = {}) {
+    this.#durable = durable;
     this.folder = mkdtempSync(join(tmpdir(), 'modfleet-e2e-'));
   }
 
@@ -77,7 +80,7 @@ export class TestFleet {
 
   async startDatabase(): Promise<void> {
     this.#postgres = await startEmbeddedPostgres(join(this.folder, 'postgres'), {
-      settings: { fsync: 'off', port: String(this.#databasePort) },
+      settings: { ...(this.#durable ? {} : { fsync: 'off' }), port: String(this.#databasePort) },
     });
     const { pid, exited } = this.#postgres;
     const killAtExit = (): void => void process.kill(pid, 'SIGQUIT');

@@ -121,3 +121,16 @@ export const hostileFrames: fc.Arbitrary<readonly Buffer[]> = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 500 }).map((bytes) => [PREFACE, Buffer.from(bytes)]),
   fc.constant([Buffer.from('GET / HTTP/1.1\r\nhost: x\r\n\r\n')]),
 );
+
+/** How a connection is opened, up to a session's stream, number 1. */
+export const OPENED = Buffer.concat([PREFACE, EMPTY_SETTINGS, frame(FRAME.headers, END_HEADERS, 1, SESSION)]);
+
+/** Bytes of that stream's body in one frame. */
+export function dataFrame(body: Buffer): Buffer {
+  return frame(FRAME.data, 0, 1, body);
+}
+
+/** Another session stream, with the beginning of its body. @param id odd, and higher than all before */
+export function streamFrames(id: number, body: Buffer): Buffer {
+  return Buffer.concat([frame(FRAME.headers, END_HEADERS, id, SESSION), frame(FRAME.data, 0, id, body)]);
+}

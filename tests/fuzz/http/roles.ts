@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TestFleet } from '../../e2e/support/fleet.ts';
 import { type AdminDoor, madeToken } from '../support/admin-door.ts';
+import { ownLoopback, postFrom } from '../support/from-address.ts';
 import type { Planted } from './planted.ts';
 
 type Credentials = readonly (readonly [header: string, value: string])[];
@@ -21,7 +22,6 @@ export interface FuzzRole {
 type Grant = readonly [role: string, selector: string | null];
 
 const MINE = 'group=mine';
-const LOGIN_TRIES = 10;
 
 /** Every kind of caller that this server knows. Those that may change most come last: what they do to the world is behind the others. */
 export async function rolesOf(fleet: TestFleet, door: AdminDoor, planted: Planted): Promise<FuzzRole[]> {
@@ -119,24 +119,17 @@ async function signedIn(
     const account = await newAccount(door, 'person', [grant]);
     const given = await door.must(201, 'POST', `/api/v1/accounts/${String(account.id)}/password`, {});
     const password = randomBytes(16).toString('hex');
-    const login = (): ReturnType<TestFleet['api']> =>
-      fleet.api('POST', '/api/v1/login', {
-        user: account.name,
-        password: given['password'],
-        newPassword: password,
-        carrier,
-      });
-    let answer = await login();
-    // What the role itself has tried wrongly from this address counts.
-    for (let tries = 0; answer.status === 429 && tries < LOGIN_TRIES; tries += 1) {
-      await delay(Number(answer.body['retryAfterSeconds']) * 1_000);
-      answer = await login();
-    }
+    // What the role itself tries wrongly, signing in, counts against its address: it comes in from another.
+    const answer = await postFrom(ownLoopback(), fleet, '/api/v1/login', {
+      user: account.name,
+      password: given['password'],
+      newPassword: password,
+      carrier,
+    });
     if (answer.status !== 200) throw new Error(`login: ${answer.status} ${JSON.stringify(answer.body)}`);
     if (carrier === 'bearer') return bearer(String(answer.body['secret']));
-    const cookie = answer.headers.get('set-cookie')?.split(';', 1)[0] ?? '';
     return [
-      ['cookie', cookie],
+      ['cookie', answer.cookie],
       ['origin', 'http://127.0.0.1'],
     ];
   };

@@ -23,15 +23,31 @@ import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
+import type { GateLimits } from './connection-gate.ts';
 import { GrpcListener } from './grpc-listener.ts';
+import { connectionsThatFit, openFilesLimit } from './open-files.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionHandlers } from './session-handlers.ts';
 import { SessionRegistry } from './session-registry.service.ts';
 
 /** 20,000 hosts a replica; a fleet that comes back at once is let in within a minute. */
-const SESSION_LIMITS = { connections: 25_000, unfinished: 1_000, perSecond: 500, burst: 1_000 };
+const SESSION_LIMITS = {
+  connections: 25_000,
+  unfinished: 1_000,
+  perAddress: { connections: 12_500, unfinished: 250 },
+  perSecond: 500,
+  burst: 1_000,
+};
 /** Joining is rare and anybody may try; but a fleet whose certificates have ended while the server was away asks here first (docs/adr/0027). */
-const IDENTITY_LIMITS = { connections: 512, unfinished: 256, perSecond: 200, burst: 400 };
+const IDENTITY_LIMITS = {
+  connections: 512,
+  unfinished: 256,
+  perAddress: { connections: 256, unfinished: 128 },
+  perSecond: 200,
+  burst: 400,
+};
+/** A session's connection without a stream is good for nothing. */
+const SESSION_IDLE_MS = 30_000;
 /** A chunk has 256 KiB, and every other message is smaller. */
 const SESSION_MESSAGE_MAX = 1024 * 1024;
 const IDENTITY_MESSAGE_MAX = 64 * 1024;
@@ -45,6 +61,9 @@ const STOP_GRACE_MS = 3_000;
 /** So many seconds' worth of connections one address may make at once after quiet. */
 const JOIN_BURST_SECONDS = 5;
 
+/** A flood is told of once in a while, not once for each connection. */
+const REFUSALS_TOLD_MS = 60_000;
+
 @Injectable()
 export class AgentListeners implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #log = new Logger('AgentListeners');
@@ -57,6 +76,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   readonly #registry: SessionRegistry;
   readonly #ingest: IngestService;
   readonly #refused;
+  #refusalToldAt = -REFUSALS_TOLD_MS;
   #unwatch: (() => void) | undefined;
   #session: { listener: GrpcListener; address: AddressInfo } | undefined;
   #identity: { listener: GrpcListener; address: AddressInfo } | undefined;
@@ -136,19 +156,29 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     const options = {
       'grpc.max_receive_message_length': SESSION_MESSAGE_MAX,
       'grpc.max_concurrent_streams': 8,
+      'grpc.max_connection_idle_ms': SESSION_IDLE_MS,
       // No pings of gRPC's: TCP's own (grpc-listener.ts) notice a host behind a dead line within half a minute and cost no byte of TLS.
     };
+    const openFiles = openFilesLimit();
+    const connections = connectionsThatFit(SESSION_LIMITS.connections, openFiles);
+    if (connections < SESSION_LIMITS.connections)
+      this.#log.log(
+        `at most ${connections} hosts connect here: this process may have ${openFiles} files open; "ulimit -n" (systemd: LimitNOFILE=) raises that`,
+      );
     const listener = await this.#listener(
       'session',
       this.#config.sessionListen,
-      SESSION_LIMITS,
+      { ...SESSION_LIMITS, connections },
       options,
       this.#ca.trustedPem,
     );
     for (const service of [SessionServiceService, ConfirmServiceService]) refuseUnruledRpc('session', service);
     listener.server.addService(
       SessionServiceService,
-      this.#sessions.service((peer) => listener.peerArrived(peer)),
+      this.#sessions.service({
+        onCall: (peer) => listener.peerArrived(peer),
+        drop: (peer) => listener.drop(peer),
+      }),
     );
     listener.server.addService(
       ConfirmServiceService,
@@ -174,10 +204,22 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
     return { listener, address: await listener.start() };
   }
 
+  /** Those that a person has to do something about: there is room for no more hosts. */
+  #tellOfRefusal(name: string, reason: string, { connections, perAddress }: GateLimits): void {
+    if (reason !== 'connections' && reason !== 'address_connections') return;
+    const now = performance.now();
+    if (now - this.#refusalToldAt < REFUSALS_TOLD_MS) return;
+    this.#refusalToldAt = now;
+    const most = reason === 'connections' ? `${connections}` : `${perAddress.connections} of one address`;
+    this.#log.warn(
+      `hosts are turned away: ${most} are connected to the ${name} listener, and more it does not take (docs/operations.md, "What the agents' listeners bear")`,
+    );
+  }
+
   async #listener(
     name: 'session' | 'identity',
     listen: ListenAddress,
-    limits: typeof SESSION_LIMITS,
+    limits: GateLimits,
     grpc: Record<string, number>,
     clientCa: string | null,
   ): Promise<GrpcListener> {
@@ -189,7 +231,10 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
       clientCa,
       identity,
       ...(name === 'identity' && this.#config.rateJoinsPerSecond > 0 ? { addressLimit: joinLimit(this.#config) } : {}),
-      onRefused: (reason) => this.#refused.inc({ listener: name, reason }),
+      onRefused: (reason) => {
+        this.#refused.inc({ listener: name, reason });
+        this.#tellOfRefusal(name, reason, limits);
+      },
     });
   }
 }

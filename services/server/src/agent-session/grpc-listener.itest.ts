@@ -11,7 +11,13 @@ import { TestAgent } from '../testing/test-agent.ts';
 import { GrpcListener, type GrpcListenerOptions, ListenError } from './grpc-listener.ts';
 import { comesTrue } from '../testing/comes-true.ts';
 
-const LIMITS = { connections: 10, unfinished: 2, perSecond: 1_000, burst: 1_000 };
+const LIMITS = {
+  connections: 10,
+  unfinished: 2,
+  perAddress: { connections: 10, unfinished: 10 },
+  perSecond: 1_000,
+  burst: 1_000,
+};
 
 describe('GrpcListener', () => {
   let folder: string;

@@ -48,7 +48,8 @@ export class GrpcListener {
   readonly #addresses: TokenBuckets | undefined;
   readonly #net: NetServer;
   readonly #pending = new Map<string, () => void>();
-  readonly #sockets = new Set<Socket>();
+  /** By `address:port` of their other end. */
+  readonly #sockets = new Map<string, Socket>();
   /** Those before the present one: connections of theirs may live. */
   readonly #replaced = new Set<Injector>();
   #injector: Injector;
@@ -94,6 +95,11 @@ export class GrpcListener {
     this.#pending.get(peer)?.();
   }
 
+  /** Ends a connection at once, whatever is still to be sent over it. @param peer as `call.getPeer()` says */
+  drop(peer: string): void {
+    this.#sockets.get(peer)?.destroy();
+  }
+
   /** Accepts nobody any more; live connections may end by themselves within `graceMs`, then they are destroyed. */
   async stop(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
@@ -115,8 +121,9 @@ export class GrpcListener {
     socket.on('error', () => socket.destroy());
     const now = performance.now();
     // First: what one address is refused takes nothing from the others.
-    const isTooOften = this.#addresses?.take(addressKey(socket.remoteAddress ?? ''), now).allowed === false;
-    const refusal = isTooOften ? 'address' : this.#gate.admit(now);
+    const address = addressKey(socket.remoteAddress ?? '');
+    const isTooOften = this.#addresses?.take(address, now).allowed === false;
+    const refusal = isTooOften ? 'address' : this.#gate.admit(address, now);
     if (refusal !== undefined) {
       this.#options.onRefused?.(refusal);
       socket.destroy();
@@ -129,19 +136,19 @@ export class GrpcListener {
       finished = true;
       clearTimeout(timer);
       this.#pending.delete(peer);
-      this.#gate.finished();
+      this.#gate.finished(address);
     });
-    this.#sockets.add(socket);
+    this.#sockets.set(peer, socket);
     socket.once('close', () => {
       clearTimeout(timer);
       if (!finished) this.#pending.delete(peer);
-      this.#sockets.delete(socket);
-      this.#gate.closed(finished);
+      this.#sockets.delete(peer);
+      this.#gate.closed(address, finished);
     });
     this.#injector.injectConnection(socket);
   }
 
   #destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of this.#sockets.values()) socket.destroy();
   }
 }

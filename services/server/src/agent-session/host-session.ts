@@ -8,7 +8,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { Logger } from '@nestjs/common';
-import { assertNever, type Hello, type HostFacts, type TrustState } from '@modfleet/proto';
+import { assertNever, type Hello, type HostFacts, type KnownFacet, type TrustState } from '@modfleet/proto';
 import { DatabaseUnavailableError } from '../database/database.errors.ts';
 import { EnrollmentError } from '../enrollment/enrollment.errors.ts';
 import type { IngestSession } from '../ingest/ingest.service.ts';
@@ -19,6 +19,8 @@ import type { HeldSession, LeaveReason } from './session-registry.service.ts';
 import type { SessionParts } from './session-parts.ts';
 
 const HELLO_TIMEOUT_MS = 10_000;
+/** From Hello to Welcome; the host itself waits for half a minute. */
+const WELCOME_TIMEOUT_MS = 25_000;
 /** Heartbeats that may be missed before the host counts as gone. */
 const MISSED_HEARTBEATS = 3;
 /** Messages for features that may wait; more, and the host is not read from until they are done. */
@@ -55,6 +57,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   readonly #stream: AgentStream;
   readonly #parts: SessionParts;
   readonly #pongs = new Map<number, () => void>();
+  /** What is wanted of the host while it waits for Welcome, which then carries it. */
+  readonly #wantedEarly = new Set<number>();
+  /** What has to go out as soon as Welcome did; undefined since then. */
+  #afterWelcome: (() => void)[] | undefined = [];
   /** Id of the CA by whose certificate this connection is proven. */
   readonly #certificateCa: string | undefined;
   /** Undefined: the agent trusts one CA for ever, and does not know what to do with another. */
@@ -88,6 +94,7 @@ export class HostSession implements GatewayConnection, HeldSession {
               ? await this.#begin(message.value)
               : this.#close({ kind: 'protocol', reason: 'the first message must be Hello' });
           if (!welcomed) break;
+          this.#expectWithin(MISSED_HEARTBEATS * this.#parts.intervals.heartbeatIntervalMs);
         }
       }
     } catch (error) {
@@ -109,7 +116,11 @@ export class HostSession implements GatewayConnection, HeldSession {
       this.#pongs.set(token, () => resolve(true));
       timer = setTimeout(() => resolve(false), timeoutMs);
     });
-    if (!this.#stream.send({ $case: 'ping', value: { token } })) this.#pongs.delete(token);
+    const ping = (): void => {
+      if (!this.#stream.send({ $case: 'ping', value: { token } })) this.#pongs.delete(token);
+    };
+    if (this.#afterWelcome === undefined) ping();
+    else this.#afterWelcome.push(ping);
     const alive = this.#pongs.has(token) && (await answer);
     clearTimeout(timer);
     this.#pongs.delete(token);
@@ -138,6 +149,7 @@ export class HostSession implements GatewayConnection, HeldSession {
   async #begin(hello: Hello): Promise<boolean> {
     const { facts } = hello;
     if (facts === undefined) return this.#close({ kind: 'protocol', reason: 'Hello without facts' });
+    this.#within(WELCOME_TIMEOUT_MS, 'the server has too many hosts to welcome just now');
     // Checked before anything is written of a host that says nonsense.
     this.#parts.hostColumns(facts);
     const admission = await this.#parts.admission.admit({
@@ -161,6 +173,7 @@ export class HostSession implements GatewayConnection, HeldSession {
       sessionNo: this.sessionNo,
       bootId: facts.bootId,
       request: (facets: readonly number[]) => this.#request(facets),
+      turnAway: (reason: string) => void this.#close({ kind: 'protocol', reason }),
     };
     const { session, wanted } = await this.#parts.ingest.connect(peer, hello.facets);
     this.#ingest = session;
@@ -174,7 +187,7 @@ export class HostSession implements GatewayConnection, HeldSession {
         serverTimeMs: this.#parts.nowMs(),
         sessionNo: this.sessionNo,
         ...this.#parts.intervals,
-        wanted: [...wanted],
+        wanted: [...new Set([...wanted, ...this.#wantedEarly])] as KnownFacet[],
         quarantined: this.quarantined,
         shortHeartbeats: true,
         trust: isBehind ? ca.bundle(this.#parts.registry.all().length) : undefined,
@@ -182,6 +195,9 @@ export class HostSession implements GatewayConnection, HeldSession {
     });
     // Only now: nothing goes out before Welcome. What changed since the handshake is in it, or counts from here on.
     this.#trust = hello.trust;
+    const waiting = this.#afterWelcome ?? [];
+    this.#afterWelcome = undefined;
+    for (const say of waiting) say();
     if (this.#certificateCa === undefined || !ca.trusts(this.#certificateCa)) {
       this.leave('ca_replaced', randomInt(CA_REPLACED_SPREAD_MS));
       return false;
@@ -257,6 +273,10 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   #request(facets: readonly number[]): void {
+    if (this.#afterWelcome !== undefined) {
+      for (const facet of facets) this.#wantedEarly.add(facet);
+      return;
+    }
     this.#stream.send({
       $case: 'facetRequest',
       value: { facets: facets as Extract<ServerMessage, { $case: 'facetRequest' }>['value']['facets'] },
@@ -290,10 +310,12 @@ export class HostSession implements GatewayConnection, HeldSession {
   }
 
   #expectWithin(ms: number): void {
+    this.#within(ms, `nothing was heard of the host for ${ms} ms`);
+  }
+
+  /** Unless it is called again before, the stream ends then. */
+  #within(ms: number, reason: string): void {
     clearTimeout(this.#idle);
-    this.#idle = setTimeout(
-      () => this.#close({ kind: 'unavailable', reason: `nothing was heard of the host for ${ms} ms` }),
-      ms,
-    );
+    this.#idle = setTimeout(() => this.#close({ kind: 'unavailable', reason }), ms);
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { DatabaseService } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { counterOf } from '../ca/certificate-serial.ts';
@@ -36,13 +36,13 @@ type Step = Admission | { readonly kind: 'probe'; readonly older: SessionRow };
 @Injectable()
 export class SessionAdmission {
   readonly #log = new Logger('Sessions');
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #registry: SessionRegistry;
   readonly #replicaId: string;
   readonly #audit: AuditService;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(REPLICA_ID) replicaId: string,
     @Inject(AuditService) audit: AuditService,

@@ -3,13 +3,14 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { SessionServiceServer } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { type HostColumns, hostColumns } from '../enrollment/host-facts.ts';
 import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
 import { updateTrust } from '../enrollment/host-trust.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import { ReplicaService } from '../presence/replica.service.ts';
+import { TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentGateway } from './agent-gateway.ts';
 import { GrpcAgentStream, type SessionCall } from './grpc-agent-stream.ts';
 import { HostSession } from './host-session.ts';
@@ -19,19 +20,33 @@ import { SessionAdmission } from './session-admission.service.ts';
 import type { SessionParts } from './session-parts.ts';
 import { SessionRegistry } from './session-registry.service.ts';
 
+/** Sessions that one host may open: a network that breaks every second stays below, a host gone mad does not. */
+const OPENS = { perSecond: 1, burst: 100 };
+/** Hosts of which that is remembered. */
+const OPENS_HOSTS = 50_000;
+
+/** The connections that sessions come over. */
+export interface SessionConnections {
+  /** A call has come over it. @param peer as `call.getPeer()` says, here and below */
+  onCall(peer: string): void;
+  /** Ends it at once. */
+  drop(peer: string): void;
+}
+
 /** SessionService: from a TLS peer to a running {@link HostSession}. */
 @Injectable()
 export class SessionHandlers {
   readonly #log = new Logger('Session');
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
+  readonly #opens = new TokenBuckets(OPENS, OPENS_HOSTS);
   readonly #running = new Set<Promise<void>>();
   readonly #opened;
   readonly #damaged;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(SessionAdmission) admission: SessionAdmission,
     @Inject(SessionRegistry) registry: SessionRegistry,
     @Inject(AgentGateway) gateway: AgentGateway,
@@ -72,11 +87,11 @@ export class SessionHandlers {
     };
   }
 
-  service(onCall: (peer: string) => void): SessionServiceServer {
+  service(connections: SessionConnections): SessionServiceServer {
     return {
       session: (call) => {
-        onCall(call.getPeer());
-        const running = this.#run(call).finally(() => this.#running.delete(running));
+        connections.onCall(call.getPeer());
+        const running = this.#run(call, connections).finally(() => this.#running.delete(running));
         this.#running.add(running);
       },
     };
@@ -93,10 +108,15 @@ export class SessionHandlers {
     this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
 
-  async #run(call: SessionCall): Promise<void> {
+  async #run(call: SessionCall, connections: SessionConnections): Promise<void> {
     // Listening begins at once: what the host says while its row is read waits in the stream.
-    const stream = new GrpcAgentStream(call);
+    const stream = new GrpcAgentStream(call, () => connections.drop(call.getPeer()));
     const identity = peerIdentity(call);
+    if (identity !== undefined && !this.#opens.take(identity.hostId, performance.now()).allowed) {
+      this.#opened.inc({ result: 'too_often' });
+      stream.close({ kind: 'unavailable', reason: 'this host opens sessions too often' });
+      return;
+    }
     const refusal = identity === undefined ? 'this is no host certificate' : await this.#refusal(identity);
     this.#opened.inc({ result: refusal === undefined ? 'ok' : 'refused' });
     if (identity === undefined || refusal !== undefined) {

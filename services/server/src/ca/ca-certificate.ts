@@ -30,11 +30,19 @@ export function caMaterial(certificate: Buffer, key: KeyObject | null): CaMateri
   return { id: caId(certificate), certificate, notAfter: validToDate, key };
 }
 
+/** A fleet that joins at once asks for thousands of certificates by one CA. */
+const issuers = new WeakMap<CaMaterial, Issuer>();
+
 /** The issuer that a CA is. @throws CaStoreError when its key is not here. */
-export function issuerOf({ certificate, key, id }: CaMaterial): Issuer {
+export function issuerOf(ca: CaMaterial): Issuer {
+  const { certificate, key, id } = ca;
   if (key === null) throw new CaStoreError(`The key of the CA ${id.slice(0, 16)} is not here.`);
+  const known = issuers.get(ca);
+  if (known !== undefined) return known;
   const parsed = new x509.X509Certificate(new Uint8Array(certificate));
-  return { name: parsed.subjectName, spki: spkiOf(key), key, certificate: parsed };
+  const issuer = { name: parsed.subjectName, spki: spkiOf(key), key, certificate: parsed };
+  issuers.set(ca, issuer);
+  return issuer;
 }
 
 /**

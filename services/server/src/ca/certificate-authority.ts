@@ -48,6 +48,19 @@ const COMMAND_BACKDATE_MS = 24 * 60 * 60 * 1000;
 const SPREAD_PER_HOST_MS = 20;
 const SPREAD_MAX_MS = 15 * 60_000;
 
+/** What every host's certificate says: no CA, and for TLS clients alone. */
+const OF_EACH_HOST = [
+  new x509.BasicConstraintsExtension(false, undefined, true),
+  new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+  new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
+];
+
+/** A CA of this fleet, also one that was replaced. */
+interface KnownCa {
+  readonly id: string;
+  readonly certificate: X509Certificate;
+}
+
 /** Proves a P-256 key of a host in a certificate request. */
 export interface VerifiedCsr {
   readonly spki: Buffer;
@@ -63,6 +76,9 @@ export class CertificateAuthority {
   readonly #now: () => Date;
   readonly #listeners = new Set<() => void>();
   #open: OpenCas;
+  /** What follows from `#open`, once it was asked for. */
+  #bundle: Omit<TrustBundle, 'spreadMs'> | undefined;
+  #known: readonly KnownCa[] | undefined;
 
   private constructor(options: CaStoreOptions, open: OpenCas, now: () => Date) {
     this.#options = options;
@@ -89,6 +105,8 @@ export class CertificateAuthority {
   async reload(): Promise<boolean> {
     if (readSetText(this.#options.folder) === this.#open.text) return false;
     this.#open = await openCaStore(this.#options, this.#now());
+    this.#bundle = undefined;
+    this.#known = undefined;
     for (const listener of this.#listeners) listener();
     return true;
   }
@@ -138,15 +156,8 @@ export class CertificateAuthority {
 
   /** What hosts are told to trust, signed by the CA that issues. `connected`: hosts that act on it at the same time. */
   bundle(connected = 0): TrustBundle {
-    const caCertificates = this.trusted.map((ca) => ca.certificate);
-    const { generation } = this.set;
-    return {
-      generation,
-      caCertificates,
-      vouchingCertificates: vouchingChain(this.set),
-      signature: this.sign(trustBundleBytes(generation, caCertificates)),
-      spreadMs: Math.min(SPREAD_MAX_MS, connected * SPREAD_PER_HOST_MS),
-    };
+    this.#bundle ??= this.#newBundle();
+    return { ...this.#bundle, spreadMs: Math.min(SPREAD_MAX_MS, connected * SPREAD_PER_HOST_MS) };
   }
 
   /** The clock by which certificates are issued and judged, ms since the epoch. */
@@ -161,9 +172,7 @@ export class CertificateAuthority {
     { lifeMs, counter }: { readonly lifeMs: number; readonly counter: number },
   ): Promise<IssuedCertificate> {
     const extensions = [
-      new x509.BasicConstraintsExtension(false, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth], true),
+      ...OF_EACH_HOST,
       new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
     ];
     const serial = hostCertificateSerial(counter);
@@ -217,15 +226,14 @@ export class CertificateAuthority {
 
   /** Id (SHA-256, hex) of the CA of this fleet that signed the certificate. */
   issuerId(certificate: X509Certificate): string | undefined {
-    return knownCas(this.set).find((ca) => {
-      const own = new X509Certificate(Buffer.from(ca.certificate, 'base64'));
-      return certificate.checkIssued(own) && certificate.verify(own.publicKey);
-    })?.id;
+    return this.#knownCas().find(
+      (ca) => certificate.checkIssued(ca.certificate) && certificate.verify(ca.certificate.publicKey),
+    )?.id;
   }
 
   /** The CAs of this fleet, also those that were replaced: what one of them signed was ours. */
   get known(): readonly X509Certificate[] {
-    return knownCas(this.set).map((ca) => new X509Certificate(Buffer.from(ca.certificate, 'base64')));
+    return this.#knownCas().map(({ certificate }) => certificate);
   }
 
   /** True when sessions take what this CA (id, hex) issued. */
@@ -237,6 +245,25 @@ export class CertificateAuthority {
   sign(data: Uint8Array): Buffer {
     const { key } = issuerOf(this.#issuing);
     return sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
+  }
+
+  #knownCas(): readonly KnownCa[] {
+    this.#known ??= knownCas(this.set).map(({ id, certificate }) => ({
+      id,
+      certificate: new X509Certificate(Buffer.from(certificate, 'base64')),
+    }));
+    return this.#known;
+  }
+
+  #newBundle(): Omit<TrustBundle, 'spreadMs'> {
+    const caCertificates = this.trusted.map((ca) => ca.certificate);
+    const { generation } = this.set;
+    return {
+      generation,
+      caCertificates,
+      vouchingCertificates: vouchingChain(this.set),
+      signature: this.sign(trustBundleBytes(generation, caCertificates)),
+    };
   }
 
   get #issuing(): CaMaterial {

@@ -17,10 +17,16 @@ export const P256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as c
 /** Certificates begin 5 minutes before now: a host's clock may be a little behind. */
 export const BACKDATE_MS = 5 * 60_000;
 
+const signingKeys = new WeakMap<KeyObject, Promise<CryptoKey>>();
+
 /** A private key of ours for signing through WebCrypto. */
-export async function signingKey(key: KeyObject): Promise<CryptoKey> {
-  const pkcs8 = key.export({ type: 'pkcs8', format: 'der' });
-  return (await webcrypto.subtle.importKey('pkcs8', new Uint8Array(pkcs8), P256, true, ['sign'])) as CryptoKey;
+export function signingKey(key: KeyObject): Promise<CryptoKey> {
+  const known = signingKeys.get(key);
+  if (known !== undefined) return known;
+  const pkcs8 = new Uint8Array(key.export({ type: 'pkcs8', format: 'der' }));
+  const imported = webcrypto.subtle.importKey('pkcs8', pkcs8, P256, true, ['sign']) as Promise<CryptoKey>;
+  signingKeys.set(key, imported);
+  return imported;
 }
 
 /** SHA-256 over the subject public key info, DER. */
@@ -85,7 +91,7 @@ export async function issue(
     publicKey: new x509.PublicKey(new Uint8Array(spki)),
     signingKey: await signingKey(issuer.key),
     signingAlgorithm: P256,
-    extensions: [...terms.extensions, await subjectKeyId(terms.extensions, spki), await issuerKeyId(issuer)].flat(),
+    extensions: [...terms.extensions, ...subjectKeyId(terms.extensions, spki), await issuerKeyId(issuer)],
   });
   return { der: Buffer.from(certificate.rawData), serial, notAfter };
 }
@@ -97,17 +103,29 @@ function endOf({ now, lifeMs }: CertificateTerms, issuer: Issuer): number {
   return ends > now.getTime() ? Math.min(wanted, ends) : wanted;
 }
 
-async function subjectKeyId(extensions: readonly x509.Extension[], spki: Uint8Array): Promise<x509.Extension[]> {
+/** Bytes of an uncompressed point on P-256 (SEC 1, 2.3.3), with which its subject public key info ends (RFC 5480, 2). */
+const POINT_BYTES = 65;
+
+function subjectKeyId(extensions: readonly x509.Extension[], spki: Uint8Array): x509.Extension[] {
   if (extensions.some((extension) => extension instanceof x509.SubjectKeyIdentifierExtension)) return [];
-  return [await x509.SubjectKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(spki)))];
+  // RFC 5280, 4.2.1.2, method 1: no secret hangs on this hash.
+  const id = createHash('sha1').update(spki.subarray(-POINT_BYTES)).digest('hex');
+  return [new x509.SubjectKeyIdentifierExtension(id)];
 }
 
+const issuerKeyIds = new WeakMap<Issuer, Promise<x509.Extension>>();
+
 /** RFC 5280, 4.2.1.1: the id that the issuer's own certificate has, however that was computed; else chains do not fit. */
-async function issuerKeyId(issuer: Issuer): Promise<x509.Extension> {
+function issuerKeyId(issuer: Issuer): Promise<x509.Extension> {
+  const known = issuerKeyIds.get(issuer);
+  if (known !== undefined) return known;
   const named = issuer.certificate?.getExtension(x509.SubjectKeyIdentifierExtension);
-  return named === undefined || named === null
-    ? x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki)))
-    : new x509.AuthorityKeyIdentifierExtension(named.keyId);
+  const made =
+    named === undefined || named === null
+      ? x509.AuthorityKeyIdentifierExtension.create(new x509.PublicKey(new Uint8Array(issuer.spki)))
+      : Promise.resolve(new x509.AuthorityKeyIdentifierExtension(named.keyId));
+  issuerKeyIds.set(issuer, made);
+  return made;
 }
 
 /** PEM of a DER certificate. */

@@ -35,13 +35,14 @@ const types = {
       : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };
 
+/** Of the transactions that are open, over whichever pool: who wants to hear of their end. */
+const open = new WeakMap<Sql, ((end: TxEnd) => void)[]>();
+
 /** The one way to Postgres: Prisma for plain reads and writes, SQL for the rest, both over the same pool. */
 @Injectable()
 export class DatabaseService implements Sql, OnApplicationShutdown {
-  readonly prisma: PrismaClient;
   readonly pool: pg.Pool;
-  /** Of the transactions that are open: who wants to hear of their end. */
-  readonly #open = new WeakMap<Sql, ((end: TxEnd) => void)[]>();
+  #prisma: PrismaClient | undefined;
 
   constructor(
     @Inject(SERVER_CONFIG)
@@ -59,7 +60,11 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
     });
     // An idle connection that breaks is replaced by the pool; without a listener the process would end.
     this.pool.on('error', () => undefined);
-    this.prisma = new PrismaClient({ adapter: new PrismaPg(this.pool, { disposeExternalPool: false }) });
+  }
+
+  get prisma(): PrismaClient {
+    this.#prisma ??= new PrismaClient({ adapter: new PrismaPg(this.pool, { disposeExternalPool: false }) });
+    return this.#prisma;
   }
 
   async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
@@ -76,7 +81,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
    * @throws Error when `sql` is no open transaction of this database.
    */
   onEnd(sql: Sql, listener: (end: TxEnd) => void): void {
-    const listeners = this.#open.get(sql);
+    const listeners = open.get(sql);
     if (listeners === undefined) throw new Error('this needs a transaction that is open');
     listeners.push(listener);
   }
@@ -101,7 +106,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
         (await client.query<Row>({ text, values: [...params], types })).rows,
     };
     const listeners: ((end: TxEnd) => void)[] = [];
-    this.#open.set(sql, listeners);
+    open.set(sql, listeners);
     let end: TxEnd = 'rolled_back';
     try {
       await client.query(`BEGIN ISOLATION LEVEL ${isolation}`);
@@ -121,7 +126,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
       else if (await rollsBack(client, (failure) => (broken = failure))) end = 'rolled_back';
       throw explained(error);
     } finally {
-      this.#open.delete(sql);
+      open.delete(sql);
       client.off('error', onError);
       client.release(broken);
       for (const listener of listeners) listener(end);
@@ -129,7 +134,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await this.prisma.$disconnect();
+    await this.#prisma?.$disconnect();
     await this.pool.end();
   }
 }

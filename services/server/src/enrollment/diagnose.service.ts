@@ -8,7 +8,7 @@ import {
 } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { keyFingerprint } from '../ca/x509.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { findHostIdentity } from './host.queries.ts';
 import { identityStatus } from './identity-status.ts';
 import { provenCertificate, refuseNonce } from './key-proof.ts';
@@ -17,12 +17,12 @@ import { NonceStore } from './nonce-store.ts';
 /** Tells a host how its certificate stands, to which a failed TLS handshake says nothing. */
 @Injectable()
 export class DiagnoseService {
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #nonces: NonceStore;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(NonceStore) nonces: NonceStore,
   ) {

@@ -5,7 +5,8 @@ import { hostSource } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { CertificateAuthority, CsrError, verifyCsr, type IssuedCertificate } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService, type Sql } from '../database/database.service.ts';
+import type { Sql } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
 import { findHostByKey, insertHost, updateCertificate } from './host.queries.ts';
 import { hostColumns, type HostColumns } from './host-facts.ts';
@@ -33,14 +34,14 @@ export interface EnrolledHost {
  */
 @Injectable()
 export class EnrollmentService {
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #tokens: JoinTokenRepository;
   readonly #lifeMs: number;
   readonly #audit: AuditService;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(JoinTokenRepository) tokens: JoinTokenRepository,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'hostCertHours'>,

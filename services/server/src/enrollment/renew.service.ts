@@ -11,7 +11,8 @@ import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { counterOf, serialOf } from '../ca/certificate-serial.ts';
 import { keyFingerprint } from '../ca/x509.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService, type Sql } from '../database/database.service.ts';
+import type { Sql } from '../database/database.service.ts';
+import { HostDatabase } from '../database/host-database.service.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { SESSIONS_CHANNEL, type SessionMail } from '../agent-session/session-mail.ts';
@@ -61,7 +62,7 @@ interface Caller {
 @Injectable()
 export class RenewService {
   readonly #log = new Logger('Renewals');
-  readonly #database: DatabaseService;
+  readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #nonces: NonceStore;
   readonly #bus: Bus;
@@ -70,7 +71,7 @@ export class RenewService {
   readonly #renewals;
 
   constructor(
-    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(HostDatabase) database: HostDatabase,
     @Inject(CertificateAuthority) ca: CertificateAuthority,
     @Inject(NonceStore) nonces: NonceStore,
     @Inject(Bus) bus: Bus,

@@ -5,12 +5,13 @@ import {
   ChunkAssembler,
   encodeFacet,
   Facet,
+  FACET_MAX_BYTES,
   type FacetUpdate,
   type KnownFacet,
   sha256,
 } from '@modfleet/proto';
 import { DatabaseService } from '../database/database.service.ts';
-import { ContentError, type FacetContent, readContent } from './facet-content.ts';
+import { ContentError, ContentTooLongError, type FacetContent, readContent } from './facet-content.ts';
 import type { HostTracker } from './host-tracker.ts';
 import { loadedKmods, storedValue } from './set.queries.ts';
 
@@ -18,6 +19,19 @@ import { loadedKmods, storedValue } from './set.queries.ts';
 const VALUE_CACHE_BYTES = 32 * 1024 * 1024;
 /** Contents being assembled from chunks, of all hosts together. */
 const ASSEMBLING_BYTES_MAX = 128 * 1024 * 1024;
+
+const MIB = 1024 * 1024;
+/**
+ * Longest content of each facet, in bytes. A machine with five hundred kmods has 45 KB of `loaded`, a full Debian kernel 2.6 MB of `available`; what is
+ * longer is refused before it is read.
+ */
+const LONGEST: Readonly<Record<KnownFacet, number>> = {
+  [Facet.FACET_LOADED]: 2 * MIB,
+  [Facet.FACET_PARAMETERS]: 2 * MIB,
+  [Facet.FACET_AVAILABLE]: FACET_MAX_BYTES,
+  [Facet.FACET_DEVICES]: 4 * MIB,
+  [Facet.FACET_CONFIG]: 4 * MIB,
+};
 
 type Content = NonNullable<FacetUpdate['content']>;
 
@@ -38,7 +52,7 @@ export class ContentReader {
   /**
    * Undefined: nothing whole yet; or a change against something that is not here, which is no more than a digest.
    *
-   * @throws ContentError, FacetEncodingError, FacetDeltaError, DatabaseUnavailableError
+   * @throws ContentError, ContentTooLongError, FacetEncodingError, FacetDeltaError, DatabaseUnavailableError
    */
   async read(
     tracker: HostTracker,
@@ -46,6 +60,9 @@ export class ContentReader {
     hex: string,
     content: Content,
   ): Promise<FacetContent | undefined> {
+    const length = announcedLength(content);
+    if (length > LONGEST[facet])
+      throw new ContentTooLongError(`${length} bytes are more than any machine has: ${LONGEST[facet]} are allowed`);
     const bytes = await this.#bytesOf(tracker, facet, content);
     if (bytes === undefined) return undefined;
     const read = readContent(facet, hex, bytes);
@@ -92,6 +109,12 @@ export class ContentReader {
     if (whole !== undefined) this.#assemblers.delete(key);
     return whole;
   }
+}
+
+/** Bytes of the whole, as far as the message says. */
+function announcedLength(content: Content): number {
+  if (content.$case === 'whole') return content.value.length;
+  return content.$case === 'chunk' ? content.value.totalBytes : 0;
 }
 
 function assemblerKey(tracker: HostTracker, facet: KnownFacet): string {

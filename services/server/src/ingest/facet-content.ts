@@ -26,6 +26,9 @@ export class ContentError extends Error {
   readonly code = 'facet_content_invalid';
 }
 
+/** More than any machine has: who sends it means no good, and is not listened to any further. */
+export class ContentTooLongError extends ContentError {}
+
 /** A kernel with every kmod of Debian has 4,230; a few machines have ten thousand devices. */
 const ENTRIES_MAX = 50_000;
 
@@ -35,7 +38,8 @@ const ENTRIES_MAX = 50_000;
  * @throws ContentError when the bytes are not canonical, too long, not what the digest says, or name something that is no kmod.
  */
 export function readContent(facet: KnownFacet, hex: string, bytes: Uint8Array): FacetContent {
-  if (bytes.length > FACET_MAX_BYTES) throw new ContentError(`${bytes.length} bytes, allowed are ${FACET_MAX_BYTES}`);
+  if (bytes.length > FACET_MAX_BYTES)
+    throw new ContentTooLongError(`${bytes.length} bytes, allowed are ${FACET_MAX_BYTES}`);
   // `available` is named by depmod's index files, not by these bytes.
   if (facet !== Facet.FACET_AVAILABLE && Buffer.from(sha256(bytes)).toString('hex') !== hex)
     throw new ContentError('the bytes have another digest than announced');
@@ -52,7 +56,7 @@ export function readContent(facet: KnownFacet, hex: string, bytes: Uint8Array): 
 
 function checkNames(content: FacetContent): void {
   const names = kmodNamesOf(content);
-  if (names.length > ENTRIES_MAX) throw new ContentError(`${names.length} entries, allowed are ${ENTRIES_MAX}`);
+  if (names.length > ENTRIES_MAX) throw new ContentTooLongError(`${names.length} entries, allowed are ${ENTRIES_MAX}`);
   for (const name of names) {
     if (canonicalKmodName(name) !== name)
       throw new ContentError(`${JSON.stringify(name)} is not a canonical kmod name`);

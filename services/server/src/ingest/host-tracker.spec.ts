@@ -5,7 +5,7 @@ import { HostTracker } from './host-tracker.ts';
 const LOADED = Facet.FACET_LOADED;
 const digest = (byte: string) => ({ kind: 'digest', hex: byte.repeat(32) }) as const;
 const tracker = (): HostTracker =>
-  new HostTracker({ hostId: 'h', sessionNo: 1, bootId: 'b', request: () => undefined });
+  new HostTracker({ hostId: 'h', sessionNo: 1, bootId: 'b', request: () => undefined, turnAway: () => undefined });
 const event = (kmod: string, kind: 1 | 2): KmodEvent => ({ kmod, kind, ageMs: 0, actionId: '', source: 'uevent' });
 
 describe('HostTracker', () => {

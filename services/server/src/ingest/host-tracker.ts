@@ -21,6 +21,8 @@ export interface IngestPeer {
   readonly bootId: string;
   /** Sends a FacetRequest. */
   request(facets: readonly KnownFacet[]): void;
+  /** Ends the session: what the host sent is more than any machine has. */
+  turnAway(reason: string): void;
 }
 
 /** What a host says of one facet: a digest, or why it cannot. */

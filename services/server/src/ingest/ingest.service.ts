@@ -22,7 +22,7 @@ import { Metrics } from '../metrics/metrics.service.ts';
 import { ContentReader } from './content-reader.ts';
 import { ContentRequests } from './content-requests.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { ContentError, type FacetContent } from './facet-content.ts';
+import { ContentError, ContentTooLongError, type FacetContent } from './facet-content.ts';
 import { FlushLoop } from './flush-loop.ts';
 import { type Batch, FlushWriter } from './flush-writer.ts';
 import { applyFlush, type FlushResult } from './flush.ts';
@@ -162,6 +162,7 @@ export class IngestService {
     if (error instanceof FacetDeltaError || !this.#requests.isAsked(tracker, facet)) return;
     this.#log.warn(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} is refused: ${error.message}`);
     this.#requests.failed(tracker, facet, hex, performance.now());
+    if (error instanceof ContentTooLongError) tracker.peer.turnAway(`facet ${facetWord(facet)}: ${error.message}`);
   }
 
   #end(tracker: HostTracker): void {

@@ -7,7 +7,13 @@ const LOADED = Facet.FACET_LOADED;
 const HEX = 'aa'.repeat(32);
 
 function host(name: string, hex = HEX): HostTracker {
-  const tracker = new HostTracker({ hostId: name, sessionNo: 1, bootId: 'b', request: () => undefined });
+  const tracker = new HostTracker({
+    hostId: name,
+    sessionNo: 1,
+    bootId: 'b',
+    request: () => undefined,
+    turnAway: () => undefined,
+  });
   for (const facet of [LOADED, Facet.FACET_PARAMETERS, Facet.FACET_AVAILABLE] as const)
     tracker.announce(facet, { kind: 'digest', hex }, 0);
   return tracker;
