@@ -65,7 +65,18 @@ export class Filler {
       await this.#writer.write(contents.map((content, at) => ({ hostId: hosts[at]?.id ?? '', content })));
     }
     await this.#database.query(`SELECT setval('host_session_no_seq', $1)`, [this.#model.hosts + 1]);
-    await this.#database.query('VACUUM (ANALYZE)');
+    await this.#unhurried('VACUUM (ANALYZE)');
+  }
+
+  /** On a connection of its own: the server's own statements are given up after 15 s. */
+  async #unhurried(text: string): Promise<void> {
+    const client = await this.#database.pool.connect();
+    try {
+      await client.query('SET statement_timeout = 0');
+      await client.query(text);
+    } finally {
+      client.release(true);
+    }
   }
 
   #facetRows(host: ModelHost, sessionNo: number, parameters: string | undefined): FacetRow[] {
@@ -109,7 +120,7 @@ export class Filler {
         events = [];
       }
     }
-    await this.#database.query('VACUUM (ANALYZE) kmod_event');
+    await this.#unhurried('VACUUM (ANALYZE) kmod_event');
     return pairs * 2;
   }
 
