@@ -51,49 +51,23 @@ const HOST_COLUMNS = [
   `h.devices_coverage = 'fresh' AS df`,
 ];
 
-/** A kmod with its counts, and whether it belongs into the list at all. */
-interface CandidateRow extends KmodListRow {
-  readonly listed: boolean;
-}
-
-/** Each further look takes so many times as many names, up to so many. */
-const LOOK_GROWTH = 4;
-const LOOK_MAX = 4_000;
-
-/** Kmods by name after `after`, one more than `limit` when there is a next page. */
+/**
+ * Kmods by name with their counts. Hosts are of one class when their trees, and what is fresh of them, are the same: there are a few for each kernel release.
+ * For each class and build it is counted once how many hosts have the build loaded (`pairs`); everything else follows from these few numbers.
+ * What only a device shows (a driver bound without a kmod: built in, where the host's tree has no file of it) is added by host, by the same rules as
+ * in kmod-standing.queries.ts; such code has no id where no kmod anywhere has its name.
+ *
+ * Rejected: looking, for each kmod of the page and each distinct set, whether the set has it (5,000 hosts of 1,500 sets: 8.6 s for a page of 1,000); joining what
+ * sets hold to the page before adding it up (20,000 hosts: more CPU for an entry than adding up all); asking the index for the sets of each build of the page (1,000
+ * names have 11,000 builds: more than 15 s); grouping
+ * by the devices too (addresses and names differ from host to host, so that there would be nearly as many groups as hosts).
+ */
 export async function pageOfKmods(
   sql: Sql,
   filter: KmodFilter,
   after: string | null,
   limit: number,
 ): Promise<KmodListRow[]> {
-  const rows: KmodListRow[] = [];
-  let from = after;
-  // Nearly every name that was ever reported belongs into the list: a second look is rare, unless few hosts are chosen.
-  for (let look = limit + 1; ; look = Math.min(LOOK_MAX, look * LOOK_GROWTH)) {
-    const candidates = await nextCandidates(sql, filter, from, look);
-    for (const { listed, ...row } of candidates) if (listed) rows.push(row);
-    if (rows.length > limit || candidates.length < look) return rows.slice(0, limit + 1);
-    from = candidates.at(-1)?.name ?? from;
-  }
-}
-
-/**
- * Names that may belong into the list, with their counts. Hosts are of one class when their trees, and what is fresh of them, are the same: there are a few
- * for each kernel release. For each class and name it is counted once how many hosts have it loaded (`pairs`); everything else follows from these few numbers.
- * What only a device shows (a driver bound without a kmod: built in, where the host's tree has no file of it) is added by host, by the same rules as
- * in kmod-standing.queries.ts; such code has no id where no kmod anywhere has its name.
- *
- * Rejected: looking, for each kmod of the page and each distinct set, whether the set has it (5,000 hosts of 1,500 sets: 8.6 s for a page of 1,000); taking all
- * sets apart (30,000 sets are 4.5 million entries: 3 s, for a page of 100 too); grouping by the devices (addresses and names differ from host to host, so that
- * there would be nearly as many groups as hosts).
- */
-async function nextCandidates(
-  sql: Sql,
-  filter: KmodFilter,
-  after: string | null,
-  limit: number,
-): Promise<CandidateRow[]> {
   const params = new SqlParams();
   const selected = await selectionSql(sql, filter, params, ['h.retired_at IS NULL'], HOST_COLUMNS);
   const conditions = ['true'];
@@ -101,16 +75,21 @@ async function nextCandidates(
     conditions.push(`n.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
   if (after !== null) conditions.push(`n.name > ${params.add(after)}`);
   const presence = params.add(filter.presence);
-  return sql.query<CandidateRow>(
+  return sql.query<KmodListRow>(
     `WITH hosts AS MATERIALIZED (SELECT * FROM (${selected}) h WHERE ${chosen(filter)}),
       groups AS MATERIALIZED (SELECT ld, lf, ad, af, count(*)::int AS n FROM hosts GROUP BY 1, 2, 3, 4),
       classes AS MATERIALIZED (
         SELECT row_number() OVER ()::int AS class, ad, af, lf, reported, n
           FROM (SELECT ad, af, lf, ld IS NOT NULL AS reported, sum(n) AS n FROM groups GROUP BY 1, 2, 3, 4) g),
-      weights AS MATERIALIZED (
-        SELECT g.ld, c.class, g.n FROM groups g
-          JOIN classes c ON coalesce(c.ad, ''::bytea) = coalesce(g.ad, ''::bytea) AND c.af = g.af AND c.lf = g.lf AND c.reported
-         WHERE g.ld IS NOT NULL),
+      by_build AS MATERIALIZED (
+        SELECT build, class, sum(n) AS n
+          FROM (SELECT unnest(s.build_ids) AS build, c.class, g.n
+                  FROM groups g
+                  JOIN classes c ON coalesce(c.ad, ''::bytea) = coalesce(g.ad, ''::bytea) AND c.af = g.af AND c.lf = g.lf AND c.reported
+                  JOIN loaded_set s ON s.digest = g.ld) u
+         GROUP BY 1, 2),
+      pairs AS MATERIALIZED (
+        SELECT b.kmod_id, p.class, sum(p.n)::bigint AS n FROM by_build p JOIN kmod_build b ON b.id = p.build GROUP BY 1, 2),
       bound AS MATERIALIZED (
         SELECT DISTINCT set_digest, driver, replace(driver, '-', '_') AS folded FROM device_driver
          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND set_digest IN (SELECT dd FROM hosts)),
@@ -124,35 +103,27 @@ async function nextCandidates(
         SELECT set_digest, folded FROM bound
          WHERE folded ~ '^[A-Za-z0-9_]{1,55}$'
            AND (driver NOT IN (SELECT driver FROM kmod_of) OR EXISTS (SELECT FROM kmod k WHERE k.name = folded))),
-      in_trees AS MATERIALIZED (
-        SELECT DISTINCT kmod_id FROM available_kmod
+      ids AS (
+        SELECT kmod_id AS id FROM pairs WHERE 'loaded' = ANY (${presence}::text[])
+        UNION
+        SELECT kmod_id FROM available_kmod
          WHERE set_digest IN (SELECT ad FROM classes) AND (CASE WHEN builtin THEN 'builtin' ELSE 'on_disk' END) = ANY (${presence}::text[])),
       names AS (
-        SELECT k.name FROM kmod k JOIN (SELECT DISTINCT kmod_id FROM kmod_build) b ON b.kmod_id = k.id WHERE 'loaded' = ANY (${presence}::text[])
-        UNION
-        SELECT k.name FROM in_trees t JOIN kmod k ON k.id = t.kmod_id
+        SELECT k.name FROM ids JOIN kmod k ON k.id = ids.id
         UNION
         SELECT name FROM by_device WHERE 'builtin' = ANY (${presence}::text[])),
       page AS MATERIALIZED (
-        SELECT n.name, k.id, (SELECT array_agg(b.id) FROM kmod_build b WHERE b.kmod_id = k.id) AS builds,
-               k.id IN (SELECT kmod_id FROM in_trees)
-               OR ('builtin' = ANY (${presence}::text[]) AND n.name IN (SELECT name FROM by_device)) AS listed
+        SELECT n.name, k.id, (SELECT array_agg(b.id) FROM kmod_build b WHERE b.kmod_id = k.id) AS builds
           FROM names n LEFT JOIN kmod k ON k.name = n.name
-         WHERE ${conditions.join(' AND ')} ORDER BY n.name LIMIT ${params.add(limit)}),
-      pairs AS MATERIALIZED (
-        SELECT p.id AS kmod_id, w.class, sum(w.n)::bigint AS n
-          FROM page p CROSS JOIN LATERAL unnest(p.builds) AS u (build)
-         CROSS JOIN LATERAL (SELECT s.digest FROM loaded_set s WHERE s.build_ids @> ARRAY[u.build] OFFSET 0) s
-          JOIN weights w ON w.ld = s.digest
-         GROUP BY 1, 2),
+         WHERE ${conditions.join(' AND ')} ORDER BY n.name LIMIT ${params.add(limit + 1)}),
       facts AS (
-        SELECT p.name, p.listed, c.lf, c.af, c.reported, coalesce(h.n, 0) AS has, c.n - coalesce(h.n, 0) AS lacks, coalesce(a.builtin, false) AS in_kernel,
+        SELECT p.name, c.lf, c.af, c.reported, coalesce(h.n, 0) AS has, c.n - coalesce(h.n, 0) AS lacks, coalesce(a.builtin, false) AS in_kernel,
                a.kmod_id IS NOT NULL AND NOT a.builtin AS is_file
           FROM page p CROSS JOIN classes c
           LEFT JOIN pairs h ON h.class = c.class AND h.kmod_id = p.id
           LEFT JOIN available_kmod a ON a.set_digest = c.ad AND a.kmod_id = p.id),
       counted AS (
-        SELECT name, bool_or(coalesce(listed, false)) OR ('loaded' = ANY (${presence}::text[]) AND sum(has) > 0) AS listed,
+        SELECT name,
                coalesce(sum(has) FILTER (WHERE lf), 0) AS loaded,
                coalesce(sum(CASE WHEN lf THEN lacks ELSE has + lacks END) FILTER (WHERE af AND in_kernel), 0) AS builtin,
                coalesce(sum(lacks) FILTER (WHERE lf AND af AND is_file), 0) AS on_disk,
@@ -176,7 +147,7 @@ async function nextCandidates(
                count(*) FILTER (WHERE df AND NOT has AND in_kernel) AS was_last_builtin,
                count(*) FILTER (WHERE NOT df AND NOT listed AND NOT has AND NOT in_kernel) AS last_builtin
           FROM shown GROUP BY name)
-     SELECT c.name, c.listed, c.loaded::bigint AS loaded, (c.builtin + coalesce(a.builtin, 0))::bigint AS builtin, c.on_disk::bigint AS "onDisk",
+     SELECT c.name, c.loaded::bigint AS loaded, (c.builtin + coalesce(a.builtin, 0))::bigint AS builtin, c.on_disk::bigint AS "onDisk",
             (c.last_loaded - coalesce(a.was_last_loaded, 0))::bigint AS "lastLoaded",
             (c.last_builtin - coalesce(a.was_last_builtin, 0) + coalesce(a.last_builtin, 0))::bigint AS "lastBuiltin",
             c.last_on_disk::bigint AS "lastOnDisk"
