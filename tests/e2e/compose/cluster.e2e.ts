@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -49,14 +50,11 @@ const connected = async (): Promise<number> => (await held()).reduce((sum, each)
 beforeAll(async () => {
   await project.prepare();
   const [key, certificate] = [join(project.folder, 'api.key'), join(project.folder, 'api.crt')];
-  await must(
-    runCommand('openssl', [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-      ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate],
-    ]),
-  );
+  const request = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost`.split(' ');
+  const names = ['-addext', 'subjectAltName=DNS:localhost', '-keyout', key, '-out', certificate];
+  await must(runCommand('openssl', [...request, ...names]));
   caFile = certificate;
-  const both = (await must(runCommand('cat', [certificate, key]))).toString();
+  const both = readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8');
   Object.assign(project.env, NETWORK, {
     MODFLEET_POSTGRES_PASSWORD_FILE: project.secret('postgres_password', passwords.postgres),
     MODFLEET_SERVER_PASSWORD_FILE: project.secret('server_password', randomBytes(12).toString('hex')),
