@@ -291,6 +291,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
 
     const own = (await step('begin')).set.next?.id ?? '';
     await trusts(host, id, own);
+    await trusts(sleeper, id, own);
     await step('issue');
     await trusts(host, own, id);
     await trusts(sleeper, own, id);
