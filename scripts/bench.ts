@@ -30,6 +30,14 @@ await runMain(() =>
           return (await import('../bench/replicas.ts')).benchReplicas(args);
         },
       },
+      storage: {
+        about:
+          'a fleet in the store: pages, counts, history, bytes, ingest (--hosts N, --distinct 5,30,100 or none, --events-per-host N, --no-ingest, --dry-run: keeps nothing)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/storage.ts')).benchStorage(args);
+        },
+      },
       fleet: {
         about:
           'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',

@@ -17,13 +17,24 @@ export async function seedHosts(databaseUrl: string, { hosts, sets }: SeedSize):
     await run(`INSERT INTO kmod (name) SELECT 'bench_' || n FROM generate_series(1, $1::int) n`, KMODS);
     // Every set differs from the first in the build of one kmod.
     await run(
-      `INSERT INTO loaded_set (digest, kmod_ids, value, entries)
-       SELECT sha256(('loaded ' || s)::bytea), ids, '', jsonb_set(entries, ARRAY['bench_' || (1 + s % $2::int), 'buildId'], to_jsonb('odd ' || s))
-         FROM generate_series(0, $1::int - 1) s,
-              (SELECT array_agg(id ORDER BY id) AS ids, jsonb_object_agg(name, jsonb_build_object('buildId', encode(sha256(name::bytea), 'hex'), 'size', 16384,
-                      'taint', '', 'version', '', 'srcversion', '', 'state', 'live')) AS entries FROM kmod WHERE name LIKE 'bench\\_%') k`,
+      `INSERT INTO kmod_build (kmod_id, key, build_id, size, taint, version, srcversion, state)
+       SELECT id, sha256(name::bytea), encode(sha256(name::bytea), 'hex'), 16384, '', '', '', 1 FROM kmod WHERE name LIKE 'bench\\_%'
+       UNION ALL
+       SELECT k.id, sha256(('odd ' || s)::bytea), 'odd ' || s, 16384, '', '', '', 1
+         FROM generate_series(0, $1::int - 1) s JOIN kmod k ON k.name = 'bench_' || (1 + s % $2::int)`,
       sets,
       KMODS,
+    );
+    await run(
+      `INSERT INTO loaded_set (digest, build_ids)
+       SELECT sha256(('loaded ' || s)::bytea), array_replace(plain.ids, own.id, odd.id)
+         FROM generate_series(0, $1::int - 1) s
+         JOIN kmod_build odd ON odd.key = sha256(('odd ' || s)::bytea)
+         JOIN kmod k ON k.id = odd.kmod_id
+         JOIN kmod_build own ON own.key = sha256(k.name::bytea)
+        CROSS JOIN (SELECT array_agg(b.id ORDER BY k.name COLLATE "C") AS ids FROM kmod k JOIN kmod_build b ON b.key = sha256(k.name::bytea)
+                     WHERE k.name LIKE 'bench\\_%') plain`,
+      sets,
     );
     await run(
       `INSERT INTO available_set (digest, kernel_release, content_digest, kmod_count) VALUES (sha256('tree'), '6.1.0-49-amd64', sha256('tree'), $1)`,
@@ -42,8 +53,8 @@ export async function seedHosts(databaseUrl: string, { hosts, sets }: SeedSize):
       hosts,
     );
     await run(
-      `INSERT INTO host_facet (host_id, facet, digest, observed_at)
-       SELECT id, 1, sha256(('loaded ' || (row_number() OVER () % $1::int))::bytea), now() FROM host UNION ALL SELECT id, 3, sha256('tree'), now() FROM host`,
+      `INSERT INTO host_inventory (host_id, loaded, loaded_observed_at, loaded_received_at, available, available_observed_at)
+       SELECT id, sha256(('loaded ' || (row_number() OVER () % $1::int))::bytea), now(), now(), sha256('tree'), now() FROM host`,
       sets,
     );
     await run(

@@ -11,6 +11,8 @@ import type * as drivers from './drivers/drivers.schema.ts';
 import type * as freeze from './freeze/freeze.schema.ts';
 import type * as health from './health/health.schema.ts';
 import type * as events from './events/events.schema.ts';
+import type * as history from './history/history.schema.ts';
+import type * as hostDiff from './host-diff/host-diff.schema.ts';
 import type * as hostAccess from './hosts/host-access.schema.ts';
 import type * as hosts from './hosts/hosts.schema.ts';
 import type * as common from './http/common.schema.ts';
@@ -52,6 +54,16 @@ export type RevokedHost = z.output<typeof hostAccess.revokeHostSchema>;
 export type ReleaseHostBody = z.input<typeof hostAccess.releaseHostBody>;
 export type ReleasedHost = z.output<typeof hostAccess.releaseHostSchema>;
 export type Sighting = z.output<typeof hostAccess.sightingSchema>;
+
+export type HostPastQuery = z.input<typeof history.hostPastQuery>;
+export type HostPast = z.output<typeof history.hostPastSchema>;
+export type PastKmod = z.output<typeof history.pastKmodSchema>;
+export type KmodPastQuery = z.input<typeof history.kmodPastQuery>;
+export type KmodPast = z.output<typeof history.kmodPastSchema>;
+export type KmodPastHost = z.output<typeof history.kmodPastHostSchema>;
+
+export type HostDiffQuery = z.input<typeof hostDiff.hostDiffQuery>;
+export type HostDiff = z.output<typeof hostDiff.hostDiffSchema>;
 
 export type KmodCounts = z.output<typeof kmods.kmodCountsSchema>;
 export type KmodListQuery = z.input<typeof kmods.kmodListQuery>;

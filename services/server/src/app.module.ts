@@ -14,6 +14,8 @@ import { EnrollmentModule } from './enrollment/enrollment.module.ts';
 import { ExportsModule } from './exports/exports.module.ts';
 import { FreezeModule } from './freeze/freeze.module.ts';
 import { EventsModule } from './events/events.module.ts';
+import { HistoryModule } from './history/history.module.ts';
+import { HostDiffModule } from './host-diff/host-diff.module.ts';
 import { HostsModule } from './hosts/hosts.module.ts';
 import { JoinTokensModule } from './join-tokens/join-tokens.module.ts';
 import { PresenceModule } from './presence/presence.module.ts';
@@ -72,6 +74,8 @@ export class AppModule {
         DriversModule,
         SkewModule,
         EventsModule,
+        HistoryModule,
+        HostDiffModule,
         ActionsModule,
         QueriesModule,
         JoinTokensModule,

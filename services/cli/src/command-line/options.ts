@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { JsonOption } from '../output/json-fields.ts';
 import { EXPORT_FORMATS, type ExportFormat } from '../output/export-formats.ts';
 import { duration, type DurationRange, oneOf, pageSize, selector } from './values.ts';
+import { moment } from './moment.ts';
 
 /** Options of every command that prints a list. */
 export interface ListOptions {
@@ -35,6 +36,12 @@ export const selectorOption = () =>
   new Option('-l, --selector <selector>', 'only hosts that match (help: modfleet help selectors)').argParser(selector);
 export const includeUnknownOption = () =>
   new Option('--include-unknown', 'also hosts of which a fact in the selector is not known now');
+
+/** `--at`: a time in the past. */
+export const atOption = (description: string) =>
+  new Option('--at <time>', `${description}: so long ago (30m, 2h, 3d), or a date and time with its zone`).argParser(
+    (text) => moment('--at', text),
+  );
 
 /** An option that takes a time within a range; a refusal calls it by its long name. */
 export function durationOption(flags: string, description: string, range: DurationRange): Option {

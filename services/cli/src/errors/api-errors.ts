@@ -71,6 +71,7 @@ const EXIT_BY_CODE = {
   not_found: 3,
   host_not_found: 3,
   kmod_unknown: 3,
+  history_not_kept: 3,
   actor_unknown: 3,
   driver_unknown: 3,
   action_not_found: 3,

@@ -7,6 +7,9 @@ import { grantColumns } from '../access/grants.run.ts';
 import { tokenColumns } from '../access/tokens.run.ts';
 import { driverColumns } from '../drivers/driver-hosts.page.ts';
 import { changedHostColumns, eventColumns, hostEventColumns } from '../events/event-columns.ts';
+import { hostDiffColumns } from '../hosts/host-diff.run.ts';
+import { hostPastColumns } from '../hosts/host-past.run.ts';
+import { kmodPastColumns } from '../kmods/kmod-past.run.ts';
 import { hostColumns } from '../hosts/hosts-list.run.ts';
 import { joinTokenColumns } from '../join-tokens/join-tokens.run.ts';
 import { knownColumns } from '../kmods/kmod-host-columns.ts';
@@ -56,7 +59,10 @@ function pipes(): [command: string, heads: string[]][] {
     ['hosts events', hostEventColumns(at, undefined)],
     ['events list, events watch', eventColumns(at, undefined)],
     ['events list --by-host', changedHostColumns(at, undefined)],
+    ['hosts show --at', hostPastColumns()],
+    ['hosts diff', hostDiffColumns('a', 'b')],
     ['kmods hosts', knownColumns()],
+    ['kmods hosts --at', kmodPastColumns(at, undefined)],
     ['kmods hosts --live', liveColumns],
     ['kmods list', fleetColumns],
     ['kmods list --host', hostKmodColumns],

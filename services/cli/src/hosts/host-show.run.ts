@@ -1,5 +1,6 @@
 import type { Host, HostFacet } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
+import type { Moment } from '../command-line/moment.ts';
 import type { Context } from '../context.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import type { Io } from '../io.ts';
@@ -14,6 +15,7 @@ import { hostWord } from '../output/words.ts';
 import { HOST_FIELDS, labelText } from './hosts-list.run.ts';
 
 export interface HostShowOptions {
+  readonly at?: Moment;
   readonly json?: JsonOption;
 }
 
@@ -42,8 +44,10 @@ const FIELDS = [
 
 /** `modfleet hosts show HOST`. */
 export async function hostShow(context: Context, name: string, options: HostShowOptions): Promise<ExitCode> {
+  const { at, json } = options;
+  if (at !== undefined) return (await import('./host-past.run.ts')).hostPast(context, name, { at, json });
   const { io } = context;
-  const fields = jsonFields(options.json, FIELDS);
+  const fields = jsonFields(json, FIELDS);
   const host = await context.api().get<Host>(path`/hosts/${name}`, {}, { host: name });
   noteFreeze(host.freeze, io);
   io.out.write(fields ? renderJson(pick(host, fields), io.out.isTty) : renderHost(host, io));
@@ -106,6 +110,7 @@ function renderHost(host: Host, io: Io): string {
         : []),
       ['its kmods', `modfleet kmods list --host ${name}`],
       ['what came and went', `modfleet hosts events ${name}`],
+      ['what it had loaded yesterday', `modfleet hosts show ${name} --at 24h`],
       ['its actions', `modfleet actions list --host ${name}`],
     ]),
   ].join('');

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import {
   allPagesOption,
+  atOption,
   durationOption,
   includeUnknownOption,
   jsonOption,
@@ -10,6 +11,7 @@ import {
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
 import { hostName, kmodName } from '../command-line/values.ts';
+import type { HostDiffOptions } from './host-diff.run.ts';
 import type { HostEventsOptions } from './host-events.run.ts';
 import type { HostShowOptions } from './host-show.run.ts';
 import type { LabelOptions } from './hosts-label.run.ts';
@@ -43,9 +45,21 @@ export const registerHosts: Register = (program, run) => {
     .command('show')
     .description('one host: facts, policy, what it reports and how fresh that is')
     .argument('<host>', 'name or id', hostName)
+    .addOption(atOption('what it had loaded then, and whether it was connected'))
     .addOption(jsonOption())
     .action((host: string, options: HostShowOptions) =>
       run(async (context) => (await import('./host-show.run.ts')).hostShow(context, host, options)),
+    );
+
+  hosts
+    .command('diff')
+    .description('in what two hosts differ: kernel, loaded kmods and their builds, parameters, configuration, devices')
+    .argument('<a>', 'name or id', hostName)
+    .argument('<b>', 'name or id', hostName)
+    .option('--exit-status', 'exit 0: the same; 1: they differ; 8: not all of it is known now')
+    .addOption(jsonOption())
+    .action((a: string, b: string, options: HostDiffOptions) =>
+      run(async (context) => (await import('./host-diff.run.ts')).hostDiff(context, a, b, options)),
     );
 
   hosts

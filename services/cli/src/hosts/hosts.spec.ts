@@ -155,9 +155,10 @@ describe('hosts show', () => {
         /etc/modprobe.d/secret.conf: permission denied
 
       Next:
-        its kmods:           modfleet kmods list --host web-1
-        what came and went:  modfleet hosts events web-1
-        its actions:         modfleet actions list --host web-1
+        its kmods:                     modfleet kmods list --host web-1
+        what came and went:            modfleet hosts events web-1
+        what it had loaded yesterday:  modfleet hosts show web-1 --at 24h
+        its actions:                   modfleet actions list --host web-1
       "
     `);
   });
@@ -403,6 +404,7 @@ describe('a host in quarantine', () => {
         once one machine alone has its identity:  modfleet hosts release web-1
         its kmods:                                modfleet kmods list --host web-1
         what came and went:                       modfleet hosts events web-1
+        what it had loaded yesterday:             modfleet hosts show web-1 --at 24h
         its actions:                              modfleet actions list --host web-1
       "
     `);

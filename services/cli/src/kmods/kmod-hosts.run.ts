@@ -2,6 +2,7 @@ import type { KmodHostList } from '@modfleet/server/api-types';
 import { path } from '../api/api.ts';
 import { fetchPages, noteMore } from '../api/pages.ts';
 import type { ExportOptions, ListOptions, SelectorOptions } from '../command-line/options.ts';
+import type { Moment } from '../command-line/moment.ts';
 import type { Context } from '../context.ts';
 import { usageError } from '../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
@@ -20,6 +21,7 @@ import { STANDING_FIELDS } from './standing-fields.ts';
 export interface KmodHostsOptions extends ListOptions, SelectorOptions, ExportOptions {
   readonly presence?: readonly PresenceFilter[];
   readonly live?: boolean;
+  readonly at?: Moment;
   /** Milliseconds. */
   readonly timeout?: number;
   readonly exitStatus?: boolean;
@@ -33,6 +35,8 @@ export async function kmodHosts(context: Context, name: string, options: KmodHos
   if (options.live) return (await import('./kmod-live.run.ts')).kmodLive(context, name, options);
   if (options.timeout !== undefined)
     throw usageError('--timeout is for --live: without it nothing is asked of the hosts');
+  const { at } = options;
+  if (at !== undefined) return (await import('./kmod-past.run.ts')).kmodPast(context, name, { ...options, at });
   const { io } = context;
   const fields = jsonFields(options.json, FIELDS);
   const page = fields === undefined && io.out.isTty;

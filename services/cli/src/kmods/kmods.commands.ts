@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import {
   allPagesOption,
+  atOption,
   durationOption,
   includeUnknownOption,
   jsonOption,
@@ -53,6 +54,7 @@ export const registerKmods: Register = (program, run) => {
         'only these: loaded, builtin, on_disk, absent, unknown, any (default: loaded,builtin and, on a terminal, unknown)',
       ).argParser(someOf('--presence', PRESENCES)),
     )
+    .addOption(atOption('which had it loaded then').conflicts('live'))
     .option('--live', 'ask every matching host now; shows reference counts and holders')
     .addOption(
       durationOption('--timeout <time>', 'with --live: how long to wait for answers (default: 2s)', QUERY_TIMEOUT),

@@ -14,10 +14,10 @@ export function scopeCondition(scope: HostScope, params: SqlParams): string {
 
 /**
  * Condition that a set (by its digest) is what a host in scope last reported; `true` for the whole fleet, where sets that no host has any more count too,
- * as they always did. Rejected for the whole fleet: one look into host_facet a set costs more than the answer.
+ * as they always did. Rejected for the whole fleet: one look into host_inventory a set costs more than the answer.
  */
 export function setInScope(scope: HostScope, digest: string, params: SqlParams): string {
   if (scope === 'all') return 'true';
-  return `${digest} IN (SELECT hf.digest FROM host_facet hf JOIN host h ON h.id = hf.host_id
+  return `${digest} IN (SELECT unnest(ARRAY[i.loaded, i.available, i.devices, i.config]) FROM host_inventory i JOIN host h ON h.id = i.host_id
             WHERE h.retired_at IS NULL AND ${scopeCondition(scope, params)})`;
 }

@@ -61,12 +61,15 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/events': read,
   'GET /api/v1/events/hosts': read,
   'GET /api/v1/events/watch': read,
+  'GET /api/v1/hosts/:host/past': read,
+  'GET /api/v1/hosts/:host/diff': read,
 
   'GET /api/v1/kmods': read,
   'GET /api/v1/kmods/:name': read,
   'GET /api/v1/kmods/:name/hosts': read,
   'GET /api/v1/kmods/:name/skew': read,
   'GET /api/v1/skew/kmods': read,
+  'GET /api/v1/kmods/:name/past': read,
   'GET /api/v1/drivers/:name/hosts': read,
 
   'POST /api/v1/actions': act,

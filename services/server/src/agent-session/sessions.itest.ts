@@ -293,7 +293,7 @@ describe('sessions', () => {
       const digest = async (): Promise<unknown> =>
         (
           await side.database.query<{ digest: Buffer }>(
-            `SELECT digest FROM host_facet WHERE host_id = $1 AND facet = ${Facet.FACET_LOADED}`,
+            'SELECT loaded AS digest FROM host_inventory WHERE host_id = $1',
             [agent.hostId],
           )
         )[0]?.digest;

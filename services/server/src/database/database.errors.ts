@@ -85,3 +85,8 @@ function isOfSocket(code: string, syscall: unknown): boolean {
   if (code === 'ENOENT') return syscall === 'connect';
   return syscall === undefined || SOCKET_CALLS.has(String(syscall));
 }
+
+/** A lock was not to be had within lock_timeout (SQLSTATE 55P03). */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === '55P03';
+}

@@ -40,19 +40,30 @@ async function standingStatement(
   selection: Selection,
   params: SqlParams,
 ): Promise<string> {
-  const selected = await selectionSql(sql, selection, params);
+  const selected = await selectionSql(
+    sql,
+    selection,
+    params,
+    ['h.retired_at IS NULL'],
+    [
+      'h.name',
+      'h.kernel_release',
+      'h.devices AS digest',
+      'h.devices_coverage AS coverage',
+      'h.devices_reason AS reason',
+      'h.devices_observed_at AS observed_at',
+    ],
+  );
   return `WITH selected AS MATERIALIZED (${selected}),
     sets AS MATERIALIZED (
       SELECT d.set_digest, bool_or(NOT d.builtin) AS by_kmod, min(d.driver) AS driver, min(k.name) AS kmod,
              jsonb_agg(jsonb_build_object('bus', d.bus, 'address', d.address, 'modalias', d.modalias, 'names', d.names) ORDER BY d.bus, d.address) AS devices
         FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id WHERE d.driver = ANY (${params.add(drivers)}::text[]) GROUP BY d.set_digest),
     standing AS (
-      SELECT h.id, h.name, h.kernel_release, f.coverage, f.reason, f.observed_at, s.driver, s.kmod, s.devices,
-             CASE WHEN f.digest IS NULL THEN NULL WHEN s.by_kmod THEN 'bound' WHEN s.set_digest IS NOT NULL THEN 'builtin' ELSE 'none' END AS last
+      SELECT c.id, c.name, c.kernel_release, c.coverage, c.reason, c.observed_at, s.driver, s.kmod, s.devices,
+             CASE WHEN c.digest IS NULL THEN NULL WHEN s.by_kmod THEN 'bound' WHEN s.set_digest IS NOT NULL THEN 'builtin' ELSE 'none' END AS last
         FROM selected c
-        JOIN host h ON h.id = c.id
-        LEFT JOIN facet_coverage f ON f.host_id = h.id AND f.facet = 4
-        LEFT JOIN sets s ON s.set_digest = f.digest
+        LEFT JOIN sets s ON s.set_digest = c.digest
        WHERE ${chosen(selection)})`;
 }
 

@@ -72,6 +72,7 @@ export const ERROR_TABLE = {
   selector_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a selector' },
   limit_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a page size' },
   cursor_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Not a cursor of this list' },
+  history_not_kept: { http: 410, grpc: status.OUT_OF_RANGE, exit: 3, title: 'Not kept any more' },
   query_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Bad query parameters' },
   body_invalid: { http: 400, grpc: status.INVALID_ARGUMENT, exit: 2, title: 'Bad request body' },
   body_too_large: { http: 413, grpc: status.RESOURCE_EXHAUSTED, exit: 2, title: 'The request body is too large' },

@@ -35,7 +35,7 @@ export function toHostKmod(row: HostKmodRow, blocks: readonly BlockRow[], parame
   };
 }
 
-/** Entry of loaded_set.entries, as the API says it. */
+/** An entry of loaded_entries() (migration 0016), as the API says it. */
 export function toLoadedEntry(entry: Readonly<Record<string, unknown>>) {
   return {
     buildId: orNull(textOf(entry['buildId'])),

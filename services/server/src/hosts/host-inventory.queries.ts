@@ -11,7 +11,7 @@ export interface HostDigests {
 
 export interface HostKmodRow {
   readonly name: string;
-  /** Entry of loaded_set.entries; null when not loaded. */
+  /** As loaded_entries() of migration 0016 gives it; null when not loaded. */
   readonly entry: Record<string, unknown> | null;
   /** Null when the host's tree does not have it. */
   readonly builtin: boolean | null;
@@ -44,7 +44,7 @@ export interface DeviceRow {
 const HOST_KMODS = `
   SELECT coalesce(l.name, a.name) AS name, l.entry, a.builtin, a.path, a.version, a.srcversion, a.build_id,
          CASE WHEN l.name IS NOT NULL THEN 'loaded' WHEN a.builtin THEN 'builtin' ELSE 'on_disk' END AS presence
-    FROM (SELECT e.key AS name, e.value AS entry FROM loaded_set s, jsonb_each(s.entries) e WHERE s.digest = $1) l
+    FROM (SELECT e.key AS name, e.value AS entry FROM loaded_set s, jsonb_each(loaded_entries(s.build_ids)) e WHERE s.digest = $1) l
     FULL JOIN (SELECT k.name, t.* FROM available_kmod t JOIN kmod k ON k.id = t.kmod_id WHERE t.set_digest = $2) a ON a.name = l.name`;
 
 export async function pageOfHostKmods(

@@ -48,16 +48,21 @@ const HOST_COLUMNS = `h.id, h.name, h.labels, h.mode, h.facts, h.kernel_release,
   h.retired_at, h.revoked_at, h.revoke_reason, h.renewal_counter, h.certificate_not_after, h.renewed_at, h.enrolled_at, h.journal_damage, h.journal_damaged_at, h.trust_generation, h.trusted_cas, h.certificate_ca, p.live, greatest(p.seen_at, h.last_seen_at) AS seen_at,
   coalesce(nullif(p.address, ''), h.last_address) AS address, coalesce(nullif(p.boot_id, ''), h.last_boot_id) AS boot_id`;
 
+/**
+ * @param extra further conditions on `host_standing h`.
+ * @param columns of `h`, beside `id` and `matches`.
+ */
 async function selected(
   sql: Sql,
   filter: HostFilter,
   params: SqlParams,
   extra: readonly string[] = [],
+  columns: readonly string[] = [],
 ): Promise<string> {
   const conditions: string[] = [...extra];
   if (!filter.includeRetired) conditions.push('h.retired_at IS NULL');
   if (filter.name !== undefined) conditions.push(`h.name LIKE ${params.add(likeOfGlob(filter.name))}`);
-  return selectionSql(sql, filter, params, conditions);
+  return selectionSql(sql, filter, params, conditions, columns);
 }
 
 /** Counts over all pages, coverage of `loaded` over the hosts that are not retired, and Postgres's time. */
@@ -66,10 +71,10 @@ export async function countHosts(
   filter: HostFilter,
 ): Promise<CoverageCounts & { matched: number; unknown: number; asOf: Date }> {
   const params = new SqlParams();
-  const selection = await selected(sql, filter, params);
+  const selection = await selected(sql, filter, params, [], ['h.retired_at', 'h.loaded_coverage AS coverage']);
   const [row] = await sql.query<CoverageCounts & { matched: number; unknown: number; asOf: Date }>(
     `WITH selected AS (${selection}),
-          counted AS (SELECT c.coverage FROM selected s JOIN facet_coverage c ON c.host_id = s.id AND c.facet = 1 WHERE ${chosen(filter)})
+          counted AS (SELECT coverage FROM selected WHERE retired_at IS NULL AND ${chosen(filter)})
      SELECT (SELECT count(*) FROM selected WHERE matches) AS matched,
             (SELECT count(*) FROM selected WHERE matches IS NULL) AS unknown,
             now() AS "asOf", ${COVERAGE_COUNT_COLUMNS} FROM counted`,

@@ -1,10 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import { applyDelta, ChunkAssembler, Facet, FACET_MAX_BYTES, type FacetUpdate, type KnownFacet } from '@modfleet/proto';
+import {
+  applyDelta,
+  ChunkAssembler,
+  encodeFacet,
+  Facet,
+  FACET_MAX_BYTES,
+  type FacetUpdate,
+  type KnownFacet,
+  sha256,
+} from '@modfleet/proto';
 import { DatabaseService } from '../database/database.service.ts';
 import { ContentError, ContentTooLongError, type FacetContent, readContent } from './facet-content.ts';
 import type { HostTracker } from './host-tracker.ts';
-import { storedValue } from './set.queries.ts';
+import { loadedKmods, storedValue } from './set.queries.ts';
 
 /** Canonical bytes kept to apply deltas to. */
 const VALUE_CACHE_BYTES = 32 * 1024 * 1024;
@@ -76,11 +85,18 @@ export class ContentReader {
         return this.#assemble(assemblerKey(tracker, facet), content.value);
       case 'delta': {
         const base = content.value.baseDigest.toString('hex');
-        const value =
-          this.#values.get(`${facet}:${base}`) ?? (await storedValue(this.#database, facet, tracker.peer.hostId, base));
+        const value = this.#values.get(`${facet}:${base}`) ?? (await this.#stored(facet, tracker.peer.hostId, base));
         return value === undefined ? undefined : applyDelta(facet, value, content.value);
       }
     }
+  }
+
+  /** What is loaded is stored by builds: its bytes are made again, and are of use only if they are those of the digest. */
+  async #stored(facet: KnownFacet, hostId: string, hex: string): Promise<Uint8Array | undefined> {
+    if (facet !== Facet.FACET_LOADED) return storedValue(this.#database, facet, hostId, hex);
+    const kmods = await loadedKmods(this.#database, hex);
+    const bytes = kmods === undefined ? undefined : encodeFacet(Facet.FACET_LOADED, { kmods });
+    return bytes !== undefined && Buffer.from(sha256(bytes)).toString('hex') === hex ? bytes : undefined;
   }
 
   #assemble(key: string, chunk: Extract<Content, { $case: 'chunk' }>['value']): Uint8Array | undefined {

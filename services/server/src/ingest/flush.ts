@@ -2,7 +2,7 @@
  * One flush: everything that follows from what hosts said since the last one, in one transaction.
  *
  * INVARIANTS
- * - host_facet refers only to stored sets: "is it known?" is asked under the lock that garbage collection takes, in the same transaction.
+ * - host_inventory refers only to stored sets: "is it known?" is asked under the lock that garbage collection takes, in the same transaction.
  * - Events and the change of `loaded` that they explain commit together: none is lost between them, none is made twice.
  * - Rows of a session that is no longer its host's newest are not written.
  * - Memory changes only after the commit (`applyFlush`).

@@ -31,7 +31,7 @@ export type Announced =
 
 export interface FacetState {
   announced: Announced;
-  /** What host_facet holds of this session; undefined until written. */
+  /** What host_inventory holds of this session; undefined until written. */
   stored: string | undefined;
   /** Steady ms. */
   observedAt: number;

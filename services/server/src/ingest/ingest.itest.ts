@@ -88,7 +88,7 @@ describe('ingest', () => {
     await becomes(third, facet);
     expect(await count('loaded_set')).toBe(1);
     const rows = await side.database.query(
-      `SELECT k.name, s.entries -> k.name ->> 'buildId' AS "buildId" FROM loaded_set s JOIN kmod k ON k.id = ANY (s.kmod_ids) ORDER BY 1`,
+      `SELECT k.name, b.build_id AS "buildId" FROM loaded_set s JOIN kmod_build b ON b.id = ANY (s.build_ids) JOIN kmod k ON k.id = b.kmod_id ORDER BY 1`,
     );
     expect(rows).toEqual([
       { name: 'e1000e', buildId: 'ab'.repeat(20) },
@@ -386,7 +386,7 @@ describe('ingest', () => {
     await becomes(agent, facet);
     const written = async (): Promise<object[]> =>
       side.database.query(
-        `SELECT 'facet' AS what, xmin::text FROM host_facet UNION ALL SELECT 'session', xmin::text FROM host_session UNION ALL SELECT 'host', xmin::text FROM host ORDER BY 1, 2`,
+        `SELECT 'facet' AS what, xmin::text FROM host_inventory UNION ALL SELECT 'session', xmin::text FROM host_session UNION ALL SELECT 'host', xmin::text FROM host ORDER BY 1, 2`,
       );
     const before = await written();
     for (let beats = 0; beats < 20; beats++) {

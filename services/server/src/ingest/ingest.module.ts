@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { EventSignal } from '../events/event-signal.ts';
+import { BuildDictionary } from './build-dictionary.ts';
 import { ContentReader } from './content-reader.ts';
 import { FlushWriter } from './flush-writer.ts';
 import { IngestService } from './ingest.service.ts';
@@ -8,7 +9,7 @@ import { SetWriter } from './set-writer.ts';
 
 /** From what hosts say to rows. */
 @Module({
-  providers: [KmodDictionary, SetWriter, ContentReader, FlushWriter, EventSignal, IngestService],
+  providers: [KmodDictionary, BuildDictionary, SetWriter, ContentReader, FlushWriter, EventSignal, IngestService],
   exports: [IngestService, KmodDictionary, EventSignal],
 })
 export class IngestModule {}

@@ -30,9 +30,12 @@ import { applyFlush, type FlushResult } from './flush.ts';
 import { facetWord, HostTracker, type IngestPeer } from './host-tracker.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { loadedEntries, SetWriter } from './set-writer.ts';
-import { UploadQueue } from './upload-queue.ts';
+import { type Upload, UploadQueue } from './upload-queue.ts';
 
 const TRACKERS_PER_FLUSH = 1_000;
+/** Contents in one transaction: a transaction each would wait for the disk each; more would keep others' words waiting for longer. */
+const UPLOADS_PER_WRITE = 200;
+const UPLOAD_BYTES_PER_WRITE = 4 * 1024 * 1024;
 /** How often ageing facets and overdue claims are looked at. */
 const TICK_MS = 1_000;
 @Injectable()
@@ -215,22 +218,40 @@ export class IngestService {
   }
 
   async #writeUploads(): Promise<void> {
-    for (let upload = this.#uploads.first; upload !== undefined; upload = this.#uploads.first) {
-      const { tracker, content } = upload;
-      const { facet, hex } = content;
-      try {
-        await this.#writer.write(tracker.peer.hostId, content);
-        this.#metrics.uploads.inc({ facet: facetWord(facet) });
-        for (const waiting of this.#requests.fulfilled(tracker, facet, hex))
-          if (!waiting.ended) this.#dirty.add(waiting);
-      } catch (error) {
-        if (error instanceof DatabaseUnavailableError) throw error;
-        this.#log.error(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} could not be stored`, error as Error);
-        this.#requests.failed(tracker, facet, hex, performance.now());
-      }
-      this.#uploads.dropFirst();
-      this.#requests.answered(tracker, facet);
+    for (;;) {
+      const batch = this.#uploads.batch(UPLOADS_PER_WRITE, UPLOAD_BYTES_PER_WRITE);
+      if (batch.length === 0) return;
+      await this.#writeBatch(batch);
+      this.#uploads.drop(batch.length);
     }
+  }
+
+  /** One that cannot be stored is found by storing each alone: the others are. */
+  async #writeBatch(batch: readonly Upload[]): Promise<void> {
+    try {
+      await this.#writer.write(batch.map(({ tracker, content }) => ({ hostId: tracker.peer.hostId, content })));
+    } catch (error) {
+      if (error instanceof DatabaseUnavailableError) throw error;
+      const [only, ...others] = batch;
+      if (others.length > 0) {
+        for (const upload of batch) await this.#writeBatch([upload]);
+        return;
+      }
+      if (only !== undefined) this.#notStored(only, error);
+      return;
+    }
+    for (const { tracker, content } of batch) {
+      this.#metrics.uploads.inc({ facet: facetWord(content.facet) });
+      for (const waiting of this.#requests.fulfilled(tracker, content.facet, content.hex))
+        if (!waiting.ended) this.#dirty.add(waiting);
+      this.#requests.answered(tracker, content.facet);
+    }
+  }
+
+  #notStored({ tracker, content: { facet, hex } }: Upload, error: unknown): void {
+    this.#log.error(`facet ${facetWord(facet)} of host ${tracker.peer.hostId} could not be stored`, error as Error);
+    this.#requests.failed(tracker, facet, hex, performance.now());
+    this.#requests.answered(tracker, facet);
   }
 
   async #writeRows(): Promise<void> {

@@ -1,4 +1,4 @@
-/** What is stored of one loaded kmod, by name: the `entries` column of loaded_set. */
+/** What is stored of one loaded kmod, as loaded_entries() of migration 0016 gives it. */
 export interface LoadedEntry {
   readonly buildId: string;
   readonly size: number;

@@ -1,14 +1,8 @@
-import {
-  Facet,
-  KmodState,
-  sha256,
-  type AvailableFacet,
-  type ConfigFacet,
-  type DevicesFacet,
-  type LoadedFacet,
-} from '@modfleet/proto';
+import { type AvailableFacet, type ConfigFacet, Facet, KmodState, type LoadedFacet, sha256 } from '@modfleet/proto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { BuildDictionary } from './build-dictionary.ts';
+import { clean, cleanJson } from './clean.ts';
 import { type FacetContent, kmodNamesOf } from './facet-content.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
 import type { LoadedEntries, LoadedEntry } from './loaded-diff.ts';
@@ -17,50 +11,80 @@ import {
   insertAvailableKmods,
   insertAvailableSet,
   insertBlocks,
-  insertConfigSet,
+  insertConfigSets,
   insertDevices,
-  insertDeviceSet,
-  insertLoadedSet,
+  insertDeviceSets,
+  insertLoadedSets,
   upsertParameters,
 } from './set.queries.ts';
 
 type Ids = ReadonlyMap<string, number>;
+type ContentOf<F extends FacetContent['facet']> = Extract<FacetContent, { facet: F }>;
 
-/** Stores proven contents, each in one transaction: a set is there with all its rows, or not at all. */
+/** A content, and the host that sent it. */
+export interface HostContent {
+  readonly hostId: string;
+  readonly content: FacetContent;
+}
+
+/** Stores proven contents in one transaction: a set is there with all its rows, or not at all. */
 @Injectable()
 export class SetWriter {
   readonly #database: DatabaseService;
-  readonly #dictionary: KmodDictionary;
+  readonly #kmods: KmodDictionary;
+  readonly #builds: BuildDictionary;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(KmodDictionary) dictionary: KmodDictionary) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(KmodDictionary) kmods: KmodDictionary,
+    @Inject(BuildDictionary) builds: BuildDictionary,
+  ) {
     this.#database = database;
-    this.#dictionary = dictionary;
+    this.#kmods = kmods;
+    this.#builds = builds;
   }
 
-  /** @throws DatabaseUnavailableError */
-  async write(hostId: string, content: FacetContent): Promise<void> {
-    const ids = await this.#dictionary.ids(kmodNamesOf(content));
+  /** All of them or none. @throws DatabaseUnavailableError */
+  async write(contents: readonly HostContent[]): Promise<void> {
+    const distinct = eachOnce(contents);
+    const loaded = ofFacet(distinct, Facet.FACET_LOADED);
+    const devices = ofFacet(distinct, Facet.FACET_DEVICES);
+    const configs = ofFacet(distinct, Facet.FACET_CONFIG);
+    const available = ofFacet(distinct, Facet.FACET_AVAILABLE);
+    const builds = await this.#builds.ids(loaded.map(({ value }) => value.kmods));
+    const ids = await this.#kmods.ids([...devices, ...configs, ...available].flatMap(kmodNamesOf));
     await this.#database.tx('READ COMMITTED', async (sql) => {
-      switch (content.facet) {
-        case Facet.FACET_LOADED:
-          return insertLoadedSet(
-            sql,
-            content.hex,
-            loadedIds(content.value, ids),
-            content.bytes,
-            cleanJson(loadedEntries(content.value)),
-          );
-        case Facet.FACET_PARAMETERS:
-          return upsertParameters(sql, hostId, content.hex, content.bytes);
-        case Facet.FACET_AVAILABLE:
-          return writeAvailable(sql, content.hex, content.bytes, content.value, ids);
-        case Facet.FACET_DEVICES:
-          return writeDevices(sql, content.hex, content.bytes, content.value, ids);
-        case Facet.FACET_CONFIG:
-          return writeConfig(sql, content.hex, content.bytes, content.value, ids);
-      }
+      if (loaded.length > 0)
+        await insertLoadedSets(
+          sql,
+          loaded.map(({ hex }, at) => ({ hex, buildIds: builds[at] ?? [] })),
+        );
+      await writeParameters(sql, contents);
+      if (devices.length > 0) await writeDevices(sql, devices, ids);
+      if (configs.length > 0) await writeConfigs(sql, configs, ids);
+      for (const one of available) await writeAvailable(sql, one.hex, one.bytes, one.value, ids);
     });
   }
+}
+
+/** Sorted by digest, each content once: every server inserts in this order. */
+function eachOnce(contents: readonly HostContent[]): FacetContent[] {
+  const byDigest = new Map(contents.map(({ content }) => [`${content.facet}:${content.hex}`, content]));
+  return [...byDigest].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, content]) => content);
+}
+
+function ofFacet<F extends FacetContent['facet']>(contents: readonly FacetContent[], facet: F): ContentOf<F>[] {
+  return contents.filter((content): content is ContentOf<F> => content.facet === facet);
+}
+
+/** The last that each host sent. */
+async function writeParameters(sql: Sql, contents: readonly HostContent[]): Promise<void> {
+  const byHost = new Map(
+    contents.flatMap(({ hostId, content }) => (content.facet === Facet.FACET_PARAMETERS ? [[hostId, content]] : [])),
+  );
+  const rows = [...byHost].map(([hostId, { hex, bytes }]) => ({ hostId, hex, bytes }));
+  rows.sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
+  if (rows.length > 0) await upsertParameters(sql, rows);
 }
 
 const STATE_WORDS: Readonly<Record<number, string>> = {
@@ -69,7 +93,7 @@ const STATE_WORDS: Readonly<Record<number, string>> = {
   [KmodState.KMOD_STATE_UNLOADING]: 'unloading',
 };
 
-/** The `entries` column of loaded_set. */
+/** As loaded_entries() of migration 0016 gives it. */
 export function loadedEntries(value: LoadedFacet): LoadedEntries {
   return Object.fromEntries(
     value.kmods.map((kmod): [string, LoadedEntry] => [
@@ -84,10 +108,6 @@ export function loadedEntries(value: LoadedFacet): LoadedEntries {
       },
     ]),
   );
-}
-
-function loadedIds(value: LoadedFacet, ids: Ids): number[] {
-  return value.kmods.map((kmod) => idOf(ids, kmod.name)).sort((a, b) => a - b);
 }
 
 function idOf(ids: Ids, name: string): number {
@@ -132,22 +152,54 @@ async function writeAvailable(
   );
 }
 
-async function writeDevices(sql: Sql, hex: string, bytes: Uint8Array, value: DevicesFacet, ids: Ids): Promise<void> {
-  if (!(await insertDeviceSet(sql, hex, bytes))) return;
-  const rows = value.devices.map((device) => ({
-    bus: device.bus,
-    address: device.address,
-    driver: device.driver,
-    kmod_id: device.kmod === '' ? null : idOf(ids, device.kmod),
-    builtin: device.builtin,
-    modalias: device.modalias,
-    names: device.names,
-  }));
-  await insertDevices(sql, hex, cleanJson(rows));
+async function writeDevices(
+  sql: Sql,
+  contents: readonly ContentOf<typeof Facet.FACET_DEVICES>[],
+  ids: Ids,
+): Promise<void> {
+  const added = await insertDeviceSets(sql, contents);
+  const rows = contents
+    .filter(({ hex }) => added.has(hex))
+    .flatMap(({ hex, value }) =>
+      value.devices.map((device) => ({
+        hex,
+        bus: device.bus,
+        address: device.address,
+        driver: device.driver,
+        kmod_id: device.kmod === '' ? null : idOf(ids, device.kmod),
+        builtin: device.builtin,
+        modalias: device.modalias,
+        names: device.names,
+      })),
+    );
+  await insertDevices(sql, cleanJson(rows));
 }
 
-async function writeConfig(sql: Sql, hex: string, bytes: Uint8Array, value: ConfigFacet, ids: Ids): Promise<void> {
-  const summary = {
+async function writeConfigs(
+  sql: Sql,
+  contents: readonly ContentOf<typeof Facet.FACET_CONFIG>[],
+  ids: Ids,
+): Promise<void> {
+  const sets = contents.map(({ hex, bytes, value }) => ({ hex, bytes, summary: cleanJson(summaryOf(value)) }));
+  const added = await insertConfigSets(sql, sets);
+  const rows = contents
+    .filter(({ hex }) => added.has(hex))
+    .flatMap(({ hex, value }) =>
+      value.blocks.map((block, seq) => ({
+        hex,
+        seq,
+        kmod_id: block.kmod === '' ? null : idOf(ids, block.kmod),
+        rung: block.rung,
+        file: block.file,
+        line: block.line,
+        detail: block.detail,
+      })),
+    );
+  await insertBlocks(sql, cleanJson(rows));
+}
+
+function summaryOf(value: ConfigFacet): object {
+  return {
     modulesDisabled: value.modulesDisabled ?? null,
     lockdown: value.lockdown ?? null,
     sigEnforce: value.sigEnforce ?? null,
@@ -155,23 +207,4 @@ async function writeConfig(sql: Sql, hex: string, bytes: Uint8Array, value: Conf
     kernelCmdline: value.kernelCmdline,
     unreadable: value.unreadable,
   };
-  if (!(await insertConfigSet(sql, hex, bytes, cleanJson(summary)))) return;
-  const rows = value.blocks.map((block, seq) => ({
-    seq,
-    kmod_id: block.kmod === '' ? null : idOf(ids, block.kmod),
-    rung: block.rung,
-    file: block.file,
-    line: block.line,
-    detail: block.detail,
-  }));
-  await insertBlocks(sql, hex, cleanJson(rows));
-}
-
-/** Postgres stores no NUL in text: a kmod's description that holds one is shown without. */
-function clean(text: string): string {
-  return text.replaceAll('\0', '');
-}
-
-function cleanJson(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'string' ? clean(item) : item));
 }

@@ -1,5 +1,5 @@
 /** One function a statement: content-addressed sets. Every insert is `ON CONFLICT DO NOTHING`: equal digests have equal content. */
-import { Facet, type KnownFacet } from '@modfleet/proto';
+import { Facet, type KnownFacet, type LoadedKmod } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 
 /** The table that holds a facet's sets; parameters are per host. */
@@ -67,16 +67,15 @@ export async function knownParameters(
   );
 }
 
-export async function insertLoadedSet(
+/** Sorted by digest, as all that is inserted here in numbers: two replicas never wait for each other in a circle. */
+export async function insertLoadedSets(
   sql: Sql,
-  hex: string,
-  kmodIds: readonly number[],
-  value: Uint8Array,
-  entries: string,
+  sets: readonly { readonly hex: string; readonly buildIds: readonly number[] }[],
 ): Promise<void> {
   await sql.query(
-    `INSERT INTO loaded_set (digest, kmod_ids, value, entries) VALUES (decode($1, 'hex'), $2, $3, $4) ON CONFLICT DO NOTHING`,
-    [hex, kmodIds, value, entries],
+    `INSERT INTO loaded_set (digest, build_ids) SELECT decode(v.hex, 'hex'), v.build_ids::int[] FROM unnest($1::text[], $2::text[]) AS v (hex, build_ids)
+     ON CONFLICT DO NOTHING`,
+    [sets.map(({ hex }) => hex), sets.map(({ buildIds }) => `{${buildIds.join(',')}}`)],
   );
 }
 
@@ -121,53 +120,81 @@ export async function insertAliases(
   );
 }
 
-export async function insertDeviceSet(sql: Sql, hex: string, value: Uint8Array): Promise<boolean> {
-  const rows = await sql.query(
-    `INSERT INTO device_set (digest, value) VALUES (decode($1, 'hex'), $2) ON CONFLICT DO NOTHING RETURNING 1`,
-    [hex, value],
+/** @returns the digests (hex) that are new. */
+export async function insertDeviceSets(
+  sql: Sql,
+  sets: readonly { readonly hex: string; readonly bytes: Uint8Array }[],
+): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ hex: string }>(
+    `INSERT INTO device_set (digest, value) SELECT decode(v.hex, 'hex'), v.value FROM unnest($1::text[], $2::bytea[]) AS v (hex, value)
+     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex`,
+    [sets.map(({ hex }) => hex), sets.map(({ bytes }) => Buffer.from(bytes))],
   );
-  return rows.length > 0;
+  return new Set(rows.map(({ hex }) => hex));
 }
 
 /** `devices`: JSON array of objects with the columns below. */
-export async function insertDevices(sql: Sql, hex: string, devices: string): Promise<void> {
+export async function insertDevices(sql: Sql, devices: string): Promise<void> {
   await sql.query(
     `INSERT INTO device_driver (set_digest, bus, address, driver, kmod_id, builtin, modalias, names)
-     SELECT decode($1, 'hex'), r.bus, r.address, r.driver, r.kmod_id, r.builtin, r.modalias, r.names
-       FROM jsonb_to_recordset($2::jsonb) AS r (bus text, address text, driver text, kmod_id int, builtin boolean, modalias text, names text[])`,
-    [hex, devices],
+     SELECT decode(r.hex, 'hex'), r.bus, r.address, r.driver, r.kmod_id, r.builtin, r.modalias, r.names
+       FROM jsonb_to_recordset($1::jsonb)
+         AS r (hex text, bus text, address text, driver text, kmod_id int, builtin boolean, modalias text, names text[])`,
+    [devices],
   );
 }
 
-export async function insertConfigSet(sql: Sql, hex: string, value: Uint8Array, summary: string): Promise<boolean> {
-  const rows = await sql.query(
-    `INSERT INTO config_set (digest, value, summary) VALUES (decode($1, 'hex'), $2, $3) ON CONFLICT DO NOTHING RETURNING 1`,
-    [hex, value, summary],
+/** `summary`: JSON. @returns the digests (hex) that are new. */
+export async function insertConfigSets(
+  sql: Sql,
+  sets: readonly { readonly hex: string; readonly bytes: Uint8Array; readonly summary: string }[],
+): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ hex: string }>(
+    `INSERT INTO config_set (digest, value, summary)
+     SELECT decode(v.hex, 'hex'), v.value, v.summary::jsonb FROM unnest($1::text[], $2::bytea[], $3::text[]) AS v (hex, value, summary)
+     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex`,
+    [sets.map(({ hex }) => hex), sets.map(({ bytes }) => Buffer.from(bytes)), sets.map(({ summary }) => summary)],
   );
-  return rows.length > 0;
+  return new Set(rows.map(({ hex }) => hex));
 }
 
 /** `blocks`: JSON array of objects with the columns below. */
-export async function insertBlocks(sql: Sql, hex: string, blocks: string): Promise<void> {
+export async function insertBlocks(sql: Sql, blocks: string): Promise<void> {
   await sql.query(
     `INSERT INTO config_block (set_digest, seq, kmod_id, rung, file, line, detail)
-     SELECT decode($1, 'hex'), r.seq, r.kmod_id, r.rung, r.file, r.line, r.detail
-       FROM jsonb_to_recordset($2::jsonb) AS r (seq int, kmod_id int, rung smallint, file text, line int, detail text)`,
-    [hex, blocks],
+     SELECT decode(r.hex, 'hex'), r.seq, r.kmod_id, r.rung, r.file, r.line, r.detail
+       FROM jsonb_to_recordset($1::jsonb) AS r (hex text, seq int, kmod_id int, rung smallint, file text, line int, detail text)`,
+    [blocks],
   );
 }
 
-/** Whole parameters of hosts; the newest wins. */
-export async function upsertParameters(sql: Sql, hostId: string, hex: string, value: Uint8Array): Promise<void> {
+/** Whole parameters of hosts, each host once; the newest wins. */
+export async function upsertParameters(
+  sql: Sql,
+  rows: readonly { readonly hostId: string; readonly hex: string; readonly bytes: Uint8Array }[],
+): Promise<void> {
   await sql.query(
-    `INSERT INTO host_parameters (host_id, digest, value) VALUES ($1, decode($2, 'hex'), $3)
+    `INSERT INTO host_parameters (host_id, digest, value)
+     SELECT v.host_id, decode(v.hex, 'hex'), v.value FROM unnest($1::uuid[], $2::text[], $3::bytea[]) AS v (host_id, hex, value)
      ON CONFLICT (host_id) DO UPDATE SET digest = excluded.digest, value = excluded.value, updated_at = now()
       WHERE host_parameters.digest IS DISTINCT FROM excluded.digest`,
-    [hostId, hex, value],
+    [rows.map(({ hostId }) => hostId), rows.map(({ hex }) => hex), rows.map(({ bytes }) => Buffer.from(bytes))],
   );
 }
 
-/** Canonical bytes of a stored value, for applying a delta to; undefined when there is none. */
+/** What a loaded set holds, in its order; undefined for a set that is not stored. */
+export async function loadedKmods(sql: Sql, hex: string): Promise<LoadedKmod[] | undefined> {
+  const rows = await sql.query<LoadedKmod & { name: string | null }>(
+    `SELECT k.name, b.build_id AS "buildId", b.size, b.taint, b.version, b.srcversion, b.state
+       FROM loaded_set s LEFT JOIN LATERAL unnest(s.build_ids) WITH ORDINALITY AS u (build, place) ON true
+       LEFT JOIN kmod_build b ON b.id = u.build LEFT JOIN kmod k ON k.id = b.kmod_id
+      WHERE s.digest = decode($1, 'hex') ORDER BY u.place`,
+    [hex],
+  );
+  return rows.length === 0 ? undefined : rows.filter(({ name }) => name !== null);
+}
+
+/** Canonical bytes of a stored value, for applying a delta to; undefined when there is none, or when they follow from rows (`loaded`, `available`). */
 export async function storedValue(
   sql: Sql,
   facet: KnownFacet,
@@ -183,11 +210,11 @@ export async function storedValue(
           hostId,
         ])
       )[0]?.value;
-    case Facet.FACET_LOADED:
     case Facet.FACET_DEVICES:
     case Facet.FACET_CONFIG:
       return (await sql.query<{ value: Buffer }>(`SELECT value FROM ${SET_TABLES[facet]} WHERE ${digest}`, [hex]))[0]
         ?.value;
+    case Facet.FACET_LOADED:
     case Facet.FACET_AVAILABLE:
       return undefined;
   }

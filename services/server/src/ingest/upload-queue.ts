@@ -22,8 +22,16 @@ export class UploadQueue {
     return this.#uploads.length === 0;
   }
 
-  get first(): Upload | undefined {
-    return this.#uploads[0];
+  /** The oldest ones, at most so many and so many bytes together; at least one, when there is any. */
+  batch(uploads: number, bytes: number): readonly Upload[] {
+    const batch: Upload[] = [];
+    let size = 0;
+    for (const upload of this.#uploads) {
+      size += upload.content.bytes.length;
+      if (batch.length > 0 && (batch.length >= uploads || size > bytes)) break;
+      batch.push(upload);
+    }
+    return batch;
   }
 
   add(upload: Upload): void {
@@ -33,7 +41,8 @@ export class UploadQueue {
     this.#uploads.push(upload);
   }
 
-  dropFirst(): void {
-    this.#bytes -= this.#uploads.shift()?.content.bytes.length ?? 0;
+  /** Drops the oldest `count`. */
+  drop(count: number): void {
+    for (const { content } of this.#uploads.splice(0, count)) this.#bytes -= content.bytes.length;
   }
 }

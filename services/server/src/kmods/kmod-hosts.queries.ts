@@ -2,10 +2,10 @@ import type { HostScope } from '../access/host-scope.ts';
 import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
-import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
-import type { Selection } from '../selectors/selection.queries.ts';
+import type { CoverageCounts } from '../presence/coverage.queries.ts';
+import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
-import { standingStatement } from './kmod-standing.queries.ts';
+import { standingCounts, standingStatement } from './kmod-standing.queries.ts';
 
 export type Presence = 'loaded' | 'builtin' | 'on_disk' | 'absent';
 
@@ -26,26 +26,27 @@ export interface KmodTally extends CoverageCounts {
   readonly blockedKernel: number;
 }
 
-/** Select list of {@link KmodTally} over `standing`. */
-function tallyColumns(selection: Selection): string {
-  const left = selection.includeUnknown ? '0::bigint' : '(SELECT count(*) FROM selected WHERE matches IS NULL)';
-  return `now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS},
-            count(*) FILTER (WHERE known = 'loaded') AS loaded, count(*) FILTER (WHERE known = 'builtin') AS builtin,
-            count(*) FILTER (WHERE known = 'on_disk') AS "onDisk", count(*) FILTER (WHERE known = 'absent') AS absent,
-            count(*) FILTER (WHERE known IS NULL AND last = 'loaded') AS "lastLoaded",
-            count(*) FILTER (WHERE known IS NULL AND last = 'builtin') AS "lastBuiltin",
-            count(*) FILTER (WHERE known IS NULL AND last = 'on_disk') AS "lastOnDisk",
-            count(*) FILTER (WHERE known IS NULL AND last = 'absent') AS "lastAbsent",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'no') AS "blockedNo",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'partly') AS "blockedPartly",
-            count(*) FILTER (WHERE c5 = 'fresh' AND blocked = 'kernel') AS "blockedKernel"`;
-}
+const hosts = (condition: string): string => `coalesce(sum(n) FILTER (WHERE ${condition}), 0)::bigint`;
+
+/** Select list of {@link KmodTally} over the `standing` of standingCounts, but for `selectorUnknown`. */
+const TALLY_COLUMNS = `now() AS "asOf", coalesce(sum(n), 0)::bigint AS total,
+            ${hosts(`coverage = 'fresh'`)} AS fresh, ${hosts(`coverage = 'stale'`)} AS stale, ${hosts(`coverage = 'silent'`)} AS silent,
+            ${hosts(`coverage = 'incapable'`)} AS incapable,
+            ${hosts(`known = 'loaded'`)} AS loaded, ${hosts(`known = 'builtin'`)} AS builtin,
+            ${hosts(`known = 'on_disk'`)} AS "onDisk", ${hosts(`known = 'absent'`)} AS absent,
+            ${hosts(`known IS NULL AND last = 'loaded'`)} AS "lastLoaded",
+            ${hosts(`known IS NULL AND last = 'builtin'`)} AS "lastBuiltin",
+            ${hosts(`known IS NULL AND last = 'on_disk'`)} AS "lastOnDisk",
+            ${hosts(`known IS NULL AND last = 'absent'`)} AS "lastAbsent",
+            ${hosts(`c5 = 'fresh' AND blocked = 'no'`)} AS "blockedNo",
+            ${hosts(`c5 = 'fresh' AND blocked = 'partly'`)} AS "blockedPartly",
+            ${hosts(`c5 = 'fresh' AND blocked = 'kernel'`)} AS "blockedKernel"`;
 
 /** Counts over all chosen hosts. */
 export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
-  const statement = await standingStatement(sql, subject, selection);
+  const statement = await standingCounts(sql, subject, selection);
   const [row] = await sql.query<KmodTally>(
-    `${statement.with} SELECT ${tallyColumns(selection)} FROM standing`,
+    `${statement.with} SELECT ${TALLY_COLUMNS}, ${await leftOutSql(sql, selection, statement.params)} AS "selectorUnknown" FROM standing`,
     statement.params.values,
   );
   if (row === undefined) throw new Error('an aggregate without a row');
@@ -68,55 +69,70 @@ export interface KmodHostRow {
   readonly devices_digest: string | null;
 }
 
-/** Columns of {@link KmodHostRow} over `standing`. */
-const KMOD_HOST_COLUMNS = `id, name, kernel_release, known, last, coverage, reason, observed_at, entry, file_build_id, blocked,
-              encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest`;
+/** An entry of what is loaded, over `kmod_build b`. */
+const ENTRY = `jsonb_build_object('buildId', b.build_id, 'size', b.size, 'taint', b.taint, 'version', b.version, 'srcversion', b.srcversion,
+                                  'state', kmod_state_word(b.state))`;
 
-/**
- * The counts, and the hosts of these presences after `after` (name, id), one more than `limit` when there is a next page; `unknown` is a host without a known
- * presence. One statement: where every host stands is worked out once for both.
- */
-export async function readKmodHosts(
+/** The chosen hosts after `after` (name, id), at most `limit`. */
+export async function nextHosts(
   sql: Sql,
-  subject: KmodSubject,
   selection: Selection,
-  page: {
-    readonly presence: readonly string[];
-    readonly after: readonly (string | number)[] | null;
-    readonly limit: number;
-  },
-): Promise<{ tally: KmodTally; rows: KmodHostRow[] }> {
-  const { with: text, params } = await standingStatement(sql, subject, selection);
-  const beyond =
-    page.after === null ? 'true' : `(name, id) > (${params.add(page.after[0])}, ${params.add(page.after[1])}::uuid)`;
-  const rows = await sql.query<KmodTally & (KmodHostRow | { id: null })>(
-    `${text},
-     tally AS (SELECT ${tallyColumns(selection)} FROM standing),
-     page AS (
-       SELECT ${KMOD_HOST_COLUMNS}
-         FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(page.presence)}::text[]) AND ${beyond}
-        ORDER BY name, id LIMIT ${params.add(page.limit + 1)})
-     SELECT tally.*, page.* FROM tally LEFT JOIN page ON true ORDER BY name, id`,
+  after: readonly (string | number)[] | null,
+  limit: number,
+): Promise<{ id: string; name: string }[]> {
+  const params = new SqlParams();
+  const extra = ['h.retired_at IS NULL'];
+  if (after !== null) extra.push(`(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`);
+  const selected = await selectionSql(sql, selection, params, extra, ['h.name']);
+  return sql.query(
+    `SELECT id, name FROM (${selected}) s WHERE ${chosen(selection)} ORDER BY name, id LIMIT ${params.add(limit)}`,
     params.values,
   );
-  const [first] = rows;
-  if (first === undefined) throw new Error('an aggregate without a row');
-  return { tally: first, rows: rows.filter((row) => row.id !== null) };
 }
 
-/** Those of the hosts `among` that have one of the presences, by (name, id). For a walk through a whole list: each step costs what its hosts cost, not the fleet. */
+/**
+ * Those of the hosts `among` that are chosen and have one of the presences, by (name, id); `unknown` is a host without a known presence.
+ *
+ * @param after only those after this (name, id).
+ */
 export async function kmodHostsAmong(
   sql: Sql,
   subject: KmodSubject,
   selection: Selection,
   presence: readonly string[],
   among: readonly string[],
+  after: readonly (string | number)[] | null = null,
 ): Promise<KmodHostRow[]> {
   const { with: text, params } = await standingStatement(sql, subject, selection, among);
+  const beyond = after === null ? 'true' : `(name, s.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
   return sql.query<KmodHostRow>(
-    `${text} SELECT ${KMOD_HOST_COLUMNS} FROM standing WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) ORDER BY name, id`,
+    `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN b.id IS NOT NULL THEN ${ENTRY} END AS entry,
+                    file_build_id, blocked, encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
+               FROM standing s LEFT JOIN kmod_build b ON b.id = s.build
+              WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) AND ${beyond} ORDER BY name, s.id`,
     params.values,
   );
+}
+
+/** Ids of hosts that last reported the kmod as loaded, at most `limit`, in no order. */
+export async function hostsThatReported(sql: Sql, kmodId: number, limit: number): Promise<string[]> {
+  const rows = await sql.query<{ id: string }>(
+    `SELECT i.host_id AS id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] JOIN host_inventory i ON i.loaded = s.digest
+      WHERE b.kmod_id = $1 LIMIT $2`,
+    [kmodId, limit],
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Whether any host has it built in, by its kernel's own list or by what its devices show. */
+export async function isBuiltInSomewhere(sql: Sql, subject: KmodSubject): Promise<boolean> {
+  const drivers = [...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))])];
+  const [row] = await sql.query<{ found: boolean }>(
+    `SELECT EXISTS (SELECT FROM available_kmod WHERE kmod_id = $1::int AND builtin)
+            OR EXISTS (SELECT FROM device_driver WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY ($2::text[])) AS found`,
+    [subject.kmodId, drivers],
+  );
+  return row?.found === true;
 }
 
 /** Loaded builds on fresh hosts, the most frequent first. */
@@ -128,8 +144,8 @@ export async function buildsOfKmod(
   const { with: text, params } = await standingStatement(sql, subject, selection);
   return sql.query(
     `${text}
-     SELECT nullif(entry ->> 'buildId', '') AS "buildId", nullif(entry ->> 'version', '') AS version, kernel_release AS "kernelRelease", count(*) AS hosts
-       FROM standing WHERE known = 'loaded' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
+     SELECT nullif(b.build_id, '') AS "buildId", nullif(b.version, '') AS version, kernel_release AS "kernelRelease", count(*) AS hosts
+       FROM standing s JOIN kmod_build b ON b.id = s.build WHERE known = 'loaded' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
     params.values,
   );
 }

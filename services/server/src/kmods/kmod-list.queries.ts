@@ -2,7 +2,7 @@ import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { COVERAGE_COUNT_COLUMNS, type CoverageCounts } from '../presence/coverage.queries.ts';
-import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 
 export interface KmodFilter extends Selection {
   readonly name?: string | undefined;
@@ -25,26 +25,42 @@ export async function coverageOfSelection(
   selection: Selection,
 ): Promise<CoverageCounts & { asOf: Date; selectorUnknown: number }> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
-  const left = selection.includeUnknown ? '0::bigint' : '(SELECT count(*) FROM selected WHERE matches IS NULL)';
+  const selected = await selectionSql(
+    sql,
+    selection,
+    params,
+    ['h.retired_at IS NULL'],
+    ['h.loaded_coverage AS coverage'],
+  );
+  const left = await leftOutSql(sql, selection, params);
   const [row] = await sql.query<CoverageCounts & { asOf: Date; selectorUnknown: number }>(
-    `WITH selected AS (${selected})
-     SELECT now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS}
-       FROM (SELECT c.coverage FROM selected s JOIN facet_coverage c ON c.host_id = s.id AND c.facet = 1 WHERE ${chosen(selection)}) counted`,
+    `SELECT now() AS "asOf", ${left} AS "selectorUnknown", ${COVERAGE_COUNT_COLUMNS} FROM (${selected}) selected WHERE ${chosen(selection)}`,
     params.values,
   );
   if (row === undefined) throw new Error('an aggregate without a row');
   return row;
 }
 
+/** What the counts are made of, of `host_standing h`. */
+const HOST_COLUMNS = [
+  'h.loaded AS ld',
+  `h.loaded_coverage = 'fresh' AS lf`,
+  'h.available AS ad',
+  `h.available_coverage = 'fresh' AS af`,
+  'h.devices AS dd',
+  `h.devices_coverage = 'fresh' AS df`,
+];
+
 /**
- * Kmods by name with their counts. Hosts are grouped by the sets they share, and the counts are made over groups and the kmods of this page only.
+ * Kmods by name with their counts. Hosts are of one class when their trees, and what is fresh of them, are the same: there are a few for each kernel release.
+ * For each class and build it is counted once how many hosts have the build loaded (`pairs`); everything else follows from these few numbers.
  * What only a device shows (a driver bound without a kmod: built in, where the host's tree has no file of it) is added by host, by the same rules as
  * in kmod-standing.queries.ts; such code has no id where no kmod anywhere has its name.
  *
- * `facts` is materialised because each of its columns is used several times below: looking into the sets once a row takes about half the time.
- * Rejected: unnesting every host's set and grouping by kmod (10,000 equal hosts of 143 kmods: 1.4 million rows for one page of 100); grouping by the
- * devices too (addresses and names differ from host to host, so that there would be nearly as many groups as hosts).
+ * Rejected: looking, for each kmod of the page and each distinct set, whether the set has it (5,000 hosts of 1,500 sets: 8.6 s for a page of 1,000); joining what
+ * sets hold to the page before adding it up (20,000 hosts: more CPU for an entry than adding up all); asking the index for the sets of each build of the page (1,000
+ * names have 11,000 builds: more than 15 s); grouping
+ * by the devices too (addresses and names differ from host to host, so that there would be nearly as many groups as hosts).
  */
 export async function pageOfKmods(
   sql: Sql,
@@ -53,22 +69,27 @@ export async function pageOfKmods(
   limit: number,
 ): Promise<KmodListRow[]> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, filter, params);
+  const selected = await selectionSql(sql, filter, params, ['h.retired_at IS NULL'], HOST_COLUMNS);
   const conditions = ['true'];
   if (filter.name !== undefined)
     conditions.push(`n.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
   if (after !== null) conditions.push(`n.name > ${params.add(after)}`);
   const presence = params.add(filter.presence);
   return sql.query<KmodListRow>(
-    `WITH selected AS (${selected}),
-      hosts AS MATERIALIZED (
-        SELECT fl.digest AS ld, fl.coverage = 'fresh' AS lf, fa.digest AS ad, fa.coverage = 'fresh' AS af, fd.digest AS dd, fd.coverage = 'fresh' AS df
-          FROM selected s
-          JOIN facet_coverage fl ON fl.host_id = s.id AND fl.facet = 1
-          JOIN facet_coverage fa ON fa.host_id = s.id AND fa.facet = 3
-          JOIN facet_coverage fd ON fd.host_id = s.id AND fd.facet = 4
-         WHERE ${chosen(filter)}),
-      groups AS MATERIALIZED (SELECT ld, lf, ad, af, count(*) AS n FROM hosts GROUP BY 1, 2, 3, 4),
+    `WITH hosts AS MATERIALIZED (SELECT * FROM (${selected}) h WHERE ${chosen(filter)}),
+      groups AS MATERIALIZED (SELECT ld, lf, ad, af, count(*)::int AS n FROM hosts GROUP BY 1, 2, 3, 4),
+      classes AS MATERIALIZED (
+        SELECT row_number() OVER ()::int AS class, ad, af, lf, reported, n
+          FROM (SELECT ad, af, lf, ld IS NOT NULL AS reported, sum(n) AS n FROM groups GROUP BY 1, 2, 3, 4) g),
+      by_build AS MATERIALIZED (
+        SELECT build, class, sum(n) AS n
+          FROM (SELECT unnest(s.build_ids) AS build, c.class, g.n
+                  FROM groups g
+                  JOIN classes c ON coalesce(c.ad, ''::bytea) = coalesce(g.ad, ''::bytea) AND c.af = g.af AND c.lf = g.lf AND c.reported
+                  JOIN loaded_set s ON s.digest = g.ld) u
+         GROUP BY 1, 2),
+      pairs AS MATERIALIZED (
+        SELECT b.kmod_id, p.class, sum(p.n)::bigint AS n FROM by_build p JOIN kmod_build b ON b.id = p.build GROUP BY 1, 2),
       bound AS MATERIALIZED (
         SELECT DISTINCT set_digest, driver, replace(driver, '-', '_') AS folded FROM device_driver
          WHERE builtin AND kmod_id IS NULL AND driver <> '' AND set_digest IN (SELECT dd FROM hosts)),
@@ -83,43 +104,42 @@ export async function pageOfKmods(
          WHERE folded ~ '^[A-Za-z0-9_]{1,55}$'
            AND (driver NOT IN (SELECT driver FROM kmod_of) OR EXISTS (SELECT FROM kmod k WHERE k.name = folded))),
       ids AS (
-        SELECT unnest(kmod_ids) AS id FROM loaded_set WHERE digest IN (SELECT ld FROM groups) AND 'loaded' = ANY (${presence}::text[])
+        SELECT kmod_id AS id FROM pairs WHERE 'loaded' = ANY (${presence}::text[])
         UNION
         SELECT kmod_id FROM available_kmod
-         WHERE set_digest IN (SELECT ad FROM groups) AND (CASE WHEN builtin THEN 'builtin' ELSE 'on_disk' END) = ANY (${presence}::text[])),
+         WHERE set_digest IN (SELECT ad FROM classes) AND (CASE WHEN builtin THEN 'builtin' ELSE 'on_disk' END) = ANY (${presence}::text[])),
       names AS (
         SELECT k.name FROM ids JOIN kmod k ON k.id = ids.id
         UNION
         SELECT name FROM by_device WHERE 'builtin' = ANY (${presence}::text[])),
       page AS MATERIALIZED (
-        SELECT n.name, k.id FROM names n LEFT JOIN kmod k ON k.name = n.name
+        SELECT n.name, k.id, (SELECT array_agg(b.id) FROM kmod_build b WHERE b.kmod_id = k.id) AS builds
+          FROM names n LEFT JOIN kmod k ON k.name = n.name
          WHERE ${conditions.join(' AND ')} ORDER BY n.name LIMIT ${params.add(limit + 1)}),
-      facts AS MATERIALIZED (
-        SELECT p.name, g.n, g.lf, g.af, coalesce(s.kmod_ids @> ARRAY[p.id], false) AS has, coalesce(a.builtin, false) AS in_kernel,
-               a.kmod_id IS NOT NULL AND NOT a.builtin AS is_file, g.ld IS NOT NULL AS reported
-          FROM page p CROSS JOIN groups g
-          LEFT JOIN loaded_set s ON s.digest = g.ld
-          LEFT JOIN available_kmod a ON a.set_digest = g.ad AND a.kmod_id = p.id),
-      decided AS (
-        SELECT *, (lf AND has) OR (af AND in_kernel) OR (lf AND af) AS known FROM facts),
+      facts AS (
+        SELECT p.name, c.lf, c.af, c.reported, coalesce(h.n, 0) AS has, c.n - coalesce(h.n, 0) AS lacks, coalesce(a.builtin, false) AS in_kernel,
+               a.kmod_id IS NOT NULL AND NOT a.builtin AS is_file
+          FROM page p CROSS JOIN classes c
+          LEFT JOIN pairs h ON h.class = c.class AND h.kmod_id = p.id
+          LEFT JOIN available_kmod a ON a.set_digest = c.ad AND a.kmod_id = p.id),
       counted AS (
         SELECT name,
-               coalesce(sum(n) FILTER (WHERE lf AND has), 0) AS loaded,
-               coalesce(sum(n) FILTER (WHERE NOT (lf AND has) AND af AND in_kernel), 0) AS builtin,
-               coalesce(sum(n) FILTER (WHERE lf AND NOT has AND af AND is_file), 0) AS on_disk,
-               coalesce(sum(n) FILTER (WHERE NOT known AND has), 0) AS last_loaded,
-               coalesce(sum(n) FILTER (WHERE NOT known AND NOT has AND in_kernel), 0) AS last_builtin,
-               coalesce(sum(n) FILTER (WHERE NOT known AND NOT has AND is_file AND reported), 0) AS last_on_disk
-          FROM decided GROUP BY name),
-      -- Hosts whose devices say it and whose fresh lists do not: what the groups above counted of them is set right.
+               coalesce(sum(has) FILTER (WHERE lf), 0) AS loaded,
+               coalesce(sum(CASE WHEN lf THEN lacks ELSE has + lacks END) FILTER (WHERE af AND in_kernel), 0) AS builtin,
+               coalesce(sum(lacks) FILTER (WHERE lf AND af AND is_file), 0) AS on_disk,
+               coalesce(sum(has) FILTER (WHERE NOT lf AND NOT (af AND in_kernel)), 0) AS last_loaded,
+               coalesce(sum(lacks) FILTER (WHERE NOT af AND in_kernel), 0) AS last_builtin,
+               coalesce(sum(lacks) FILTER (WHERE NOT (lf AND af) AND is_file AND reported), 0) AS last_on_disk
+          FROM facts GROUP BY name),
+      -- Hosts whose devices say it and whose fresh lists do not: what was counted of them above is set right.
       shown AS (
-        SELECT p.name, h.df, h.lf AND h.af AS listed, coalesce(s.kmod_ids @> ARRAY[p.id], false) AS has, coalesce(a.builtin, false) AS in_kernel
+        SELECT p.name, h.df, h.lf AND h.af AS listed, coalesce(s.build_ids && p.builds, false) AS has, coalesce(a.builtin, false) AS in_kernel
           FROM page p
           JOIN by_device d ON d.name = p.name
           JOIN hosts h ON h.dd = d.set_digest
-          LEFT JOIN loaded_set s ON s.digest = h.ld
+          LEFT JOIN loaded_set s ON s.digest = h.ld AND p.builds IS NOT NULL
           LEFT JOIN available_kmod a ON a.set_digest = h.ad AND a.kmod_id = p.id
-         WHERE a.builtin IS NOT FALSE AND NOT (h.lf AND coalesce(s.kmod_ids @> ARRAY[p.id], false)) AND NOT (h.af AND coalesce(a.builtin, false))),
+         WHERE a.builtin IS NOT FALSE AND NOT (h.lf AND coalesce(s.build_ids && p.builds, false)) AND NOT (h.af AND coalesce(a.builtin, false))),
       added AS (
         SELECT name,
                count(*) FILTER (WHERE df) AS builtin,

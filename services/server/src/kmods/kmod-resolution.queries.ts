@@ -7,7 +7,7 @@ import { SqlParams } from '../database/sql-params.ts';
 function reported(scope: HostScope, params: SqlParams): string {
   const within = (digest: string): string => setInScope(scope, digest, params);
   return `(EXISTS (SELECT FROM available_kmod a WHERE a.kmod_id = k.id AND ${within('a.set_digest')})
-          OR EXISTS (SELECT FROM loaded_set s WHERE s.kmod_ids @> ARRAY[k.id] AND ${within('s.digest')})
+          OR EXISTS (SELECT FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = k.id AND ${within('s.digest')})
           OR EXISTS (SELECT FROM device_driver d WHERE d.kmod_id = k.id AND ${within('d.set_digest')})
           OR EXISTS (SELECT FROM config_block b WHERE b.kmod_id = k.id AND ${within('b.set_digest')}))`;
 }
@@ -35,7 +35,7 @@ export function aliasesByBeginning(
   return sql.query<{ pattern: string; name: string }>(
     `SELECT a.pattern, k.name FROM kmod_alias a JOIN kmod k ON k.id = a.kmod_id
       WHERE replace(a.prefix, '-', '_') = ANY ($1::text[])
-      ORDER BY EXISTS (SELECT FROM loaded_set s WHERE s.kmod_ids @> ARRAY[k.id]) DESC, k.name, a.pattern`,
+      ORDER BY EXISTS (SELECT FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = k.id) DESC, k.name, a.pattern`,
     [beginnings],
   );
 }

@@ -193,12 +193,21 @@ describe('GET /kmods/{name}/hosts', () => {
 
   it('pages without losing or repeating a host', async () => {
     const all: string[] = [];
+    let first: Awaited<ReturnType<typeof hostsOf>> | undefined;
     let cursor: string | null = '';
     while (cursor !== null) {
       const page: Awaited<ReturnType<typeof hostsOf>> = await hostsOf(
         `/kmods/e1000e/hosts?presence=any&limit=5${cursor === '' ? '' : `&cursor=${cursor}`}`,
       );
       expect(page.coverage.total).toBe(12);
+      first ??= page;
+      // What counts the whole answer is carried on from the first page.
+      expect(page).toMatchObject({
+        counts: first.counts,
+        lastSeen: first.lastSeen,
+        coverage: first.coverage,
+        asOf: first.asOf,
+      });
       all.push(...names(page));
       cursor = page.nextCursor;
     }
@@ -298,4 +307,23 @@ describe('GET /kmods', () => {
     expect(second.nextCursor).toBeNull();
     expect((await server.read('/kmods?name=snd-*', kmodListSchema)).items).toHaveLength(1);
   });
+
+  it.each(['', 'selector=env%3Dprod&', 'presence=any&', 'presence=on_disk&selector=env%3Dprod&'])(
+    'is the same in pages of one as in one page: %s',
+    async (query) => {
+      const whole = await server.read(`/kmods?${query}`, kmodListSchema);
+      const items: typeof whole.items = [];
+      let cursor: string | null = '';
+      while (cursor !== null) {
+        const page: typeof whole = await server.read(
+          `/kmods?${query}limit=1${cursor === '' ? '' : `&cursor=${cursor}`}`,
+          kmodListSchema,
+        );
+        items.push(...page.items);
+        cursor = page.nextCursor;
+      }
+      expect(items).toEqual(whole.items);
+      expect(items.length).toBeGreaterThan(0);
+    },
+  );
 });

@@ -16,10 +16,11 @@ import {
   detailsOfKmod,
   devicesInSets,
   kmodHostsAmong,
-  readKmodHosts,
   tallyKmod,
 } from './kmod-hosts.queries.ts';
 import { coverageOfSelection, type KmodListRow, pageOfKmods } from './kmod-list.queries.ts';
+import { pageOfKmodHosts } from './kmod-page.ts';
+import { tallyFromKey, tallyToKey } from './kmod-tally-key.ts';
 import { resolveKmod } from './kmod-resolution.ts';
 import { nextHostsInOrder } from '../selectors/host-walk.queries.ts';
 import type { kmodHostsQuery, kmodListQuery, kmodQuery } from './kmods.schema.ts';
@@ -98,7 +99,11 @@ export class KmodsService {
     });
   }
 
-  /** @throws KmodNameError; SelectorError; AppError kmod_unknown, query_invalid, cursor_invalid. */
+  /**
+   * The counts are made with the first page and carried on by the cursor: looking at the whole fleet again for each page would cost more than the page.
+   *
+   * @throws KmodNameError; SelectorError; AppError kmod_unknown, query_invalid, cursor_invalid.
+   */
   async hosts(
     requested: string,
     query: z.output<typeof kmodHostsQuery>,
@@ -109,23 +114,25 @@ export class KmodsService {
     const presence = presenceWords(words, HOST_PRESENCES, ['loaded', 'builtin']);
     const scope = { list: 'kmod hosts', requested, presence, ...chosen };
     const position = await this.#cursors.open(scope, cursor);
+    const carried = position === null ? undefined : tallyFromKey(position);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const subject = await resolveKmod(sql, requested, hosts);
-      const page = { presence, after: position?.key ?? null, limit };
-      const { rows, tally } = await readKmodHosts(sql, subject, selection, page);
+      const after = position?.key.slice(0, 2) ?? null;
+      const rows = await pageOfKmodHosts(sql, subject, selection, { presence, after, limit });
       const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
       const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
-      return { subject, rows, blocks, devices, tally };
+      const tally = carried ?? (await tallyKmod(sql, subject, selection));
+      return { subject, rows, blocks, devices, tally, now: await databaseTime(sql) };
     });
-    const { asOf } = read.tally;
     const shown = read.rows.slice(0, limit);
     const last = shown.at(-1);
     const more = read.rows.length > limit && last !== undefined;
-    const asOfMs = position?.asOfMs ?? asOf.getTime();
+    const asOfMs = read.tally.asOf.getTime();
+    const key = more ? [last.name, last.id, ...tallyToKey(read.tally)] : [];
     return {
       ...toResolution(read.subject),
-      items: shown.map((row) => toKmodHost(row, read.blocks, read.devices, asOf)),
-      nextCursor: more ? await this.#cursors.seal(scope, { key: [last.name, last.id], asOfMs }) : null,
+      items: shown.map((row) => toKmodHost(row, read.blocks, read.devices, read.now)),
+      nextCursor: more ? await this.#cursors.seal(scope, { key, asOfMs }) : null,
       ...toTally(read.tally),
     };
   }

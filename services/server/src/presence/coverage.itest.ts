@@ -35,7 +35,7 @@ describe('coverage', () => {
     await database.onApplicationShutdown();
     await postgres.close();
   });
-  beforeEach(() => database.query('TRUNCATE host, host_facet, host_session, replica'));
+  beforeEach(() => database.query('TRUNCATE host, host_inventory, host_session, replica'));
 
   async function seed(options: Seed): Promise<string> {
     const { beatAgeS = 1, ended = false, vouched = LOADED_BIT, observedAgeS = 300 } = options;
@@ -59,7 +59,7 @@ describe('coverage', () => {
     }
     if (options.facet !== false) {
       await database.query(
-        `INSERT INTO host_facet (host_id, facet, digest, observed_at, incapable_reason) VALUES ($1, 1, $2, now() - make_interval(secs => $3), $4)`,
+        `INSERT INTO host_inventory (host_id, loaded, loaded_observed_at, loaded_reason) VALUES ($1, $2, now() - make_interval(secs => $3), $4)`,
         [id, options.incapable === undefined ? Buffer.alloc(32, 1) : null, observedAgeS, options.incapable ?? null],
       );
     }

@@ -1,9 +1,11 @@
 /**
- * Coverage from SQL alone: the view `facet_coverage` (migration 0001) has one row for each host that is not retired and each facet:
+ * Coverage from SQL alone: the view `host_standing` (migration 0016) has one row for each host, and for each FACET (loaded, parameters, available, devices,
+ * config) the columns
  *
- *   host_id, facet, digest, coverage ('fresh' | 'stale' | 'silent' | 'incapable'), reason, observed_at, received_at
+ *   FACET (digest), FACET_coverage ('fresh' | 'stale' | 'silent' | 'incapable'), FACET_reason, FACET_observed_at
  *
- * Join it on (host_id, facet) in the REPEATABLE READ transaction that reads the rows and counts, and everything shares one now().
+ * Read it in the REPEATABLE READ transaction that reads the rows and counts, and everything shares one now(). The view `facet_coverage` says the same of hosts
+ * that are not retired, a row a facet: for all facets of some hosts. Rejected for questions to the whole fleet: five rows a host to sort out again.
  *
  * Idle hosts cost no writes, yet `fresh` must end by itself: the replica that holds the session *vouches* for a facet (a bit in
  * host_session.vouched) from the moment its stored digest was confirmed in this session, until the host's heartbeats stop saying that it was
@@ -52,13 +54,12 @@ export interface FacetCoverageRow {
   readonly reason: string | null;
   /** When it was last observed to hold, at the latest; null when never. */
   readonly observedAt: Date | null;
-  readonly receivedAt: Date | null;
 }
 
 /** All five facets of some hosts, by host and facet. */
 export function facetsOf(sql: Sql, hostIds: readonly string[]): Promise<FacetCoverageRow[]> {
   return sql.query<FacetCoverageRow>(
-    `SELECT host_id AS "hostId", facet, digest, coverage, reason, observed_at AS "observedAt", received_at AS "receivedAt"
+    `SELECT host_id AS "hostId", facet, digest, coverage, reason, observed_at AS "observedAt"
        FROM facet_coverage WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id, facet`,
     [hostIds],
   );

@@ -9,7 +9,7 @@
  */
 import type { Sql } from '../database/database.service.ts';
 import { SET_TABLES, type SharedFacet } from '../ingest/set.queries.ts';
-import { Facet } from '@modfleet/proto';
+import { Facet, FACET_WORDS } from '@modfleet/proto';
 
 /** Sets removed at a time: the lock is held for milliseconds. */
 const BATCH = 200;
@@ -27,8 +27,7 @@ export async function markUnreferenced(sql: Sql, facet: SharedFacet): Promise<vo
   const table = SET_TABLES[facet];
   await sql.query(
     `UPDATE ${table} s SET unreferenced_since = CASE WHEN s.unreferenced_since IS NULL THEN now() END
-      WHERE (s.unreferenced_since IS NULL) <> EXISTS (SELECT 1 FROM host_facet f WHERE f.facet = $1 AND f.digest = s.digest)`,
-    [facet],
+      WHERE (s.unreferenced_since IS NULL) <> EXISTS (SELECT 1 FROM host_inventory i WHERE i.${FACET_WORDS[facet]} = s.digest)`,
   );
 }
 
@@ -47,7 +46,7 @@ export async function deleteUnreferenced(sql: Sql, facet: SharedFacet): Promise<
 /** What hosts said that were retired more than a day ago; the hosts themselves stay as tombstones. */
 export async function forgetRetiredHosts(sql: Sql): Promise<void> {
   const retired = `SELECT id FROM host WHERE retired_at < now() - interval '24 hours'`;
-  await sql.query(`DELETE FROM host_facet WHERE host_id IN (${retired})`);
+  await sql.query(`DELETE FROM host_inventory WHERE host_id IN (${retired})`);
   await sql.query(`DELETE FROM host_parameters WHERE host_id IN (${retired})`);
   await sql.query(`DELETE FROM host_session WHERE host_id IN (${retired})`);
 }

@@ -61,6 +61,13 @@ describe('retention', () => {
     ]);
     const made = await Promise.all([1, 2, 3].map(() => side.app.get(EventPartitions).makeAhead()));
     expect(made.flat()).toEqual([]);
+    const seen = await side.database.query<{ name: string }>(
+      `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'host_seen'::regclass ORDER BY 1`,
+    );
+    expect(seen.map((row) => row.name)).toEqual([
+      ...Array.from({ length: 6 }, () => expect.stringMatching(/^host_seen_\d{8}$/)),
+      'host_seen_default',
+    ]);
   });
 
   it('makes a partition although events of that week came first, and drops it when its time has passed', async () => {
@@ -87,15 +94,47 @@ describe('retention', () => {
     expect(await partitions.makeAhead()).toEqual([newest]);
     expect(await events()).toEqual([{ table: newest }]);
     const week = { name: 'kmod_event_20200106', from: '2020-01-06T00:00:00Z', to: '2020-01-13T00:00:00Z' };
-    await side.database.tx('READ COMMITTED', (sql) => createPartition(sql, week));
+    await side.database.tx('READ COMMITTED', (sql) => createPartition(sql, 'kmod_event', week));
     expect(await partitions.dropExpired()).toEqual([week.name]);
     expect(await events()).toHaveLength(1);
+  });
+
+  it('locks nobody out while somebody reads for long: what came meanwhile is stored at once, and the old partition goes afterwards', async () => {
+    const partitions = side.app.get(EventPartitions);
+    const week = { name: 'kmod_event_20200106', from: '2020-01-06T00:00:00Z', to: '2020-01-13T00:00:00Z' };
+    await side.database.tx('READ COMMITTED', (sql) => createPartition(sql, 'kmod_event', week));
+    const event = {
+      hostId: '5f0a1c9e-5a55-4a2b-9c1f-2f6f3a6a1b11',
+      kmodId: 1,
+      kind: 1,
+      actionId: null,
+      source: 'poll',
+      detail: null,
+      ageMs: 0,
+    };
+    let waited = 0;
+    await side.database.tx('REPEATABLE READ READ ONLY', async (reader) => {
+      // Whoever has read the table holds a lock on it until its transaction ends: dropping a partition has to wait for that.
+      await reader.query('SELECT count(*) FROM kmod_event');
+      let ended = false;
+      const dropping = partitions.dropExpired().finally(() => (ended = true));
+      while (!ended) {
+        const started = performance.now();
+        await insertEvents(side.database, [event]);
+        waited = Math.max(waited, performance.now() - started);
+      }
+      expect(await dropping).toEqual([]);
+      expect(await reader.query('SELECT 1 FROM kmod_event')).toEqual([]);
+    });
+    // It would have been as long as the reader reads. On a busy machine a statement alone takes some hundred milliseconds.
+    expect(waited).toBeLessThan(1_000);
+    expect(await partitions.dropExpired()).toEqual([week.name]);
   });
 
   it('removes a set 24 h after nobody referred to it any more, and not before', async () => {
     const { agent } = await reporting('gc', 'a');
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
-    await side.database.query('DELETE FROM host_facet WHERE host_id = $1', [agent.hostId]);
+    await side.database.query('DELETE FROM host_inventory WHERE host_id = $1', [agent.hostId]);
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
     expect(await one('SELECT unreferenced_since IS NOT NULL AS marked FROM loaded_set')).toEqual({ marked: true });
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
@@ -105,8 +144,8 @@ describe('retention', () => {
 
   it('spares a set that somebody was told is known a moment ago', async () => {
     const { agent } = await reporting('race', 'a');
-    const row = await one<{ digest: Buffer }>('SELECT digest FROM host_facet WHERE facet = 1');
-    await side.database.query('DELETE FROM host_facet WHERE host_id = $1', [agent.hostId]);
+    const row = await one<{ digest: Buffer }>('SELECT loaded AS digest FROM host_inventory');
+    await side.database.query('DELETE FROM host_inventory WHERE host_id = $1', [agent.hostId]);
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
     let collecting: Promise<number> | undefined;
     await side.database.tx('READ COMMITTED', async (sql) => {
@@ -118,7 +157,7 @@ describe('retention', () => {
           await one(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
         ).toEqual({ n: 1 }),
       );
-      await sql.query('INSERT INTO host_facet (host_id, facet, digest, observed_at) VALUES ($1, 1, $2, now())', [
+      await sql.query('INSERT INTO host_inventory (host_id, loaded, loaded_observed_at) VALUES ($1, $2, now())', [
         agent.hostId,
         row?.digest,
       ]);

@@ -2,8 +2,9 @@ import type { HostScope } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { SqlParams } from '../database/sql-params.ts';
+import type { Selector } from './selector.ast.ts';
 import { parseSelector } from './selector.parser.ts';
-import { SELECTOR_JOINS, selectorExpression } from './selector.queries.ts';
+import { selectorExpression } from './selector.queries.ts';
 
 /** Which hosts an answer is about. */
 export interface Selection {
@@ -18,7 +19,8 @@ export interface Selection {
 /**
  * Text of a sub-select `(id, matches)` over the hosts in scope that are not retired and whose match is not false. `matches` is true, or NULL where it is unknown.
  *
- * @param extra further conditions on `h`, joined by AND.
+ * @param extra further conditions on `host_standing h`, joined by AND.
+ * @param columns of `h`, beside these two: `h.name`, or `h.loaded AS d1`.
  * @throws SelectorError
  */
 export async function selectionSql(
@@ -26,13 +28,29 @@ export async function selectionSql(
   selection: Pick<Selection, 'selector' | 'scope'>,
   params: SqlParams,
   extra: readonly string[] = ['h.retired_at IS NULL'],
+  columns: readonly string[] = [],
 ): Promise<string> {
   const conditions = [scopeCondition(selection.scope, params), ...extra];
+  const list = ['h.id', ...columns].join(', ');
   if (selection.selector === undefined)
-    return `SELECT h.id, true AS matches FROM host h WHERE ${conditions.join(' AND ')}`;
+    return `SELECT ${list}, true AS matches FROM host_standing h WHERE ${conditions.join(' AND ')}`;
   const expression = await selectorExpression(sql, parseSelector(selection.selector), params);
-  return `SELECT id, matches FROM (SELECT h.id, (${expression}) AS matches FROM host h ${SELECTOR_JOINS} WHERE ${conditions.join(' AND ')}) m
+  return `SELECT * FROM (SELECT ${list}, (${expression}) AS matches FROM host_standing h WHERE ${conditions.join(' AND ')}) m
            WHERE matches IS NOT FALSE`;
+}
+
+/**
+ * Text that counts the hosts of which a fact in the selector is unknown and which the answer leaves out for it. Apart from the rest, so that a selector of labels
+ * alone, of which all is known, costs no second look.
+ */
+export async function leftOutSql(sql: Sql, selection: Selection, params: SqlParams): Promise<string> {
+  const { selector, includeUnknown } = selection;
+  if (includeUnknown || selector === undefined || isAlwaysKnown(parseSelector(selector))) return '0::bigint';
+  return `(SELECT count(*) FROM (${await selectionSql(sql, selection, params)}) u WHERE u.matches IS NULL)`;
+}
+
+function isAlwaysKnown(selector: Selector): boolean {
+  return selector.every(({ kind }) => kind === 'label' || kind === 'label_exists');
 }
 
 /** Condition on `matches` of {@link selectionSql}: the hosts that the answer shows and counts. */

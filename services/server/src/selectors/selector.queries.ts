@@ -13,7 +13,7 @@ import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { compareKernelReleases } from './kernel-release.ts';
 import type { FactName, OrderOperator, Requirement, Selector } from './selector.ast.ts';
 
-/** Columns of machine facts; @loaded and @driver live in sets. */
+/** Columns of machine facts, of the view `host_standing`; @loaded and @driver live in sets. */
 const COLUMN_OF = {
   name: 'h.name',
   kernel: 'h.kernel_release',
@@ -23,15 +23,9 @@ const COLUMN_OF = {
 } as const;
 
 /** True while what a host says of its machine is known to hold. Null-safe: never NULL. */
-const MACHINE_KNOWN = '(sp.live IS TRUE AND h.quarantined_at IS NULL)';
+const MACHINE_KNOWN = 'h.known';
 
-/** Joins that the expression needs beside `host h`. */
-export const SELECTOR_JOINS = `
-  LEFT JOIN session_presence sp ON sp.host_id = h.id
-  LEFT JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1
-  LEFT JOIN facet_coverage fd ON fd.host_id = h.id AND fd.facet = 4`;
-
-/** @returns an expression over `host h` and {@link SELECTOR_JOINS}; runs in the transaction of the statement that uses it. */
+/** @returns an expression over `host_standing h`; runs in the transaction of the statement that uses it. */
 export async function selectorExpression(sql: Sql, selector: Selector, params: SqlParams): Promise<string> {
   const parts: string[] = [];
   for (const requirement of selector) parts.push(await requirementExpression(sql, requirement, params));
@@ -58,7 +52,7 @@ async function requirementExpression(sql: Sql, requirement: Requirement, params:
   }
 }
 
-/** Over `host h`. Labels are always known: never NULL. */
+/** Over `host h` or `host_standing h`. Labels are always known: never NULL. */
 export function labelExpression(
   requirement: Extract<Requirement, { kind: 'label' | 'label_exists' }>,
   params: SqlParams,
@@ -80,9 +74,9 @@ function known(fact: FactName, expression: string): string {
     case 'mode':
       return `CASE WHEN ${MACHINE_KNOWN} THEN ${expression} END`;
     case 'loaded':
-      return `CASE WHEN fl.coverage = 'fresh' THEN ${expression} END`;
+      return `CASE WHEN h.loaded_coverage = 'fresh' THEN ${expression} END`;
     case 'driver':
-      return `CASE WHEN fd.coverage = 'fresh' THEN ${expression} END`;
+      return `CASE WHEN h.devices_coverage = 'fresh' THEN ${expression} END`;
     default:
       return assertNever(fact);
   }
@@ -114,11 +108,11 @@ function globExpression(fact: FactName, glob: string, params: SqlParams): string
 
 /** The uncorrelated sub-select is evaluated once a statement. */
 function loadedHas(kmodCondition: string): string {
-  return `EXISTS (SELECT FROM loaded_set s WHERE s.digest = fl.digest AND s.kmod_ids && ARRAY(SELECT k.id FROM kmod k WHERE ${kmodCondition}))`;
+  return `EXISTS (SELECT FROM loaded_set s WHERE s.digest = h.loaded AND s.build_ids && ARRAY(SELECT b.id FROM kmod k JOIN kmod_build b ON b.kmod_id = k.id WHERE ${kmodCondition}))`;
 }
 
 function driverHas(condition: string): string {
-  return `EXISTS (SELECT FROM device_driver d WHERE d.set_digest = fd.digest AND d.driver <> '' AND ${condition})`;
+  return `EXISTS (SELECT FROM device_driver d WHERE d.set_digest = h.devices AND d.driver <> '' AND ${condition})`;
 }
 
 async function orderExpression(sql: Sql, operator: OrderOperator, version: string, params: SqlParams): Promise<string> {

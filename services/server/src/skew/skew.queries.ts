@@ -7,6 +7,7 @@ import type { HostScope } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
+import { setsThatHave } from '../kmods/kmod-standing.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import type { SkewKind } from './skew.schema.ts';
 
@@ -28,6 +29,18 @@ export interface SkewRow {
 
 const KERNEL = 'release, kernel, arch';
 
+/** Hosts that are compared, of `host_standing h`. */
+const FRESH = ['h.retired_at IS NULL', `h.loaded_coverage = 'fresh'`];
+/** Of `h`: what they are told apart by. `ad` is null where it is not known what is on disk. */
+const HOST_COLUMNS = [
+  'h.kernel_release AS release',
+  `coalesce(h.facts ->> 'kernelVersion', '') AS kernel`,
+  'h.arch',
+  'h.loaded AS ld',
+  `CASE WHEN h.available_coverage = 'fresh' THEN h.available END AS ad`,
+];
+const GROUP = `${KERNEL}, ld, ad`;
+
 /** Over `facts`: kernels with more than one value, and the hosts beside the most frequent one. */
 function oddOnes(values: string, condition: string): string {
   return `SELECT name, count(*) AS kernels, sum(total - most)::bigint AS hosts FROM (
@@ -48,7 +61,7 @@ const CONDITIONS: Readonly<Record<SkewKind, string>> = {
 
 /**
  * Kmods with one of the kinds of skew, by name after `after`; at most `limit`. Every distinct set of the fleet is opened once, whatever the page: what makes a kmod
- * worth a row is not known before.
+ * worth a row is not known before. Hosts of one kernel and tree are a class (there are few), so that what sets hold is added up by two numbers, class and build.
  */
 export async function pageOfSkew(
   sql: Sql,
@@ -57,31 +70,29 @@ export async function pageOfSkew(
   limit: number,
 ): Promise<SkewRow[]> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, filter, params);
+  const selected = await selectionSql(sql, filter, params, FRESH, HOST_COLUMNS);
   const names = ['true'];
-  if (filter.name !== undefined) names.push(`e.key LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
-  if (after !== null) names.push(`e.key > ${params.add(after)}`);
+  if (filter.name !== undefined) names.push(`k.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
+  if (after !== null) names.push(`k.name > ${params.add(after)}`);
   return sql.query<SkewRow>(
-    `WITH selected AS (${selected}),
-      groups AS MATERIALIZED (
-        SELECT h.kernel_release AS release, coalesce(h.facts ->> 'kernelVersion', '') AS kernel, h.arch, fl.digest AS ld,
-               CASE WHEN fa.coverage = 'fresh' THEN fa.digest END AS ad, count(*) AS n
-          FROM selected s JOIN host h ON h.id = s.id
-          JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
-          JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
-         WHERE ${chosen(filter)} GROUP BY 1, 2, 3, 4, 5),
+    `WITH groups AS MATERIALIZED (SELECT ${GROUP}, count(*) AS n FROM (${selected}) h WHERE ${chosen(filter)} GROUP BY ${GROUP}),
+      classes AS MATERIALIZED (SELECT row_number() OVER ()::int AS class, * FROM (SELECT DISTINCT ${KERNEL}, ad FROM groups) g),
+      by_build AS MATERIALIZED (
+        SELECT class, build, sum(n) AS n
+          FROM (SELECT c.class, unnest(l.build_ids) AS build, g.n FROM groups g
+                  JOIN classes c ON (c.release, c.kernel, c.arch, coalesce(c.ad, '')) = (g.release, g.kernel, g.arch, coalesce(g.ad, ''))
+                  JOIN loaded_set l ON l.digest = g.ld) u
+         GROUP BY 1, 2),
       seen AS MATERIALIZED (
-        SELECT g.release, g.kernel, g.arch, g.ad, e.key AS name, coalesce(e.value ->> 'buildId', '') AS build, coalesce(e.value ->> 'version', '') AS version,
-               coalesce(e.value ->> 'srcversion', '') AS srcversion, coalesce(e.value ->> 'taint', '') AS taint, sum(g.n)::bigint AS n
-          FROM groups g JOIN loaded_set l ON l.digest = g.ld CROSS JOIN LATERAL jsonb_each(l.entries) e
-         WHERE ${names.join(' AND ')} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9),
+        SELECT c.release, c.kernel, c.arch, c.ad, b.kmod_id, k.name, b.build_id AS build, b.version, b.srcversion, b.taint, sum(u.n)::bigint AS n
+          FROM by_build u JOIN classes c ON c.class = u.class JOIN kmod_build b ON b.id = u.build JOIN kmod k ON k.id = b.kmod_id
+         WHERE ${names.join(' AND ')} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
       trees AS MATERIALIZED (
         SELECT set_digest, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_digest IN (SELECT ad FROM groups) GROUP BY 1),
       facts AS MATERIALIZED (
         SELECT s.*, a.kmod_id IS NOT NULL AND NOT a.builtin AS has_file, coalesce(a.build_id, '') AS file_build, coalesce(a.signer, '') AS signer,
                coalesce(t.signed, false) AS tree_signed
-          FROM seen s LEFT JOIN trees t ON t.set_digest = s.ad LEFT JOIN kmod k ON k.name = s.name
-          LEFT JOIN available_kmod a ON a.set_digest = s.ad AND a.kmod_id = k.id),
+          FROM seen s LEFT JOIN trees t ON t.set_digest = s.ad LEFT JOIN available_kmod a ON a.set_digest = s.ad AND a.kmod_id = s.kmod_id),
       b AS (${oddOnes('build', `build <> ''`)}),
       v AS (${oddOnes('version, srcversion', 'true')}),
       s AS (${oddOnes('signer', 'has_file AND tree_signed')}),
@@ -146,7 +157,8 @@ export async function pageOfVariants(
   limit: number,
 ): Promise<VariantRow[]> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
+  const columns = ['h.name', 'h.loaded_received_at', ...HOST_COLUMNS];
+  const selected = await selectionSql(sql, selection, params, FRESH, columns);
   const id = `${params.add(subject.kmodId)}::int`;
   const order = `${KERNEL}, -hosts, build, version, srcversion, taint, unsigned, signer, file`;
   const beyond =
@@ -154,26 +166,19 @@ export async function pageOfVariants(
       ? 'true'
       : `(${order}) > (${after.map((value, at) => params.add(value) + (at === 3 ? '::bigint' : at === 8 ? '::boolean' : '::text')).join(', ')})`;
   return sql.query<VariantRow>(
-    `WITH selected AS MATERIALIZED (${selected}),
-      ls AS MATERIALIZED (SELECT digest, entries -> ${params.add(subject.name)} AS entry FROM loaded_set WHERE kmod_ids @> ARRAY[${id}]),
+    `WITH ls AS MATERIALIZED (${setsThatHave(id)}),
       av AS MATERIALIZED (
         SELECT a.set_digest, NOT a.builtin AS has_file, a.build_id, a.signer,
                EXISTS (SELECT FROM available_kmod o WHERE o.set_digest = a.set_digest AND NOT o.builtin AND o.signer <> '') AS signed
           FROM available_kmod a WHERE a.kmod_id = ${id}),
       groups AS MATERIALIZED (
-        SELECT h.kernel_release AS release, coalesce(h.facts ->> 'kernelVersion', '') AS kernel, h.arch, fl.digest AS ld,
-               CASE WHEN fa.coverage = 'fresh' THEN fa.digest END AS ad, count(*) AS n, (array_agg(h.id || ' ' || h.name))[1:${KEPT_OF_GROUP}] AS sample,
-               min((to_char(fl.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || ' ' || h.id || ' ' || h.name) COLLATE "C") AS oldest
-          FROM selected s JOIN host h ON h.id = s.id
-          JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
-          JOIN facet_coverage fa ON fa.host_id = h.id AND fa.facet = 3
-         WHERE fl.digest IN (SELECT digest FROM ls) AND ${chosen(selection)} GROUP BY 1, 2, 3, 4, 5),
+        SELECT ${GROUP}, count(*) AS n, (array_agg(id || ' ' || name))[1:${KEPT_OF_GROUP}] AS sample,
+               min((to_char(loaded_received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || ' ' || id || ' ' || name) COLLATE "C") AS oldest
+          FROM (${selected}) h WHERE ld IN (SELECT digest FROM ls) AND ${chosen(selection)} GROUP BY ${GROUP}),
       found AS (
-        SELECT g.*, coalesce(ls.entry ->> 'buildId', '') AS build, coalesce(ls.entry ->> 'version', '') AS version,
-               coalesce(ls.entry ->> 'srcversion', '') AS srcversion, coalesce(ls.entry ->> 'taint', '') AS taint,
-               coalesce(av.has_file, false) AS has_file, coalesce(av.build_id, '') AS file_build, coalesce(av.signer, '') AS signer,
-               coalesce(av.signed, false) AS tree_signed
-          FROM groups g JOIN ls ON ls.digest = g.ld LEFT JOIN av ON av.set_digest = g.ad),
+        SELECT g.*, b.build_id AS build, b.version, b.srcversion, b.taint, coalesce(av.has_file, false) AS has_file,
+               coalesce(av.build_id, '') AS file_build, coalesce(av.signer, '') AS signer, coalesce(av.signed, false) AS tree_signed
+          FROM groups g JOIN ls ON ls.digest = g.ld JOIN kmod_build b ON b.id = ls.build LEFT JOIN av ON av.set_digest = g.ad),
       named AS (
         SELECT *, taint LIKE '%E%' OR (has_file AND tree_signed AND signer = '') AS unsigned,
                CASE WHEN ad IS NULL THEN 'unknown' WHEN NOT has_file THEN 'missing' WHEN build = '' OR file_build = '' THEN 'unknown'
@@ -203,14 +208,12 @@ export async function hostsToCompare(
   limit: number,
 ): Promise<{ readonly id: string; readonly name: string }[]> {
   const params = new SqlParams();
-  const selected = await selectionSql(sql, selection, params);
+  const fresh = [...FRESH, `h.parameters_coverage = 'fresh'`];
+  const selected = await selectionSql(sql, selection, params, fresh, ['h.name', 'h.loaded']);
+  const sets = setsThatHave(`${params.add(subject.kmodId)}::int`);
   return sql.query(
-    `WITH selected AS MATERIALIZED (${selected})
-     SELECT h.id, h.name FROM selected s JOIN host h ON h.id = s.id
-       JOIN facet_coverage fl ON fl.host_id = h.id AND fl.facet = 1 AND fl.coverage = 'fresh'
-       JOIN facet_coverage fp ON fp.host_id = h.id AND fp.facet = 2 AND fp.coverage = 'fresh'
-      WHERE fl.digest IN (SELECT digest FROM loaded_set WHERE kmod_ids @> ARRAY[${params.add(subject.kmodId)}::int]) AND ${chosen(selection)}
-      ORDER BY h.id LIMIT ${params.add(limit)}`,
+    `SELECT id, name FROM (${selected}) h
+      WHERE loaded IN (SELECT digest FROM (${sets}) ls) AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
     params.values,
   );
 }

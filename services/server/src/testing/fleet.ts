@@ -5,6 +5,7 @@ import {
   type Device,
   encodeFacet,
   Facet,
+  FACET_WORDS,
   type FacetValues,
   HostFacts,
   type KmodParameters,
@@ -14,6 +15,7 @@ import {
 } from '@modfleet/proto';
 import type { INestApplicationContext } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.ts';
+import { BuildDictionary } from '../ingest/build-dictionary.ts';
 import { readContent } from '../ingest/facet-content.ts';
 import { KmodDictionary } from '../ingest/kmod-dictionary.ts';
 import { SetWriter } from '../ingest/set-writer.ts';
@@ -57,7 +59,8 @@ export class Fleet {
   constructor(app: INestApplicationContext) {
     this.#database = app.get(DatabaseService);
     this.#replicaId = app.get<string>(REPLICA_ID);
-    this.#writer = new SetWriter(this.#database, new KmodDictionary(this.#database));
+    const kmods = new KmodDictionary(this.#database);
+    this.#writer = new SetWriter(this.#database, kmods, new BuildDictionary(this.#database, kmods));
   }
 
   /** @returns the host's id. */
@@ -135,11 +138,15 @@ export class Fleet {
     if (typeof given !== 'string') {
       const bytes = encodeFacet(facet, build(given));
       digest = Buffer.from(sha256(bytes)).toString('hex');
-      await this.#writer.write(id, readContent(facet, digest, bytes));
+      await this.#writer.write([{ hostId: id, content: readContent(facet, digest, bytes) }]);
     }
+    const word = FACET_WORDS[facet];
     await this.#database.query(
-      `INSERT INTO host_facet (host_id, facet, digest, observed_at, incapable_reason) VALUES ($1, $2, decode($3, 'hex'), now() - interval '1 hour', $4)`,
-      [id, facet, digest, typeof given === 'string' ? given : null],
+      `INSERT INTO host_inventory AS i (host_id, ${word}, ${word}_reason, ${word}_observed_at, loaded_received_at)
+       VALUES ($1, decode($2, 'hex'), $3, now() - interval '1 hour', CASE WHEN $4 THEN now() END)
+       ON CONFLICT (host_id) DO UPDATE SET ${word} = excluded.${word}, ${word}_reason = excluded.${word}_reason, ${word}_observed_at = excluded.${word}_observed_at,
+         loaded_received_at = coalesce(excluded.loaded_received_at, i.loaded_received_at)`,
+      [id, digest, typeof given === 'string' ? given : null, facet === Facet.FACET_LOADED],
     );
   }
 }
