@@ -11,6 +11,7 @@ import { Bus } from '../bus/bus.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
+import { epochAfter } from './server-clock.ts';
 import { beat, buryDeadReplicas, endReplica, type ReplicaRow } from './replica.queries.ts';
 import { REPLICA_ID } from './replica-id.ts';
 
@@ -31,8 +32,8 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   #unwatch: (() => void) | undefined;
   #stopped = false;
   #sessions: () => number | null = () => null;
-  /** Server time at performance.now() = 0. */
-  #epochAtStart = performance.timeOrigin;
+  /** Server time at performance.now() = 0; undefined before the first beat. */
+  #epochAtStart: number | undefined;
 
   constructor(
     @Inject(REPLICA_ID) id: string,
@@ -58,11 +59,11 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Server time, ms since the epoch: Postgres's clock, by which actions expire, as measured at the last beat. Replicas whose own clocks differ tell
+   * Server time, ms since the epoch: Postgres's clock, by which actions expire, as measured by the beats. Replicas whose own clocks differ tell
    * hosts the same time.
    */
   nowMs(): number {
-    return Math.round(this.#epochAtStart + performance.now());
+    return Math.round((this.#epochAtStart ?? performance.timeOrigin) + performance.now());
   }
 
   /** Names who knows how many hosts this replica holds; beats tell it from then on. */
@@ -103,10 +104,9 @@ export class ReplicaService implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
-  /** The answer was made about half way between asking and hearing it. */
   async #beatOnce(): Promise<void> {
-    const asked = performance.now();
-    const now = await beat(this.#database, this.#row, this.#ca.set, this.#sessions());
-    this.#epochAtStart = now - (asked + performance.now()) / 2;
+    const askedMs = performance.now();
+    const serverMs = await beat(this.#database, this.#row, this.#ca.set, this.#sessions());
+    this.#epochAtStart = epochAfter(this.#epochAtStart, { serverMs, askedMs, heardMs: performance.now() });
   }
 }
