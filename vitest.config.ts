@@ -22,7 +22,6 @@ export default defineConfig({
           name: 'unit',
           // Loading the same libraries anew for each file took nine tenths of the time, and a fifth of the integration tests'.
           isolate: false,
-          maxWorkers: 2,
           // Property tests on a loaded machine; a test that hangs still ends.
           testTimeout: 30_000,
           include: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'],
@@ -35,7 +34,7 @@ export default defineConfig({
           name: 'integration',
           isolate: false,
           // Half of their time they wait: for a database, for hosts, for time to pass.
-          maxWorkers: 3,
+          maxWorkers: 2,
           globalSetup: ['services/server/src/testing/shared-postgres.ts'],
           include: ['{agent,services}/**/*.itest.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
@@ -50,8 +49,8 @@ export default defineConfig({
           include: ['tests/e2e/local/**/*.e2e.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          // Each file has a server and a database of its own.
-          maxWorkers: 2,
+          // Each file has a server and a database of its own; the emulated hosts of the lab, beside it, want the other core.
+          maxWorkers: 1,
         },
       },
       {

@@ -28,7 +28,7 @@ import type { SessionEnd } from './session-end.ts';
 import type { SessionTransport, ToAgent, ToServer } from './transport.ts';
 
 /** Time from the connection attempt to Welcome: TLS, on a machine that may be busy, and a server that may be starting. */
-const WELCOME_TIMEOUT_MS = 30_000;
+const WELCOME_TIMEOUT_MS = 60_000;
 
 /** Queries answered at the same time; more would be a flood. */
 const MAX_QUERIES = 16;

@@ -17,8 +17,8 @@ import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate
 import { ProxyFront } from './proxy/proxy-front.ts';
 import type { Peer } from './proxy/proxy-header.ts';
 
-/** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow. */
-const HANDSHAKE_TIMEOUT_MS = 15_000;
+/** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow, and a small machine with much to do is slow itself. */
+const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** Addresses that are remembered. */
 const ADDRESSES = 20_000;
 
