@@ -8,6 +8,7 @@ import { type BusUnderTest, natsUnderTest, postgresUnderTest } from '../tests/e2
 import { ClusterHosts } from '../tests/e2e/support/cluster-hosts.ts';
 import { TestCluster } from '../tests/e2e/support/cluster.ts';
 import { killUnderLoad } from '../tests/e2e/support/kill-replica.ts';
+import { quantile } from './quantile.ts';
 import { type Figure, figure, figureTable } from './figures.ts';
 import { whole } from './whole.ts';
 
@@ -105,8 +106,8 @@ async function arriveFigures(name: BusName, cluster: TestCluster, bus: BusUnderT
 
 async function arrivalFigures(name: BusName, hosts: ClusterHosts): Promise<Figure[]> {
   await act(hosts, WARM_UP);
-  const took = (await act(hosts, ACTIONS)).sort((a, b) => a - b);
-  const at = (share: number): number => took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0;
+  const took = await act(hosts, ACTIONS);
+  const at = (share: number): number => quantile(took, share);
   const note = `${ACTIONS} actions one after the other, from the request's first byte until the host's engine has it; hosts, servers, PostgreSQL and caller on one machine`;
   return [
     figure(`${name}: action for a host held elsewhere arrives, p50`, at(0.5), 'ms', null, note, 1),

@@ -1,3 +1,5 @@
+import { quantile } from '../quantile.ts';
+
 /** How long a question is asked again and again, and how often at most and at least. */
 const BUDGET_MS = 5_000;
 const RUNS_MOST = 200;
@@ -21,7 +23,5 @@ export async function timesOf(ask: () => Promise<unknown>): Promise<Times> {
     await ask();
     times.push(performance.now() - started);
   }
-  const sorted = times.toSorted((left, right) => left - right);
-  const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), runs: times.length };
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), runs: times.length };
 }

@@ -48,7 +48,7 @@ export async function hostDiff(
 ): Promise<ExitCode> {
   const { io } = context;
   const fields = jsonFields(options.json, FIELDS);
-  const diff = await context.api().get<HostDiff>(path`/hosts/${first}/diff`, { with: second }, { host: first });
+  const diff = await context.api().get<HostDiff>(path`/hosts/${first}/diff`, { with: second });
   noteFreeze(diff.freeze, io);
   if (fields) io.out.write(renderJson(pick(diff, fields), io.out.isTty));
   else if (io.out.isTty) io.out.write(renderDiff(diff, io));

@@ -290,8 +290,7 @@ describe('a rotation of the CA', { timeout: 240_000 }, () => {
     await expect(step('begin', { given })).rejects.toThrow('is in use already');
 
     const own = (await step('begin')).set.next?.id ?? '';
-    await trusts(host, id, own);
-    await trusts(sleeper, id, own);
+    for (const each of [host, sleeper]) await trusts(each, id, own);
     await step('issue');
     await trusts(host, own, id);
     await trusts(sleeper, own, id);
