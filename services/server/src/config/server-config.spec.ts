@@ -30,6 +30,7 @@ describe('readServerConfig', () => {
       },
       dbPoolSize: 10,
       dbConnectTimeoutMs: 2_000,
+      dbPreparedStatements: true,
       eventRetentionDays: 90,
       retireAfterDays: 30,
       heartbeatIntervalMs: 3e4,

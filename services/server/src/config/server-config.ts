@@ -79,6 +79,8 @@ export const environmentSchema = z.object({
   MODFLEET_DB_POOL_SIZE: wholeNumber(2, 200, 10),
   /** A caller hears 503 after so long: it has better things to do than to wait for a database that is away. */
   MODFLEET_DB_CONNECT_TIMEOUT_MS: wholeNumber(100, 60_000, 2_000),
+  /** `off` behind a transaction pooler that does not know named statements: PgBouncer before 1.21, or with max_prepared_statements = 0. */
+  MODFLEET_DB_PREPARED_STATEMENTS: z.enum(['on', 'off']).default('on'),
   /** `own-ca`: the API speaks TLS with a certificate of modfleet's own CA, made at start. */
   MODFLEET_HTTP_TLS: z
     .literal('own-ca', { error: 'has one value, own-ca; for a certificate of yours set MODFLEET_HTTP_TLS_CERT_FILE' })
@@ -168,6 +170,7 @@ export interface ServerConfig {
   readonly logLevel: z.output<typeof environmentSchema>['MODFLEET_LOG_LEVEL'];
   readonly dbPoolSize: number;
   readonly dbConnectTimeoutMs: number;
+  readonly dbPreparedStatements: boolean;
   readonly httpTls: HttpTls | null;
   readonly trustedProxy: string | null;
   /** Null: agents connect for themselves. */
@@ -275,6 +278,7 @@ export function readServerConfig(environment: Environment = process.env): Server
     logLevel: values.MODFLEET_LOG_LEVEL,
     dbPoolSize: values.MODFLEET_DB_POOL_SIZE,
     dbConnectTimeoutMs: values.MODFLEET_DB_CONNECT_TIMEOUT_MS,
+    dbPreparedStatements: values.MODFLEET_DB_PREPARED_STATEMENTS === 'on',
     httpTls:
       certFile !== undefined && keyFile !== undefined
         ? { kind: 'files', certFile, keyFile }

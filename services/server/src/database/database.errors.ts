@@ -90,3 +90,13 @@ function isOfSocket(code: string, syscall: unknown): boolean {
 export function isLockTimeout(error: unknown): boolean {
   return error instanceof Error && (error as { code?: unknown }).code === '55P03';
 }
+
+/**
+ * A connection knows a statement otherwise than we think: 26000, a pooler without support for named statements gave us another connection; 0A000 with this
+ * message, a migration changed what a statement answers. A new connection knows none.
+ */
+export function isStaleStatement(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  return code === '26000' || (code === '0A000' && error.message.includes('cached plan must not change result type'));
+}

@@ -3,7 +3,8 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { PrismaClient } from '../generated/prisma/client.ts';
-import { explained, isUnavailable } from './database.errors.ts';
+import { explained, isStaleStatement, isUnavailable } from './database.errors.ts';
+import { StatementNames } from './statement-names.ts';
 
 /** Runs SQL: the pool, or one transaction. Query files take this, so that each statement works in both. */
 export interface Sql {
@@ -38,16 +39,18 @@ const types = {
 /** Of the transactions that are open, over whichever pool: who wants to hear of their end. */
 const open = new WeakMap<Sql, ((end: TxEnd) => void)[]>();
 
+type DatabaseConfig = Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize'> &
+  Partial<Pick<ServerConfig, 'dbConnectTimeoutMs' | 'dbPreparedStatements'>>;
+
 /** The one way to Postgres: Prisma for plain reads and writes, SQL for the rest, both over the same pool. */
 @Injectable()
 export class DatabaseService implements Sql, OnApplicationShutdown {
   readonly pool: pg.Pool;
+  readonly #names: StatementNames | undefined;
   #prisma: PrismaClient | undefined;
 
-  constructor(
-    @Inject(SERVER_CONFIG)
-    config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize'> & Partial<Pick<ServerConfig, 'dbConnectTimeoutMs'>>,
-  ) {
+  constructor(@Inject(SERVER_CONFIG) config: DatabaseConfig) {
+    this.#names = config.dbPreparedStatements === false ? undefined : new StatementNames();
     this.pool = new pg.Pool({
       connectionString: config.databaseUrl,
       max: config.dbPoolSize,
@@ -69,7 +72,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
 
   async query<Row extends object>(text: string, params: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return (await this.pool.query<Row>({ text, values: [...params], types })).rows;
+      return (await this.pool.query<Row>(this.#statement(text, params))).rows;
     } catch (error) {
       throw explained(error);
     }
@@ -103,7 +106,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
     client.on('error', onError);
     const sql: Sql = {
       query: async <Row extends object>(text: string, params: readonly unknown[] = []) =>
-        (await client.query<Row>({ text, values: [...params], types })).rows,
+        (await client.query<Row>(this.#statement(text, params))).rows,
     };
     const listeners: ((end: TxEnd) => void)[] = [];
     open.set(sql, listeners);
@@ -123,6 +126,7 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
     } catch (error) {
       // Its end may come later: the backend may not know yet that we are gone.
       if (isUnavailable(error)) [broken, end] = [broken ?? (error as Error), 'unknown'];
+      else if (isStaleStatement(error)) broken = error as Error;
       else if (await rollsBack(client, (failure) => (broken = failure))) end = 'rolled_back';
       throw explained(error);
     } finally {
@@ -131,6 +135,11 @@ export class DatabaseService implements Sql, OnApplicationShutdown {
       client.release(broken);
       for (const listener of listeners) listener(end);
     }
+  }
+
+  #statement(text: string, params: readonly unknown[]): pg.QueryConfig {
+    const name = this.#names?.nameOf(text);
+    return { text, values: [...params], types, ...(name === undefined ? {} : { name }) };
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -18,9 +18,12 @@ export function hostsShare(poolSize: number): number {
  */
 @Injectable()
 export class HostDatabase extends DatabaseService {
-  constructor(@Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize' | 'dbConnectTimeoutMs'>) {
+  constructor(
+    @Inject(SERVER_CONFIG)
+    config: Pick<ServerConfig, 'databaseUrl' | 'dbPoolSize' | 'dbConnectTimeoutMs' | 'dbPreparedStatements'>,
+  ) {
     super({
-      databaseUrl: config.databaseUrl,
+      ...config,
       dbPoolSize: hostsShare(config.dbPoolSize),
       dbConnectTimeoutMs: Math.max(WAIT_MS, config.dbConnectTimeoutMs),
     });
