@@ -22,7 +22,7 @@ import { KernelFiles } from './kernel/kernel-files.ts';
 import { type Behaviour, SimulatedKernel } from './kernel/simulated-kernel.ts';
 
 /** Until the server says otherwise, ms. */
-const FIRST_INTERVALS = { pollMs: 2_000, facetMs: 60_000 };
+const FIRST_INTERVALS = { pollMs: 2_000, quietPollMs: 15_000, facetMs: 60_000 };
 const POLICY = { allow: [], deny: [], protected: [], window: [], window_limit: 600 };
 
 export interface SwarmServer {
