@@ -37,7 +37,7 @@ export function decideJoin({
   readonly join: Join;
   readonly token: JoinToken | undefined;
   /** The host that this key made with this token. */
-  readonly before: string | undefined;
+  readonly before: { readonly hostId: string } | 'broken' | undefined;
   /** The host of this key. */
   readonly host: HostIdentityRow | undefined;
 }): Decision {
@@ -51,7 +51,7 @@ export function decideJoin({
       : refused(error);
   }
   if (token.revokedAt !== null) return refused(revoked());
-  if (host === undefined || host.id !== before || host.retired || host.revoked) return refused(retired());
+  if (host === undefined || host.id !== before.hostId || host.retired || host.revoked) return refused(retired());
   return { kind: 'again', join, token, hostId: host.id, counter: host.renewalCounter + 1 };
 }
 

@@ -116,10 +116,13 @@ export class JoinTokenRepository implements OnModuleInit {
   }
 
   /** The hosts that these keys made with these tokens, by {@link useKey}; `broken`: the row that says so was made outside the server. */
-  async hostsOf(sql: Sql, pairs: readonly TokenAndKey[]): Promise<ReadonlyMap<string, string | 'broken'>> {
+  async hostsOf(
+    sql: Sql,
+    pairs: readonly TokenAndKey[],
+  ): Promise<ReadonlyMap<string, { readonly hostId: string } | 'broken'>> {
     const uses = await findJoinTokenUses(sql, pairs);
-    const hosts = uses.map((use): [string, string] => {
-      if (isSealed(use.seal, this.#sealOfUse(use))) return [useKey(use), use.hostId];
+    const hosts = uses.map((use): [string, { readonly hostId: string } | 'broken'] => {
+      if (isSealed(use.seal, this.#sealOfUse(use))) return [useKey(use), use];
       this.#access.tellBroken('join_token_use', use.tokenId);
       return [useKey(use), 'broken'];
     });

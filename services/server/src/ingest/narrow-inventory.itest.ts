@@ -87,7 +87,9 @@ describe('migration 0016', () => {
   it('turns sets into builds, of which nothing is lost, and which are those that a host names now', async () => {
     const hex = loaded.digest.toString('hex');
     expect(await loadedKmods(database, hex)).toEqual(kmods);
-    expect(await selectLoadedEntries(database, [hex])).toEqual([{ hex, entries: Object.fromEntries(loadedEntries({ kmods })) }]);
+    expect(await selectLoadedEntries(database, [hex])).toEqual([
+      { hex, entries: Object.fromEntries(loadedEntries({ kmods })) },
+    ]);
     expect(await loadedKmods(database, '02'.repeat(32))).toEqual([]);
     const names = new KmodDictionary(database);
     const [ids] = await new BuildDictionary(database, names).ids([kmods]);
