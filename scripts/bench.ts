@@ -56,6 +56,10 @@ await runMain(() =>
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),
       },
+      page: {
+        about: 'draws docs/figures.html from what was measured (measures nothing)',
+        run: async () => (await import('../bench/page.ts')).drawPage(),
+      },
     },
     process.argv.slice(2),
   ),
