@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { keepFigures, measuredWhere, resultFile } from '../scripts/lib/measured.ts';
 import { withProgress } from '../scripts/lib/progress.mjs';
 import { eventually } from '../tests/e2e/support/wait.ts';
-import { type Figure, figureTable } from './figures.ts';
+import { figureTable } from './figures.ts';
 import { MeasuredFleet } from './fleet/measured-fleet.ts';
 import { type PeerRun, peerFigures, unmeasuredFigure } from './peers/peer-figures.ts';
 import { SshHosts } from './peers/ssh-hosts.ts';
@@ -32,16 +32,12 @@ export async function benchPeers(args: readonly string[]): Promise<number> {
   const runs = whole('--runs', values.runs);
   const where = await measuredWhere();
   const measured = await onBothWays(hosts, (ways) => takeTurns(ways, runs));
-  const all: Figure[] = [];
-  for (const tool of TOOLS) {
+  const all = TOOLS.flatMap((tool) => {
     const why = missing(tool);
-    const figures =
-      why === undefined
-        ? peerFigures(tool.name, hosts, measured.get(tool) ?? [], ASKED[tool.way])
-        : [unmeasuredFigure(tool.name, hosts, runs, why)];
-    keepFigures(RESULT, `${hosts} ${tool.name}`, where, figures);
-    all.push(...figures);
-  }
+    if (why !== undefined) return [unmeasuredFigure(tool.name, hosts, runs, why)];
+    return peerFigures(tool.name, hosts, measured.get(tool) ?? [], ASKED[tool.way]);
+  });
+  keepFigures(RESULT, `${hosts} hosts`, where, all);
   console.log(`\n${where.machine}; load ${where.loadAverage}; commit ${where.commit}\n\n${figureTable(all)}\n`);
   console.log(resultFile(RESULT));
   return all.some(({ holds }) => holds === false) ? 1 : 0;

@@ -33,6 +33,8 @@ export class SshHosts {
     const { username: user, uid } = userInfo();
     if (uid === 0) mkdirSync(EMPTY_FOLDER, { recursive: true, mode: 0o755 });
     const folder = mkdtempSync(join(tmpdir(), 'modfleet-ssh-'));
+    // A key that opens a door lies in it: it goes however this ends.
+    process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, 'kept'), { mode: 0o700 });
     for (const key of ['host-key', 'user-key'])
       await mustRun('ssh-keygen', '-qt', 'ed25519', '-N', '', '-f', join(folder, key));
@@ -69,7 +71,6 @@ export class SshHosts {
   async stop(): Promise<void> {
     await this.closeKept();
     await Promise.all(this.#servers.map((server) => server.end()));
-    rmSync(this.folder, { recursive: true, force: true });
   }
 
   async #answers(address: string): Promise<void> {
