@@ -63,11 +63,8 @@ export function growthChart({ part, name, unit, reach, points }: Growth): Html {
   const reachLine =
     reachY === undefined
       ? undefined
-      : html`<path class="mark" d="M${left} ${reachY}H${width - right}" /><text
-            x="${width - right + 4}"
-            y="${reachY + 3}"
-            >reach</text
-          >`;
+      : html`<path class="mark" d="M${left} ${reachY}H${width - right}" />
+          <text x="${width - right + 4}" y="${reachY + 3}">reach</text>`;
   return html`<figure>
     <figcaption><b>${name}</b>, ${unit} <small>(${part})</small></figcaption>
     <svg class="growth" viewBox="0 0 ${width} ${height}" aria-hidden="true">
@@ -76,9 +73,9 @@ export function growthChart({ part, name, unit, reach, points }: Growth): Html {
       <path class="line" d="M${placed.map(({ x, y }) => `${x} ${y}`).join('L')}" />
       ${points.map(({ figure }, index) => html`<circle class="${verdictOf(figure)}" cx="${placed[index]?.x}" cy="${placed[index]?.y}" r="4" />`)}
       ${labelled.map(
-        ({ x, y, of }) =>
-          html`<text class="value" x="${x}" y="${y - 9}">${inDigits(of.y)}</text
-            ><text class="hosts" x="${x}" y="${height - 8}">${inDigits(of.x)}</text>`,
+        ({ x, y, of }, index) =>
+          html`<text class="value ${index === 0 ? 'last' : ''}" x="${x}" y="${y - 9}">${inDigits(of.y)}</text>
+            <text class="hosts" x="${x}" y="${height - 8}">${inDigits(of.x)}</text>`,
       )}
     </svg>
     <p>

@@ -17,6 +17,18 @@ describe('a result file', () => {
     ]);
   });
 
+  it('has each figure named so that it can stand alone', () => {
+    const one = { value: 1, unit: 'ms', reach: null, holds: null, note: '' };
+    const figures = [
+      { ...one, name: 'question to 1000 hosts: p99' },
+      { ...one, name: 'the same: p50' },
+    ];
+    expect(readResult('fleet', { ...AT, figures }).figures.map(({ name }) => name)).toEqual([
+      'question to 1000 hosts: p99',
+      'question to 1000 hosts: p50',
+    ]);
+  });
+
   it('of a proof has what it counted, as far as that can be read at a glance', () => {
     const { facts, machine } = readResult('proof-once', {
       ...{ ...AT, worlds: 2, wrong: null, faults: [], outcomes: { failed: 3, deep: {} } },

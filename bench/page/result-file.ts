@@ -43,14 +43,23 @@ export function readResult(name: string, json: unknown): ResultFile {
       name,
       ...at,
       facts: [],
-      figures: top['figures'].map((one) => placed(one as unknown as Partial<PlacedFigure> & Figure, at)),
+      figures: named(top['figures'].map((one) => placed(one as unknown as Figure, at))),
     };
   const facts = Object.entries(top).flatMap(([key, value]) => (SAID_ELSEWHERE.has(key) ? [] : factsOf(key, value)));
   return { name, ...at, facts, figures: [] };
 }
 
-function placed(one: Partial<PlacedFigure> & Figure, at: MeasuredAt): PlacedFigure {
+function placed(one: Figure & Partial<PlacedFigure>, at: MeasuredAt): PlacedFigure {
   return { ...at, part: '', ...one };
+}
+
+/** `the same: p50` says what of only where it stands, below `question: p99`. */
+function named(figures: readonly PlacedFigure[]): PlacedFigure[] {
+  return figures.reduce<PlacedFigure[]>((all, one) => {
+    const [, rest] = /^the same(: .*)$/.exec(one.name) ?? [];
+    const above = all.at(-1)?.name.replace(/: [^:]*$/, '');
+    return [...all, rest === undefined || above === undefined ? one : { ...one, name: `${above}${rest}` }];
+  }, []);
 }
 
 function measuredAt(json: Json): MeasuredAt {
