@@ -38,6 +38,8 @@ export function sshdConfig({ folder, port, user }: SshSettings, addresses: reado
     'AuthenticationMethods publickey',
     'PermitRootLogin prohibit-password',
     'PermitUserRC no',
+    // bash reads ~/.bashrc when sshd starts it. What this user has there may take longer than the question; a fleet's hosts have Debian's.
+    `SetEnv HOME=${folder}/home`,
     'UsePAM no',
     'UseDNS no',
     'PrintMotd no',

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/lib/embedded-postgres.mjs';
@@ -35,7 +44,8 @@ export class SshHosts {
     const folder = mkdtempSync(join(tmpdir(), 'modfleet-ssh-'));
     // A key that opens a door lies in it: it goes however this ends.
     process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-    mkdirSync(join(folder, 'kept'), { mode: 0o700 });
+    for (const name of ['kept', 'home']) mkdirSync(join(folder, name), { mode: 0o700 });
+    copyFileSync('/etc/skel/.bashrc', join(folder, 'home/.bashrc'));
     for (const key of ['host-key', 'user-key'])
       await mustRun('ssh-keygen', '-qt', 'ed25519', '-N', '', '-f', join(folder, key));
     const settings = { folder, port: await freePort(), user };
