@@ -1,7 +1,7 @@
 import type { Comparison, Growth } from './groups.ts';
 import { html, type Html } from './html.ts';
-import { FRAME, placePoints } from './line-chart.ts';
-import { barOf, verdictOf } from './verdict.ts';
+import { type ChartPoint, FRAME, placePoints } from './line-chart.ts';
+import { barOf, type Verdict, verdictOf } from './verdict.ts';
 import type { PlacedFigure } from './result-file.ts';
 import { inDigits } from './words.ts';
 
@@ -18,7 +18,7 @@ export function comparisonChart({ what, unit, of }: Comparison): Html {
           <th scope="row">${subject}</th>
           <td>
             <span class="bar ${verdictOf(figure)}" style="width:${((figure.value / most) * 75).toFixed(2)}%"></span>
-            ${inDigits(figure.value)}
+            ${valueOf(figure)}
           </td>
         </tr>`,
     )}
@@ -47,6 +47,18 @@ export function reachBar(figure: PlacedFigure): Html | undefined {
 /** Room that a number above a point, or below the axis, takes. */
 const LABEL_WIDTH = 40;
 
+const ORIGIN = { x: 0, y: 0 };
+
+/** What falls short has another shape, not only another colour. */
+function dot({ x, y }: ChartPoint, verdict: Verdict): Html {
+  if (verdict === 'short') return html`<path class="short" d="M${x - 6} ${y}l6 -6l6 6l-6 6z" />`;
+  return html`<circle class="${verdict}" cx="${x}" cy="${y}" r="4" />`;
+}
+
+function valueOf(figure: PlacedFigure): string {
+  return `${inDigits(figure.value)}${verdictOf(figure) === 'short' ? ' ✗' : ''}`;
+}
+
 /** A line over the number of hosts; every value stands below it. */
 export function growthChart({ part, name, unit, reach, points }: Growth): Html {
   const { points: placed, reachY } = placePoints(
@@ -71,7 +83,7 @@ export function growthChart({ part, name, unit, reach, points }: Growth): Html {
       <path class="axis" d="M${left} ${ground}H${width - right}" />
       ${reachLine}
       <path class="line" d="M${placed.map(({ x, y }) => `${x} ${y}`).join('L')}" />
-      ${points.map(({ figure }, index) => html`<circle class="${verdictOf(figure)}" cx="${placed[index]?.x}" cy="${placed[index]?.y}" r="4" />`)}
+      ${points.map(({ figure }, index) => dot(placed[index] ?? ORIGIN, verdictOf(figure)))}
       ${labelled.map(
         ({ x, y, of }, index) =>
           html`<text class="value ${index === 0 ? 'last' : ''}" x="${x}" y="${y - 9}">${inDigits(of.y)}</text>
@@ -79,7 +91,7 @@ export function growthChart({ part, name, unit, reach, points }: Growth): Html {
       )}
     </svg>
     <p>
-      ${points.map(({ hosts, figure }, index) => `${index === 0 ? '' : ' · '}${inDigits(hosts)} hosts: ${inDigits(figure.value)}`)}${reach === null ? '' : `; reach ${inDigits(reach)}`}
+      ${points.map(({ hosts, figure }, index) => `${index === 0 ? '' : ' · '}${inDigits(hosts)} hosts: ${valueOf(figure)}`)}${reach === null ? '' : `; reach ${inDigits(reach)}`}
     </p>
   </figure>`;
 }

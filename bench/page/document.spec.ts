@@ -31,7 +31,7 @@ describe('the page of all figures', () => {
   it('counts what holds, and draws what grows', () => {
     expect(page).toContain('✓ 1 hold</b>');
     expect(page).toContain('✗ 1 fall short</b>');
-    expect(page).toContain('1,000 hosts: 33 · 5,000 hosts: 130; reach 120');
+    expect(page).toContain('1,000 hosts: 33 · 5,000 hosts: 130 ✗; reach 120');
   });
 
   it('asks nothing of a network, and trusts no text', () => {

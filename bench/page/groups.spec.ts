@@ -16,6 +16,8 @@ describe('figures that stand beside each other', () => {
       of('200 clush', 'clush, tuned: runs without all 200 answers', 0, 'runs'),
       of('200 pdsh', 'pdsh: last answer, median', 4),
       of('200 pdsh', 'pdsh: of one alone', 4),
+      of('200 clush', 'clush, tuned: went wrong', 0),
+      of('200 pdsh', 'pdsh: went wrong', 0),
     ];
     expect(comparisons('peers', figures)).toMatchObject([
       { what: 'last answer, median', unit: 's', of: [{ subject: 'clush, tuned' }, { subject: 'pdsh' }] },

@@ -9,7 +9,7 @@ export interface Comparison {
 
 /** Whose figures are named `SUBJECT: WHAT`, of subjects that stand beside each other. Elsewhere a colon says something else. */
 const BESIDE_EACH_OTHER: ReadonlySet<string> = new Set(['peers', 'agent', 'replicas']);
-/** Counts of what went wrong are read, not drawn. */
+/** Counts of what went wrong are read, not drawn; nor is what is 0 everywhere. */
 const NOT_DRAWN = /^runs without /;
 
 export function comparisons(file: string, figures: readonly PlacedFigure[]): Comparison[] {
@@ -23,7 +23,9 @@ export function comparisons(file: string, figures: readonly PlacedFigure[]): Com
     found.set(key, one);
     one.of.push({ subject, figure });
   }
-  return [...found.values()].filter(({ of }) => new Set(of.map(({ subject }) => subject)).size > 1);
+  return [...found.values()].filter(
+    ({ of }) => new Set(of.map(({ subject }) => subject)).size > 1 && of.some(({ figure }) => figure.value !== 0),
+  );
 }
 
 /** One figure at several sizes of a fleet, the smallest first. */

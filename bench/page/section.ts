@@ -97,16 +97,16 @@ function factList(facts: readonly Fact[]): Html {
         ({ name, value }) =>
           html`<div>
             <dt>${spaced(name)}</dt>
-            <dd>${word(value as FactRow[string])}</dd>
+            <dd>${word(name, value as FactRow[string])}</dd>
           </div>`,
       )}
     </dl>
-    <div class="grid">${tables}</div>`;
+    <div class="tables">${tables}</div>`;
 }
 
 function factTable(name: string, rows: readonly FactRow[]): Html {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((column) => !SAID_ABOVE.has(column));
-  return html`<details>
+  return html`<details${rows.length <= ROWS_OPEN ? html` open` : undefined}>
     <summary>${spaced(name)} (${rows.length})</summary>
     <div class="scrolls">
       <table class="facts">
@@ -119,7 +119,7 @@ function factTable(name: string, rows: readonly FactRow[]): Html {
           ${rows.map(
             (row) =>
               html`<tr>
-                ${columns.map((column) => html`<td${typeof row[column] === 'number' ? html` class="number"` : undefined}>${word(row[column])}</td>`)}
+                ${columns.map((column) => html`<td${typeof row[column] === 'number' ? html` class="number"` : undefined}>${word(column, row[column])}</td>`)}
               </tr>`,
           )}
         </tbody>
@@ -128,12 +128,14 @@ function factTable(name: string, rows: readonly FactRow[]): Html {
   </details>`;
 }
 
+/** A table of so many rows is seen at once; a longer one when it is asked for. */
+const ROWS_OPEN = 20;
 const SAID_ABOVE = new Set(['machine']);
-/** Names of a run, not counts: without commas. */
-const LONGEST_COUNT = 100_000_000;
+/** It names a run: no number to read. */
+const SEED = 'seed';
 
-function word(value: FactRow[string] | undefined): string {
-  if (typeof value === 'number') return value > LONGEST_COUNT ? String(value) : inDigits(value);
+function word(name: string, value: FactRow[string] | undefined): string {
+  if (typeof value === 'number') return name === SEED ? String(value) : inDigits(value);
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return value === undefined ? '' : inMinutes(value);
 }

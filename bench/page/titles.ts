@@ -1,7 +1,7 @@
 /** In this order; what is not named comes after, proofs last. */
 const TITLES: readonly (readonly [name: string, title: string])[] = [
   ['peers', 'Beside clush, pdsh and ansible'],
-  ['first-light', 'Start, change to answer, freeze, lab boot'],
+  ['first-light', 'Start, change, freeze, boot'],
   ['fleet', 'Thousands of hosts on one server'],
   ['replicas', 'Three servers'],
   ['storage', 'A fleet in the store'],
