@@ -84,8 +84,8 @@ export function knownHosts(hostPublicKey: string): string {
 }
 
 /**
- * As those set it who use it for many hosts: pipelining, the interpreter named, forks, the quick key exchange. ssh's other options are ansible's own,
- * connections kept for a minute among them.
+ * As those set it who use it for many hosts: pipelining, the interpreter named, forks, the quick key exchange. Connections are kept for longer than
+ * ansible's own minute: on a busy machine a run takes that long, and the next would find the first ones gone.
  */
 export function ansibleConfig(folder: string, forks: number): string {
   return lines(
@@ -99,7 +99,7 @@ export function ansibleConfig(folder: string, forks: number): string {
     '[connection]',
     'pipelining = true',
     '[ssh_connection]',
-    `ssh_args = -F ${folder}/ssh-config-tuned -C -o ControlMaster=auto -o ControlPersist=60s`,
+    `ssh_args = -F ${folder}/ssh-config-tuned -C -o ControlMaster=auto -o ControlPersist=10m`,
     `control_path_dir = ${folder}/kept`,
   );
 }
