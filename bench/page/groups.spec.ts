@@ -2,11 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { comparisons, growth } from './groups.ts';
 import type { PlacedFigure } from './result-file.ts';
 
+const NOWHERE = { machine: '', date: '', commit: '', loadAverage: 0 };
+
 function of(part: string, name: string, value: number, unit = 's'): PlacedFigure {
-  return {
-    ...{ part, name, value, unit, reach: null, holds: null, note: '' },
-    ...{ machine: '', date: '', commit: '', loadAverage: 0 },
-  };
+  return { ...NOWHERE, part, name, value, unit, reach: null, holds: null, note: '' };
 }
 
 describe('figures that stand beside each other', () => {

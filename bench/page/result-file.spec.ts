@@ -31,7 +31,11 @@ describe('a result file', () => {
 
   it('of a proof has what it counted, as far as that can be read at a glance', () => {
     const { facts, machine } = readResult('proof-once', {
-      ...{ ...AT, worlds: 2, wrong: null, faults: [], outcomes: { failed: 3, deep: {} } },
+      ...AT,
+      worlds: 2,
+      wrong: null,
+      faults: [],
+      outcomes: { failed: 3, deep: {} },
       table: [{ what: 'x', rounds: 2, more: [1] }],
     });
     expect(machine).toBe('a machine');

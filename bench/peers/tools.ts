@@ -82,7 +82,10 @@ function clush(name: string, { isTuned }: { isTuned: boolean }): Tool {
       program: CLUSH.program,
       args: [
         ...fanOut(ssh, isTuned),
-        ...['-o', sshOptions(ssh, isTuned), '-w', ssh.addresses.join(',')],
+        '-o',
+        sshOptions(ssh, isTuned),
+        '-w',
+        ssh.addresses.join(','),
         shellQuestion(kmod),
       ],
       env: { ...process.env, HOME: ssh.folder },
