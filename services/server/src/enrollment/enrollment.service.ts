@@ -24,7 +24,7 @@ export interface EnrolledHost {
 }
 
 /** In one transaction: more would hold their tokens' locks for longer than it saves. */
-const JOINS_TOGETHER = 50;
+const JOINS_TOGETHER = 16;
 
 type Certified = LetIn & { readonly issued: IssuedCertificate };
 
