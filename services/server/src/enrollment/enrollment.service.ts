@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HostFacts } from '@modfleet/proto';
 import type { AuditDecision, AuditSource } from '../audit/audit.model.ts';
@@ -24,7 +25,9 @@ export interface EnrolledHost {
 }
 
 /** In one transaction: more would hold their tokens' locks for longer than it saves. */
-const JOINS_TOGETHER = 16;
+const JOINS_TOGETHER = 100;
+/** Certificates that are issued without letting anybody else work, a millisecond each. */
+const CERTIFICATES_AT_ONCE = 8;
 
 type Certified = LetIn & { readonly issued: IssuedCertificate };
 
@@ -79,9 +82,7 @@ export class EnrollmentService {
   #joinAll(joins: readonly Join[]): Promise<(EnrolledHost | EnrollmentError)[]> {
     return this.#database.tx('READ COMMITTED', async (sql) => {
       const decided = await this.#decide(sql, joins);
-      const letIn = await Promise.all(
-        decided.filter((decision) => decision.kind !== 'refused').map((decision) => this.#certified(decision)),
-      );
+      const letIn = await this.#certify(decided.filter((decision) => decision.kind !== 'refused'));
       const made = letIn.filter(({ kind }) => kind === 'new');
       if (made.length > 0) {
         await insertHosts(sql, made.map(newHostRow));
@@ -140,9 +141,14 @@ export class EnrollmentService {
     });
   }
 
-  async #certified(decision: LetIn): Promise<Certified> {
-    const { hostId, join, counter } = decision;
-    return { ...decision, issued: await this.#issue(hostId, join.key.spki, counter) };
+  async #certify(decisions: readonly LetIn[]): Promise<Certified[]> {
+    const certified: Certified[] = [];
+    for (const decision of decisions) {
+      const { hostId, join, counter } = decision;
+      certified.push({ ...decision, issued: await this.#issue(hostId, join.key.spki, counter) });
+      if (certified.length % CERTIFICATES_AT_ONCE === 0) await setImmediate();
+    }
+    return certified;
   }
 
   #issue(hostId: string, spki: Buffer, counter: number): Promise<IssuedCertificate> {
