@@ -12,12 +12,14 @@ export function scopeCondition(scope: HostScope, params: SqlParams): string {
   return `(${selectors.map((selector) => `(${selector})`).join(' OR ')})`;
 }
 
+/** Facets of which hosts share sets: columns of host_inventory. */
+export type ScopedPart = 'loaded' | 'available' | 'devices' | 'config';
+
 /**
- * Condition that a set (by its digest) is what a host in scope last reported; `true` for the whole fleet, where sets that no host has any more count too,
+ * Condition that a set (by its number) is what a host in scope last reported; `true` for the whole fleet, where sets that no host has any more count too,
  * as they always did. Rejected for the whole fleet: one look into host_inventory a set costs more than the answer.
  */
-export function setInScope(scope: HostScope, digest: string, params: SqlParams): string {
+export function setInScope(scope: HostScope, part: ScopedPart, id: string, params: SqlParams): string {
   if (scope === 'all') return 'true';
-  return `${digest} IN (SELECT unnest(ARRAY[i.loaded, i.available, i.devices, i.config]) FROM host_inventory i JOIN host h ON h.id = i.host_id
-            WHERE h.retired_at IS NULL AND ${scopeCondition(scope, params)})`;
+  return `${id} IN (SELECT i.${part} FROM host_inventory i JOIN host h ON h.id = i.host_id WHERE NOT i.retired AND ${scopeCondition(scope, params)})`;
 }

@@ -46,7 +46,7 @@ async function pastStatement(
     sql,
     selection,
     params,
-    ['h.retired_at IS NULL'],
+    ['NOT h.retired'],
     ['h.name', 'h.enrolled_at', 'h.loaded'],
   );
   const left = await leftOutSql(sql, selection, params);
@@ -59,15 +59,15 @@ async function pastStatement(
       first_since AS MATERIALIZED (
         SELECT DISTINCT ON (e.host_id) e.host_id, e.kind FROM kmod_event e
          WHERE e.kmod_id = ${id} AND e.at > ${time} AND e.kind IN (1, 2, 3) ORDER BY e.host_id, e.at, e.id),
-      loaded_now AS MATERIALIZED (SELECT s.digest FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}),
+      loaded_now AS MATERIALIZED (SELECT s.id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}),
       facts AS (
         SELECT h.id, h.name, c.within, c.last_before, c.first_after,
                CASE WHEN h.enrolled_at > ${time} THEN 'before_joining'
                     WHEN h.loaded IS NULL THEN 'never_reported'
                     WHEN NOT c.within AND c.last_before IS NULL THEN 'before_first_report' END AS why,
-               CASE WHEN e.kind IS NOT NULL THEN e.kind <> 1 ELSE n.digest IS NOT NULL END AS was_loaded
+               CASE WHEN e.kind IS NOT NULL THEN e.kind <> 1 ELSE n.id IS NOT NULL END AS was_loaded
           FROM selected h
-          LEFT JOIN loaded_now n ON n.digest = h.loaded
+          LEFT JOIN loaded_now n ON n.id = h.loaded
           LEFT JOIN first_since e ON e.host_id = h.id
          CROSS JOIN LATERAL (
            SELECT coalesce(bool_or(c.seen_from <= ${time} AND c.seen_until >= ${time}), false) AS within,

@@ -8,7 +8,7 @@ import { FACET_NUMBERS, isoOrNull } from '../http/facet-words.ts';
 import { parametersOfHost } from '../hosts/host-inventory.queries.ts';
 import { decodeParameters } from '../hosts/host-inventory.mapper.ts';
 import { findHost } from '../hosts/host-lookup.ts';
-import { selectLoadedEntries } from '../ingest/flush.queries.ts';
+import { entriesOfSet } from '../ingest/flush.queries.ts';
 import { type FacetCoverageRow, facetsOf } from '../presence/coverage.queries.ts';
 import { configValue, devicesOfSet, kernelOfHost } from './host-diff.queries.ts';
 import { diffHosts, type HostSide } from './host-diff.ts';
@@ -49,17 +49,18 @@ export class HostDiffService {
 }
 
 async function sideOf(sql: Sql, hostId: string, facets: readonly FacetCoverageRow[]): Promise<HostSide> {
-  const digestOf = (facet: number): Buffer | null => facets.find((each) => each.facet === facet)?.digest ?? null;
+  const of = (facet: number): FacetCoverageRow | undefined => facets.find((each) => each.facet === facet);
   const [loaded, config, devices] = [
-    digestOf(FACET_NUMBERS.loaded),
-    digestOf(FACET_NUMBERS.config),
-    digestOf(FACET_NUMBERS.devices),
+    of(FACET_NUMBERS.loaded)?.setId ?? null,
+    of(FACET_NUMBERS.config)?.setId ?? null,
+    of(FACET_NUMBERS.devices)?.setId ?? null,
   ];
-  const parameters = digestOf(FACET_NUMBERS.parameters) === null ? undefined : await parametersOfHost(sql, hostId);
+  const parameters =
+    (of(FACET_NUMBERS.parameters)?.digest ?? null) === null ? undefined : await parametersOfHost(sql, hostId);
   const configBytes = config === null ? undefined : await configValue(sql, config);
   return {
     kernel: await kernelOfHost(sql, hostId),
-    loaded: loaded === null ? undefined : (await selectLoadedEntries(sql, [loaded.toString('hex')]))[0]?.entries,
+    loaded: loaded === null ? undefined : await entriesOfSet(sql, loaded),
     parameters: parameters === undefined ? undefined : decodeParameters(parameters),
     config: configBytes === undefined ? undefined : decodeFacet(Facet.FACET_CONFIG, configBytes),
     devices: devices === null ? undefined : await devicesOfSet(sql, devices),

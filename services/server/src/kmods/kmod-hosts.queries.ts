@@ -4,6 +4,7 @@ import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import type { CoverageCounts } from '../presence/coverage.queries.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import type { LoadedSets } from '../sets/loaded-sets.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
 import { standingCounts, standingStatement } from './kmod-standing.queries.ts';
 
@@ -43,8 +44,13 @@ const TALLY_COLUMNS = `now() AS "asOf", coalesce(sum(n), 0)::bigint AS total,
             ${hosts(`c5 = 'fresh' AND blocked = 'kernel'`)} AS "blockedKernel"`;
 
 /** Counts over all chosen hosts. */
-export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
-  const statement = await standingCounts(sql, subject, selection);
+export async function tallyKmod(
+  sql: Sql,
+  sets: LoadedSets,
+  subject: KmodSubject,
+  selection: Selection,
+): Promise<KmodTally> {
+  const statement = await standingCounts(sql, sets, subject, selection);
   const [row] = await sql.query<KmodTally>(
     `${statement.with} SELECT ${TALLY_COLUMNS}, ${await leftOutSql(sql, selection, statement.params)} AS "selectorUnknown" FROM standing`,
     statement.params.values,
@@ -65,8 +71,8 @@ export interface KmodHostRow {
   readonly entry: Record<string, unknown> | null;
   readonly file_build_id: string | null;
   readonly blocked: 'no' | 'partly' | 'kernel' | null;
-  readonly config_digest: string | null;
-  readonly devices_digest: string | null;
+  readonly config_set: number | null;
+  readonly device_set: number | null;
 }
 
 /** An entry of what is loaded, over `kmod_build b`. */
@@ -81,7 +87,7 @@ export async function nextHosts(
   limit: number,
 ): Promise<{ id: string; name: string }[]> {
   const params = new SqlParams();
-  const extra = ['h.retired_at IS NULL'];
+  const extra = ['NOT h.retired'];
   if (after !== null) extra.push(`(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`);
   const selected = await selectionSql(sql, selection, params, extra, ['h.name']);
   return sql.query(
@@ -107,7 +113,7 @@ export async function kmodHostsAmong(
   const beyond = after === null ? 'true' : `(name, s.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
   return sql.query<KmodHostRow>(
     `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN b.id IS NOT NULL THEN ${ENTRY} END AS entry,
-                    file_build_id, blocked, encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
+                    file_build_id, blocked, d5 AS config_set, d4 AS device_set
                FROM standing s LEFT JOIN kmod_build b ON b.id = s.build
               WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) AND ${beyond} ORDER BY name, s.id`,
     params.values,
@@ -117,7 +123,7 @@ export async function kmodHostsAmong(
 /** Ids of hosts that last reported the kmod as loaded, at most `limit`, in no order. */
 export async function hostsThatReported(sql: Sql, kmodId: number, limit: number): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT i.host_id AS id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] JOIN host_inventory i ON i.loaded = s.digest
+    `SELECT i.host_id AS id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] JOIN host_inventory i ON i.loaded = s.id
       WHERE b.kmod_id = $1 LIMIT $2`,
     [kmodId, limit],
   );
@@ -151,39 +157,39 @@ export async function buildsOfKmod(
 }
 
 export interface SetBlockRow {
-  readonly digest: string;
+  readonly set: number;
   readonly rung: number;
   readonly file: string;
   readonly line: number;
   readonly detail: string;
 }
 
-/** Blocks of one kmod in these configurations (hex digests), those that hold for every kmod included. */
-export function blocksInSets(sql: Sql, kmodId: number | null, digests: readonly string[]): Promise<SetBlockRow[]> {
+/** Blocks of one kmod in these configurations, those that hold for every kmod included. */
+export function blocksInSets(sql: Sql, kmodId: number | null, sets: readonly number[]): Promise<SetBlockRow[]> {
   return sql.query<SetBlockRow>(
-    `SELECT encode(set_digest, 'hex') AS digest, rung, file, line, detail FROM config_block
-      WHERE set_digest = ANY (SELECT decode(unnest($2::text[]), 'hex')) AND (kmod_id = $1::int OR kmod_id IS NULL) ORDER BY set_digest, seq`,
-    [kmodId, digests],
+    `SELECT set_id AS set, rung, file, line, detail FROM config_block
+      WHERE set_id = ANY ($2::int[]) AND (kmod_id = $1::int OR kmod_id IS NULL) ORDER BY set_id, seq`,
+    [kmodId, sets],
   );
 }
 
 export interface SetDeviceRow {
-  readonly digest: string;
+  readonly set: number;
   readonly bus: string;
   readonly address: string;
   readonly driver: string;
   readonly names: string[];
 }
 
-/** Devices that the kmod's drivers are bound to in these device sets (hex digests). */
-export function devicesInSets(sql: Sql, subject: KmodSubject, digests: readonly string[]): Promise<SetDeviceRow[]> {
+/** Devices that the kmod's drivers are bound to in these device sets. */
+export function devicesInSets(sql: Sql, subject: KmodSubject, sets: readonly number[]): Promise<SetDeviceRow[]> {
   const drivers = [...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))])];
   return sql.query<SetDeviceRow>(
-    `SELECT encode(set_digest, 'hex') AS digest, bus, address, driver, names FROM device_driver
-      WHERE set_digest = ANY (SELECT decode(unnest($1::text[]), 'hex')) AND driver <> ''
+    `SELECT set_id AS set, bus, address, driver, names FROM device_driver
+      WHERE set_id = ANY ($1::int[]) AND driver <> ''
         AND (kmod_id = $2::int OR (kmod_id IS NULL AND builtin AND replace(driver, '-', '_') = ANY ($3::text[])))
-      ORDER BY set_digest, bus, address`,
-    [digests, subject.kmodId, drivers],
+      ORDER BY set_id, bus, address`,
+    [sets, subject.kmodId, drivers],
   );
 }
 
@@ -197,9 +203,9 @@ export interface KmodDetails {
 export async function detailsOfKmod(sql: Sql, kmodId: number, scope: HostScope): Promise<KmodDetails | undefined> {
   const params = new SqlParams();
   const rows = await sql.query<KmodDetails>(
-    `SELECT a.description, a.license, a.depends FROM available_kmod a JOIN available_set s ON s.digest = a.set_digest
-      WHERE a.kmod_id = ${params.add(kmodId)} AND ${setInScope(scope, 'a.set_digest', params)}
-      ORDER BY a.builtin, s.created_at DESC, s.digest LIMIT 1`,
+    `SELECT a.description, a.license, a.depends FROM available_kmod a JOIN available_set s ON s.id = a.set_id
+      WHERE a.kmod_id = ${params.add(kmodId)} AND ${setInScope(scope, 'available', 'a.set_id', params)}
+      ORDER BY a.builtin, s.created_at DESC, s.id LIMIT 1`,
     params.values,
   );
   return rows[0];
@@ -213,6 +219,6 @@ export async function countAliases(sql: Sql, kmodId: number, scope: HostScope): 
     scope === 'all'
       ? `SELECT count(*) FROM kmod_alias WHERE kmod_id = ${id}`
       : `SELECT count(DISTINCT alias) FROM available_kmod a CROSS JOIN unnest(a.aliases) AS alias
-          WHERE a.kmod_id = ${id} AND ${setInScope(scope, 'a.set_digest', params)}`;
+          WHERE a.kmod_id = ${id} AND ${setInScope(scope, 'available', 'a.set_id', params)}`;
   return (await sql.query<{ count: number }>(text, params.values))[0]?.count ?? 0;
 }

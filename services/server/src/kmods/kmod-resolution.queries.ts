@@ -1,15 +1,15 @@
 import type { HostScope } from '../access/host-scope.ts';
-import { setInScope } from '../access/host-scope.queries.ts';
+import { type ScopedPart, setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 
 /** Condition on `kmod k`: some host in scope reported it in some way. */
 function reported(scope: HostScope, params: SqlParams): string {
-  const within = (digest: string): string => setInScope(scope, digest, params);
-  return `(EXISTS (SELECT FROM available_kmod a WHERE a.kmod_id = k.id AND ${within('a.set_digest')})
-          OR EXISTS (SELECT FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = k.id AND ${within('s.digest')})
-          OR EXISTS (SELECT FROM device_driver d WHERE d.kmod_id = k.id AND ${within('d.set_digest')})
-          OR EXISTS (SELECT FROM config_block b WHERE b.kmod_id = k.id AND ${within('b.set_digest')}))`;
+  const within = (part: ScopedPart, id: string): string => setInScope(scope, part, id, params);
+  return `(EXISTS (SELECT FROM available_kmod a WHERE a.kmod_id = k.id AND ${within('available', 'a.set_id')})
+          OR EXISTS (SELECT FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = k.id AND ${within('loaded', 's.id')})
+          OR EXISTS (SELECT FROM device_driver d WHERE d.kmod_id = k.id AND ${within('devices', 'd.set_id')})
+          OR EXISTS (SELECT FROM config_block b WHERE b.kmod_id = k.id AND ${within('config', 'b.set_id')}))`;
 }
 
 /** Ids of the canonical names that some host in scope reported in some way; names in the dictionary that none did are unknown. */
@@ -45,7 +45,7 @@ export function kmodsOfDriver(sql: Sql, folded: string, scope: HostScope): Promi
   const params = new SqlParams();
   return sql.query<{ name: string | null }>(
     `SELECT DISTINCT k.name FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id
-      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'd.set_digest', params)}
+      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'devices', 'd.set_id', params)}
       ORDER BY k.name NULLS LAST`,
     params.values,
   );
@@ -56,7 +56,7 @@ export async function driversOfKmod(sql: Sql, kmodId: number, scope: HostScope):
   const params = new SqlParams();
   const rows = await sql.query<{ driver: string }>(
     `SELECT DISTINCT d.driver FROM device_driver d
-      WHERE d.kmod_id = ${params.add(kmodId)} AND d.driver <> '' AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY d.driver`,
+      WHERE d.kmod_id = ${params.add(kmodId)} AND d.driver <> '' AND ${setInScope(scope, 'devices', 'd.set_id', params)} ORDER BY d.driver`,
     params.values,
   );
   return rows.map((row) => row.driver);

@@ -61,6 +61,14 @@ export async function openSession(sql: Sql, session: NewSession): Promise<number
   return row.sessionNo;
 }
 
+/** Locks the sessions of hosts, in order. Before anything of their inventories is locked, and after the hosts: migration 0020. */
+export async function lockSessions(sql: Sql, hostIds: readonly string[]): Promise<void> {
+  if (hostIds.length === 0) return;
+  await sql.query('SELECT 1 FROM host_session WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id FOR NO KEY UPDATE', [
+    hostIds,
+  ]);
+}
+
 /** Locks several hosts as {@link lockHost} does one, in order. Before anything of their sessions is locked: who opens one takes the host first. */
 export async function lockHosts(sql: Sql, hostIds: readonly string[]): Promise<void> {
   await sql.query('SELECT 1 FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [hostIds]);

@@ -27,7 +27,7 @@ export async function selectionSql(
   sql: Sql,
   selection: Pick<Selection, 'selector' | 'scope'>,
   params: SqlParams,
-  extra: readonly string[] = ['h.retired_at IS NULL'],
+  extra: readonly string[] = ['NOT h.retired'],
   columns: readonly string[] = [],
 ): Promise<string> {
   const conditions = [scopeCondition(selection.scope, params), ...extra];

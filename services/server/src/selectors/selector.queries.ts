@@ -108,11 +108,11 @@ function globExpression(fact: FactName, glob: string, params: SqlParams): string
 
 /** The uncorrelated sub-select is evaluated once a statement. */
 function loadedHas(kmodCondition: string): string {
-  return `EXISTS (SELECT FROM loaded_set s WHERE s.digest = h.loaded AND s.build_ids && ARRAY(SELECT b.id FROM kmod k JOIN kmod_build b ON b.kmod_id = k.id WHERE ${kmodCondition}))`;
+  return `EXISTS (SELECT FROM loaded_set s WHERE s.id = h.loaded AND s.build_ids && ARRAY(SELECT b.id FROM kmod k JOIN kmod_build b ON b.kmod_id = k.id WHERE ${kmodCondition}))`;
 }
 
 function driverHas(condition: string): string {
-  return `EXISTS (SELECT FROM device_driver d WHERE d.set_digest = h.devices AND d.driver <> '' AND ${condition})`;
+  return `EXISTS (SELECT FROM device_driver d WHERE d.set_id = h.devices AND d.driver <> '' AND ${condition})`;
 }
 
 async function orderExpression(sql: Sql, operator: OrderOperator, version: string, params: SqlParams): Promise<string> {

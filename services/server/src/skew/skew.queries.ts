@@ -30,7 +30,7 @@ export interface SkewRow {
 const KERNEL = 'release, kernel, arch';
 
 /** Hosts that are compared, of `host_standing h`. */
-const FRESH = ['h.retired_at IS NULL', `h.loaded_coverage = 'fresh'`];
+const FRESH = ['NOT h.retired', `h.loaded_coverage = 'fresh'`];
 /** Of `h`: what they are told apart by. `ad` is null where it is not known what is on disk. */
 const HOST_COLUMNS = [
   'h.kernel_release AS release',
@@ -80,19 +80,19 @@ export async function pageOfSkew(
       by_build AS MATERIALIZED (
         SELECT class, build, sum(n) AS n
           FROM (SELECT c.class, unnest(l.build_ids) AS build, g.n FROM groups g
-                  JOIN classes c ON (c.release, c.kernel, c.arch, coalesce(c.ad, '')) = (g.release, g.kernel, g.arch, coalesce(g.ad, ''))
-                  JOIN loaded_set l ON l.digest = g.ld) u
+                  JOIN classes c ON (c.release, c.kernel, c.arch, coalesce(c.ad, 0)) = (g.release, g.kernel, g.arch, coalesce(g.ad, 0))
+                  JOIN loaded_set l ON l.id = g.ld) u
          GROUP BY 1, 2),
       seen AS MATERIALIZED (
         SELECT c.release, c.kernel, c.arch, c.ad, b.kmod_id, k.name, b.build_id AS build, b.version, b.srcversion, b.taint, sum(u.n)::bigint AS n
           FROM by_build u JOIN classes c ON c.class = u.class JOIN kmod_build b ON b.id = u.build JOIN kmod k ON k.id = b.kmod_id
          WHERE ${names.join(' AND ')} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
       trees AS MATERIALIZED (
-        SELECT set_digest, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_digest IN (SELECT ad FROM groups) GROUP BY 1),
+        SELECT set_id, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_id IN (SELECT ad FROM groups) GROUP BY 1),
       facts AS MATERIALIZED (
         SELECT s.*, a.kmod_id IS NOT NULL AND NOT a.builtin AS has_file, coalesce(a.build_id, '') AS file_build, coalesce(a.signer, '') AS signer,
                coalesce(t.signed, false) AS tree_signed
-          FROM seen s LEFT JOIN trees t ON t.set_digest = s.ad LEFT JOIN available_kmod a ON a.set_digest = s.ad AND a.kmod_id = s.kmod_id),
+          FROM seen s LEFT JOIN trees t ON t.set_id = s.ad LEFT JOIN available_kmod a ON a.set_id = s.ad AND a.kmod_id = s.kmod_id),
       b AS (${oddOnes('build', `build <> ''`)}),
       v AS (${oddOnes('version, srcversion', 'true')}),
       s AS (${oddOnes('signer', 'has_file AND tree_signed')}),
@@ -168,17 +168,17 @@ export async function pageOfVariants(
   return sql.query<VariantRow>(
     `WITH ls AS MATERIALIZED (${setsThatHave(id)}),
       av AS MATERIALIZED (
-        SELECT a.set_digest, NOT a.builtin AS has_file, a.build_id, a.signer,
-               EXISTS (SELECT FROM available_kmod o WHERE o.set_digest = a.set_digest AND NOT o.builtin AND o.signer <> '') AS signed
+        SELECT a.set_id, NOT a.builtin AS has_file, a.build_id, a.signer,
+               EXISTS (SELECT FROM available_kmod o WHERE o.set_id = a.set_id AND NOT o.builtin AND o.signer <> '') AS signed
           FROM available_kmod a WHERE a.kmod_id = ${id}),
       groups AS MATERIALIZED (
         SELECT ${GROUP}, count(*) AS n, (array_agg(id || ' ' || name))[1:${KEPT_OF_GROUP}] AS sample,
                min((to_char(loaded_received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || ' ' || id || ' ' || name) COLLATE "C") AS oldest
-          FROM (${selected}) h WHERE ld IN (SELECT digest FROM ls) AND ${chosen(selection)} GROUP BY ${GROUP}),
+          FROM (${selected}) h WHERE ld IN (SELECT set FROM ls) AND ${chosen(selection)} GROUP BY ${GROUP}),
       found AS (
         SELECT g.*, b.build_id AS build, b.version, b.srcversion, b.taint, coalesce(av.has_file, false) AS has_file,
                coalesce(av.build_id, '') AS file_build, coalesce(av.signer, '') AS signer, coalesce(av.signed, false) AS tree_signed
-          FROM groups g JOIN ls ON ls.digest = g.ld JOIN kmod_build b ON b.id = ls.build LEFT JOIN av ON av.set_digest = g.ad),
+          FROM groups g JOIN ls ON ls.set = g.ld JOIN kmod_build b ON b.id = ls.build LEFT JOIN av ON av.set_id = g.ad),
       named AS (
         SELECT *, taint LIKE '%E%' OR (has_file AND tree_signed AND signer = '') AS unsigned,
                CASE WHEN ad IS NULL THEN 'unknown' WHEN NOT has_file THEN 'missing' WHEN build = '' OR file_build = '' THEN 'unknown'
@@ -213,7 +213,7 @@ export async function hostsToCompare(
   const sets = setsThatHave(`${params.add(subject.kmodId)}::int`);
   return sql.query(
     `SELECT id, name FROM (${selected}) h
-      WHERE loaded IN (SELECT digest FROM (${sets}) ls) AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
+      WHERE loaded IN (SELECT set FROM (${sets}) ls) AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
     params.values,
   );
 }
