@@ -1,9 +1,10 @@
 import type { HostScope } from '../access/host-scope.ts';
-import { setInScope } from '../access/host-scope.queries.ts';
+import { scopeCondition, setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import type { CoverageCounts } from '../presence/coverage.queries.ts';
-import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { chosen, labelsAlone, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { labelExpression } from '../selectors/selector.queries.ts';
 import type { LoadedSets } from '../sets/loaded-sets.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
 import { standingCounts, standingStatement } from './kmod-standing.queries.ts';
@@ -87,9 +88,18 @@ export async function nextHosts(
   limit: number,
 ): Promise<{ id: string; name: string }[]> {
   const params = new SqlParams();
-  const extra = ['NOT h.retired'];
-  if (after !== null) extra.push(`(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`);
-  const selected = await selectionSql(sql, selection, params, extra, ['h.name']);
+  const beyond = after === null ? 'true' : `(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
+  const labels = labelsAlone(selection);
+  if (labels !== undefined) {
+    // All that is asked stands in `host`: a walk through the index of names.
+    const conditions = ['h.retired_at IS NULL', beyond, scopeCondition(selection.scope, params)];
+    conditions.push(...labels.map((requirement) => `(${labelExpression(requirement, params)})`));
+    return sql.query(
+      `SELECT h.id, h.name FROM host h WHERE ${conditions.join(' AND ')} ORDER BY h.name, h.id LIMIT ${params.add(limit)}`,
+      params.values,
+    );
+  }
+  const selected = await selectionSql(sql, selection, params, ['NOT h.retired', 'h.name IS NOT NULL', beyond], ['h.name']);
   return sql.query(
     `SELECT id, name FROM (${selected}) s WHERE ${chosen(selection)} ORDER BY name, id LIMIT ${params.add(limit)}`,
     params.values,

@@ -4,7 +4,8 @@ import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { type CoverageCounts, SUMMED_COVERAGE_COLUMNS } from '../presence/coverage.queries.ts';
 import { coverageOfKey, KEY_COLUMNS, keySql, REPLICA_OF_KEY } from '../presence/standing-key.queries.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
-import type { LoadedSets, SetGroup } from '../sets/loaded-sets.ts';
+import { buildSums, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 
 export interface KmodFilter extends Selection {
   readonly name?: string | undefined;
@@ -49,12 +50,7 @@ interface HostClass {
   readonly n: number;
 }
 
-/** Bytes of a group in the answer of {@link readGroups}: set, class, hosts. */
-const GROUP_BYTES = 12;
-
-/**
- * Classes from 0, and how many hosts of a class have each set. The groups come as bytes: 30,000 rows of three numbers would cost more to receive than all the rest.
- */
+/** Classes from 0, and how many hosts of a class have each set. */
 async function readGroups(sql: Sql, filter: Selection): Promise<{ classes: HostClass[]; groups: SetGroup[] }> {
   const params = new SqlParams();
   const selected = await selectionSql(sql, filter, params, ['NOT h.retired'], KEY_COLUMNS);
@@ -67,35 +63,11 @@ async function readGroups(sql: Sql, filter: Selection): Promise<{ classes: HostC
         SELECT row_number() OVER ()::int - 1 AS class, ad, af, lf, reported, n
           FROM (SELECT ad, af, lf, ld IS NOT NULL AS reported, sum(n)::int AS n FROM known GROUP BY 1, 2, 3, 4) g)
      SELECT (SELECT jsonb_agg(jsonb_build_object('class', class, 'ad', nullif(ad, 0), 'af', af, 'lf', lf, 'reported', reported, 'n', n)) FROM classes) AS classes,
-            (SELECT string_agg(int4send(k.ld) || int4send(c.class) || int4send(k.n), ''::bytea)
+            (SELECT string_agg(${groupBytes('k.ld', 'c.class', 'k.n')}, ''::bytea)
                FROM known k JOIN classes c ON (c.ad, c.af, c.lf) = (k.ad, k.af, k.lf) AND c.reported WHERE k.ld IS NOT NULL) AS groups`,
     params.values,
   );
-  const bytes = row?.groups ?? Buffer.alloc(0);
-  const groups: SetGroup[] = [];
-  for (let at = 0; at < bytes.length; at += GROUP_BYTES)
-    groups.push({ set: bytes.readInt32BE(at), group: bytes.readInt32BE(at + 4), n: bytes.readInt32BE(at + 8) });
-  return { classes: row?.classes ?? [], groups };
-}
-
-/** How many hosts of each class have each kmod loaded, as columns. */
-async function readPairs(
-  sets: LoadedSets,
-  groups: readonly SetGroup[],
-): Promise<{ kmods: number[]; classes: number[]; n: number[] }> {
-  const pairs = { kmods: [] as number[], classes: [] as number[], n: [] as number[] };
-  const byClass = await sets.addUp(groups);
-  for (const [group, counts] of byClass.entries()) {
-    const ofKmods = new Map<number, number>();
-    for (const [build, n] of counts?.entries() ?? [])
-      if (n > 0) ofKmods.set(sets.kmodOf(build), (ofKmods.get(sets.kmodOf(build)) ?? 0) + n);
-    for (const [kmod, n] of ofKmods) {
-      pairs.kmods.push(kmod);
-      pairs.classes.push(group);
-      pairs.n.push(n);
-    }
-  }
-  return pairs;
+  return { classes: row?.classes ?? [], groups: groupsFrom(row?.groups ?? null) };
 }
 
 /**
@@ -116,7 +88,7 @@ export async function pageOfKmods(
 ): Promise<KmodListRow[]> {
   await sets.sync(sql);
   const { classes, groups } = await readGroups(sql, filter);
-  const pairs = await readPairs(sets, groups);
+  const sums = buildSums(await sets.addUp(groups));
   const params = new SqlParams();
   const selected = await selectionSql(sql, filter, params, ['NOT h.retired'], KEY_COLUMNS);
   const conditions = ['true'];
@@ -128,7 +100,9 @@ export async function pageOfKmods(
     `WITH classes AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(${params.add(JSON.stringify(classes))}::jsonb) AS c (class int, ad int, af boolean, lf boolean, reported boolean, n int)),
       pairs AS MATERIALIZED (
-        SELECT * FROM unnest(${params.add(pairs.kmods)}::int[], ${params.add(pairs.classes)}::int[], ${params.add(pairs.n)}::int[]) AS p (kmod_id, class, n)),
+        SELECT b.kmod_id, u.class, sum(u.n)::bigint AS n
+          FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.builds)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)
+          JOIN kmod_build b ON b.id = u.build GROUP BY 1, 2),
       drivers AS MATERIALIZED (
         SELECT DISTINCT set_id, driver, replace(driver, '-', '_') AS folded FROM device_driver WHERE builtin AND kmod_id IS NULL AND driver <> ''),
       -- Whether a host has such code loaded matters only where some host can load it.

@@ -1,4 +1,4 @@
-import type { HostScope } from '../access/host-scope.ts';
+import type { HostScope, LabelRequirement } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { SqlParams } from '../database/sql-params.ts';
@@ -49,8 +49,15 @@ export async function leftOutSql(sql: Sql, selection: Selection, params: SqlPara
   return `(SELECT count(*) FROM (${await selectionSql(sql, selection, params)}) u WHERE u.matches IS NULL)`;
 }
 
-function isAlwaysKnown(selector: Selector): boolean {
+function isAlwaysKnown(selector: Selector): selector is readonly LabelRequirement[] {
   return selector.every(({ kind }) => kind === 'label' || kind === 'label_exists');
+}
+
+/** What is asked of hosts, where that is labels alone (nothing: all hosts); undefined: the selector asks more. @throws SelectorError */
+export function labelsAlone(selection: Pick<Selection, 'selector'>): readonly LabelRequirement[] | undefined {
+  if (selection.selector === undefined) return [];
+  const selector = parseSelector(selection.selector);
+  return isAlwaysKnown(selector) ? selector : undefined;
 }
 
 /** Condition on `matches` of {@link selectionSql}: the hosts that the answer shows and counts. */

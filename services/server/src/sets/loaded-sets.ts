@@ -128,6 +128,23 @@ export class LoadedSets {
   }
 }
 
+/** What {@link LoadedSets.addUp} gave, as columns, without what nobody has. */
+export function buildSums(counts: readonly (Int32Array | undefined)[]): {
+  readonly groups: number[];
+  readonly builds: number[];
+  readonly n: number[];
+} {
+  const sums = { groups: [] as number[], builds: [] as number[], n: [] as number[] };
+  for (const [group, ofBuilds] of counts.entries())
+    for (const [build, n] of ofBuilds?.entries() ?? [])
+      if (n > 0) {
+        sums.groups.push(group);
+        sums.builds.push(build);
+        sums.n.push(n);
+      }
+  return sums;
+}
+
 /** "1,20,300". */
 function numbersOf(text: string): Int32Array {
   let count = text === '' ? 0 : 1;

@@ -9,6 +9,8 @@ import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { setsThatHave } from '../kmods/kmod-standing.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { buildSums, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 import type { SkewKind } from './skew.schema.ts';
 
 export interface SkewRow {
@@ -41,6 +43,30 @@ const HOST_COLUMNS = [
 ];
 const GROUP = `${KERNEL}, ld, ad`;
 
+/** Hosts of one kernel and tree, of which there are few. */
+interface SkewClass {
+  readonly class: number;
+  readonly release: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly ad: number | null;
+}
+
+/** Classes from 0, and how many of their hosts have each set. */
+async function readGroups(sql: Sql, filter: Selection): Promise<{ classes: SkewClass[]; groups: SetGroup[] }> {
+  const params = new SqlParams();
+  const selected = await selectionSql(sql, filter, params, FRESH, HOST_COLUMNS);
+  const [row] = await sql.query<{ classes: SkewClass[] | null; groups: Buffer | null }>(
+    `WITH groups AS MATERIALIZED (SELECT ${GROUP}, count(*)::int AS n FROM (${selected}) h WHERE ${chosen(filter)} GROUP BY ${GROUP}),
+      classes AS MATERIALIZED (SELECT row_number() OVER ()::int - 1 AS class, * FROM (SELECT DISTINCT ${KERNEL}, coalesce(ad, 0) AS ad FROM groups) g)
+     SELECT (SELECT jsonb_agg(jsonb_build_object('class', class, 'release', release, 'kernel', kernel, 'arch', arch, 'ad', nullif(ad, 0))) FROM classes) AS classes,
+            (SELECT string_agg(${groupBytes('g.ld', 'c.class', 'g.n')}, ''::bytea)
+               FROM groups g JOIN classes c ON (c.release, c.kernel, c.arch, c.ad) = (g.release, g.kernel, g.arch, coalesce(g.ad, 0))) AS groups`,
+    params.values,
+  );
+  return { classes: row?.classes ?? [], groups: groupsFrom(row?.groups ?? null) };
+}
+
 /** Over `facts`: kernels with more than one value, and the hosts beside the most frequent one. */
 function oddOnes(values: string, condition: string): string {
   return `SELECT name, count(*) AS kernels, sum(total - most)::bigint AS hosts FROM (
@@ -60,35 +86,34 @@ const CONDITIONS: Readonly<Record<SkewKind, string>> = {
 };
 
 /**
- * Kmods with one of the kinds of skew, by name after `after`; at most `limit`. Every distinct set of the fleet is opened once, whatever the page: what makes a kmod
- * worth a row is not known before. Hosts of one kernel and tree are a class (there are few), so that what sets hold is added up by two numbers, class and build.
+ * Kmods with one of the kinds of skew, by name after `after`; at most `limit`. Every distinct set of the fleet is added up once, whatever the page, from what memory has of
+ * sets: what makes a kmod worth a row is not known before. Hosts of one kernel and tree are a class, so that what sets hold is added up by two numbers, class and build.
  */
 export async function pageOfSkew(
   sql: Sql,
+  sets: LoadedSets,
   filter: Selection & { readonly name?: string | undefined; readonly kinds: readonly SkewKind[] },
   after: string | null,
   limit: number,
 ): Promise<SkewRow[]> {
+  await sets.sync(sql);
+  const { classes, groups } = await readGroups(sql, filter);
+  const sums = buildSums(await sets.addUp(groups));
   const params = new SqlParams();
-  const selected = await selectionSql(sql, filter, params, FRESH, HOST_COLUMNS);
   const names = ['true'];
   if (filter.name !== undefined) names.push(`k.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
   if (after !== null) names.push(`k.name > ${params.add(after)}`);
   return sql.query<SkewRow>(
-    `WITH groups AS MATERIALIZED (SELECT ${GROUP}, count(*) AS n FROM (${selected}) h WHERE ${chosen(filter)} GROUP BY ${GROUP}),
-      classes AS MATERIALIZED (SELECT row_number() OVER ()::int AS class, * FROM (SELECT DISTINCT ${KERNEL}, ad FROM groups) g),
+    `WITH classes AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(${params.add(JSON.stringify(classes))}::jsonb) AS c (class int, release text, kernel text, arch text, ad int)),
       by_build AS MATERIALIZED (
-        SELECT class, build, sum(n) AS n
-          FROM (SELECT c.class, unnest(l.build_ids) AS build, g.n FROM groups g
-                  JOIN classes c ON (c.release, c.kernel, c.arch, coalesce(c.ad, 0)) = (g.release, g.kernel, g.arch, coalesce(g.ad, 0))
-                  JOIN loaded_set l ON l.id = g.ld) u
-         GROUP BY 1, 2),
+        SELECT * FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.builds)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)),
       seen AS MATERIALIZED (
         SELECT c.release, c.kernel, c.arch, c.ad, b.kmod_id, k.name, b.build_id AS build, b.version, b.srcversion, b.taint, sum(u.n)::bigint AS n
           FROM by_build u JOIN classes c ON c.class = u.class JOIN kmod_build b ON b.id = u.build JOIN kmod k ON k.id = b.kmod_id
          WHERE ${names.join(' AND ')} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
       trees AS MATERIALIZED (
-        SELECT set_id, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_id IN (SELECT ad FROM groups) GROUP BY 1),
+        SELECT set_id, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_id IN (SELECT ad FROM classes) GROUP BY 1),
       facts AS MATERIALIZED (
         SELECT s.*, a.kmod_id IS NOT NULL AND NOT a.builtin AS has_file, coalesce(a.build_id, '') AS file_build, coalesce(a.signer, '') AS signer,
                coalesce(t.signed, false) AS tree_signed

@@ -7,6 +7,7 @@ import { decodeParameters } from '../hosts/host-inventory.mapper.ts';
 import { coverageOfSelection } from '../kmods/kmod-list.queries.ts';
 import { type KmodSubject, resolveKmod } from '../kmods/kmod-resolution.ts';
 import { toResolution } from '../kmods/kmod.mapper.ts';
+import { LoadedSets } from '../sets/loaded-sets.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import type { Selection } from '../selectors/selection.queries.ts';
 import { ParameterSkew } from './parameter-skew.ts';
@@ -31,10 +32,16 @@ const COMPARED_AT_ONCE = 100;
 export class SkewService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #sets: LoadedSets;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CursorService) cursors: CursorService,
+    @Inject(LoadedSets) sets: LoadedSets,
+  ) {
     this.#database = database;
     this.#cursors = cursors;
+    this.#sets = sets;
   }
 
   /** Kmods that are not the same on all hosts of a kernel, or not as they should be. @throws SelectorError; AppError cursor_invalid. */
@@ -46,7 +53,7 @@ export class SkewService {
     const after = position === null ? null : String(position.key[0]);
     const filter = { ...filters, kinds, scope: hosts };
     const { rows, firsts, counted } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const page = await pageOfSkew(sql, filter, after, limit + 1);
+      const page = await pageOfSkew(sql, this.#sets, filter, after, limit + 1);
       const names = page.slice(0, limit).map((row) => row.name);
       return {
         rows: page,
