@@ -71,9 +71,11 @@ export async function kmodQuestions(server: ApiServer): Promise<Question[]> {
 
 /** The rows of a first page alone; further pages carry the counts on. */
 function rowsOf(server: ApiServer, kmod: string, selector: string | undefined): Promise<unknown> {
+  const sets = server.app.get(LoadedSets, { strict: false });
   return server.database.tx('REPEATABLE READ READ ONLY', async (sql) =>
     pageOfKmodHosts(
       sql,
+      sets,
       await resolveKmod(sql, kmod, 'all'),
       { selector, includeUnknown: false, scope: 'all' },
       { presence: ['loaded', 'builtin'], after: null, limit: PAGE },

@@ -70,6 +70,7 @@ describe('migration 0016', () => {
       host_id: HOST,
       // It had a session, which has ended.
       standing: 64,
+      packed: 64 + 2048 + 16_384,
       replica: 0,
       retired: false,
       loaded: loaded.digest,

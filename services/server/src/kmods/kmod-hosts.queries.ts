@@ -113,29 +113,44 @@ export async function nextHosts(
  */
 export async function kmodHostsAmong(
   sql: Sql,
+  sets: LoadedSets,
   subject: KmodSubject,
   selection: Selection,
   presence: readonly string[],
   among: readonly string[],
   after: readonly (string | number)[] | null = null,
 ): Promise<KmodHostRow[]> {
-  const { with: text, params } = await standingStatement(sql, subject, selection, among);
+  const { with: text, params } = await standingStatement(sql, sets, subject, selection, among);
   const beyond = after === null ? 'true' : `(name, s.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
-  return sql.query<KmodHostRow>(
-    `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN b.id IS NOT NULL THEN ${ENTRY} END AS entry,
+  const rows = await sql.query<Omit<KmodHostRow, 'entry'> & { loaded: number | null }>(
+    `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN is_loaded THEN loaded END AS loaded,
                     file_build_id, blocked, d5 AS config_set, d4 AS device_set
-               FROM standing s LEFT JOIN kmod_build b ON b.id = s.build
+               FROM standing s
               WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) AND ${beyond} ORDER BY name, s.id`,
     params.values,
   );
+  const { kmodId } = subject;
+  const buildOf = ({ loaded }: { readonly loaded: number | null }): number | undefined =>
+    loaded === null || kmodId === null ? undefined : sets.buildIn(loaded, kmodId);
+  const builds = new Set(rows.map(buildOf).filter((build) => build !== undefined));
+  const entries = builds.size === 0 ? new Map() : await entriesOfBuilds(sql, [...builds]);
+  return rows.map(({ loaded, ...row }) => ({ ...row, entry: entries.get(buildOf({ loaded }) ?? 0) ?? null }));
 }
 
-/** Ids of hosts that last reported the kmod as loaded, at most `limit`, in no order. */
-export async function hostsThatReported(sql: Sql, kmodId: number, limit: number): Promise<string[]> {
+/** What is said of builds, as an entry of what is loaded. */
+async function entriesOfBuilds(sql: Sql, builds: readonly number[]): Promise<Map<number, Record<string, unknown>>> {
+  const rows = await sql.query<{ id: number; entry: Record<string, unknown> }>(
+    `SELECT b.id, ${ENTRY} AS entry FROM kmod_build b WHERE b.id = ANY ($1::int[])`,
+    [builds],
+  );
+  return new Map(rows.map(({ id, entry }) => [id, entry]));
+}
+
+/** Ids of hosts that last reported one of the sets, at most `limit`, in no order. */
+export async function hostsWithSets(sql: Sql, sets: readonly number[], limit: number): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT i.host_id AS id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] JOIN host_inventory i ON i.loaded = s.id
-      WHERE b.kmod_id = $1 LIMIT $2`,
-    [kmodId, limit],
+    'SELECT host_id AS id FROM host_inventory WHERE loaded = ANY ($1::int[]) LIMIT $2',
+    [sets, limit],
   );
   return rows.map((row) => row.id);
 }
@@ -154,14 +169,20 @@ export async function isBuiltInSomewhere(sql: Sql, subject: KmodSubject): Promis
 /** Loaded builds on fresh hosts, the most frequent first. */
 export async function buildsOfKmod(
   sql: Sql,
+  sets: LoadedSets,
   subject: KmodSubject,
   selection: Selection,
 ): Promise<{ buildId: string | null; version: string | null; kernelRelease: string; hosts: number }[]> {
-  const { with: text, params } = await standingStatement(sql, subject, selection);
+  await sets.sync(sql);
+  const having = sets.buildsIn(subject.kmodId);
+  const params = new SqlParams();
+  const fresh = ['NOT h.retired', `h.loaded_coverage = 'fresh'`];
+  const selected = await selectionSql(sql, selection, params, fresh, ['h.kernel_release', 'h.loaded']);
   return sql.query(
-    `${text}
+    `WITH ls AS MATERIALIZED (SELECT * FROM unnest(${params.add(having.sets)}::int[], ${params.add(having.builds)}::int[]) AS s (set, build))
      SELECT nullif(b.build_id, '') AS "buildId", nullif(b.version, '') AS version, kernel_release AS "kernelRelease", count(*) AS hosts
-       FROM standing s JOIN kmod_build b ON b.id = s.build WHERE known = 'loaded' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
+       FROM (${selected}) h JOIN ls ON ls.set = h.loaded JOIN kmod_build b ON b.id = ls.build
+      WHERE ${chosen(selection)} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
     params.values,
   );
 }

@@ -4,7 +4,7 @@ import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { type CoverageCounts, SUMMED_COVERAGE_COLUMNS } from '../presence/coverage.queries.ts';
 import { coverageOfKey, KEY_COLUMNS, keySql, REPLICA_OF_KEY } from '../presence/standing-key.queries.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
-import { buildSums, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { sumsOf, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
 import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 
 export interface KmodFilter extends Selection {
@@ -88,7 +88,7 @@ export async function pageOfKmods(
 ): Promise<KmodListRow[]> {
   await sets.sync(sql);
   const { classes, groups } = await readGroups(sql, filter);
-  const sums = buildSums(await sets.addUp(groups));
+  const pairs = sumsOf(await sets.addUp(groups), (build) => sets.kmodOf(build));
   const params = new SqlParams();
   const selected = await selectionSql(sql, filter, params, ['NOT h.retired'], KEY_COLUMNS);
   const conditions = ['true'];
@@ -100,9 +100,7 @@ export async function pageOfKmods(
     `WITH classes AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(${params.add(JSON.stringify(classes))}::jsonb) AS c (class int, ad int, af boolean, lf boolean, reported boolean, n int)),
       pairs AS MATERIALIZED (
-        SELECT b.kmod_id, u.class, sum(u.n)::bigint AS n
-          FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.builds)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)
-          JOIN kmod_build b ON b.id = u.build GROUP BY 1, 2),
+        SELECT * FROM unnest(${params.add(pairs.groups)}::int[], ${params.add(pairs.of)}::int[], ${params.add(pairs.n)}::int[]) AS p (class, kmod_id, n)),
       drivers AS MATERIALIZED (
         SELECT DISTINCT set_id, driver, replace(driver, '-', '_') AS folded FROM device_driver WHERE builtin AND kmod_id IS NULL AND driver <> ''),
       -- Whether a host has such code loaded matters only where some host can load it.

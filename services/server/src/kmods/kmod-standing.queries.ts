@@ -51,15 +51,6 @@ export function setsThatHave(id: string): string {
   return `SELECT s.id AS set, b.id AS build FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}`;
 }
 
-/**
- * The same, of some sets: each is looked into. Rejected for a few hosts: finding all sets that have a common kmod, to use a hundred of them (an operator that the
- * index knows would let Postgres do that); taking the sets apart with unnest (twice the time).
- */
-function setsAmong(id: string): string {
-  return `SELECT s.id AS set, b.id AS build FROM (SELECT DISTINCT loaded FROM selected) h JOIN loaded_set s ON s.id = h.loaded
-            JOIN kmod_build b ON b.kmod_id = ${id} AND array_position(s.build_ids, b.id) IS NOT NULL`;
-}
-
 /** What `facts` has of each host of `selected h`, by which everything else is decided: coverage of four facets, and what is so or not. */
 const COVERAGES = {
   c1: 'h.loaded_coverage',
@@ -71,7 +62,6 @@ const FLAGS = {
   has1: 'h.loaded IS NOT NULL',
   has3: 'h.available IS NOT NULL',
   has5: 'h.config IS NOT NULL',
-  is_loaded: 'ls.set IS NOT NULL',
   is_available: 'av.set_id IS NOT NULL',
   in_kernel: 'coalesce(av.builtin, false)',
   in_kernel_by_device: '(dv.set_id IS NOT NULL AND av.builtin IS NOT FALSE)',
@@ -82,6 +72,7 @@ const FLAGS = {
 const FACTS = [...Object.entries(COVERAGES), ...Object.entries(FLAGS)]
   .map(([name, expression]) => `${expression} AS ${name}`)
   .join(', ');
+
 
 /** CTE: what is known, and what was last said. */
 const DECIDED = `decided AS (
@@ -103,22 +94,39 @@ const STANDING = `CASE WHEN known IS NOT NULL THEN 'fresh' WHEN c1 <> 'fresh' TH
                   WHEN by_some THEN 'partly' ELSE 'no' END AS blocked`;
 
 /**
- * CTE `standing`: one row a chosen host.
+ * CTE `standing`: one row a chosen host; `loaded` is its set.
  *
  * @param among ids of the hosts to look at, a few hundred; absent: all that are chosen.
  */
 export async function standingStatement(
   sql: Sql,
+  sets: LoadedSets,
   subject: KmodSubject,
   selection: Selection,
   among?: readonly string[],
 ): Promise<Statement> {
-  const { with: sets, params } = await setsStatement(sql, subject, selection, among);
-  const text = `${sets},
+  await sets.sync(sql);
+  const params = new SqlParams();
+  const extra = ['NOT h.retired'];
+  if (among !== undefined) extra.push(`h.id = ANY (${params.add(among)}::uuid[])`);
+  const selected = await selectionSql(sql, selection, params, extra, HOST_COLUMNS);
+  const id = `${params.add(subject.kmodId)}::int`;
+  const text = `WITH selected AS ${among === undefined ? '' : 'MATERIALIZED '}(${selected}),
+    av AS MATERIALIZED (SELECT set_id, builtin, build_id FROM available_kmod WHERE kmod_id = ${id}),
+    dv AS MATERIALIZED (SELECT DISTINCT set_id FROM device_driver
+                         WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY (${params.add(driversOf(subject))}::text[])),
+    bl AS MATERIALIZED (SELECT set_id, bool_or(rung IN (${KERNEL_RUNGS})) AS kernel, bool_or(rung = ${INITCALL_RUNG}) AS initcall,
+                               bool_or(rung IN (${PARTLY_RUNGS})) AS partly
+                          FROM config_block WHERE kmod_id = ${id} OR kmod_id IS NULL GROUP BY set_id),
     facts AS (
       SELECT h.id, h.name, h.kernel_release, h.loaded_reason AS r1, h.loaded_observed_at AS o1, h.available_reason AS r3, h.available_observed_at AS o3,
-             h.devices_observed_at AS o4, h.devices AS d4, h.config AS d5, ls.build, av.build_id AS file_build_id, ${FACTS}
-        ${FROM_SETS} WHERE ${chosen(selection)}),
+             h.devices_observed_at AS o4, h.devices AS d4, h.config AS d5, h.loaded, av.build_id AS file_build_id,
+             ${bitSql(sets.having(subject.kmodId), 'h.loaded', params)} = 1 AS is_loaded, ${FACTS}
+        FROM selected h
+        LEFT JOIN av ON av.set_id = h.available
+        LEFT JOIN dv ON dv.set_id = h.devices
+        LEFT JOIN bl ON bl.set_id = h.config
+       WHERE ${chosen(selection)}),
     ${DECIDED},
     standing AS (
       SELECT *, ${STANDING},
@@ -221,34 +229,4 @@ async function setsOfSubject(sql: Sql, sets: LoadedSets, subject: KmodSubject): 
 
 function driversOf({ name, drivers }: KmodSubject): string[] {
   return [...new Set([name, ...drivers.map((driver) => driver.replaceAll('-', '_'))])];
-}
-
-const FROM_SETS = `FROM selected h
-        LEFT JOIN ls ON ls.set = h.loaded
-        LEFT JOIN av ON av.set_id = h.available
-        LEFT JOIN dv ON dv.set_id = h.devices
-        LEFT JOIN bl ON bl.set_id = h.config`;
-
-/** CTEs `selected` (id, matches, what each host reported) and the sets that have to do with the kmod. */
-async function setsStatement(
-  sql: Sql,
-  subject: KmodSubject,
-  selection: Selection,
-  among?: readonly string[],
-): Promise<Statement> {
-  const params = new SqlParams();
-  const extra = ['NOT h.retired'];
-  if (among !== undefined) extra.push(`h.id = ANY (${params.add(among)}::uuid[])`);
-  const selected = await selectionSql(sql, selection, params, extra, HOST_COLUMNS);
-  const id = `${params.add(subject.kmodId)}::int`;
-  const drivers = params.add(driversOf(subject));
-  const text = `WITH selected AS ${among === undefined ? '' : 'MATERIALIZED '}(${selected}),
-    ls AS MATERIALIZED (${among === undefined ? setsThatHave(id) : setsAmong(id)}),
-    av AS MATERIALIZED (SELECT set_id, builtin, build_id FROM available_kmod WHERE kmod_id = ${id}),
-    dv AS MATERIALIZED (SELECT DISTINCT set_id FROM device_driver
-                         WHERE builtin AND kmod_id IS NULL AND driver <> '' AND replace(driver, '-', '_') = ANY (${drivers}::text[])),
-    bl AS MATERIALIZED (SELECT set_id, bool_or(rung IN (${KERNEL_RUNGS})) AS kernel, bool_or(rung = ${INITCALL_RUNG}) AS initcall,
-                               bool_or(rung IN (${PARTLY_RUNGS})) AS partly
-                          FROM config_block WHERE kmod_id = ${id} OR kmod_id IS NULL GROUP BY set_id)`;
-  return { with: text, params };
 }

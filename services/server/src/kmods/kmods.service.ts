@@ -98,7 +98,7 @@ export class KmodsService {
         ...toResolution(subject),
         ...toDetails(kmodId === null ? undefined : await detailsOfKmod(sql, kmodId, hosts)),
         ...toTally(tally),
-        builds: await buildsOfKmod(sql, subject, selection),
+        builds: await buildsOfKmod(sql, this.#sets, subject, selection),
         drivers: [...subject.drivers],
         aliases: kmodId === null ? 0 : await countAliases(sql, kmodId, hosts),
         blocked: toBlockedCounts(tally),
@@ -125,7 +125,7 @@ export class KmodsService {
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const subject = await resolveKmod(sql, requested, hosts);
       const after = position?.key.slice(0, 2) ?? null;
-      const rows = await pageOfKmodHosts(sql, subject, selection, { presence, after, limit });
+      const rows = await pageOfKmodHosts(sql, this.#sets, subject, selection, { presence, after, limit });
       const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_set)));
       const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.device_set)));
       const tally = carried ?? (await tallyKmod(sql, this.#sets, subject, selection));
@@ -156,7 +156,7 @@ export class KmodsService {
           const selection = { ...chosen, scope };
           const hosts = await nextHostsInOrder(sql, selection, after, EXPORT_PAGE);
           const ids = hosts.map((host) => host.id);
-          const rows = await kmodHostsAmong(sql, subject, selection, presence, ids);
+          const rows = await kmodHostsAmong(sql, this.#sets, subject, selection, presence, ids);
           const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_set)));
           const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.device_set)));
           const asOf = await databaseTime(sql);

@@ -2,9 +2,8 @@
  * Where a host stands, as one number: hosts that stand alike are counted together, and what the number means is decided once for some dozens of groups instead of for
  * each of 100,000 hosts. It is made of the narrow row alone (host_inventory, migration 0020); who lives is decided with the groups, by the replica's number.
  *
- *   bits 0 to 9    `standing`
- *   bits 10 to 13  loaded, available, devices, config: the host cannot report it
- *   bits 14 to 17  the same: it has reported a set
+ *   bits 0 to 17   `packed`: what its session vouches for and whether it is open, quarantine, revocation; from 10 on whether loaded, available, devices and
+ *                  config cannot be reported, from 14 on whether they have been
  *   bits 18 to 31  free for whoever asks
  *   bits 32 on     the replica
  */
@@ -18,22 +17,12 @@ const HAS_FROM = 14;
 /** First bit that is free. */
 export const FREE_FROM = 18;
 
-/** Of `host_standing h`: what a key is made of. */
-export const KEY_COLUMNS = [
-  'h.standing',
-  'h.replica',
-  ...KEYED_FACETS.flatMap((facet) => [`h.${facet}`, `h.${facet}_cannot`]),
-];
+/** Of `host_standing h`: what a key is made of, and the sets. */
+export const KEY_COLUMNS = ['h.packed', 'h.replica', ...KEYED_FACETS.map((facet) => `h.${facet}`)];
 
 /** Text of the key over these columns of `h`. @param more SQL of integers that are put into the free bits. */
 export function keySql(more: readonly string[] = []): string {
-  const bits = [
-    'h.standing',
-    ...KEYED_FACETS.map((facet, at) => `(h.${facet}_cannot::int << ${CANNOT_FROM + at})`),
-    ...KEYED_FACETS.map((facet, at) => `((h.${facet} IS NOT NULL)::int << ${HAS_FROM + at})`),
-    ...more,
-  ];
-  return `((${bits.join(' | ')})::bigint | (h.replica::bigint << 32))`;
+  return `((${['h.packed', ...more].join(' | ')})::bigint | (h.replica::bigint << 32))`;
 }
 
 /** Condition that a bit of `key` is set. */

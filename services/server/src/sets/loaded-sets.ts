@@ -13,7 +13,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Sql } from '../database/database.service.ts';
 import { contentsOfSets, kmodsOfBuilds, setsSince } from './loaded-sets.queries.ts';
-import { NO_BITS, type SetBits, withBits } from './set-bits.ts';
+import { hasBit, NO_BITS, type SetBits, withBits } from './set-bits.ts';
 
 /** Sets read at a time: other work goes on between. */
 const READ_AT_ONCE = 2_000;
@@ -98,6 +98,24 @@ export class LoadedSets {
     return this.#kmodOf[build] ?? 0;
   }
 
+  /** The build of a kmod that a set has; undefined: it has none. */
+  buildIn(set: number, kmodId: number): number | undefined {
+    return this.#sets.get(set)?.find((build) => this.#kmodOf[build] === kmodId);
+  }
+
+  /** The sets that have a kmod, and which build of it each has, side by side. */
+  buildsIn(kmodId: number | null): { readonly sets: number[]; readonly builds: number[] } {
+    const found = { sets: [] as number[], builds: [] as number[] };
+    if (kmodId === null) return found;
+    const has = this.having(kmodId);
+    for (const set of this.#sets.keys())
+      if (hasBit(has, set)) {
+        found.sets.push(set);
+        found.builds.push(this.buildIn(set, kmodId) ?? 0);
+      }
+    return found;
+  }
+
   /** Which sets have a kmod. */
   having(kmodId: number | null): SetBits {
     if (kmodId === null) return NO_BITS;
@@ -128,20 +146,24 @@ export class LoadedSets {
   }
 }
 
-/** What {@link LoadedSets.addUp} gave, as columns, without what nobody has. */
-export function buildSums(counts: readonly (Int32Array | undefined)[]): {
-  readonly groups: number[];
-  readonly builds: number[];
-  readonly n: number[];
-} {
-  const sums = { groups: [] as number[], builds: [] as number[], n: [] as number[] };
-  for (const [group, ofBuilds] of counts.entries())
-    for (const [build, n] of ofBuilds?.entries() ?? [])
-      if (n > 0) {
-        sums.groups.push(group);
-        sums.builds.push(build);
-        sums.n.push(n);
-      }
+/** What {@link LoadedSets.addUp} gave, added up by what `of` says of a build, as columns, without what nobody has. */
+export function sumsOf(
+  counts: readonly (Int32Array | undefined)[],
+  of: (build: number) => number,
+): { readonly groups: number[]; readonly of: number[]; readonly n: number[] } {
+  const sums = { groups: [] as number[], of: [] as number[], n: [] as number[] };
+  for (const [group, ofBuilds = new Int32Array(0)] of counts.entries()) {
+    const added = new Map<number, number>();
+    for (let build = 0; build < ofBuilds.length; build += 1) {
+      const n = ofBuilds[build] ?? 0;
+      if (n > 0) added.set(of(build), (added.get(of(build)) ?? 0) + n);
+    }
+    for (const [each, n] of added) {
+      sums.groups.push(group);
+      sums.of.push(each);
+      sums.n.push(n);
+    }
+  }
   return sums;
 }
 

@@ -21,6 +21,11 @@ export function withBits(before: SetBits, ids: readonly number[]): SetBits {
   return { first: start, bits };
 }
 
+export function hasBit({ first, bits }: SetBits, id: number): boolean {
+  const at = id - first;
+  return at >= 0 && (((bits[at >> 3] ?? 0) >> (at & 7)) & 1) === 1;
+}
+
 /** Text: 1 where the set `id` (SQL) has its bit, else 0; also for NULL and for what is not in `bits`. */
 export function bitSql({ first, bits }: SetBits, id: string, params: SqlParams): string {
   const from = params.add(first);
@@ -31,12 +36,13 @@ export function bitSql({ first, bits }: SetBits, id: string, params: SqlParams):
 
 /** The same with a byte a set, of which each bit says something: for facets that have few sets. */
 export function byteSql(bytesOf: ReadonlyMap<number, number>, id: string, params: SqlParams): string {
+  if (bytesOf.size === 0) return '0';
   const ids = [...bytesOf.keys()];
   const first = ids.reduce((least, each) => Math.min(least, each), Infinity);
   const last = ids.reduce((most, each) => Math.max(most, each), -Infinity);
-  const bytes = Buffer.alloc(ids.length === 0 ? 0 : last - first + 1);
+  const bytes = Buffer.alloc(last - first + 1);
   for (const [each, byte] of bytesOf) bytes[each - first] = byte;
-  const from = params.add(ids.length === 0 ? 0 : first);
-  const to = params.add(ids.length === 0 ? -1 : last);
+  const from = params.add(first);
+  const to = params.add(last);
   return `(CASE WHEN ${id} BETWEEN ${from}::int AND ${to}::int THEN get_byte(${params.add(bytes)}::bytea, ${id} - ${from}::int) ELSE 0 END)`;
 }

@@ -9,7 +9,7 @@ import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { setsThatHave } from '../kmods/kmod-standing.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
-import { buildSums, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { sumsOf, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
 import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 import type { SkewKind } from './skew.schema.ts';
 
@@ -98,7 +98,7 @@ export async function pageOfSkew(
 ): Promise<SkewRow[]> {
   await sets.sync(sql);
   const { classes, groups } = await readGroups(sql, filter);
-  const sums = buildSums(await sets.addUp(groups));
+  const sums = sumsOf(await sets.addUp(groups), (build) => build);
   const params = new SqlParams();
   const names = ['true'];
   if (filter.name !== undefined) names.push(`k.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
@@ -107,7 +107,7 @@ export async function pageOfSkew(
     `WITH classes AS MATERIALIZED (
         SELECT * FROM jsonb_to_recordset(${params.add(JSON.stringify(classes))}::jsonb) AS c (class int, release text, kernel text, arch text, ad int)),
       by_build AS MATERIALIZED (
-        SELECT * FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.builds)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)),
+        SELECT * FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.of)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)),
       seen AS MATERIALIZED (
         SELECT c.release, c.kernel, c.arch, c.ad, b.kmod_id, k.name, b.build_id AS build, b.version, b.srcversion, b.taint, sum(u.n)::bigint AS n
           FROM by_build u JOIN classes c ON c.class = u.class JOIN kmod_build b ON b.id = u.build JOIN kmod k ON k.id = b.kmod_id
