@@ -2,7 +2,7 @@ import { setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { type CoverageCounts, SUMMED_COVERAGE_COLUMNS } from '../presence/coverage.queries.ts';
-import { coverageOfKey, KEY_COLUMNS, keySql, REPLICA_OF_KEY } from '../presence/standing-key.queries.ts';
+import { countedByKey, coverageOfKey, KEY_COLUMNS, keySql, REPLICA_OF_KEY } from '../presence/standing-key.queries.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import { sumsOf, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
 import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
@@ -31,7 +31,7 @@ export async function coverageOfSelection(
   const selected = await selectionSql(sql, selection, params, ['NOT h.retired'], KEY_COLUMNS);
   const left = await leftOutSql(sql, selection, params);
   const [row] = await sql.query<CoverageCounts & { asOf: Date; selectorUnknown: number }>(
-    `WITH keys AS MATERIALIZED (SELECT ${keySql()} AS key, count(*) AS n FROM (${selected}) h WHERE ${chosen(selection)} GROUP BY 1),
+    `WITH keys AS MATERIALIZED (${countedByKey(`(${selected}) h WHERE ${chosen(selection)}`)}),
       standing AS (SELECT n, ${coverageOfKey('loaded')} AS coverage FROM keys ${REPLICA_OF_KEY})
      SELECT now() AS "asOf", ${left} AS "selectorUnknown", ${SUMMED_COVERAGE_COLUMNS} FROM standing`,
     params.values,

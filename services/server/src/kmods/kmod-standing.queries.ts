@@ -12,11 +12,11 @@ import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import {
   bitOfKey,
+  countedByKey,
   coverageOfKey,
   FREE_FROM,
   hasOfKey,
   KEY_COLUMNS,
-  keySql,
   REPLICA_OF_KEY,
 } from '../presence/standing-key.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
@@ -45,11 +45,6 @@ const HOST_COLUMNS = [
     `h.${facet}_observed_at`,
   ]),
 ];
-
-/** Text: sets that have the kmod (number, build): by its builds, of which there are few for each kernel release. @param id SQL of the kmod's id. */
-export function setsThatHave(id: string): string {
-  return `SELECT s.id AS set, b.id AS build FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}`;
-}
 
 /** What `facts` has of each host of `selected h`, by which everything else is decided: coverage of four facets, and what is so or not. */
 const COVERAGES = {
@@ -192,13 +187,13 @@ export async function standingCounts(
   const of = await setsOfSubject(sql, sets, subject);
   const params = new SqlParams();
   const selected = await selectionSql(sql, selection, params, ['NOT h.retired'], KEY_COLUMNS);
-  const key = keySql([
+  const flags = [
     `(${bitSql(of.loaded, 'h.loaded', params)} << ${FREE_FROM})`,
     `(${byteSql(of.available, 'h.available', params)} << ${AVAILABLE_FROM})`,
     `(${byteSql(of.devices, 'h.devices', params)} << ${DEVICES_FROM})`,
     `(${byteSql(of.config, 'h.config', params)} << ${CONFIG_FROM})`,
-  ]);
-  const text = `WITH keys AS MATERIALIZED (SELECT ${key} AS key, count(*) AS n FROM (${selected}) h WHERE ${chosen(selection)} GROUP BY 1),
+  ];
+  const text = `WITH keys AS MATERIALIZED (${countedByKey(`(${selected}) h WHERE ${chosen(selection)}`, flags)}),
     facts AS (SELECT n, ${KEY_FACTS} FROM keys ${REPLICA_OF_KEY}),
     ${DECIDED},
     standing AS (SELECT *, ${STANDING} FROM decided)`;

@@ -91,7 +91,7 @@ export class KmodsService {
   async show(requested: string, query: z.output<typeof kmodQuery>, hosts: HostScope): Promise<Omit<Kmod, 'freeze'>> {
     const selection = { ...query, scope: hosts };
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
       const tally = await tallyKmod(sql, this.#sets, subject, selection);
       const { kmodId } = subject;
       return {
@@ -123,7 +123,7 @@ export class KmodsService {
     const position = await this.#cursors.open(scope, cursor);
     const carried = position === null ? undefined : tallyFromKey(position);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
       const after = position?.key.slice(0, 2) ?? null;
       const rows = await pageOfKmodHosts(sql, this.#sets, subject, selection, { presence, after, limit });
       const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_set)));
@@ -152,7 +152,7 @@ export class KmodsService {
       columns: KMOD_HOST_EXPORT,
       page: (after, scope) =>
         this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-          const subject = await resolveKmod(sql, requested, scope);
+          const subject = await resolveKmod(sql, this.#sets, requested, scope);
           const selection = { ...chosen, scope };
           const hosts = await nextHostsInOrder(sql, selection, after, EXPORT_PAGE);
           const ids = hosts.map((host) => host.id);

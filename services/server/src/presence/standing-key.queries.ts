@@ -25,6 +25,14 @@ export function keySql(more: readonly string[] = []): string {
   return `((${['h.packed', ...more].join(' | ')})::bigint | (h.replica::bigint << 32))`;
 }
 
+/**
+ * Text: `key` and `n`, how many of the rows of `hosts` (SQL that gives {@link KEY_COLUMNS} as `h`) have it. OFFSET keeps the key out of the planner's sight: it takes what a key
+ * is made of for its number of values, and makes a table for tens of thousands of groups where there are a dozen (a fifth more CPU).
+ */
+export function countedByKey(hosts: string, more: readonly string[] = []): string {
+  return `SELECT key, count(*) AS n FROM (SELECT ${keySql(more)} AS key FROM ${hosts} OFFSET 0) k GROUP BY 1`;
+}
+
 /** Condition that a bit of `key` is set. */
 export function bitOfKey(bit: number): string {
   return `((key >> ${bit}) & 1) = 1`;

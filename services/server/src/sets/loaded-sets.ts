@@ -98,6 +98,15 @@ export class LoadedSets {
     return this.#kmodOf[build] ?? 0;
   }
 
+  /** Every kmod of some sets. */
+  kmodsIn(sets: readonly number[]): number[] {
+    const isIn = new Uint8Array(this.#kmodOf.length);
+    for (const set of sets) for (const build of this.#sets.get(set) ?? []) isIn[build] = 1;
+    const kmods = new Set<number>();
+    for (let build = 0; build < isIn.length; build += 1) if (isIn[build] === 1) kmods.add(this.kmodOf(build));
+    return [...kmods];
+  }
+
   /** The build of a kmod that a set has; undefined: it has none. */
   buildIn(set: number, kmodId: number): number | undefined {
     return this.#sets.get(set)?.find((build) => this.#kmodOf[build] === kmodId);

@@ -7,9 +7,9 @@ import type { HostScope } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
-import { setsThatHave } from '../kmods/kmod-standing.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
 import { sumsOf, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { bitSql } from '../sets/set-bits.ts';
 import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 import type { SkewKind } from './skew.schema.ts';
 
@@ -176,6 +176,7 @@ type Subject = { readonly name: string; readonly kmodId: number | null };
  */
 export async function pageOfVariants(
   sql: Sql,
+  sets: LoadedSets,
   subject: Subject,
   selection: Selection,
   after: readonly (string | number)[] | null,
@@ -184,6 +185,8 @@ export async function pageOfVariants(
   const params = new SqlParams();
   const columns = ['h.name', 'h.loaded_received_at', ...HOST_COLUMNS];
   const selected = await selectionSql(sql, selection, params, FRESH, columns);
+  await sets.sync(sql);
+  const having = sets.buildsIn(subject.kmodId);
   const id = `${params.add(subject.kmodId)}::int`;
   const order = `${KERNEL}, -hosts, build, version, srcversion, taint, unsigned, signer, file`;
   const beyond =
@@ -191,7 +194,7 @@ export async function pageOfVariants(
       ? 'true'
       : `(${order}) > (${after.map((value, at) => params.add(value) + (at === 3 ? '::bigint' : at === 8 ? '::boolean' : '::text')).join(', ')})`;
   return sql.query<VariantRow>(
-    `WITH ls AS MATERIALIZED (${setsThatHave(id)}),
+    `WITH ls AS MATERIALIZED (SELECT * FROM unnest(${params.add(having.sets)}::int[], ${params.add(having.builds)}::int[]) AS s (set, build)),
       av AS MATERIALIZED (
         SELECT a.set_id, NOT a.builtin AS has_file, a.build_id, a.signer,
                EXISTS (SELECT FROM available_kmod o WHERE o.set_id = a.set_id AND NOT o.builtin AND o.signer <> '') AS signed
@@ -228,6 +231,7 @@ export function variantKey(row: VariantRow): (string | number)[] {
 /** Fresh hosts that have it loaded and whose parameters are fresh, by id (which is random: a fair choice); at most `limit`. */
 export async function hostsToCompare(
   sql: Sql,
+  sets: LoadedSets,
   subject: Subject,
   selection: Selection,
   limit: number,
@@ -235,10 +239,10 @@ export async function hostsToCompare(
   const params = new SqlParams();
   const fresh = [...FRESH, `h.parameters_coverage = 'fresh'`];
   const selected = await selectionSql(sql, selection, params, fresh, ['h.name', 'h.loaded']);
-  const sets = setsThatHave(`${params.add(subject.kmodId)}::int`);
+  await sets.sync(sql);
   return sql.query(
     `SELECT id, name FROM (${selected}) h
-      WHERE loaded IN (SELECT set FROM (${sets}) ls) AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
+      WHERE ${bitSql(sets.having(subject.kmodId), 'loaded', params)} = 1 AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
     params.values,
   );
 }

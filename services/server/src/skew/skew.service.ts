@@ -91,8 +91,8 @@ export class SkewService {
     const scope = { list: 'kmod skew', requested, ...chosen };
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
-      const rows = await pageOfVariants(sql, subject, selection, position?.key ?? null, limit + 1);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
+      const rows = await pageOfVariants(sql, this.#sets, subject, selection, position?.key ?? null, limit + 1);
       const total = rows[0]?.total ?? 0;
       const parameters = position === null ? await this.#parameters(sql, subject, selection, total) : null;
       const [first] = await firstEvents(sql, [subject.name], hosts);
@@ -117,7 +117,7 @@ export class SkewService {
   }
 
   async #parameters(sql: Sql, subject: KmodSubject, selection: Selection, of: number): Promise<KmodSkew['parameters']> {
-    const hosts = await hostsToCompare(sql, subject, selection, COMPARED_MAX);
+    const hosts = await hostsToCompare(sql, this.#sets, subject, selection, COMPARED_MAX);
     const skew = new ParameterSkew();
     for (let at = 0; at < hosts.length; at += COMPARED_AT_ONCE) {
       const some = hosts.slice(at, at + COMPARED_AT_ONCE);

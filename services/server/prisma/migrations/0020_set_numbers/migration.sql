@@ -151,6 +151,13 @@ CREATE TRIGGER replica_came AFTER INSERT ON replica FOR EACH ROW EXECUTE FUNCTIO
 -- Superseded by the narrow row; and nothing looks for hosts by when they were seen, while this index made every connection write the host into all others, too.
 DROP INDEX host_in_fleet_idx;
 DROP INDEX host_last_seen_at_idx;
+-- Lists are ordered by both: a walk through them reads nothing but this.
+DROP INDEX host_name_idx;
+CREATE INDEX host_name_id_idx ON host (name, id);
+-- Which sets have a build, and which hosts have a label at all: what sets hold is in the memory of servers now, and labels are read with their hosts. The former was as large
+-- as the sets, and half of what it cost to store one.
+DROP INDEX loaded_set_build_ids_idx;
+DROP INDEX host_labels_idx;
 
 -- Every host, retired ones too, with what it last reported of each facet and how fresh that is (as 0006 and 0016 say it). It begins at the narrow row: Postgres leaves
 -- out the joins of columns that nobody asks for, so that counting reads nothing else. `known`: what the host says of itself (kernel release, mode) holds now.
