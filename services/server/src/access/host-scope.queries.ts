@@ -2,12 +2,12 @@ import type { SqlParams } from '../database/sql-params.ts';
 import { labelExpression } from '../selectors/selector.queries.ts';
 import type { HostScope } from './host-scope.ts';
 
-/** Condition over `host h`: the host is in scope. Never NULL. */
-export function scopeCondition(scope: HostScope, params: SqlParams): string {
+/** Condition over `labels` (SQL): a host with them is in scope. Never NULL. */
+export function scopeCondition(scope: HostScope, params: SqlParams, labels = 'h.labels'): string {
   if (scope === 'all') return 'true';
   if (scope.length === 0) return 'false';
   const selectors = scope.map((selector) =>
-    selector.map((requirement) => `(${labelExpression(requirement, params)})`).join(' AND '),
+    selector.map((requirement) => `(${labelExpression(requirement, params, labels)})`).join(' AND '),
   );
   return `(${selectors.map((selector) => `(${selector})`).join(' OR ')})`;
 }
@@ -21,5 +21,5 @@ export type ScopedPart = 'loaded' | 'available' | 'devices' | 'config';
  */
 export function setInScope(scope: HostScope, part: ScopedPart, id: string, params: SqlParams): string {
   if (scope === 'all') return 'true';
-  return `${id} IN (SELECT i.${part} FROM host_inventory i JOIN host h ON h.id = i.host_id WHERE NOT i.retired AND ${scopeCondition(scope, params)})`;
+  return `${id} IN (SELECT i.${part} FROM host_inventory i JOIN label_set l ON l.id = i.label_set WHERE NOT i.retired AND ${scopeCondition(scope, params, 'l.labels')})`;
 }

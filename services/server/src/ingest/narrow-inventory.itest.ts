@@ -73,6 +73,7 @@ describe('migration 0016', () => {
       packed: 64 + 2048 + 16_384,
       replica: 0,
       retired: false,
+      label_set: 1,
       loaded: loaded.digest,
       loaded_reason: null,
       loaded_observed_at: new Date('2026-01-01T10:00:00Z'),

@@ -7,7 +7,7 @@
  * Which of the two it is, the first steps of the walk show.
  */
 import type { Sql } from '../database/database.service.ts';
-import type { Selection } from '../selectors/selection.queries.ts';
+import { labelsAlone, type Selection } from '../selectors/selection.queries.ts';
 import {
   hostsWithSets,
   isBuiltInSomewhere,
@@ -38,13 +38,16 @@ export async function pageOfKmodHosts(
   page: { readonly presence: readonly string[]; readonly after: Key | null; readonly limit: number },
 ): Promise<KmodHostRow[]> {
   const wanted = page.limit + 1;
+  // Hosts that labels alone chose in this snapshot need not be chosen again.
+  const walked: Selection =
+    labelsAlone(selection) === undefined ? selection : { scope: 'all', includeUnknown: selection.includeUnknown };
   const rows: KmodHostRow[] = [];
   let { after } = page;
   let step = Math.ceil(wanted * FIRST_STEP);
   for (let first = true; ; first = false) {
     const hosts = await nextHosts(sql, selection, after, step);
     const ids = hosts.map((host) => host.id);
-    rows.push(...(await kmodHostsAmong(sql, sets, subject, selection, page.presence, ids)));
+    rows.push(...(await kmodHostsAmong(sql, sets, subject, walked, page.presence, ids)));
     const last = hosts.at(-1);
     if (rows.length >= wanted || hosts.length < step || last === undefined) return rows.slice(0, wanted);
     after = [last.name, last.id];

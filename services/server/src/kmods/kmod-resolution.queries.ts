@@ -20,8 +20,8 @@ async function isLoaded(sql: Sql, sets: LoadedSets, kmodId: number, scope: HostS
   if (scope === 'all' || having.bits.length === 0) return having.bits.length > 0;
   const params = new SqlParams();
   const [row] = await sql.query<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM host_inventory i JOIN host h ON h.id = i.host_id
-                     WHERE NOT i.retired AND ${bitSql(having, 'i.loaded', params)} = 1 AND ${scopeCondition(scope, params)}) AS found`,
+    `SELECT EXISTS (SELECT FROM host_inventory i JOIN label_set l ON l.id = i.label_set
+                     WHERE NOT i.retired AND ${bitSql(having, 'i.loaded', params)} = 1 AND ${scopeCondition(scope, params, 'l.labels')}) AS found`,
     params.values,
   );
   return row?.found === true;
@@ -99,8 +99,8 @@ async function kmodsLoadedIn(sql: Sql, sets: LoadedSets, scope: HostScope): Prom
   await sets.sync(sql);
   const params = new SqlParams();
   const rows = await sql.query<{ id: number }>(
-    `SELECT DISTINCT i.loaded AS id FROM host_inventory i JOIN host h ON h.id = i.host_id
-      WHERE NOT i.retired AND i.loaded IS NOT NULL AND ${scopeCondition(scope, params)}`,
+    `SELECT DISTINCT i.loaded AS id FROM host_inventory i JOIN label_set l ON l.id = i.label_set
+      WHERE NOT i.retired AND i.loaded IS NOT NULL AND ${scopeCondition(scope, params, 'l.labels')}`,
     params.values,
   );
   return sets.kmodsIn(rows.map((row) => row.id));

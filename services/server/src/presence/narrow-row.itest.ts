@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Facet } from '@modfleet/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DatabaseService } from '../database/database.service.ts';
+import { lockLabels, updateLabels } from '../hosts/host-changes.queries.ts';
 import { lockLoadedDigests, updateVouched, upsertFacets } from '../ingest/flush.queries.ts';
 import { coverageOfSelection } from '../kmods/kmod-list.queries.ts';
 import { forgetRetiredHosts } from '../retention/gc.queries.ts';
@@ -17,8 +18,9 @@ const ROUNDS = 120;
 const DIFFERENT = `
   SELECT h.name, i.standing, i.replica, i.retired FROM host h
     FULL JOIN host_inventory i ON i.host_id = h.id
+    LEFT JOIN label_set t ON t.id = i.label_set
     LEFT JOIN host_session s ON s.host_id = h.id LEFT JOIN replica r ON r.id = s.replica_id
-   WHERE h.id IS NULL OR i.host_id IS NULL OR (i.standing, i.retired) IS DISTINCT FROM (
+   WHERE h.id IS NULL OR i.host_id IS NULL OR t.labels IS DISTINCT FROM h.labels OR (i.standing, i.retired) IS DISTINCT FROM (
            coalesce(s.vouched & 62, 0) | CASE WHEN s.host_id IS NULL THEN 0 ELSE 64 END
              | CASE WHEN s.host_id IS NOT NULL AND s.disconnected_at IS NULL THEN 128 ELSE 0 END
              | CASE WHEN h.quarantined_at IS NULL THEN 0 ELSE 256 END | CASE WHEN h.revoked_at IS NULL THEN 0 ELSE 512 END,
@@ -100,6 +102,15 @@ describe('the narrow row of a host', () => {
       else await openSession(sql, { hostId, replicaId, bootId: 'b', address: 'a', continues: random() < 0.5 });
     });
   }
+  /** As people label hosts. */
+  async function label(): Promise<void> {
+    const ids = some(10);
+    const labels = { [`key${Math.floor(random() * 3)}`]: String(Math.floor(random() * 40)) };
+    await database.tx('READ COMMITTED', async (sql) => {
+      await lockLabels(sql, ids);
+      await updateLabels(sql, ids, labels, random() < 0.3 ? ['key1'] : []);
+    });
+  }
   async function bury(): Promise<void> {
     const id = replicas[Math.floor(random() * replicas.length)] ?? '';
     if (random() < 0.5) await endReplica(database, id);
@@ -110,13 +121,17 @@ describe('the narrow row of a host', () => {
     await come(id);
   }
   async function stand(): Promise<void> {
-    const what = random() < 0.5 ? 'revoked_at' : 'retired_at';
-    await database.query(`UPDATE host SET ${what} = CASE WHEN ${what} IS NULL THEN now() - interval '2 days' END WHERE id = $1`, [one()]);
+    // Revocation is taken back; who is retired stays so.
+    const set =
+      random() < 0.8
+        ? 'revoked_at = CASE WHEN revoked_at IS NULL THEN now() END'
+        : `retired_at = coalesce(retired_at, now() - interval '2 days')`;
+    await database.query(`UPDATE host SET ${set} WHERE id = $1`, [one()]);
     if (random() < 0.2) await forgetRetiredHosts(database);
   }
 
   it('says what hosts, sessions and replicas say, whatever is written at once, and nobody waits in a circle', async () => {
-    const works = [flush, flush, connect, connect, bury, stand];
+    const works = [flush, flush, connect, connect, label, label, bury, stand];
     await Promise.all(
       works.map(async (work) => {
         for (let round = 0; round < ROUNDS; round += 1) await work();

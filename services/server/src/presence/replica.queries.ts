@@ -1,4 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
+import { LOCKED_NARROW } from './session.queries.ts';
 
 export interface ReplicaRow {
   readonly id: string;
@@ -62,8 +63,9 @@ export async function livingReplicas(sql: Sql): Promise<LivingReplica[]> {
 /** Ends what a replica still holds, at its graceful end, and the replica: nobody waits for it any more. */
 export async function endReplica(sql: Sql, replicaId: string): Promise<void> {
   await sql.query(
-    `WITH held AS (SELECT host_id FROM host_session WHERE replica_id = $1 AND disconnected_at IS NULL ORDER BY host_id FOR NO KEY UPDATE),
-      ended AS (UPDATE host_session s SET disconnected_at = now(), vouched = 0 FROM held WHERE s.host_id = held.host_id)
+    `WITH held AS MATERIALIZED (SELECT host_id FROM host_session WHERE replica_id = $1 AND disconnected_at IS NULL ORDER BY host_id FOR NO KEY UPDATE),
+      ${LOCKED_NARROW},
+      ended AS (UPDATE host_session s SET disconnected_at = now(), vouched = 0 FROM narrow WHERE s.host_id = narrow.host_id)
      DELETE FROM replica WHERE id = $1`,
     [replicaId],
   );
@@ -76,9 +78,10 @@ export async function endReplica(sql: Sql, replicaId: string): Promise<void> {
 export async function buryDeadReplicas(sql: Sql): Promise<void> {
   await sql.query(
     `WITH dead AS (DELETE FROM replica WHERE beat_at < now() - interval '1 hour' RETURNING id, beat_at),
-      held AS (SELECT s.host_id, s.session_no, dead.beat_at FROM host_session s JOIN dead ON dead.id = s.replica_id
-                WHERE s.disconnected_at IS NULL ORDER BY s.host_id FOR NO KEY UPDATE OF s)
+      held AS MATERIALIZED (SELECT s.host_id, s.session_no, dead.beat_at FROM host_session s JOIN dead ON dead.id = s.replica_id
+                WHERE s.disconnected_at IS NULL ORDER BY s.host_id FOR NO KEY UPDATE OF s),
+      ${LOCKED_NARROW}
      UPDATE host_session s SET disconnected_at = greatest(s.connected_at, held.beat_at), vouched = 0
-       FROM held WHERE s.host_id = held.host_id AND s.session_no = held.session_no`,
+       FROM held JOIN narrow USING (host_id) WHERE s.host_id = held.host_id AND s.session_no = held.session_no`,
   );
 }

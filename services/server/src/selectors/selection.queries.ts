@@ -4,7 +4,7 @@ import type { Sql } from '../database/database.service.ts';
 import type { SqlParams } from '../database/sql-params.ts';
 import type { Selector } from './selector.ast.ts';
 import { parseSelector } from './selector.parser.ts';
-import { selectorExpression } from './selector.queries.ts';
+import { labelSetIn, selectorExpression } from './selector.queries.ts';
 
 /** Which hosts an answer is about. */
 export interface Selection {
@@ -30,7 +30,9 @@ export async function selectionSql(
   extra: readonly string[] = ['NOT h.retired'],
   columns: readonly string[] = [],
 ): Promise<string> {
-  const conditions = [scopeCondition(selection.scope, params), ...extra];
+  const { scope } = selection;
+  const within = scope === 'all' ? 'true' : labelSetIn(scopeCondition(scope, params, 'l.labels'));
+  const conditions = [within, ...extra];
   const list = ['h.id', ...columns].join(', ');
   if (selection.selector === undefined)
     return `SELECT ${list}, true AS matches FROM host_standing h WHERE ${conditions.join(' AND ')}`;
