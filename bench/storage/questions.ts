@@ -90,7 +90,11 @@ export function countQuestions(server: ApiServer): Question[] {
   const sets = server.app.get(LoadedSets, { strict: false });
   const count = (kmod: string, selector: string | undefined): Promise<unknown> =>
     database.tx('REPEATABLE READ READ ONLY', async (sql) =>
-      tallyKmod(sql, sets, await resolveKmod(sql, sets, kmod, 'all'), { selector, includeUnknown: false, scope: 'all' }),
+      tallyKmod(sql, sets, await resolveKmod(sql, sets, kmod, 'all'), {
+        selector,
+        includeUnknown: false,
+        scope: 'all',
+      }),
     );
   return [
     { name: 'exact count with coverage, common kmod', reach: 50, ask: () => count(COMMON_KMOD, undefined) },

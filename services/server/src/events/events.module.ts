@@ -6,5 +6,9 @@ import { EventsController } from './events.controller.ts';
 import { EventsService } from './events.service.ts';
 
 /** What came and went on hosts: listed, counted by host, and followed. */
-@Module({ imports: [IngestModule, SetsModule], controllers: [EventsController], providers: [EventsService, EventWatch] })
+@Module({
+  imports: [IngestModule, SetsModule],
+  controllers: [EventsController],
+  providers: [EventsService, EventWatch],
+})
 export class EventsModule {}

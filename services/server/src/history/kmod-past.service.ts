@@ -57,7 +57,14 @@ export class KmodPastService {
           `${subject.name} is a driver that is built in everywhere: it was never loaded, so nothing came and went`,
         );
       const page = { presence, after: position?.key ?? null, limit };
-      const { tally, rows } = await readPastHosts(sql, this.#sets, subject.kmodId, at, { ...chosen, scope: hosts }, page);
+      const { tally, rows } = await readPastHosts(
+        sql,
+        this.#sets,
+        subject.kmodId,
+        at,
+        { ...chosen, scope: hosts },
+        page,
+      );
       return { kept, at, subject, tally, rows };
     });
     const { kept, at, subject, tally } = read;

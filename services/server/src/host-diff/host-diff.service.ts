@@ -29,7 +29,10 @@ export class HostDiffService {
       const a = await findHost(sql, first, scope);
       const b = await findHost(sql, second, scope);
       const facetRows = await facetsOf(sql, [a.id, b.id]);
-      const [left, right] = [facetRows.filter(({ hostId }) => hostId === a.id), facetRows.filter(({ hostId }) => hostId === b.id)];
+      const [left, right] = [
+        facetRows.filter(({ hostId }) => hostId === a.id),
+        facetRows.filter(({ hostId }) => hostId === b.id),
+      ];
       const differences = diffHosts(await sideOf(sql, a.id, left), await sideOf(sql, b.id, right));
       const facets = COMPARED.map((facet) => ({
         facet,

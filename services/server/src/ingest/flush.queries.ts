@@ -37,7 +37,9 @@ export async function upsertFacets(sql: Sql, rows: readonly FacetRow[]): Promise
             max(now() - make_interval(secs => v.age_ms / 1000.0)) FILTER (WHERE v.facet = ${facet})`;
   });
   const sets = FACETS.flatMap(([facet]) =>
-    isShared(facet) ? [`WHEN ${facet} THEN (SELECT s.id FROM ${SET_TABLES[facet]} s WHERE s.digest = decode(v.hex, 'hex'))`] : [],
+    isShared(facet)
+      ? [`WHEN ${facet} THEN (SELECT s.id FROM ${SET_TABLES[facet]} s WHERE s.digest = decode(v.hex, 'hex'))`]
+      : [],
   );
   const named = (word: string): string => `excluded.${word}_observed_at IS NOT NULL`;
   const kept = FACETS.flatMap(([, word]) =>

@@ -99,7 +99,13 @@ export async function nextHosts(
       params.values,
     );
   }
-  const selected = await selectionSql(sql, selection, params, ['NOT h.retired', 'h.name IS NOT NULL', beyond], ['h.name']);
+  const selected = await selectionSql(
+    sql,
+    selection,
+    params,
+    ['NOT h.retired', 'h.name IS NOT NULL', beyond],
+    ['h.name'],
+  );
   return sql.query(
     `SELECT id, name FROM (${selected}) s WHERE ${chosen(selection)} ORDER BY name, id LIMIT ${params.add(limit)}`,
     params.values,

@@ -41,8 +41,7 @@ export async function knownKmods(
     params.values,
   );
   const known = new Map<string, number>();
-  for (const row of rows)
-    if (row.reported || (await isLoaded(sql, sets, row.id, scope))) known.set(row.name, row.id);
+  for (const row of rows) if (row.reported || (await isLoaded(sql, sets, row.id, scope))) known.set(row.name, row.id);
   return known;
 }
 

@@ -68,7 +68,6 @@ const FACTS = [...Object.entries(COVERAGES), ...Object.entries(FLAGS)]
   .map(([name, expression]) => `${expression} AS ${name}`)
   .join(', ');
 
-
 /** CTE: what is known, and what was last said. */
 const DECIDED = `decided AS (
       SELECT *,

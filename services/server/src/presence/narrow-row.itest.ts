@@ -39,7 +39,9 @@ describe('the narrow row of a host', () => {
       `INSERT INTO host (id, name, key_fingerprint) SELECT id, 'h' || place, sha256(place::text::bytea) FROM unnest($1::uuid[]) WITH ORDINALITY AS v (id, place)`,
       [hosts],
     );
-    await database.query(`INSERT INTO loaded_set (id, digest, build_ids) VALUES (1, '\\x01', '{}'), (2, '\\x02', '{}')`);
+    await database.query(
+      `INSERT INTO loaded_set (id, digest, build_ids) VALUES (1, '\\x01', '{}'), (2, '\\x02', '{}')`,
+    );
     for (const id of replicas) await come(id);
   });
   afterAll(async () => {
@@ -53,8 +55,9 @@ describe('the narrow row of a host', () => {
   /** Park and Miller's: the same each time. */
   let state = 11;
   const random = (): number => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
-  const some = (count: number): string[] =>
-    [...new Set(Array.from({ length: count }, () => hosts[Math.floor(random() * HOSTS)] ?? ''))];
+  const some = (count: number): string[] => [
+    ...new Set(Array.from({ length: count }, () => hosts[Math.floor(random() * HOSTS)] ?? '')),
+  ];
   const one = (): string => some(1)[0] ?? '';
   const sessionsOf = (ids: readonly string[]) =>
     database.query<{ hostId: string; sessionNo: number }>(
@@ -139,16 +142,26 @@ describe('the narrow row of a host', () => {
     );
     expect(await database.query(DIFFERENT)).toEqual([]);
     // A key says of each host what the view says.
-    const { selectorUnknown: _unknown, ...byKey } = await coverageOfSelection(database, { scope: 'all', includeUnknown: false });
-    expect(byKey).toMatchObject({ ...(await countCoverage(database, Facet.FACET_LOADED, null)), asOf: expect.anything() });
+    const { selectorUnknown: _unknown, ...byKey } = await coverageOfSelection(database, {
+      scope: 'all',
+      includeUnknown: false,
+    });
+    expect(byKey).toMatchObject({
+      ...(await countCoverage(database, Facet.FACET_LOADED, null)),
+      asOf: expect.anything(),
+    });
     expect(byKey.total).toBeGreaterThan(0);
   }, 60_000);
 
   it('lets the hosts of a replica be found again, whose row was gone for a while', async () => {
     const hostId = randomUUID();
     const [gone] = replicas;
-    await database.query(`INSERT INTO host (id, name, key_fingerprint) VALUES ($1, 'again', sha256('again'))`, [hostId]);
-    await database.tx('READ COMMITTED', (sql) => openSession(sql, { hostId, replicaId: gone ?? '', bootId: 'b', address: 'a' }));
+    await database.query(`INSERT INTO host (id, name, key_fingerprint) VALUES ($1, 'again', sha256('again'))`, [
+      hostId,
+    ]);
+    await database.tx('READ COMMITTED', (sql) =>
+      openSession(sql, { hostId, replicaId: gone ?? '', bootId: 'b', address: 'a' }),
+    );
     await database.query('DELETE FROM replica WHERE id = $1', [gone]);
     const live = async () =>
       (await database.query<{ live: boolean }>('SELECT live FROM host_standing WHERE id = $1', [hostId]))[0]?.live;

@@ -134,7 +134,9 @@ describe('retention', () => {
   it('removes a set 24 h after nobody referred to it any more, and not before', async () => {
     const { agent } = await reporting('gc', 'a');
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
-    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [agent.hostId]);
+    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [
+      agent.hostId,
+    ]);
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
     expect(await one('SELECT unreferenced_since IS NOT NULL AS marked FROM loaded_set')).toEqual({ marked: true });
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
@@ -145,7 +147,9 @@ describe('retention', () => {
   it('spares a set that somebody was told is known a moment ago', async () => {
     const { agent } = await reporting('race', 'a');
     const row = await one<{ id: number }>('SELECT loaded AS id FROM host_inventory');
-    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [agent.hostId]);
+    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [
+      agent.hostId,
+    ]);
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
     let collecting: Promise<number> | undefined;
     await side.database.tx('READ COMMITTED', async (sql) => {

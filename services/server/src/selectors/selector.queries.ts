@@ -29,7 +29,10 @@ const MACHINE_KNOWN = 'h.known';
 /** @returns an expression over `host_standing h`; runs in the transaction of the statement that uses it. */
 export async function selectorExpression(sql: Sql, selector: Selector, params: SqlParams): Promise<string> {
   const labels = selector.filter(isLabel);
-  const parts = labels.length === 0 ? [] : [labelSetIn(labels.map((each) => labelExpression(each, params, 'l.labels')).join(' AND '))];
+  const parts =
+    labels.length === 0
+      ? []
+      : [labelSetIn(labels.map((each) => labelExpression(each, params, 'l.labels')).join(' AND '))];
   for (const requirement of selector)
     if (!isLabel(requirement)) parts.push(await requirementExpression(sql, requirement, params));
   return parts.length === 0 ? 'true' : parts.map((part) => `(${part})`).join(' AND ');

@@ -33,7 +33,10 @@ describe('loaded sets in memory', () => {
   });
 
   const store = (sql: Sql, id: number, builds: readonly number[]) =>
-    sql.query(`INSERT INTO loaded_set (id, digest, build_ids) VALUES ($1::int, sha256($1::int::text::bytea), $2)`, [id, builds]);
+    sql.query(`INSERT INTO loaded_set (id, digest, build_ids) VALUES ($1::int, sha256($1::int::text::bytea), $2)`, [
+      id,
+      builds,
+    ]);
   const snapshot = <T>(work: (sql: Sql) => Promise<T>): Promise<T> => database.tx('REPEATABLE READ READ ONLY', work);
   /** Of these sets the ones that have the kmod, as Postgres reads the bits. */
   const having = (kmod: number, among = [1, 2, 9, 30, 31, 500]): Promise<number[]> =>

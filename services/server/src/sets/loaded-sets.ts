@@ -38,6 +38,8 @@ export class LoadedSets {
   #atRenewal = 0;
   #kmodOf = new Int32Array(0);
   #edge: number | null = null;
+  /** The reading of all sets, while it lasts. */
+  #first: Promise<void> | undefined;
   #renewedAt = 0;
   /** Which sets have a kmod, of the first `upTo` in `#order`. */
   readonly #having = new LRUCache<number, { bits: SetBits; upTo: number }>({ max: KMODS_KEPT });
@@ -50,6 +52,15 @@ export class LoadedSets {
 
   /** Reads what this transaction sees and memory has not. */
   async sync(sql: Sql): Promise<void> {
+    if (this.#edge !== null) return this.#read(sql);
+    // All sets are read once, however many ask first; the others then read what is theirs beyond.
+    await this.#first;
+    const reading = this.#read(sql);
+    if (this.#edge === null) this.#first ??= reading.catch(() => undefined).finally(() => (this.#first = undefined));
+    return reading;
+  }
+
+  async #read(sql: Sql): Promise<void> {
     const renews = this.#edge === null || this.#now() - this.#renewedAt > RENEWED_AFTER_MS;
     const { edge, ids } = await setsSince(sql, renews ? null : this.#edge);
     const missing = ids.filter((id) => !this.#sets.has(id));

@@ -11,7 +11,8 @@ export const NO_BITS: SetBits = { first: 0, bits: new Uint8Array(0) };
 /** These bits, and those of more sets. */
 export function withBits(before: SetBits, ids: readonly number[]): SetBits {
   if (ids.length === 0) return before;
-  let [first, last] = before.bits.length === 0 ? [Infinity, -Infinity] : [before.first, before.first + before.bits.length * 8 - 1];
+  let [first, last] =
+    before.bits.length === 0 ? [Infinity, -Infinity] : [before.first, before.first + before.bits.length * 8 - 1];
   for (const id of ids) [first, last] = [Math.min(first, id), Math.max(last, id)];
   // Whole bytes below, so that what is known moves by bytes.
   const start = before.bits.length === 0 ? first : before.first - 8 * Math.ceil((before.first - first) / 8);

@@ -142,7 +142,9 @@ export class Fleet {
       await this.#writer.write([{ hostId: id, content: readContent(facet, digest, bytes) }]);
     }
     const word = FACET_WORDS[facet];
-    const value = isShared(facet) ? `(SELECT id FROM ${SET_TABLES[facet]} WHERE digest = decode($2, 'hex'))` : `decode($2, 'hex')`;
+    const value = isShared(facet)
+      ? `(SELECT id FROM ${SET_TABLES[facet]} WHERE digest = decode($2, 'hex'))`
+      : `decode($2, 'hex')`;
     await this.#database.query(
       `INSERT INTO host_inventory AS i (host_id, ${word}, ${word}_reason, ${word}_observed_at, loaded_received_at)
        VALUES ($1, ${value}, $3, now() - interval '1 hour', CASE WHEN $4 THEN now() END)
