@@ -43,6 +43,11 @@ await runMain(() =>
           'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
         run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
       },
+      peers: {
+        about:
+          'which hosts have a kmod, beside clush, pdsh and ansible over ssh on as many hosts (--hosts N, --runs N)',
+        run: async (args) => (await import('../bench/peers.ts')).benchPeers(args),
+      },
       export: {
         about: 'lists given whole by processes with small heaps; skew and events of a large fleet (--rows N, --sets N)',
         run: async (args) => (await import('../bench/export.ts')).benchExport(args),
@@ -50,6 +55,10 @@ await runMain(() =>
       signing: {
         about: 'commands: signed, verified, signed and stored',
         run: async () => (await import('../bench/signing.ts')).benchSigning(),
+      },
+      page: {
+        about: 'draws docs/figures.html from what was measured (measures nothing)',
+        run: async () => (await import('../bench/page.ts')).drawPage(),
       },
     },
     process.argv.slice(2),

@@ -21,8 +21,8 @@ import { KernelExec } from './kernel/kernel-exec.ts';
 import { KernelFiles } from './kernel/kernel-files.ts';
 import { type Behaviour, SimulatedKernel } from './kernel/simulated-kernel.ts';
 
-/** Until the server says otherwise, ms. */
-const FIRST_INTERVALS = { pollMs: 2_000, facetMs: 60_000 };
+/** Until the server says otherwise, ms. Ten thousand hosts share the cores that look at devices and files for them: once, when they come up, until they are told. */
+const FIRST_INTERVALS = { pollMs: 2_000, quietPollMs: 15_000, facetMs: 3_600_000 };
 const POLICY = { allow: [], deny: [], protected: [], window: [], window_limit: 600 };
 
 export interface SwarmServer {

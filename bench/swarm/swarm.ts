@@ -5,7 +5,7 @@ import type { FromWorker, Odds, ToldChange, ToWorker, WorkerCounts, WorkerSettin
 
 const WORKER = fileURLToPath(new URL('worker.ts', import.meta.url));
 /** Enrolments under way at a time, over all processes: a certificate takes the server a few ms. */
-const JOINS_AT_ONCE = 64;
+const JOINS_AT_ONCE = 200;
 
 export interface SwarmOptions {
   readonly server: WorkerSettings['server'];

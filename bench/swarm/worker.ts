@@ -214,7 +214,8 @@ function loopback(number: number): string {
 let worker: Worker | undefined;
 
 function say(word: FromWorker): void {
-  process.send?.(word);
+  // Who started this may be gone: then it ends too (below).
+  process.send?.(word, undefined, undefined, () => undefined);
 }
 
 process.on('message', (word: ToWorker) => {

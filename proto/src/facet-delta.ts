@@ -1,8 +1,9 @@
 import { FacetDelta } from '../gen/modfleet/types/v1/facet.ts';
 import { FacetDeltaError } from './facet-errors.ts';
-import { decodeFacet, encodeFacet, shapeOf } from './facet-encoding.ts';
-import { FACET_WORDS } from './facet-values.ts';
-import type { FacetShape, FacetValues, KnownFacet } from './facet-values.ts';
+import { shapeOf } from './facet-encoding.ts';
+import { bytesOfFrames, type Frame, framesOf } from './facet-frames.ts';
+import { FACET_WORDS, type KnownFacet } from './facet-values.ts';
+import { sortedBy } from './sorting.ts';
 
 /** What changed between two values of a facet, still without the digest of its base. */
 export type FacetChange = Pick<FacetDelta, 'removed' | 'upserted'>;
@@ -11,12 +12,19 @@ export type FacetChange = Pick<FacetDelta, 'removed' | 'upserted'>;
  * The change that turns `base` into `next` (canonical bytes both): keys removed, entries added or replaced. Undefined for facets that travel whole
  * (`config`).
  */
-export function diffFacets<F extends KnownFacet>(
-  facet: F,
-  base: Uint8Array,
-  next: Uint8Array,
-): FacetChange | undefined {
-  return diffWith(facet, shapeOf(facet), base, next);
+export function diffFacets(facet: KnownFacet, base: Uint8Array, next: Uint8Array): FacetChange | undefined {
+  const { entries } = shapeOf(facet);
+  if (entries === undefined) return undefined;
+  const before = new Map(framesOf(facet, entries, base).entries.map(({ key, bytes }) => [key, bytes]));
+  const after = framesOf(facet, entries, next);
+  const removed = new Set(before.keys());
+  const upserted: Frame[] = [];
+  for (const frame of after.entries) {
+    removed.delete(frame.key);
+    const old = before.get(frame.key);
+    if (old === undefined || Buffer.compare(old, frame.bytes) !== 0) upserted.push(frame);
+  }
+  return { removed: [...removed], upserted: Buffer.from(bytesOfFrames({ ...after, entries: upserted })) };
 }
 
 /**
@@ -26,68 +34,22 @@ export function diffFacets<F extends KnownFacet>(
  * @throws FacetDeltaError when the facet travels whole, or the change removes what is not there or both removes and adds a key.
  * @throws FacetEncodingError when base or change are not canonical.
  */
-export function applyDelta<F extends KnownFacet>(facet: F, base: Uint8Array, change: FacetChange): Uint8Array {
-  return applyWith(facet, shapeOf(facet), base, change);
-}
-
-function diffWith<F extends KnownFacet, E>(
-  facet: F,
-  shape: FacetShape<FacetValues[F], E>,
-  base: Uint8Array,
-  next: Uint8Array,
-): FacetChange | undefined {
-  if (shape.entries === undefined) return undefined;
-  const before = entryBytes(facet, shape, decodeFacet(facet, base));
-  const nextValue = decodeFacet(facet, next);
-  const after = entryBytes(facet, shape, nextValue);
-  const { of, with: withEntries, keyOf } = shape.entries;
-  const upserted = of(nextValue).filter((entry) => {
-    const old = before.get(keyOf(entry));
-    const now = after.get(keyOf(entry));
-    return old === undefined || now === undefined || Buffer.compare(old, now) !== 0;
-  });
-  return {
-    removed: [...before.keys()].filter((key) => !after.has(key)),
-    upserted: Buffer.from(encodeFacet(facet, withEntries(nextValue, upserted))),
-  };
-}
-
-function applyWith<F extends KnownFacet, E>(
-  facet: F,
-  shape: FacetShape<FacetValues[F], E>,
-  base: Uint8Array,
-  change: FacetChange,
-): Uint8Array {
-  if (shape.entries === undefined)
-    throw new FacetDeltaError(`facet ${FACET_WORDS[facet]} travels whole, never as a change`);
-  const { of, with: withEntries, keyOf } = shape.entries;
-  const merged = new Map(of(decodeFacet(facet, base)).map((entry) => [keyOf(entry), entry]));
+export function applyDelta(facet: KnownFacet, base: Uint8Array, change: FacetChange): Uint8Array {
+  const { entries } = shapeOf(facet);
+  const word = FACET_WORDS[facet];
+  if (entries === undefined) throw new FacetDeltaError(`facet ${word} travels whole, never as a change`);
+  const merged = new Map(framesOf(facet, entries, base).entries.map((frame) => [frame.key, frame]));
   for (const key of change.removed) {
     if (!merged.delete(key))
-      throw new FacetDeltaError(
-        `change of facet ${FACET_WORDS[facet]} removes ${JSON.stringify(key)}, which is not there`,
-      );
+      throw new FacetDeltaError(`change of facet ${word} removes ${JSON.stringify(key)}, which is not there`);
   }
   const removed = new Set(change.removed);
-  const carrier = decodeFacet(facet, change.upserted);
-  for (const entry of of(carrier)) {
-    const key = keyOf(entry);
-    if (removed.has(key))
-      throw new FacetDeltaError(`change of facet ${FACET_WORDS[facet]} both removes and adds ${JSON.stringify(key)}`);
-    merged.set(key, entry);
+  const carrier = framesOf(facet, entries, change.upserted);
+  for (const frame of carrier.entries) {
+    if (removed.has(frame.key))
+      throw new FacetDeltaError(`change of facet ${word} both removes and adds ${JSON.stringify(frame.key)}`);
+    merged.set(frame.key, frame);
   }
   // What is no entry (the kernel release of `available`) comes from the change, which carries it whole.
-  return encodeFacet(facet, withEntries(carrier, [...merged.values()]));
-}
-
-function entryBytes<F extends KnownFacet, E>(
-  facet: F,
-  shape: FacetShape<FacetValues[F], E>,
-  value: FacetValues[F],
-): Map<string, Uint8Array> {
-  const { entries } = shape;
-  if (entries === undefined) return new Map();
-  return new Map(
-    entries.of(value).map((entry) => [entries.keyOf(entry), encodeFacet(facet, entries.with(value, [entry]))]),
-  );
+  return bytesOfFrames({ ...carrier, entries: sortedBy([...merged.values()], ({ key }) => key) });
 }

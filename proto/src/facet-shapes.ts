@@ -20,6 +20,8 @@ const loaded: FacetShape<LoadedFacet, LoadedKmod> = {
     with: (value, kmods) => ({ ...value, kmods }),
     keyOf: (kmod) => kmod.name,
     normalise: (kmod) => kmod,
+    field: 1,
+    keyFields: [1],
   },
 };
 
@@ -37,6 +39,8 @@ const parameters: FacetShape<ParametersFacet, KmodParameters> = {
       if (repeated !== undefined) throw new FacetEncodingError(`parameter ${repeated} of ${kmod.name} is given twice`);
       return { ...kmod, parameters: sorted };
     },
+    field: 1,
+    keyFields: [1],
   },
 };
 
@@ -50,6 +54,8 @@ const available: FacetShape<AvailableFacet, AvailableKmod> = {
     keyOf: (kmod) => kmod.name,
     // depends and softdeps keep their order: modprobe follows it.
     normalise: (kmod) => ({ ...kmod, aliases: sortedSet(kmod.aliases) }),
+    field: 2,
+    keyFields: [1],
   },
 };
 
@@ -62,6 +68,8 @@ const devices: FacetShape<DevicesFacet, Device> = {
     with: (value, entries) => ({ ...value, devices: entries }),
     keyOf: deviceKey,
     normalise: (device) => ({ ...device, names: sortedSet(device.names) }),
+    field: 1,
+    keyFields: [1, 2],
   },
 };
 

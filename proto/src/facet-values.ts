@@ -62,6 +62,10 @@ export interface FacetShape<V, E> {
         with(value: V, entries: E[]): V;
         keyOf(entry: E): string;
         normalise(entry: E): E;
+        /** Field number of the entries in the message. */
+        readonly field: number;
+        /** Field numbers of what makes the key of an entry, joined with a slash. */
+        readonly keyFields: readonly number[];
       }
     | undefined;
 }

@@ -29,7 +29,7 @@ import { passedSource, UEVENTS_SOCKET } from '../watch/passed-source.ts';
 import { SpareMemory } from './spare-memory.ts';
 
 /** Until the server says otherwise, in ms. */
-const FIRST_INTERVALS = { pollMs: 2000, facetMs: 60_000 };
+const FIRST_INTERVALS = { pollMs: 2000, quietPollMs: 15_000, facetMs: 60_000 };
 
 /**
  * How long the first Hello waits for what the helper knows, ms: a helper starts in a quarter of a second. One that cannot start keeps no host silent; what

@@ -1,6 +1,6 @@
 import { Facet, type LoadedKmod } from '@modfleet/proto';
 import type { HostFiles } from '../host/host-files.ts';
-import { readProcModules, type ProcModule } from '../kmod/proc-modules.ts';
+import { type ProcModule, ProcModulesReader } from '../kmod/proc-modules.ts';
 import { readSysModuleIdentity, type SysModuleIdentity } from '../kmod/sys-module.ts';
 import { whyNoLoadedKmods } from './host-kind.ts';
 import { mapLimited, READ_WIDTH, type Observation } from './observation.ts';
@@ -17,6 +17,8 @@ export interface LoadedLook {
 interface Known {
   readonly kmod: ProcModule;
   readonly identity: SysModuleIdentity;
+  /** The same object for as long as the host says the same of it. */
+  readonly said: LoadedKmod;
 }
 
 /**
@@ -30,6 +32,7 @@ interface Known {
  */
 export class LoadedObserver {
   readonly #files: HostFiles;
+  readonly #list = new ProcModulesReader();
   #known = new Map<string, Known>();
   #forgotten = new Set<string>();
   #allForgotten = false;
@@ -52,22 +55,29 @@ export class LoadedObserver {
     const earlier = this.#allForgotten ? new Map<string, Known>() : this.#known;
     this.#forgotten = new Set();
     this.#allForgotten = false;
-    const listed = await readProcModules(this.#files);
+    const listed = await this.#list.read(this.#files);
     if (listed.kind !== 'ok') {
       this.#known = new Map();
       const reason = await whyNoLoadedKmods(this.#files, listed);
       return { observation: { kind: 'incapable', reason }, kmods: [], changed: [] };
     }
-    const changed: string[] = [];
-    const known = await mapLimited(listed.value, READ_WIDTH, async (kmod): Promise<Known> => {
+    const known = new Map<string, Known>();
+    const fresh: ProcModule[] = [];
+    for (const kmod of listed.value) {
       const before = forgotten.has(kmod.name) ? undefined : earlier.get(kmod.name);
-      if (before !== undefined && isSame(before.kmod, kmod)) return { kmod, identity: before.identity };
-      changed.push(kmod.name);
-      return { kmod, identity: await readSysModuleIdentity(this.#files, kmod.name) };
-    });
-    this.#known = new Map(known.map((entry) => [entry.kmod.name, entry]));
-    const kmods = known.map(toLoadedKmod).sort((a, b) => (a.name < b.name ? -1 : 1));
+      if (before !== undefined && isSame(before.kmod, kmod)) known.set(kmod.name, { ...before, kmod });
+      else fresh.push(kmod);
+    }
+    for (const one of await mapLimited(fresh, READ_WIDTH, (kmod) => this.#read(kmod))) known.set(one.kmod.name, one);
+    this.#known = known;
+    const kmods = [...known.values()].map(({ said }) => said).sort((a, b) => (a.name < b.name ? -1 : 1));
+    const changed = fresh.map(({ name }) => name);
     return { observation: { kind: 'value', value: { kmods } }, kmods: listed.value, changed };
+  }
+
+  async #read(kmod: ProcModule): Promise<Known> {
+    const identity = await readSysModuleIdentity(this.#files, kmod.name);
+    return { kmod, identity, said: toLoadedKmod({ kmod, identity }) };
   }
 }
 
@@ -76,7 +86,7 @@ function isSame(before: ProcModule, now: ProcModule): boolean {
 }
 
 /** A kmod as the contract has it. */
-export function toLoadedKmod({ kmod, identity }: Known): LoadedKmod {
+export function toLoadedKmod({ kmod, identity }: Omit<Known, 'said'>): LoadedKmod {
   return {
     name: kmod.name,
     buildId: identity.buildId ?? '',

@@ -1,6 +1,7 @@
 import {
   encodeFacet,
   Facet,
+  FacetEncoder,
   FACET_WORDS,
   KNOWN_FACETS,
   sameDigest,
@@ -15,6 +16,8 @@ import type { Observation } from './observation.ts';
 /** The last observation of each facet, encoded. */
 export class Snapshots {
   readonly #byFacet = new Map<Facet, FacetSnapshot>();
+  /** Of `loaded` one entry in a hundred changes, every few seconds on a busy host. */
+  readonly #loaded = new FacetEncoder(Facet.FACET_LOADED);
 
   /** `nowMs` by boot time. Before its first observation a facet is incapable, and says so. */
   constructor(nowMs: number) {
@@ -35,7 +38,11 @@ export class Snapshots {
   /** Keeps an observation made at `observedAtMs`; returns the snapshot when it says something new. */
   set<F extends KnownFacet>(facet: F, observation: Observation<F>, observedAtMs: number): FacetSnapshot | undefined {
     if (observation.kind === 'incapable') return this.#keep({ facet, observedAtMs, state: observation });
-    const bytes = encodeFacet<F>(facet, observation.value as FacetValues[F]);
+    const value = observation.value as FacetValues[F];
+    const bytes =
+      facet === Facet.FACET_LOADED
+        ? this.#loaded.encode(value as FacetValues[Facet.FACET_LOADED])
+        : encodeFacet<F>(facet, value);
     return this.#keep({
       facet,
       observedAtMs,

@@ -1,28 +1,44 @@
-import { createPublicKey, webcrypto } from 'node:crypto';
-// @peculiar/x509 registers its parts through it.
-import 'reflect-metadata';
-import { PemConverter, Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
+import { createPublicKey, sign } from 'node:crypto';
+import * as asn1 from 'asn1js';
 
 /*
- * A file of its own on a host, loaded by the two commands that join: the resident program never holds these libraries, which take more memory than all
- * of the agent's own text.
+ * A file of its own on a host, loaded by the two commands that join: the resident program never holds this library, which takes more memory than all of the agent's
+ * own text.
  */
 
-/** ECDSA over P-256 with SHA-256: what the CA signs and every TLS 1.3 stack knows. */
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const;
+/** RFC 5280, appendix A: commonName. */
+const COMMON_NAME = '2.5.4.3';
+/** RFC 5758, 3.2; without parameters. What the CA signs and every TLS 1.3 stack knows. */
+const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
+const CONTEXT_CLASS = 3;
 
 /**
- * A PKCS #10 certificate request (RFC 2986, DER) for this key (PKCS #8, PEM). The subject means nothing: the server chooses the host's name.
+ * A PKCS #10 certificate request (RFC 2986, DER) for this key (PKCS #8, PEM; ECDSA over P-256). The subject means nothing: the server chooses the host's name.
  */
-export async function makeCertificateRequest(keyPem: string): Promise<Uint8Array> {
-  const pkcs8 = PemConverter.decodeFirst(keyPem);
-  const privateKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, true, ['sign']);
-  const spki = createPublicKey(keyPem).export({ type: 'spki', format: 'der' });
-  const publicKey = await webcrypto.subtle.importKey('spki', new Uint8Array(spki), ALGORITHM, true, ['verify']);
-  const request = await Pkcs10CertificateRequestGenerator.create({
-    name: 'CN=modfleet-host',
-    keys: { privateKey, publicKey },
-    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
-  });
-  return new Uint8Array(request.rawData);
+export function makeCertificateRequest(keyPem: string): Promise<Uint8Array> {
+  const spki = asn1.fromBER(new Uint8Array(createPublicKey(keyPem).export({ type: 'spki', format: 'der' })));
+  const info = sequence(new asn1.Integer({ value: 0 }), nameOf('modfleet-host'), spki.result, noAttributes()).toBER();
+  const signature = sign('sha256', new Uint8Array(info), { key: keyPem, dsaEncoding: 'der' });
+  const request = sequence(
+    asn1.fromBER(info).result,
+    sequence(new asn1.ObjectIdentifier({ value: ECDSA_WITH_SHA256 })),
+    new asn1.BitString({ valueHex: new Uint8Array(signature).buffer }),
+  );
+  return Promise.resolve(new Uint8Array(request.toBER()));
+}
+
+function sequence(...value: asn1.BaseBlock[]): asn1.Sequence {
+  return new asn1.Sequence({ value } as ConstructorParameters<typeof asn1.Sequence>[0]);
+}
+
+function nameOf(commonName: string): asn1.BaseBlock {
+  const attribute = sequence(
+    new asn1.ObjectIdentifier({ value: COMMON_NAME }),
+    new asn1.Utf8String({ value: commonName }),
+  );
+  return sequence(new asn1.Set({ value: [attribute] } as ConstructorParameters<typeof asn1.Set>[0]));
+}
+
+function noAttributes(): asn1.BaseBlock {
+  return new asn1.Constructed({ idBlock: { tagClass: CONTEXT_CLASS, tagNumber: 0 } });
 }

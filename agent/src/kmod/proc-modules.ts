@@ -42,21 +42,46 @@ export class ProcModulesError extends Error {
  * @throws ProcModulesError at the first line that is none; half a list would look like an answer.
  */
 export function parseProcModules(text: string): ProcModule[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map(parseLine);
+  return linesOf(text).map(parseLine);
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
 }
 
 /** Reads and parses /proc/modules; a text that cannot be understood is an `error` outcome. */
-export async function readProcModules(files: HostFiles): Promise<ReadOutcome<readonly ProcModule[]>> {
+export function readProcModules(files: HostFiles): Promise<ReadOutcome<readonly ProcModule[]>> {
+  return readWith(files, parseProcModules);
+}
+
+async function readWith(
+  files: HostFiles,
+  parse: (text: string) => ProcModule[],
+): Promise<ReadOutcome<readonly ProcModule[]>> {
   const text = await files.readText(PROC_MODULES);
   if (text.kind !== 'ok') return text;
   try {
-    return { kind: 'ok', value: parseProcModules(text.value) };
+    return { kind: 'ok', value: parse(text.value) };
   } catch (error) {
     if (error instanceof ProcModulesError) return { kind: 'error', errno: 'EBADMSG', message: error.message };
     throw error;
+  }
+}
+
+/** Reads /proc/modules again and again, and parses the lines that were not there the last time. */
+export class ProcModulesReader {
+  #known: ReadonlyMap<string, ProcModule> = new Map();
+
+  /** As {@link readProcModules}. */
+  read(files: HostFiles): Promise<ReadOutcome<readonly ProcModule[]>> {
+    return readWith(files, (text) => {
+      const parsed = linesOf(text).map((line): [string, ProcModule] => [
+        line,
+        this.#known.get(line) ?? parseLine(line),
+      ]);
+      this.#known = new Map(parsed);
+      return parsed.map(([, kmod]) => kmod);
+    });
   }
 }
 

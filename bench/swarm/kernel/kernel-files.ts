@@ -55,6 +55,9 @@ export class KernelFiles implements HostFiles {
   }
 
   async readLink(hostPath: string): Promise<ReadOutcome<string>> {
+    // Nearly every path is as it stands.
+    const plain = this.#stands(hostPath) ? this.#node(hostPath) : undefined;
+    if (isLink(plain)) return { kind: 'ok', value: plain.link };
     const parent = this.#find(path.posix.dirname(hostPath));
     if (parent.kind !== 'ok') return parent;
     const node = this.#node(path.posix.join(parent.value, path.posix.basename(hostPath)));

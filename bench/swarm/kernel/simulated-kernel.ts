@@ -116,10 +116,7 @@ export class SimulatedKernel implements OwnFiles {
   }
 
   procModules(): string {
-    this.#procModules ??= [...this.#loaded.values()]
-      .reverse()
-      .map((kmod) => this.#line(kmod))
-      .join('');
+    this.#procModules ??= this.#lines();
     return this.#procModules;
   }
 
@@ -150,19 +147,32 @@ export class SimulatedKernel implements OwnFiles {
       .map(({ build }) => build.name);
   }
 
-  /** kernel/module/procfs.c */
-  #line({ build, held, state }: Loaded): string {
-    const users = this.#usersOf(build.name);
-    const listed = [...(build.permanent ? ['[permanent]'] : []), ...users];
-    const names = listed.length === 0 ? '-' : `${listed.join(',')},`;
-    const count = state === 'Unloading' ? -1 : held + users.length;
-    const taint = build.taint === '' ? '' : ` (${build.taint})`;
-    return `${build.name} ${build.size} ${count} ${names} ${state} 0x0000000000000000${taint}\n`;
+  #lines(): string {
+    const users = new Map<string, string[]>();
+    for (const { build } of this.#loaded.values())
+      for (const needed of build.depends) {
+        const known = users.get(needed);
+        if (known === undefined) users.set(needed, [build.name]);
+        else known.push(build.name);
+      }
+    return [...this.#loaded.values()]
+      .reverse()
+      .map((kmod) => procLine(kmod, users.get(kmod.build.name) ?? []))
+      .join('');
   }
 
   #tell(action: 'add' | 'remove', kmod: string): void {
     for (const listener of this.#listeners) listener(action, kmod);
   }
+}
+
+/** kernel/module/procfs.c */
+function procLine({ build, held, state }: Loaded, users: readonly string[]): string {
+  const listed = [...(build.permanent ? ['[permanent]'] : []), ...users];
+  const names = listed.length === 0 ? '-' : `${listed.join(',')},`;
+  const count = state === 'Unloading' ? -1 : held + users.length;
+  const taint = build.taint === '' ? '' : ` (${build.taint})`;
+  return `${build.name} ${build.size} ${count} ${names} ${state} 0x0000000000000000${taint}\n`;
 }
 
 function refused(stderr: string): Effect {

@@ -1,10 +1,12 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Sql } from '../database/database.service.ts';
+import { Grouped } from '../database/grouped.ts';
 import { HostDatabase } from '../database/host-database.service.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { counterOf } from '../ca/certificate-serial.ts';
-import { lockHostIdentity } from '../enrollment/host.queries.ts';
-import { currentSession, openSession, type SessionRow } from '../presence/session.queries.ts';
+import { type HostIdentityRow, lockHostIdentities } from '../enrollment/host.queries.ts';
+import { currentSessions, type NewSession, openSessions, type SessionRow } from '../presence/session.queries.ts';
 import { quarantine } from '../quarantine/quarantine.ts';
 import { recordSighting, type Sighting } from '../quarantine/quarantine.queries.ts';
 import { sessionRefusal } from './session-refusal.ts';
@@ -32,6 +34,19 @@ const ROUNDS_MAX = 4;
 
 type Step = Admission | { readonly kind: 'probe'; readonly older: SessionRow };
 
+interface Attempt {
+  readonly candidate: Candidate;
+  readonly probed: ProbeResult | undefined;
+}
+
+interface Attempted {
+  readonly step: Step;
+  readonly older: SessionRow | undefined;
+}
+
+/** Hosts that are admitted in one transaction. */
+const ADMITTED_TOGETHER = 100;
+
 /** Decides which connection is a host's session; numbers and locks come from Postgres, so it holds across replicas. */
 @Injectable()
 export class SessionAdmission {
@@ -40,6 +55,11 @@ export class SessionAdmission {
   readonly #registry: SessionRegistry;
   readonly #replicaId: string;
   readonly #audit: AuditService;
+  readonly #attempts = new Grouped<Attempt, Attempted>({
+    max: ADMITTED_TOGETHER,
+    keyOf: ({ candidate }) => candidate.hostId,
+    run: (attempts) => this.#tryAll(attempts),
+  });
 
   constructor(
     @Inject(HostDatabase) database: HostDatabase,
@@ -57,7 +77,7 @@ export class SessionAdmission {
   async admit(candidate: Candidate): Promise<Admission> {
     let probed: ProbeResult | undefined;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const { step, older } = await this.#tryOnce(candidate, probed);
+      const { step, older } = await this.#attempts.call({ candidate, probed });
       if (step.kind !== 'probe') {
         if (step.kind === 'admitted' && older !== undefined) this.#tellOlder(candidate.hostId, older);
         return step;
@@ -68,42 +88,62 @@ export class SessionAdmission {
     return { kind: 'clone', reason: 'several machines use the identity of this host' };
   }
 
-  #tryOnce(
-    candidate: Candidate,
-    probed: ProbeResult | undefined,
-  ): Promise<{ step: Step; older: SessionRow | undefined }> {
+  /** No two attempts are of one host. */
+  #tryAll(attempts: readonly Attempt[]): Promise<Attempted[]> {
     return this.#database.tx('READ COMMITTED', async (sql) => {
-      const host = await lockHostIdentity(sql, candidate.hostId);
-      const refusal = sessionRefusal(host, candidate.serial);
-      if (host === undefined || refusal !== undefined)
-        return { step: { kind: 'refused', reason: refusal ?? '' }, older: undefined };
-      const older = await currentSession(sql, candidate.hostId);
-      const step = decideAdmission(older, candidate.bootId, probed);
-      if (step.kind === 'probe') return { step, older };
-      const sighting: Sighting = {
-        bootId: candidate.bootId,
-        peer: candidate.address,
-        counter: counterOf(candidate.serial),
-        how: 'session',
-      };
-      if (step.kind === 'clone') {
-        const reason = `two machines use this identity: ${step.older.address} (boot ${step.older.bootId}) and ${candidate.address} (boot ${candidate.bootId})`;
-        const known = { id: host.id, counter: counterOf(host.certificateUsed) };
-        if (await quarantine(sql, this.#audit, known, reason, sighting))
-          this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
-        return { step: { kind: 'clone', reason }, older };
+      const ids = attempts.map(({ candidate }) => candidate.hostId);
+      const hosts = new Map((await lockHostIdentities(sql, ids)).map((host) => [host.id, host]));
+      const sessions = await currentSessions(sql, ids);
+      const decided: (
+        Attempted | { readonly open: NewSession; readonly quarantined: boolean; readonly older: SessionRow | undefined }
+      )[] = [];
+      for (const { candidate, probed } of attempts) {
+        const host = hosts.get(candidate.hostId);
+        const refusal = sessionRefusal(host, candidate.serial);
+        if (host === undefined || refusal !== undefined) {
+          decided.push({ step: { kind: 'refused', reason: refusal ?? '' }, older: undefined });
+          continue;
+        }
+        const older = sessions.get(candidate.hostId);
+        const step = decideAdmission(older, candidate.bootId, probed);
+        if (step.kind === 'probe') {
+          decided.push({ step, older });
+          continue;
+        }
+        const sighting = sightingOf(candidate);
+        if (step.kind === 'clone') {
+          decided.push({ step: { kind: 'clone', reason: await this.#clone(sql, host, candidate, step.older) }, older });
+          continue;
+        }
+        if (host.quarantined) await recordSighting(sql, host.id, sighting);
+        const continues = older?.live === true && older.bootId === candidate.bootId;
+        const certificateUsed = host.quarantined ? undefined : candidate.serial;
+        decided.push({ open: { ...candidate, certificateUsed, continues }, quarantined: host.quarantined, older });
       }
-      if (host.quarantined) await recordSighting(sql, host.id, sighting);
-      const continues = older?.live === true && older.bootId === candidate.bootId;
-      const certificateUsed = host.quarantined ? undefined : candidate.serial;
-      const sessionNo = await openSession(sql, {
-        ...candidate,
-        certificateUsed,
-        replicaId: this.#replicaId,
-        continues,
+      const numbers = await this.#open(
+        sql,
+        decided.flatMap((each) => ('open' in each ? [each.open] : [])),
+      );
+      return decided.map((each): Attempted => {
+        if ('step' in each) return each;
+        const sessionNo = numbers.get(each.open.hostId);
+        if (sessionNo === undefined) throw new Error('a session that was opened has no number');
+        return { step: { kind: 'admitted', sessionNo, quarantined: each.quarantined }, older: each.older };
       });
-      return { step: { kind: 'admitted', sessionNo, quarantined: host.quarantined }, older };
     });
+  }
+
+  async #open(sql: Sql, sessions: readonly NewSession[]): Promise<ReadonlyMap<string, number>> {
+    return sessions.length === 0 ? new Map() : openSessions(sql, this.#replicaId, sessions);
+  }
+
+  /** @returns why, in words */
+  async #clone(sql: Sql, host: HostIdentityRow, candidate: Candidate, older: SessionRow): Promise<string> {
+    const reason = `two machines use this identity: ${older.address} (boot ${older.bootId}) and ${candidate.address} (boot ${candidate.bootId})`;
+    const known = { id: host.id, counter: counterOf(host.certificateUsed) };
+    if (await quarantine(sql, this.#audit, known, reason, sightingOf(candidate)))
+      this.#log.error(`host ${candidate.hostId} is quarantined: ${reason}`);
+    return reason;
   }
 
   /** Best effort: an older session that never hears of it ends by itself, and cannot write any more. */
@@ -113,4 +153,13 @@ export class SessionAdmission {
       .supersede(hostId, older.sessionNo, older.replicaId)
       .catch((error: Error) => this.#log.warn(`an older session was not told: ${error.message}`));
   }
+}
+
+function sightingOf(candidate: Candidate): Sighting {
+  return {
+    bootId: candidate.bootId,
+    peer: candidate.address,
+    counter: counterOf(candidate.serial),
+    how: 'session',
+  };
 }

@@ -1,11 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { SessionServiceServer } from '@modfleet/proto';
+import type { SessionServiceServer, TrustState } from '@modfleet/proto';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
+import { Grouped } from '../database/grouped.ts';
 import { HostDatabase } from '../database/host-database.service.ts';
 import { type HostColumns, hostColumns } from '../enrollment/host-facts.ts';
-import { findHostIdentity, updateFacts } from '../enrollment/host.queries.ts';
+import { findHostIdentities, type HostIdentityRow, updateFacts } from '../enrollment/host.queries.ts';
 import { updateTrust } from '../enrollment/host-trust.queries.ts';
 import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
@@ -26,6 +27,9 @@ const OPENS = { perSecond: 1, burst: 100 };
 /** Hosts of which that is remembered. */
 const OPENS_HOSTS = 50_000;
 
+/** Hosts that one statement looks up, or writes of. */
+const TOGETHER = 100;
+
 /** The connections that sessions come over. */
 export interface SessionConnections {
   /** A call has come over it. @param peer as `call.getPeer()` says, here and below. @returns whose it is, of which a balancer in between has told */
@@ -41,6 +45,30 @@ export class SessionHandlers {
   readonly #database: HostDatabase;
   readonly #ca: CertificateAuthority;
   readonly #parts: SessionParts;
+  readonly #hosts = new Grouped<string, HostIdentityRow | undefined>({
+    max: TOGETHER,
+    keyOf: (hostId) => hostId,
+    run: async (hostIds) => {
+      const rows = new Map((await findHostIdentities(this.#database, hostIds)).map((row) => [row.id, row]));
+      return hostIds.map((hostId) => rows.get(hostId));
+    },
+  });
+  readonly #facts = new Grouped<{ readonly hostId: string; readonly columns: HostColumns }, boolean>({
+    max: TOGETHER,
+    keyOf: ({ hostId }) => hostId,
+    run: async (hosts) => {
+      const damaged = await updateFacts(this.#database, hosts);
+      return hosts.map(({ hostId }) => damaged.has(hostId));
+    },
+  });
+  readonly #trusts = new Grouped<{ readonly hostId: string; readonly trust: TrustState }, void>({
+    max: TOGETHER,
+    keyOf: ({ hostId }) => hostId,
+    run: async (hosts) => {
+      await updateTrust(this.#database, hosts);
+      return hosts.map(() => undefined);
+    },
+  });
   readonly #opens = new TokenBuckets(OPENS, OPENS_HOSTS);
   readonly #running = new Set<Promise<void>>();
   readonly #lingering = new Lingering();
@@ -85,7 +113,7 @@ export class SessionHandlers {
         facetIntervalMs: config.facetIntervalMs,
       },
       ca,
-      saveTrust: (hostId, trust) => updateTrust(this.#database, hostId, trust),
+      saveTrust: (hostId, trust) => this.#trusts.call({ hostId, trust }),
       saveFacts: (hostId, columns) => this.#saveFacts(hostId, columns),
     };
   }
@@ -107,7 +135,7 @@ export class SessionHandlers {
   }
 
   async #saveFacts(hostId: string, columns: HostColumns): Promise<void> {
-    if (!(await updateFacts(this.#database, hostId, columns))) return;
+    if (!(await this.#facts.call({ hostId, columns }))) return;
     this.#damaged.inc({ kind: columns.journalDamage ?? '' });
     this.#log.warn(`the action journal of host ${hostId} was damaged: ${columns.journalDamage}`);
   }
@@ -139,7 +167,7 @@ export class SessionHandlers {
 
   async #refusal(identity: PeerIdentity): Promise<string | undefined> {
     try {
-      const host = await findHostIdentity(this.#database, identity.hostId);
+      const host = await this.#hosts.call(identity.hostId);
       const known = host?.keyFingerprint.equals(identity.keyFingerprint) === true ? host : undefined;
       return sessionRefusal(known, identity.serial);
     } catch (error) {

@@ -10,10 +10,7 @@ export async function insertLane(sql: Sql, replicaId: string, lane: number): Pro
 }
 
 /** What all rows of one call have in common. */
-export type SharedColumns = Pick<
-  AuditRow,
-  'replicaId' | 'lane' | 'atMs' | 'actorKind' | 'actorId' | 'actorName' | 'via' | 'address' | 'requestId' | 'keyDigest'
->;
+export type SharedColumns = Pick<AuditRow, 'replicaId' | 'lane' | 'atMs'>;
 
 /** Appends rows, in one statement. */
 export async function insertRows(
@@ -25,22 +22,24 @@ export async function insertRows(
   await sql.query(
     `INSERT INTO audit.entry (replica_id, lane, at, actor_kind, actor_id, actor_name, via, address, request_id, key_digest,
                               number, what, object, kmod, selector, target_count, target_root, host_ids, reason, details, outcome, mac)
-     SELECT $1, $2, to_timestamp($3::bigint / 1000.0), $4, $5, $6, $7, $8, $9, $10,
+     SELECT $1, $2, to_timestamp($3::bigint / 1000.0), actor_kind, actor_id, actor_name, via, address, request_id, key_digest,
             number, what, object, kmod, selector, target_count, target_root, host_ids::uuid[], reason, details, outcome, mac
-       FROM unnest($11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::int[], $17::bytea[], $18::text[], $19::text[], $20::text[],
+       FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::bytea[],
+                   $11::bigint[], $12::text[], $13::text[], $14::text[], $15::text[], $16::int[], $17::bytea[], $18::text[], $19::text[], $20::text[],
                    $21::text[], $22::bytea[])
-         AS r (number, what, object, kmod, selector, target_count, target_root, host_ids, reason, details, outcome, mac)`,
+         AS r (actor_kind, actor_id, actor_name, via, address, request_id, key_digest,
+               number, what, object, kmod, selector, target_count, target_root, host_ids, reason, details, outcome, mac)`,
     [
       shared.replicaId,
       shared.lane,
       shared.atMs,
-      shared.actorKind,
-      shared.actorId,
-      shared.actorName,
-      shared.via,
-      shared.address,
-      shared.requestId,
-      shared.keyDigest,
+      column((row) => row.actorKind),
+      column((row) => row.actorId),
+      column((row) => row.actorName),
+      column((row) => row.via),
+      column((row) => row.address),
+      column((row) => row.requestId),
+      column((row) => row.keyDigest),
       column((row) => row.number),
       column((row) => row.what),
       column((row) => row.object),

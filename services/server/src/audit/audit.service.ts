@@ -53,14 +53,25 @@ export class AuditService {
    *
    * @param sql a transaction of {@link DatabaseService.tx}; the pool is refused.
    */
-  async record(sql: Sql, source: AuditSource, ...decisions: readonly AuditDecision[]): Promise<void> {
+  record(sql: Sql, source: AuditSource, ...decisions: readonly AuditDecision[]): Promise<void> {
+    return this.recordEach(
+      sql,
+      decisions.map((decision) => ({ source, decision })),
+    );
+  }
+
+  /** The same of decisions of several: hosts that join at the same time, say. */
+  async recordEach(
+    sql: Sql,
+    decisions: readonly { readonly source: AuditSource; readonly decision: AuditDecision }[],
+  ): Promise<void> {
     if (decisions.length === 0) return;
     const taken = this.#take(sql);
     const { lane, head } = taken.lane;
     const first = head + taken.written + 1;
-    const shared = { replicaId: this.#clock.id, lane, atMs: this.#clock.nowMs(), ...sourceColumns(source) };
-    const rows = decisions.map((decision, index) =>
-      this.#sealed({ ...shared, number: first + index, ...decisionColumns(decision) }),
+    const shared = { replicaId: this.#clock.id, lane, atMs: this.#clock.nowMs() };
+    const rows = decisions.map(({ source, decision }, index) =>
+      this.#sealed({ ...shared, ...sourceColumns(source), number: first + index, ...decisionColumns(decision) }),
     );
     // Before the statement: whatever becomes of it, no other call of this transaction takes the same numbers.
     taken.written += rows.length;
@@ -102,7 +113,12 @@ export class AuditService {
   }
 }
 
-function sourceColumns(source: AuditSource): Omit<SharedColumns, 'replicaId' | 'lane' | 'atMs'> {
+type SourceColumns = Pick<
+  AuditRow,
+  'actorKind' | 'actorId' | 'actorName' | 'via' | 'address' | 'requestId' | 'keyDigest'
+>;
+
+function sourceColumns(source: AuditSource): SourceColumns {
   return {
     actorKind: source.actor.kind,
     actorId: clean(source.actor.id),
@@ -114,7 +130,9 @@ function sourceColumns(source: AuditSource): Omit<SharedColumns, 'replicaId' | '
   };
 }
 
-function decisionColumns(decision: AuditDecision): Omit<AuditRow, keyof SharedColumns | 'number'> {
+function decisionColumns(
+  decision: AuditDecision,
+): Omit<AuditRow, keyof SharedColumns | keyof SourceColumns | 'number'> {
   const hostIds = [...new Set(decision.hosts ?? [])].sort();
   return {
     what: decision.what,

@@ -13,7 +13,7 @@ import { joiningChain, vouchingChain } from './ca-chain.ts';
 import { type CaSet, knownCas, pinnedCa } from './ca-set.ts';
 import { type CaStoreOptions, type OpenCas, openCaStore, readSetText } from './ca-store.ts';
 import type { GivenCa } from './given-ca.ts';
-import { certificatePem, issue, type Issuer, keyFingerprint, P256, spkiOf, x509 } from './x509.ts';
+import { certificatePem, issue, type Issuer, keyFingerprint, P256, spkiOf, uriExtension, x509 } from './x509.ts';
 import { hostCertificateSerial } from './certificate-serial.ts';
 
 /** A request that no certificate is issued for; the message is one sentence. */
@@ -171,10 +171,7 @@ export class CertificateAuthority {
     spki: Buffer,
     { lifeMs, counter }: { readonly lifeMs: number; readonly counter: number },
   ): Promise<IssuedCertificate> {
-    const extensions = [
-      ...OF_EACH_HOST,
-      new x509.SubjectAlternativeNameExtension([{ type: 'url', value: hostUri(hostId) }]),
-    ];
+    const extensions = [...OF_EACH_HOST, uriExtension(hostUri(hostId))];
     const serial = hostCertificateSerial(counter);
     return issue({ subject: `CN=${hostId}`, lifeMs, serial, now: this.#now(), extensions }, spki, this.#issuer());
   }

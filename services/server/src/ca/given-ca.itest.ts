@@ -1,4 +1,4 @@
-import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, type KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import { pemOf } from './ca-certificate.ts';
 import { expiryOf } from './ca-expiry.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import type { GivenCa } from './given-ca.ts';
-import { certificatePem, issue, P256, signingKey, spkiOf, x509 } from './x509.ts';
+import { certificatePem, issue, P256, spkiOf, x509 } from './x509.ts';
 
 const DAY_MS = 86_400_000;
 const { keyCertSign, digitalSignature } = x509.KeyUsageFlags;
@@ -163,7 +163,13 @@ describe('a CA of the operator', () => {
       subject: 'CN=Example Root',
       issuer: 'CN=Example Root',
       publicKey: new x509.PublicKey(new Uint8Array(spkiOf(key))),
-      signingKey: await signingKey(key),
+      signingKey: (await webcrypto.subtle.importKey(
+        'pkcs8',
+        new Uint8Array(key.export({ type: 'pkcs8', format: 'der' })),
+        P256,
+        true,
+        ['sign'],
+      )) as never,
       signingAlgorithm: P256,
       notAfter: new Date(Date.now() + 3650 * DAY_MS),
       extensions: [

@@ -1,21 +1,21 @@
-import { randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import type { HostFacts } from '@modfleet/proto';
+import type { AuditDecision, AuditSource } from '../audit/audit.model.ts';
 import { hostSource } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { CertificateAuthority, CsrError, verifyCsr, type IssuedCertificate } from '../ca/certificate-authority.ts';
+import { CertificateAuthority, CsrError, type IssuedCertificate, verifyCsr } from '../ca/certificate-authority.ts';
 import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import type { Sql } from '../database/database.service.ts';
+import { Grouped } from '../database/grouped.ts';
 import { HostDatabase } from '../database/host-database.service.ts';
 import { EnrollmentError } from './enrollment.errors.ts';
-import { findHostByKey, insertHost, updateCertificate } from './host.queries.ts';
-import { hostColumns, type HostColumns } from './host-facts.ts';
-import { type JoinToken, JoinTokenRepository } from './join-token.repository.ts';
+import { decideJoin, type Decision, type Join, type LetIn } from './join-decision.ts';
+import { findHostsByKey, insertHosts, type NewHostRow, updateCertificate } from './host.queries.ts';
+import { hostColumns } from './host-facts.ts';
+import { JoinTokenRepository, useKey } from './join-token.repository.ts';
 import { hashJoinToken } from './join-token.ts';
 
 const HOUR_MS = 3_600_000;
-/** Of a host's first certificate. */
-const FIRST_COUNTER = 1;
 
 export interface EnrolledHost {
   readonly hostId: string;
@@ -23,11 +23,17 @@ export interface EnrolledHost {
   readonly certificate: Buffer;
 }
 
+/** In one transaction: more would hold their tokens' locks for longer than it saves. */
+const JOINS_TOGETHER = 16;
+
+type Certified = LetIn & { readonly issued: IssuedCertificate };
+
 /**
  * Makes hosts of machines.
  *
  * INVARIANTS
- * - Everything of one join happens in one transaction under the lock of its token: a single-use token makes one host, however many try.
+ * - Everything of one join happens in one transaction under the lock of its token: a single-use token makes one host, however many try. Joins that come at the same
+ *   time share a transaction; each is decided for itself, in the order of their coming.
  * - The same token with the same key gives the same host again, used up or expired: a lost answer strands nobody. A revoked token gives nothing.
  * - A token, or a use of it, that was made or changed outside the server gives nothing, whatever it says.
  * - A key belongs to one host for ever, retired ones included; ids are never reused.
@@ -39,6 +45,11 @@ export class EnrollmentService {
   readonly #tokens: JoinTokenRepository;
   readonly #lifeMs: number;
   readonly #audit: AuditService;
+  readonly #joins = new Grouped<Join, EnrolledHost | EnrollmentError>({
+    max: JOINS_TOGETHER,
+    keyOf: ({ key }) => key.keyFingerprint.toString('hex'),
+    run: (joins) => this.#joinAll(joins),
+  });
 
   constructor(
     @Inject(HostDatabase) database: HostDatabase,
@@ -60,71 +71,78 @@ export class EnrollmentService {
     const key = await verifyCsr(csr).catch((error: unknown) => {
       throw error instanceof CsrError ? new EnrollmentError('csr_invalid', error.message, error) : error;
     });
+    const joined = await this.#joins.call({ tokenHash: hashJoinToken(joinToken), columns, key, peer });
+    if (joined instanceof EnrollmentError) throw joined;
+    return joined;
+  }
+
+  #joinAll(joins: readonly Join[]): Promise<(EnrolledHost | EnrollmentError)[]> {
     return this.#database.tx('READ COMMITTED', async (sql) => {
-      const token = await this.#tokens.lock(sql, hashJoinToken(joinToken));
-      if (token === undefined)
-        throw new EnrollmentError(
-          'join_token_invalid',
-          'The server does not know this join token: make one with "modfleet join-tokens create".',
+      const decided = await this.#decide(sql, joins);
+      const letIn = await Promise.all(
+        decided.filter((decision) => decision.kind !== 'refused').map((decision) => this.#certified(decision)),
+      );
+      const made = letIn.filter(({ kind }) => kind === 'new');
+      if (made.length > 0) {
+        await insertHosts(sql, made.map(newHostRow));
+        await this.#tokens.use(
+          sql,
+          made.map(({ token, join, hostId }) => ({ token, keyFingerprint: join.key.keyFingerprint, hostId })),
         );
-      const before = token.broken ? 'broken' : await this.#tokens.hostOf(sql, token, key.keyFingerprint);
-      if (before === 'broken') throw broken();
-      if (before === undefined) refuseUnusable(token);
-      const host =
-        before === undefined
-          ? await this.#newHost(sql, token, columns, key.keyFingerprint, key.spki)
-          : await this.#again(sql, token, before.hostId, key.keyFingerprint, key.spki);
-      await this.#audit.record(sql, hostSource(host.hostId, columns.name, peer), {
-        what: 'host.join',
-        object: host.hostId,
-        hosts: [host.hostId],
-        details: {
-          joinToken: token.id,
-          again: before !== undefined,
-          keyFingerprint: key.keyFingerprint.toString('hex'),
-          labels: token.labels,
-        },
+      }
+      for (const { kind, hostId, issued, counter } of letIn)
+        if (kind === 'again') await updateCertificate(sql, hostId, { ...issued, counter });
+      await this.#audit.recordEach(sql, letIn.map(auditRow));
+      const hosts = new Map(letIn.map(({ join, hostId, issued }) => [join, { hostId, certificate: issued.der }]));
+      return decided.map((decision, index) => {
+        if (decision.kind === 'refused') return decision.error;
+        const host = hosts.get(joins[index] as Join);
+        if (host === undefined) throw new Error('a join that was let in is no host');
+        return host;
       });
-      return host;
     });
   }
 
-  async #again(
-    sql: Sql,
-    token: JoinToken,
-    hostId: string,
-    keyFingerprint: Buffer,
-    spki: Buffer,
-  ): Promise<EnrolledHost> {
-    if (token.revokedAt !== null) throw revoked();
-    const host = await findHostByKey(sql, keyFingerprint);
-    if (host === undefined || host.id !== hostId || host.retired || host.revoked) throw retired();
-    const counter = host.renewalCounter + 1;
-    const issued = await this.#issue(hostId, spki, counter);
-    await updateCertificate(sql, hostId, { ...issued, counter });
-    return { hostId, certificate: issued.der };
+  /** Locks the tokens, and says of each join what becomes of it; no two are of the same key. */
+  async #decide(sql: Sql, joins: readonly Join[]): Promise<Decision[]> {
+    const tokens = await this.#tokens.lock(sql, [
+      ...new Map(joins.map(({ tokenHash }) => [tokenHash.toString('hex'), tokenHash])).values(),
+    ]);
+    const known = joins.flatMap((join) => {
+      const token = tokens.get(join.tokenHash.toString('hex'));
+      return token === undefined ? [] : [{ tokenId: token.id, keyFingerprint: join.key.keyFingerprint }];
+    });
+    const earlier = await this.#tokens.hostsOf(sql, known);
+    const hosts = new Map(
+      (
+        await findHostsByKey(
+          sql,
+          joins.map(({ key }) => key.keyFingerprint),
+        )
+      ).map((host) => [host.keyFingerprint.toString('hex'), host]),
+    );
+    const usesNow = new Map<string, number>();
+    return joins.map((join): Decision => {
+      const token = tokens.get(join.tokenHash.toString('hex'));
+      const { keyFingerprint } = join.key;
+      const before = token === undefined ? undefined : earlier.get(useKey({ tokenId: token.id, keyFingerprint }));
+      const uses = token === undefined ? 0 : (usesNow.get(token.id) ?? token.uses);
+      const decision = decideJoin({
+        join,
+        token: token && { ...token, uses },
+        before,
+        host: hosts.get(keyFingerprint.toString('hex')),
+      });
+      if (decision.kind !== 'new' || token === undefined) return decision;
+      usesNow.set(token.id, uses + 1);
+      // As it was locked: its uses are counted once for all when they are recorded.
+      return { ...decision, token };
+    });
   }
 
-  async #newHost(
-    sql: Sql,
-    token: JoinToken,
-    columns: HostColumns,
-    keyFingerprint: Buffer,
-    spki: Buffer,
-  ): Promise<EnrolledHost> {
-    if ((await findHostByKey(sql, keyFingerprint)) !== undefined) throw retired();
-    const hostId = randomUUID();
-    const issued = await this.#issue(hostId, spki, FIRST_COUNTER);
-    await insertHost(sql, {
-      id: hostId,
-      columns,
-      labels: token.labels,
-      keyFingerprint,
-      certificate: { ...issued, counter: FIRST_COUNTER },
-      joinTokenId: token.id,
-    });
-    await this.#tokens.use(sql, token, keyFingerprint, hostId);
-    return { hostId, certificate: issued.der };
+  async #certified(decision: LetIn): Promise<Certified> {
+    const { hostId, join, counter } = decision;
+    return { ...decision, issued: await this.#issue(hostId, join.key.spki, counter) };
   }
 
   #issue(hostId: string, spki: Buffer, counter: number): Promise<IssuedCertificate> {
@@ -132,36 +150,30 @@ export class EnrollmentService {
   }
 }
 
-function refuseUnusable(token: JoinToken): void {
-  if (token.revokedAt !== null) throw revoked();
-  if (token.expired)
-    throw new EnrollmentError(
-      'join_token_expired',
-      'This join token has expired: make a new one with "modfleet join-tokens create".',
-    );
-  if (token.uses >= token.maxUses) {
-    throw new EnrollmentError(
-      'join_token_used_up',
-      'This join token is used up: make a new one with "modfleet join-tokens create".',
-    );
-  }
+function newHostRow({ hostId, join, token, issued, counter }: Certified): NewHostRow {
+  return {
+    id: hostId,
+    columns: join.columns,
+    labels: token.labels,
+    keyFingerprint: join.key.keyFingerprint,
+    certificate: { ...issued, counter },
+    joinTokenId: token.id,
+  };
 }
 
-function broken(): EnrollmentError {
-  return new EnrollmentError(
-    'join_token_seal_broken',
-    'This join token was made or changed outside the server, or sealed with another key than the server has now: it lets no machine in. ' +
-      'Make a new one with "modfleet join-tokens create"; the server\'s log says more.',
-  );
-}
-
-function revoked(): EnrollmentError {
-  return new EnrollmentError('join_token_revoked', 'This join token was revoked.');
-}
-
-function retired(): EnrollmentError {
-  return new EnrollmentError(
-    'host_retired',
-    "This key belongs to a host that the server has already: remove the agent's state folder, then join anew.",
-  );
+function auditRow({ kind, hostId, join, token }: Certified): { source: AuditSource; decision: AuditDecision } {
+  return {
+    source: hostSource(hostId, join.columns.name, join.peer),
+    decision: {
+      what: 'host.join',
+      object: hostId,
+      hosts: [hostId],
+      details: {
+        joinToken: token.id,
+        again: kind === 'again',
+        keyFingerprint: join.key.keyFingerprint.toString('hex'),
+        labels: token.labels,
+      },
+    },
+  };
 }

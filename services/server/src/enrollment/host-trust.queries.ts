@@ -4,12 +4,23 @@ import type { Sql } from '../database/database.service.ts';
 /** A host trusts the current and the next CA; more is nonsense, and is not stored. */
 const CAS_MAX = 8;
 
-/** Writes which CAs a host trusts, when that differs from what is stored. */
-export async function updateTrust(sql: Sql, hostId: string, trust: TrustState): Promise<void> {
+/** Writes which CAs hosts trust, where that differs from what is stored. */
+export async function updateTrust(
+  sql: Sql,
+  hosts: readonly { readonly hostId: string; readonly trust: TrustState }[],
+): Promise<void> {
   await sql.query(
-    `UPDATE host SET trust_generation = $2, trusted_cas = $3, certificate_ca = $4
-      WHERE id = $1 AND (trust_generation, trusted_cas, certificate_ca) IS DISTINCT FROM ($2::bigint, $3::text[], $4::text)`,
-    [hostId, trust.generation, trust.caFingerprints.slice(0, CAS_MAX).map(idOf).toSorted(), idOf(trust.certificateCa)],
+    `WITH locked AS MATERIALIZED (SELECT id FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE)
+     UPDATE host h SET trust_generation = v.generation, trusted_cas = string_to_array(v.cas, ','), certificate_ca = v.ca
+       FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) AS v (id, generation, cas, ca)
+       JOIN locked l ON l.id = v.id
+      WHERE h.id = v.id AND (h.trust_generation, h.trusted_cas, h.certificate_ca) IS DISTINCT FROM (v.generation, string_to_array(v.cas, ','), v.ca)`,
+    [
+      hosts.map(({ hostId }) => hostId),
+      hosts.map(({ trust }) => trust.generation),
+      hosts.map(({ trust }) => trust.caFingerprints.slice(0, CAS_MAX).map(idOf).toSorted().join(',')),
+      hosts.map(({ trust }) => idOf(trust.certificateCa)),
+    ],
   );
 }
 

@@ -32,6 +32,19 @@ export async function findHostIdentity(sql: Sql, hostId: string): Promise<HostId
   return row;
 }
 
+/** Those that there are, in no order. */
+export function findHostIdentities(sql: Sql, hostIds: readonly string[]): Promise<HostIdentityRow[]> {
+  return sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE id = ANY ($1::uuid[])`, [hostIds]);
+}
+
+/** {@link lockHostIdentity} of several, in the order of their ids. */
+export function lockHostIdentities(sql: Sql, hostIds: readonly string[]): Promise<HostIdentityRow[]> {
+  return sql.query<HostIdentityRow>(
+    `SELECT ${IDENTITY} FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+    [hostIds],
+  );
+}
+
 /** Locked until the transaction ends: renewals and sessions of one host line up. */
 export async function lockHostIdentity(sql: Sql, hostId: string): Promise<HostIdentityRow | undefined> {
   const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE id = $1 FOR NO KEY UPDATE`, [
@@ -40,11 +53,10 @@ export async function lockHostIdentity(sql: Sql, hostId: string): Promise<HostId
   return row;
 }
 
-export async function findHostByKey(sql: Sql, keyFingerprint: Buffer): Promise<HostIdentityRow | undefined> {
-  const [row] = await sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE key_fingerprint = $1`, [
-    keyFingerprint,
+export function findHostsByKey(sql: Sql, keyFingerprints: readonly Buffer[]): Promise<HostIdentityRow[]> {
+  return sql.query<HostIdentityRow>(`SELECT ${IDENTITY} FROM host WHERE key_fingerprint = ANY ($1::bytea[])`, [
+    keyFingerprints,
   ]);
-  return row;
 }
 
 export interface NewHostRow {
@@ -63,31 +75,32 @@ export interface IssuedRow {
   readonly notAfter: Date;
 }
 
-export async function insertHost(sql: Sql, host: NewHostRow): Promise<void> {
-  const { columns } = host;
+export async function insertHosts(sql: Sql, hosts: readonly NewHostRow[]): Promise<void> {
+  const column = <T>(pick: (host: NewHostRow) => T): T[] => hosts.map(pick);
   await sql.query(
     `INSERT INTO host (id, name, machine_id, facts, kernel_release, kernel_series, os_id, os_version_id, arch, package_family, agent_version, mode,
                        labels, key_fingerprint, certificate_serial, renewal_counter, certificate_not_after, join_token_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
+                          $11::text[], $12::text[], $13::jsonb[], $14::bytea[], $15::text[], $16::bigint[], $17::timestamptz[], $18::uuid[])`,
     [
-      host.id,
-      columns.name,
-      columns.machineId,
-      columns.facts,
-      columns.kernelRelease,
-      columns.kernelSeries,
-      columns.osId,
-      columns.osVersionId,
-      columns.arch,
-      columns.packageFamily,
-      columns.agentVersion,
-      columns.mode,
-      JSON.stringify(host.labels),
-      host.keyFingerprint,
-      host.certificate.serial,
-      host.certificate.counter,
-      host.certificate.notAfter,
-      host.joinTokenId,
+      column((host) => host.id),
+      column((host) => host.columns.name),
+      column((host) => host.columns.machineId),
+      column((host) => host.columns.facts),
+      column((host) => host.columns.kernelRelease),
+      column((host) => host.columns.kernelSeries),
+      column((host) => host.columns.osId),
+      column((host) => host.columns.osVersionId),
+      column((host) => host.columns.arch),
+      column((host) => host.columns.packageFamily),
+      column((host) => host.columns.agentVersion),
+      column((host) => host.columns.mode),
+      column((host) => JSON.stringify(host.labels)),
+      column((host) => host.keyFingerprint),
+      column((host) => host.certificate.serial),
+      column((host) => host.certificate.counter),
+      column((host) => host.certificate.notAfter),
+      column((host) => host.joinTokenId),
     ],
   );
 }
@@ -120,29 +133,42 @@ export async function updateCertificate(
   );
 }
 
-/** Writes facts when they differ from what is stored. True when they tell of damage to the journal that was not known. */
-export async function updateFacts(sql: Sql, hostId: string, columns: HostColumns): Promise<boolean> {
-  const [row] = await sql.query<{ damaged: boolean }>(
-    `UPDATE host SET name = $2, machine_id = $3, facts = $4, kernel_release = $5, kernel_series = $6, os_id = $7, os_version_id = $8, arch = $9,
-                     package_family = $10, agent_version = $11, mode = $12, journal_damage = coalesce($13, journal_damage),
-                     journal_damaged_at = CASE WHEN $13 = '' THEN NULL WHEN $13 <> journal_damage THEN now() ELSE journal_damaged_at END
-      WHERE id = $1 AND (facts IS DISTINCT FROM $4::jsonb OR $13 <> journal_damage)
-  RETURNING coalesce(journal_damaged_at = now(), false) AS damaged`,
+/** Writes facts of hosts where they differ from what is stored. @returns the hosts whose journal has damage that was not known */
+export async function updateFacts(
+  sql: Sql,
+  hosts: readonly { readonly hostId: string; readonly columns: HostColumns }[],
+): Promise<ReadonlySet<string>> {
+  const column = (pick: (columns: HostColumns) => string | undefined): (string | null)[] =>
+    hosts.map(({ columns }) => pick(columns) ?? null);
+  const rows = await sql.query<{ id: string }>(
+    `WITH locked AS MATERIALIZED (SELECT id FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE),
+      told AS (
+        UPDATE host h SET name = v.name, machine_id = v.machine_id, facts = v.facts, kernel_release = v.kernel_release, kernel_series = v.kernel_series,
+                          os_id = v.os_id, os_version_id = v.os_version_id, arch = v.arch, package_family = v.package_family,
+                          agent_version = v.agent_version, mode = v.mode, journal_damage = coalesce(v.damage, h.journal_damage),
+                          journal_damaged_at = CASE WHEN v.damage = '' THEN NULL WHEN v.damage <> h.journal_damage THEN now() ELSE h.journal_damaged_at END
+          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
+                      $12::text[], $13::text[])
+                 AS v (id, name, machine_id, facts, kernel_release, kernel_series, os_id, os_version_id, arch, package_family, agent_version, mode, damage)
+          JOIN locked l ON l.id = v.id
+         WHERE h.id = v.id AND (h.facts IS DISTINCT FROM v.facts OR v.damage <> h.journal_damage)
+     RETURNING h.id, coalesce(h.journal_damaged_at = now(), false) AS damaged)
+     SELECT id FROM told WHERE damaged`,
     [
-      hostId,
-      columns.name,
-      columns.machineId,
-      columns.facts,
-      columns.kernelRelease,
-      columns.kernelSeries,
-      columns.osId,
-      columns.osVersionId,
-      columns.arch,
-      columns.packageFamily,
-      columns.agentVersion,
-      columns.mode,
-      columns.journalDamage ?? null,
+      hosts.map(({ hostId }) => hostId),
+      column(({ name }) => name),
+      column(({ machineId }) => machineId),
+      column(({ facts }) => facts),
+      column(({ kernelRelease }) => kernelRelease),
+      column(({ kernelSeries }) => kernelSeries),
+      column(({ osId }) => osId),
+      column(({ osVersionId }) => osVersionId),
+      column(({ arch }) => arch),
+      column(({ packageFamily }) => packageFamily),
+      column(({ agentVersion }) => agentVersion),
+      column(({ mode }) => mode),
+      column(({ journalDamage }) => journalDamage),
     ],
   );
-  return row?.damaged === true;
+  return new Set(rows.map(({ id }) => id));
 }

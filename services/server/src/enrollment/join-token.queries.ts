@@ -69,9 +69,12 @@ export async function lockJoinTokenById(sql: Sql, id: string): Promise<JoinToken
   return (await sql.query<JoinTokenRow>(`SELECT ${COLUMNS} FROM join_token WHERE id = $1 FOR UPDATE`, [id]))[0];
 }
 
-/** The token of this hash, locked until the transaction ends: fifty joins at once line up here. */
-export async function lockJoinToken(sql: Sql, hash: Buffer): Promise<JoinTokenRow | undefined> {
-  return (await sql.query<JoinTokenRow>(`SELECT ${COLUMNS} FROM join_token WHERE hash = $1 FOR UPDATE`, [hash]))[0];
+/** The tokens of these hashes, locked until the transaction ends: joins line up here, a group at a time. */
+export function lockJoinTokens(sql: Sql, hashes: readonly Buffer[]): Promise<JoinTokenRow[]> {
+  return sql.query<JoinTokenRow>(
+    `SELECT ${COLUMNS} FROM join_token WHERE hash = ANY ($1::bytea[]) ORDER BY id FOR UPDATE`,
+    [hashes],
+  );
 }
 
 export async function updateJoinTokenRevoked(
@@ -97,29 +100,39 @@ export interface JoinTokenUseRow {
 
 const USE_COLUMNS = `token_id AS "tokenId", key_fingerprint AS "keyFingerprint", host_id AS "hostId", number, seal`;
 
-/** What this key made with this token, if anything. */
-export async function findJoinTokenUse(
+/** What these keys made with these tokens, where they did. */
+export function findJoinTokenUses(
   sql: Sql,
-  tokenId: string,
-  keyFingerprint: Buffer,
-): Promise<JoinTokenUseRow | undefined> {
-  const [row] = await sql.query<JoinTokenUseRow>(
-    `SELECT ${USE_COLUMNS} FROM join_token_use WHERE token_id = $1 AND key_fingerprint = $2`,
-    [tokenId, keyFingerprint],
+  pairs: readonly { readonly tokenId: string; readonly keyFingerprint: Buffer }[],
+): Promise<JoinTokenUseRow[]> {
+  return sql.query<JoinTokenUseRow>(
+    `SELECT ${USE_COLUMNS} FROM join_token_use
+      WHERE (token_id, key_fingerprint) IN (SELECT * FROM unnest($1::uuid[], $2::bytea[]))`,
+    [pairs.map(({ tokenId }) => tokenId), pairs.map(({ keyFingerprint }) => keyFingerprint)],
   );
-  return row;
 }
 
-/** Counts one use, and remembers by which key for which host. The caller holds the token's lock. */
-export async function recordJoinTokenUse(
+/** Counts uses, and remembers by which key for which host. The caller holds the tokens' locks. */
+export async function recordJoinTokenUses(
   sql: Sql,
-  token: { readonly uses: number; readonly seal: Buffer },
-  use: JoinTokenUseRow,
+  tokens: readonly Pick<JoinTokenRow, 'id' | 'uses' | 'seal'>[],
+  uses: readonly JoinTokenUseRow[],
 ): Promise<void> {
   await sql.query(
-    `WITH used AS (UPDATE join_token SET uses = $2, seal = $3 WHERE id = $1)
-     INSERT INTO join_token_use (token_id, key_fingerprint, host_id, number, seal) VALUES ($1, $4, $5, $6, $7)`,
-    [use.tokenId, token.uses, token.seal, use.keyFingerprint, use.hostId, use.number, use.seal],
+    `WITH used AS (
+       UPDATE join_token t SET uses = u.uses, seal = u.seal FROM unnest($1::uuid[], $2::int[], $3::bytea[]) AS u (id, uses, seal) WHERE t.id = u.id)
+     INSERT INTO join_token_use (token_id, key_fingerprint, host_id, number, seal)
+     SELECT * FROM unnest($4::uuid[], $5::bytea[], $6::uuid[], $7::int[], $8::bytea[])`,
+    [
+      tokens.map((token) => token.id),
+      tokens.map((token) => token.uses),
+      tokens.map((token) => token.seal),
+      uses.map((use) => use.tokenId),
+      uses.map((use) => use.keyFingerprint),
+      uses.map((use) => use.hostId),
+      uses.map((use) => use.number),
+      uses.map((use) => use.seal),
+    ],
   );
 }
 

@@ -8,14 +8,14 @@ import { type AccessSeals, isSealed } from '../access/seals.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { ServerKeys } from '../keys/server-keys.ts';
 import {
-  findJoinTokenUse,
+  findJoinTokenUses,
   insertJoinToken,
   type JoinTokenRow,
   type JoinTokenUseRow,
   listJoinTokens,
-  lockJoinToken,
   lockJoinTokenById,
-  recordJoinTokenUse,
+  lockJoinTokens,
+  recordJoinTokenUses,
   sealJoinToken,
   sealJoinTokenUses,
   unsealedJoinTokens,
@@ -29,6 +29,16 @@ const MARK = 'join-tokens-sealed';
 
 /** `broken`: changed or made outside the server; it lets no machine in. */
 export type JoinToken = JoinTokenRow & { readonly broken: boolean };
+
+export interface TokenAndKey {
+  readonly tokenId: string;
+  readonly keyFingerprint: Buffer;
+}
+
+/** What a use is found by. */
+export function useKey({ tokenId, keyFingerprint }: TokenAndKey): string {
+  return `${tokenId} ${keyFingerprint.toString('hex')}`;
+}
 
 export interface NewJoinTokenFacts {
   readonly name: string;
@@ -98,36 +108,46 @@ export class JoinTokenRepository implements OnModuleInit {
     return rows.map((row) => this.#judged(row));
   }
 
-  /** The token of this hash, under a lock; told of when it is broken. */
-  async lock(sql: Sql, hash: Buffer): Promise<JoinToken | undefined> {
-    const row = await lockJoinToken(sql, hash);
-    if (row === undefined) return undefined;
-    const token = this.#judged(row);
-    if (token.broken) this.#access.tellBroken('join_token', token.id);
-    return token;
+  /** The tokens of these hashes, by hash (hex), under a lock; told of when one is broken. */
+  async lock(sql: Sql, hashes: readonly Buffer[]): Promise<ReadonlyMap<string, JoinToken>> {
+    const tokens = (await lockJoinTokens(sql, hashes)).map((row) => this.#judged(row));
+    for (const { id } of tokens.filter(({ broken }) => broken)) this.#access.tellBroken('join_token', id);
+    return new Map(tokens.map((token) => [token.hash.toString('hex'), token]));
   }
 
-  /** The host that this key made with this token, if any; `broken`: the row that says so was made outside the server. */
-  async hostOf(
+  /** The hosts that these keys made with these tokens, by {@link useKey}; `broken`: the row that says so was made outside the server. */
+  async hostsOf(
     sql: Sql,
-    token: JoinToken,
-    keyFingerprint: Buffer,
-  ): Promise<{ readonly hostId: string } | 'broken' | undefined> {
-    const use = await findJoinTokenUse(sql, token.id, keyFingerprint);
-    if (use === undefined || isSealed(use.seal, this.#sealOfUse(use))) return use;
-    this.#access.tellBroken('join_token_use', token.id);
-    return 'broken';
+    pairs: readonly TokenAndKey[],
+  ): Promise<ReadonlyMap<string, { readonly hostId: string } | 'broken'>> {
+    const uses = await findJoinTokenUses(sql, pairs);
+    const hosts = uses.map((use): [string, { readonly hostId: string } | 'broken'] => {
+      if (isSealed(use.seal, this.#sealOfUse(use))) return [useKey(use), use];
+      this.#access.tellBroken('join_token_use', use.tokenId);
+      return [useKey(use), 'broken'];
+    });
+    return new Map(hosts);
   }
 
-  /** The caller holds the token's lock, and has found it whole and with a use left. */
-  async use(sql: Sql, token: JoinToken, keyFingerprint: Buffer, hostId: string): Promise<void> {
-    const uses = token.uses + 1;
-    const use = { tokenId: token.id, keyFingerprint, hostId, number: uses };
-    await recordJoinTokenUse(
-      sql,
-      { uses, seal: this.#seals.joinToken({ ...token, uses }) },
-      { ...use, seal: this.#seals.joinUse(use) },
-    );
+  /** The caller holds the tokens' locks, and has found them whole and with so many uses left. */
+  async use(
+    sql: Sql,
+    made: readonly { readonly token: JoinToken; readonly keyFingerprint: Buffer; readonly hostId: string }[],
+  ): Promise<void> {
+    const counted = new Map<string, { readonly token: JoinToken; uses: number }>();
+    const uses = made.map(({ token, keyFingerprint, hostId }) => {
+      const count = counted.get(token.id) ?? { token, uses: token.uses };
+      counted.set(token.id, count);
+      count.uses += 1;
+      const use = { tokenId: token.id, keyFingerprint, hostId, number: count.uses };
+      return { ...use, seal: this.#seals.joinUse(use) };
+    });
+    const tokens = [...counted.values()].map(({ token, uses: total }) => ({
+      id: token.id,
+      uses: total,
+      seal: this.#seals.joinToken({ ...token, uses: total }),
+    }));
+    await recordJoinTokenUses(sql, tokens, uses);
   }
 
   /** A token that ended stays as it ended. Undefined: no such token. */

@@ -16,6 +16,8 @@ export class BuildDictionary {
   readonly #database: DatabaseService;
   readonly #kmods: KmodDictionary;
   readonly #ids = new LRUCache<string, number>({ max: CACHED });
+  /** Of objects that come again: LoadedReader gives the same one for the same words. */
+  readonly #idsOfObjects = new WeakMap<LoadedKmod, number>();
 
   constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(KmodDictionary) kmods: KmodDictionary) {
     this.#database = database;
@@ -28,16 +30,19 @@ export class BuildDictionary {
    * @throws DatabaseUnavailableError
    */
   async ids(lists: readonly (readonly LoadedKmod[])[]): Promise<number[][]> {
-    const said = lists.map((kmods) => kmods.map(textOf));
+    const texts = new Map<LoadedKmod, string>();
     const missing = new Map<string, LoadedKmod>();
-    for (const [list, texts] of said.entries())
-      for (const [at, text] of texts.entries()) {
-        const kmod = lists[list]?.[at];
-        if (kmod !== undefined && !this.#ids.has(text)) missing.set(text, kmod);
-      }
+    for (const kmod of lists.flat()) {
+      if (this.#idsOfObjects.has(kmod) || texts.has(kmod)) continue;
+      const text = textOf(kmod);
+      texts.set(kmod, text);
+      if (!this.#ids.has(text)) missing.set(text, kmod);
+    }
     const found = missing.size === 0 ? new Map<string, number>() : await this.#add(missing);
     for (const [text, id] of found) this.#ids.set(text, id);
-    return said.map((texts) => texts.map((text) => found.get(text) ?? this.#ids.get(text) ?? noId(text)));
+    for (const [kmod, text] of texts)
+      this.#idsOfObjects.set(kmod, found.get(text) ?? this.#ids.get(text) ?? noId(text));
+    return lists.map((kmods) => kmods.map((kmod) => this.#idsOfObjects.get(kmod) ?? noId(kmod.name)));
   }
 
   /** Ids by text. */

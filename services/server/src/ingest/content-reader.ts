@@ -13,10 +13,11 @@ import {
 import { DatabaseService } from '../database/database.service.ts';
 import { ContentError, ContentTooLongError, type FacetContent, readContent } from './facet-content.ts';
 import type { HostTracker } from './host-tracker.ts';
+import { LoadedReader } from './loaded-reader.ts';
 import { loadedKmods, storedValue } from './set.queries.ts';
 
-/** Canonical bytes kept to apply deltas to. */
-const VALUE_CACHE_BYTES = 32 * 1024 * 1024;
+/** Canonical bytes kept to apply deltas to: of ten thousand hosts whose kmods differ. One that is not here is made from the database. */
+const VALUE_CACHE_BYTES = 96 * 1024 * 1024;
 /** Contents being assembled from chunks, of all hosts together. */
 const ASSEMBLING_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -44,6 +45,7 @@ export class ContentReader {
     sizeCalculation: (bytes) => bytes.length + 64,
   });
   readonly #assemblers = new Map<string, ChunkAssembler>();
+  readonly #loaded = new LoadedReader();
 
   constructor(@Inject(DatabaseService) database: DatabaseService) {
     this.#database = database;
@@ -65,7 +67,7 @@ export class ContentReader {
       throw new ContentTooLongError(`${length} bytes are more than any machine has: ${LONGEST[facet]} are allowed`);
     const bytes = await this.#bytesOf(tracker, facet, content);
     if (bytes === undefined) return undefined;
-    const read = readContent(facet, hex, bytes);
+    const read = readContent(facet, hex, bytes, (value) => this.#loaded.read(value));
     this.#values.set(`${facet}:${hex}`, bytes);
     return read;
   }

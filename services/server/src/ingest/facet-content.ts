@@ -8,6 +8,7 @@ import {
   sha256,
   type FacetValues,
   type KnownFacet,
+  type LoadedFacet,
 } from '@modfleet/proto';
 
 /** A facet's value, proven to be what its digest says and fit to be stored. */
@@ -35,16 +36,23 @@ const ENTRIES_MAX = 50_000;
 /**
  * Reads an upload.
  *
+ * @param readLoaded decodes canonical bytes of `loaded`.
  * @throws ContentError when the bytes are not canonical, too long, not what the digest says, or name something that is no kmod.
  */
-export function readContent(facet: KnownFacet, hex: string, bytes: Uint8Array): FacetContent {
+export function readContent(
+  facet: KnownFacet,
+  hex: string,
+  bytes: Uint8Array,
+  readLoaded: (bytes: Uint8Array) => LoadedFacet = (value) => decodeFacet(Facet.FACET_LOADED, value),
+): FacetContent {
   if (bytes.length > FACET_MAX_BYTES)
     throw new ContentTooLongError(`${bytes.length} bytes, allowed are ${FACET_MAX_BYTES}`);
   // `available` is named by depmod's index files, not by these bytes.
   if (facet !== Facet.FACET_AVAILABLE && Buffer.from(sha256(bytes)).toString('hex') !== hex)
     throw new ContentError('the bytes have another digest than announced');
   try {
-    const content = { facet, hex, bytes, value: decodeFacet(facet, bytes) } as FacetContent;
+    const value = facet === Facet.FACET_LOADED ? readLoaded(bytes) : decodeFacet(facet, bytes);
+    const content = { facet, hex, bytes, value } as FacetContent;
     checkNames(content);
     return content;
   } catch (error) {

@@ -15,11 +15,11 @@ import type { BufferedEvent } from './event-buffer.ts';
 import { type FlushResult, itemsOf, writeFlush } from './flush.ts';
 import type { HostTracker } from './host-tracker.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
-import type { LoadedEntries } from './loaded-diff.ts';
+import type { LoadedByName } from './loaded-diff.ts';
 import { transactionStatus } from './set.queries.ts';
 
 /** Loaded sets kept to compare with. */
-const ENTRIES_CACHED = 500;
+const ENTRIES_CACHED = 2_000;
 
 /** What goes into one flush. */
 export interface Batch {
@@ -38,7 +38,7 @@ export class FlushWriter {
   readonly #database: DatabaseService;
   readonly #dictionary: KmodDictionary;
   readonly #replica: ReplicaService;
-  readonly #entries = new LRUCache<string, LoadedEntries>({ max: ENTRIES_CACHED });
+  readonly #entries = new LRUCache<string, LoadedByName>({ max: ENTRIES_CACHED });
   #doubt: { readonly batch: Batch; readonly result: FlushResult } | undefined;
 
   constructor(
@@ -56,7 +56,7 @@ export class FlushWriter {
     facet === Facet.FACET_LOADED ? this.#replica.windows.loadedMs : this.#replica.windows.facetMs;
 
   /** A set that will be compared with soon. */
-  remember(hex: string, entries: LoadedEntries): void {
+  remember(hex: string, entries: LoadedByName): void {
     this.#entries.set(hex, entries);
   }
 

@@ -21,7 +21,7 @@ import {
   upsertFacets,
 } from './flush.queries.ts';
 import { type Announced, type FacetState, type HostTracker, wordOf } from './host-tracker.ts';
-import { diffLoaded, type LoadedEntries } from './loaded-diff.ts';
+import { diffLoaded, type LoadedByName } from './loaded-diff.ts';
 import {
   isShared,
   knownDigests,
@@ -52,7 +52,7 @@ export interface FlushInput {
   readonly now: number;
   readonly windowMs: (facet: KnownFacet) => number;
   /** Entries of a loaded set that memory still has. */
-  readonly cachedEntries: (hex: string) => LoadedEntries | undefined;
+  readonly cachedEntries: (hex: string) => LoadedByName | undefined;
   readonly kmodIds: (names: readonly string[]) => Promise<ReadonlyMap<string, number>>;
 }
 
@@ -64,7 +64,7 @@ export interface FlushResult {
   /** Content that nobody sent yet. */
   readonly unknown: readonly FlushItem[];
   readonly masks: ReadonlyMap<HostTracker, number>;
-  readonly loadedEntries: ReadonlyMap<string, LoadedEntries>;
+  readonly loadedEntries: ReadonlyMap<string, LoadedByName>;
   readonly diffEvents: number;
 }
 
@@ -144,13 +144,15 @@ async function splitByKnown(
   return { written: items.filter(isKnown), unknown: items.filter((item) => !isKnown(item)) };
 }
 
+const NONE: LoadedByName = new Map();
+
 /** Differences between the stored `loaded` and the new one, for hosts that had one: the first is a baseline, not news. */
 async function loadedEvents(
   sql: Sql,
   input: FlushInput,
   written: readonly FlushItem[],
-): Promise<{ events: NewEvent[]; loadedEntries: Map<string, LoadedEntries> }> {
-  const loadedEntries = new Map<string, LoadedEntries>();
+): Promise<{ events: NewEvent[]; loadedEntries: Map<string, LoadedByName> }> {
+  const loadedEntries = new Map<string, LoadedByName>();
   const items = written.filter((item) => item.facet === Facet.FACET_LOADED && item.announced.kind === 'digest');
   if (items.length === 0) return { events: [], loadedEntries };
   const before = new Map(
@@ -173,10 +175,11 @@ async function loadedEvents(
   }
   const missing = [...needed].filter((hex) => !loadedEntries.has(hex));
   if (missing.length > 0)
-    for (const row of await selectLoadedEntries(sql, missing)) loadedEntries.set(row.hex, row.entries);
+    for (const row of await selectLoadedEntries(sql, missing))
+      loadedEntries.set(row.hex, new Map(Object.entries(row.entries)));
   const found = changes.flatMap(({ item, old, hex }) => {
     const ageMs = input.now - item.observedAt;
-    const events = diffLoaded(loadedEntries.get(old) ?? {}, loadedEntries.get(hex) ?? {}, item.told);
+    const events = diffLoaded(loadedEntries.get(old) ?? NONE, loadedEntries.get(hex) ?? NONE, item.told);
     return events.map((event) => ({ ...event, hostId: item.tracker.peer.hostId, ageMs }));
   });
   const ids = await input.kmodIds(found.map((event) => event.kmod));

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { diffLoaded, EVENT_CHANGED, EVENT_LOADED, EVENT_UNLOADED, type LoadedEntry } from './loaded-diff.ts';
+import {
+  diffLoaded,
+  EVENT_CHANGED,
+  EVENT_LOADED,
+  EVENT_UNLOADED,
+  type LoadedByName,
+  type LoadedEntry,
+} from './loaded-diff.ts';
 
 const entry = (change: Partial<LoadedEntry> = {}): LoadedEntry => ({
   buildId: 'a',
@@ -10,13 +17,14 @@ const entry = (change: Partial<LoadedEntry> = {}): LoadedEntry => ({
   state: 'live',
   ...change,
 });
+const of = (entries: Record<string, LoadedEntry>): LoadedByName => new Map(Object.entries(entries));
 const none = new Map<string, number>();
 
 describe('diffLoaded', () => {
   it('finds what came, went and changed', () => {
     const before = { stays: entry(), goes: entry(), changes: entry() };
     const after = { stays: entry(), comes: entry(), changes: entry({ buildId: 'b', taint: 'OE' }) };
-    expect(diffLoaded(before, after, none)).toEqual([
+    expect(diffLoaded(of(before), of(after), none)).toEqual([
       { kmod: 'comes', kind: EVENT_LOADED, detail: null },
       {
         kmod: 'changes',
@@ -35,16 +43,16 @@ describe('diffLoaded', () => {
     ]);
     const before = { goes: entry(), reloaded: entry() };
     const after = { comes: entry(), reloaded: entry({ buildId: 'b' }) };
-    expect(diffLoaded(before, after, told)).toEqual([]);
+    expect(diffLoaded(of(before), of(after), told)).toEqual([]);
   });
 
   it('makes the event when the last word of the host was another', () => {
-    expect(diffLoaded({}, { x: entry() }, new Map([['x', EVENT_UNLOADED]]))).toEqual([
+    expect(diffLoaded(of({}), of({ x: entry() }), new Map([['x', EVENT_UNLOADED]]))).toEqual([
       { kmod: 'x', kind: EVENT_LOADED, detail: null },
     ]);
   });
 
   it('takes no notice of a state that passes', () => {
-    expect(diffLoaded({ x: entry({ state: 'loading' }) }, { x: entry() }, none)).toEqual([]);
+    expect(diffLoaded(of({ x: entry({ state: 'loading' }) }), of({ x: entry() }), none)).toEqual([]);
   });
 });

@@ -11,6 +11,9 @@ export interface LoadedEntry {
 
 export type LoadedEntries = Readonly<Record<string, LoadedEntry>>;
 
+/** The same, by name, to be compared. */
+export type LoadedByName = ReadonlyMap<string, LoadedEntry>;
+
 /** As in kmod_event.kind. */
 export const EVENT_LOADED = 1;
 export const EVENT_UNLOADED = 2;
@@ -30,14 +33,12 @@ const WATCHED = ['buildId', 'size', 'taint', 'version', 'srcversion'] as const;
  *
  * @param told last told kind for each kmod since `before` was stored: an event that was told is not made again.
  */
-export function diffLoaded(
-  before: LoadedEntries,
-  after: LoadedEntries,
-  told: ReadonlyMap<string, number>,
-): DiffEvent[] {
+export function diffLoaded(before: LoadedByName, after: LoadedByName, told: ReadonlyMap<string, number>): DiffEvent[] {
   const events: DiffEvent[] = [];
-  for (const [kmod, entry] of Object.entries(after)) {
-    const old = before[kmod];
+  for (const [kmod, entry] of after) {
+    const old = before.get(kmod);
+    // Of most the very same object: nothing to look at.
+    if (old === entry) continue;
     if (old === undefined) {
       if (told.get(kmod) !== EVENT_LOADED) events.push({ kmod, kind: EVENT_LOADED, detail: null });
       continue;
@@ -48,8 +49,8 @@ export function diffLoaded(
       events.push({ kmod, kind: EVENT_CHANGED, detail });
     }
   }
-  for (const kmod of Object.keys(before)) {
-    if (after[kmod] === undefined && told.get(kmod) !== EVENT_UNLOADED)
+  for (const kmod of before.keys()) {
+    if (!after.has(kmod) && told.get(kmod) !== EVENT_UNLOADED)
       events.push({ kmod, kind: EVENT_UNLOADED, detail: null });
   }
   return events;

@@ -36,7 +36,7 @@ describe('migration 0016', () => {
       loaded.digest,
       [7, 8, 9],
       loaded.bytes,
-      JSON.stringify(loadedEntries({ kmods })),
+      JSON.stringify(Object.fromEntries(loadedEntries({ kmods }))),
     ]);
     await database.query('INSERT INTO loaded_set (digest, kmod_ids, value) VALUES ($1, $2, $3)', [
       Buffer.alloc(32, 2),
@@ -97,7 +97,9 @@ describe('migration 0016', () => {
   it('turns sets into builds, of which nothing is lost, and which are those that a host names now', async () => {
     const hex = loaded.digest.toString('hex');
     expect(await loadedKmods(database, hex)).toEqual(kmods);
-    expect(await selectLoadedEntries(database, [hex])).toEqual([{ hex, entries: loadedEntries({ kmods }) }]);
+    expect(await selectLoadedEntries(database, [hex])).toEqual([
+      { hex, entries: Object.fromEntries(loadedEntries({ kmods })) },
+    ]);
     expect(await loadedKmods(database, '02'.repeat(32))).toEqual([]);
     const names = new KmodDictionary(database);
     const [ids] = await new BuildDictionary(database, names).ids([kmods]);

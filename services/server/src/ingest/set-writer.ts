@@ -1,11 +1,19 @@
-import { type AvailableFacet, type ConfigFacet, Facet, KmodState, type LoadedFacet, sha256 } from '@modfleet/proto';
+import {
+  type AvailableFacet,
+  type ConfigFacet,
+  Facet,
+  KmodState,
+  type LoadedFacet,
+  type LoadedKmod,
+  sha256,
+} from '@modfleet/proto';
 import { Inject, Injectable } from '@nestjs/common';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { BuildDictionary } from './build-dictionary.ts';
 import { clean, cleanJson } from './clean.ts';
 import { type FacetContent, kmodNamesOf } from './facet-content.ts';
 import { KmodDictionary } from './kmod-dictionary.ts';
-import type { LoadedEntries, LoadedEntry } from './loaded-diff.ts';
+import type { LoadedByName, LoadedEntry } from './loaded-diff.ts';
 import {
   insertAliases,
   insertAvailableKmods,
@@ -93,21 +101,20 @@ const STATE_WORDS: Readonly<Record<number, string>> = {
   [KmodState.KMOD_STATE_UNLOADING]: 'unloading',
 };
 
-/** As loaded_entries() of migration 0016 gives it. */
-export function loadedEntries(value: LoadedFacet): LoadedEntries {
-  return Object.fromEntries(
-    value.kmods.map((kmod): [string, LoadedEntry] => [
-      kmod.name,
-      {
-        buildId: kmod.buildId,
-        size: kmod.size,
-        taint: kmod.taint,
-        version: kmod.version,
-        srcversion: kmod.srcversion,
-        state: STATE_WORDS[kmod.state] ?? '',
-      },
-    ]),
-  );
+const entries = new WeakMap<LoadedKmod, LoadedEntry>();
+
+/** As loaded_entries() of migration 0016 gives it: of the same object the same entry. */
+export function loadedEntries(value: LoadedFacet): LoadedByName {
+  return new Map(value.kmods.map((kmod): [string, LoadedEntry] => [kmod.name, entryOf(kmod)]));
+}
+
+function entryOf(kmod: LoadedKmod): LoadedEntry {
+  const known = entries.get(kmod);
+  if (known !== undefined) return known;
+  const { buildId, size, taint, version, srcversion, state } = kmod;
+  const entry = { buildId, size, taint, version, srcversion, state: STATE_WORDS[state] ?? '' };
+  entries.set(kmod, entry);
+  return entry;
 }
 
 function idOf(ids: Ids, name: string): number {

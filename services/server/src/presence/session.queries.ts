@@ -10,12 +10,14 @@ export interface SessionRow {
   readonly live: boolean;
 }
 
-export async function currentSession(sql: Sql, hostId: string): Promise<SessionRow | undefined> {
-  const [row] = await sql.query<SessionRow>(
-    `SELECT session_no AS "sessionNo", replica_id AS "replicaId", boot_id AS "bootId", address, live FROM session_presence WHERE host_id = $1`,
-    [hostId],
+/** The newest session of each of these hosts that had one. */
+export async function currentSessions(sql: Sql, hostIds: readonly string[]): Promise<ReadonlyMap<string, SessionRow>> {
+  const rows = await sql.query<SessionRow & { hostId: string }>(
+    `SELECT host_id AS "hostId", session_no AS "sessionNo", replica_id AS "replicaId", boot_id AS "bootId", address, live
+       FROM session_presence WHERE host_id = ANY ($1::uuid[])`,
+    [hostIds],
   );
-  return row;
+  return new Map(rows.map(({ hostId, ...row }) => [hostId, row]));
 }
 
 /** Whether the host has opened a newer session than this; if not, none opens before the transaction ends. */
@@ -29,7 +31,6 @@ export async function isSuperseded(sql: Sql, hostId: string, sessionNo: number):
 
 export interface NewSession {
   readonly hostId: string;
-  readonly replicaId: string;
   readonly bootId: string;
   readonly address: string;
   /** Serial number of the certificate that is used for it; absent: nothing is concluded from it. */
@@ -38,27 +39,46 @@ export interface NewSession {
   readonly continues?: boolean;
 }
 
-/** Makes this the newest session. Numbers come from one sequence, so "newer" holds across replicas. */
-export async function openSession(sql: Sql, session: NewSession): Promise<number> {
-  const [row] = await sql.query<{ sessionNo: number }>(
-    `WITH seen AS (UPDATE host SET last_seen_at = now(), last_boot_id = $3, last_address = $4,
-                        certificate_used = coalesce($5, certificate_used) WHERE id = $1)
+/**
+ * Makes these the newest sessions of their hosts, of which no two are of one host. Numbers come from one sequence, so "newer" holds across replicas.
+ *
+ * @returns the numbers, by host.
+ */
+export async function openSessions(
+  sql: Sql,
+  replicaId: string,
+  sessions: readonly NewSession[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await sql.query<{ hostId: string; sessionNo: number }>(
+    `WITH given AS MATERIALIZED (
+       SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS g (host_id, boot_id, address, certificate_used)),
+      seen AS (
+        UPDATE host h SET last_seen_at = now(), last_boot_id = g.boot_id, last_address = g.address,
+                          certificate_used = coalesce(g.certificate_used, h.certificate_used)
+          FROM given g WHERE h.id = g.host_id)
      INSERT INTO host_session (host_id, session_no, replica_id, boot_id, address, vouched)
-     VALUES ($1, nextval('host_session_no_seq'), $2, $3, $4, 0)
+     SELECT host_id, nextval('host_session_no_seq'), $5, boot_id, address, 0 FROM given ORDER BY host_id
      ON CONFLICT (host_id) DO UPDATE SET session_no = excluded.session_no, replica_id = excluded.replica_id, boot_id = excluded.boot_id,
-       address = excluded.address, vouched = CASE WHEN $6::boolean THEN host_session.vouched ELSE 0 END, connected_at = now(), disconnected_at = NULL
-     RETURNING session_no AS "sessionNo"`,
+       address = excluded.address, vouched = CASE WHEN excluded.host_id = ANY ($6::uuid[]) THEN host_session.vouched ELSE 0 END,
+       connected_at = now(), disconnected_at = NULL
+     RETURNING host_id AS "hostId", session_no AS "sessionNo"`,
     [
-      session.hostId,
-      session.replicaId,
-      session.bootId,
-      session.address,
-      session.certificateUsed ?? null,
-      session.continues === true,
+      sessions.map((session) => session.hostId),
+      sessions.map((session) => session.bootId),
+      sessions.map((session) => session.address),
+      sessions.map((session) => session.certificateUsed ?? null),
+      replicaId,
+      sessions.filter((session) => session.continues === true).map((session) => session.hostId),
     ],
   );
-  if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
-  return row.sessionNo;
+  return new Map(rows.map(({ hostId, sessionNo }) => [hostId, sessionNo]));
+}
+
+/** {@link openSessions} of one host. @returns its number */
+export async function openSession(sql: Sql, session: NewSession & { readonly replicaId: string }): Promise<number> {
+  const sessionNo = (await openSessions(sql, session.replicaId, [session])).get(session.hostId);
+  if (sessionNo === undefined) throw new Error('INSERT … RETURNING gave no row');
+  return sessionNo;
 }
 
 /** Locks the sessions of hosts, then their narrow rows, each in order: before anything of them is written, and after the hosts (migration 0020). */

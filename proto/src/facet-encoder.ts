@@ -1,0 +1,69 @@
+import { encodeFacet, shapeOf } from './facet-encoding.ts';
+import { framesOf } from './facet-frames.ts';
+import type { FacetValues, KnownFacet } from './facet-values.ts';
+import { sortedBy } from './sorting.ts';
+
+/** Entries as they were encoded last, and where each ends in the bytes. */
+interface Last {
+  readonly entries: readonly unknown[];
+  readonly ends: readonly number[];
+  readonly begin: number;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Encodes one facet of one host again and again: as encodeFacet does, but what is the same object as the last time is not encoded anew. An entry that was given must
+ * not be changed afterwards.
+ */
+export class FacetEncoder<F extends KnownFacet> {
+  readonly #facet: F;
+  #last: Last | undefined;
+
+  constructor(facet: F) {
+    this.#facet = facet;
+  }
+
+  /** @throws FacetEncodingError as encodeFacet */
+  encode(value: FacetValues[F]): Uint8Array {
+    const { entries } = shapeOf(this.#facet);
+    const last = this.#last;
+    this.#last = undefined;
+    if (entries === undefined) return encodeFacet(this.#facet, value);
+    const sorted = sortedBy(entries.of(value), entries.keyOf);
+    const changed = last === undefined ? undefined : changedFrom(last.entries, sorted);
+    const bytes =
+      last === undefined || changed === undefined || changed.length * 2 > sorted.length
+        ? encodeFacet(this.#facet, value)
+        : this.#patched(last, value, sorted, changed);
+    const frames = framesOf(this.#facet, entries, bytes);
+    let end = frames.before.length;
+    this.#last = {
+      entries: sorted,
+      ends: frames.entries.map((frame) => (end += frame.bytes.length)),
+      begin: frames.before.length,
+      bytes,
+    };
+    return bytes;
+  }
+
+  #patched(last: Last, value: FacetValues[F], sorted: readonly unknown[], changed: readonly unknown[]): Uint8Array {
+    const { entries } = shapeOf(this.#facet);
+    if (entries === undefined) return encodeFacet(this.#facet, value);
+    // What is no entry, and the entries that are new.
+    const patch = framesOf(this.#facet, entries, encodeFacet(this.#facet, entries.with(value, [...changed])));
+    const anew = new Map(patch.entries.map((frame) => [frame.key, frame.bytes]));
+    const places = new Map(last.entries.map((entry, at) => [entry, at]));
+    const pieces = sorted.map((entry) => {
+      const at = places.get(entry);
+      if (at === undefined) return anew.get(entries.keyOf(entry)) ?? new Uint8Array();
+      return last.bytes.subarray(at === 0 ? last.begin : last.ends[at - 1], last.ends[at]);
+    });
+    return Buffer.concat([patch.before, ...pieces, patch.after]);
+  }
+}
+
+/** Entries that are not among the last. */
+function changedFrom(last: readonly unknown[], now: readonly unknown[]): unknown[] {
+  const known = new Set(last);
+  return now.filter((entry) => !known.has(entry));
+}
