@@ -140,12 +140,14 @@ export async function pageOfKmods(
         SELECT n.name, k.id, (SELECT array_agg(b.id) FROM kmod_build b WHERE b.kmod_id = k.id) AS builds
           FROM names n LEFT JOIN kmod k ON k.name = n.name
          WHERE ${conditions.join(' AND ')} ORDER BY n.name LIMIT ${params.add(limit + 1)}),
+      trees AS MATERIALIZED (
+        SELECT set_id, kmod_id, builtin FROM available_kmod WHERE kmod_id IN (SELECT id FROM page) AND set_id IN (SELECT ad FROM classes)),
       facts AS (
         SELECT p.name, c.lf, c.af, c.reported, coalesce(h.n, 0) AS has, c.n - coalesce(h.n, 0) AS lacks, coalesce(a.builtin, false) AS in_kernel,
                a.kmod_id IS NOT NULL AND NOT a.builtin AS is_file
           FROM page p CROSS JOIN classes c
           LEFT JOIN pairs h ON h.class = c.class AND h.kmod_id = p.id
-          LEFT JOIN available_kmod a ON a.set_id = c.ad AND a.kmod_id = p.id),
+          LEFT JOIN trees a ON a.set_id = c.ad AND a.kmod_id = p.id),
       counted AS (
         SELECT name,
                coalesce(sum(has) FILTER (WHERE lf), 0) AS loaded,
@@ -161,8 +163,8 @@ export async function pageOfKmods(
           FROM page p
           JOIN by_device d ON d.name = p.name
           JOIN hosts h ON h.dd = d.set_id
-          LEFT JOIN loaded_set s ON s.id = h.ld AND p.builds IS NOT NULL
-          LEFT JOIN available_kmod a ON a.set_id = h.ad AND a.kmod_id = p.id
+          LEFT JOIN LATERAL (SELECT l.build_ids FROM loaded_set l WHERE l.id = h.ld AND p.builds IS NOT NULL LIMIT 1) s ON true
+          LEFT JOIN trees a ON a.set_id = h.ad AND a.kmod_id = p.id
          WHERE a.builtin IS NOT FALSE AND NOT (h.lf AND coalesce(s.build_ids && p.builds, false)) AND NOT (h.af AND coalesce(a.builtin, false))),
       added AS (
         SELECT name,
