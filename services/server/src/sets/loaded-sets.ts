@@ -7,7 +7,7 @@
  *   There may be more: sets of later transactions, and sets that were collected since. Whoever counts hosts finds sets through hosts, and meets neither.
  * - Memory and edge change only after everything was read.
  *
- * Rejected: asking Postgres. Taking 30,000 sets of 150 kmods apart takes a second of CPU there, however it is written, 15 ms here; looking a common kmod up in the index
+ * Rejected: asking Postgres. Taking 30,000 sets of 150 kmods apart takes a second of CPU there, however it is written, some tens of ms here; looking a common kmod up in the index
  * reads the row of each set that has it.
  */
 import { LRUCache } from 'lru-cache';
