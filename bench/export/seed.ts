@@ -41,8 +41,8 @@ export async function seedHosts(databaseUrl: string, { hosts, sets }: SeedSize):
       KMODS,
     );
     await run(
-      `INSERT INTO available_kmod (set_digest, kmod_id, path, builtin, build_id, signer)
-       SELECT sha256('tree'), id, 'kernel/' || name || '.ko', false, encode(sha256(name::bytea), 'hex'), 'a distribution' FROM kmod WHERE name LIKE 'bench\\_%'`,
+      `INSERT INTO available_kmod (set_id, kmod_id, path, builtin, build_id, signer)
+       SELECT (SELECT id FROM available_set WHERE digest = sha256('tree')), id, 'kernel/' || name || '.ko', false, encode(sha256(name::bytea), 'hex'), 'a distribution' FROM kmod WHERE name LIKE 'bench\\_%'`,
     );
     await run(
       `INSERT INTO host (id, name, facts, kernel_release, os_id, arch, package_family, agent_version, mode, labels, key_fingerprint)
@@ -53,8 +53,10 @@ export async function seedHosts(databaseUrl: string, { hosts, sets }: SeedSize):
       hosts,
     );
     await run(
-      `INSERT INTO host_inventory (host_id, loaded, loaded_observed_at, loaded_received_at, available, available_observed_at)
-       SELECT id, sha256(('loaded ' || (row_number() OVER () % $1::int))::bytea), now(), now(), sha256('tree'), now() FROM host`,
+      `UPDATE host_inventory i SET loaded = s.id, available = t.id, loaded_observed_at = now(), loaded_received_at = now(), available_observed_at = now()
+         FROM (SELECT id, row_number() OVER () % $1::int AS place FROM host) h
+         JOIN loaded_set s ON s.digest = sha256(('loaded ' || h.place)::bytea) JOIN available_set t ON t.digest = sha256('tree')
+        WHERE i.host_id = h.id`,
       sets,
     );
     await run(

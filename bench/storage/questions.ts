@@ -5,6 +5,7 @@ import { HostPastService } from '../../services/server/src/history/host-past.ser
 import { KmodPastService } from '../../services/server/src/history/kmod-past.service.ts';
 import { pageOfKmodHosts } from '../../services/server/src/kmods/kmod-page.ts';
 import { KmodsService } from '../../services/server/src/kmods/kmods.service.ts';
+import { LoadedSets } from '../../services/server/src/sets/loaded-sets.ts';
 import type { KmodHostList } from '../../services/server/src/api-types.ts';
 import type { ApiServer } from '../../services/server/src/testing/api-server.ts';
 import { COMMON_KMOD, type FleetModel, RARE_KMOD } from './fleet-model.ts';
@@ -70,10 +71,12 @@ export async function kmodQuestions(server: ApiServer): Promise<Question[]> {
 
 /** The rows of a first page alone; further pages carry the counts on. */
 function rowsOf(server: ApiServer, kmod: string, selector: string | undefined): Promise<unknown> {
+  const sets = server.app.get(LoadedSets, { strict: false });
   return server.database.tx('REPEATABLE READ READ ONLY', async (sql) =>
     pageOfKmodHosts(
       sql,
-      await resolveKmod(sql, kmod, 'all'),
+      sets,
+      await resolveKmod(sql, sets, kmod, 'all'),
       { selector, includeUnknown: false, scope: 'all' },
       { presence: ['loaded', 'builtin'], after: null, limit: PAGE },
     ),
@@ -84,9 +87,14 @@ function rowsOf(server: ApiServer, kmod: string, selector: string | undefined): 
 export function countQuestions(server: ApiServer): Question[] {
   const kmods = server.app.get(KmodsService);
   const { database } = server;
+  const sets = server.app.get(LoadedSets, { strict: false });
   const count = (kmod: string, selector: string | undefined): Promise<unknown> =>
     database.tx('REPEATABLE READ READ ONLY', async (sql) =>
-      tallyKmod(sql, await resolveKmod(sql, kmod, 'all'), { selector, includeUnknown: false, scope: 'all' }),
+      tallyKmod(sql, sets, await resolveKmod(sql, sets, kmod, 'all'), {
+        selector,
+        includeUnknown: false,
+        scope: 'all',
+      }),
     );
   return [
     { name: 'exact count with coverage, common kmod', reach: 50, ask: () => count(COMMON_KMOD, undefined) },

@@ -119,7 +119,7 @@ async function rolledBack<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
 }
 
 async function fill(rows: readonly DispatchRow[], frozen: boolean, ready: string, replica: string): Promise<void> {
-  await database.query('TRUNCATE action, action_transition, host, host_session');
+  await database.query('TRUNCATE action, action_transition, host, host_session, host_inventory');
   await database.query('UPDATE fleet_freeze SET frozen = $1', [frozen]);
   await database.query(
     `INSERT INTO host (id, name, mode, key_fingerprint, retired_at, quarantined_at)

@@ -293,7 +293,7 @@ describe('sessions', () => {
       const digest = async (): Promise<unknown> =>
         (
           await side.database.query<{ digest: Buffer }>(
-            'SELECT loaded AS digest FROM host_inventory WHERE host_id = $1',
+            'SELECT l.digest FROM host_inventory i JOIN loaded_set l ON l.id = i.loaded WHERE i.host_id = $1',
             [agent.hostId],
           )
         )[0]?.digest;

@@ -19,7 +19,7 @@ export async function driverSpellings(
   const params = new SqlParams();
   return sql.query<{ driver: string; kmod: string | null }>(
     `SELECT DISTINCT d.driver, k.name AS kmod FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id
-      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY 1, 2`,
+      WHERE d.driver <> '' AND replace(d.driver, '-', '_') = ${params.add(folded)} AND ${setInScope(scope, 'devices', 'd.set_id', params)} ORDER BY 1, 2`,
     params.values,
   );
 }
@@ -27,7 +27,7 @@ export async function driverSpellings(
 export async function allDriverNames(sql: Sql, scope: HostScope): Promise<string[]> {
   const params = new SqlParams();
   const rows = await sql.query<{ driver: string }>(
-    `SELECT DISTINCT d.driver FROM device_driver d WHERE d.driver <> '' AND ${setInScope(scope, 'd.set_digest', params)} ORDER BY d.driver`,
+    `SELECT DISTINCT d.driver FROM device_driver d WHERE d.driver <> '' AND ${setInScope(scope, 'devices', 'd.set_id', params)} ORDER BY d.driver`,
     params.values,
   );
   return rows.map((row) => row.driver);
@@ -44,11 +44,11 @@ async function standingStatement(
     sql,
     selection,
     params,
-    ['h.retired_at IS NULL'],
+    ['NOT h.retired'],
     [
       'h.name',
       'h.kernel_release',
-      'h.devices AS digest',
+      'h.devices AS set',
       'h.devices_coverage AS coverage',
       'h.devices_reason AS reason',
       'h.devices_observed_at AS observed_at',
@@ -56,14 +56,14 @@ async function standingStatement(
   );
   return `WITH selected AS MATERIALIZED (${selected}),
     sets AS MATERIALIZED (
-      SELECT d.set_digest, bool_or(NOT d.builtin) AS by_kmod, min(d.driver) AS driver, min(k.name) AS kmod,
+      SELECT d.set_id, bool_or(NOT d.builtin) AS by_kmod, min(d.driver) AS driver, min(k.name) AS kmod,
              jsonb_agg(jsonb_build_object('bus', d.bus, 'address', d.address, 'modalias', d.modalias, 'names', d.names) ORDER BY d.bus, d.address) AS devices
-        FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id WHERE d.driver = ANY (${params.add(drivers)}::text[]) GROUP BY d.set_digest),
+        FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id WHERE d.driver = ANY (${params.add(drivers)}::text[]) GROUP BY d.set_id),
     standing AS (
       SELECT c.id, c.name, c.kernel_release, c.coverage, c.reason, c.observed_at, s.driver, s.kmod, s.devices,
-             CASE WHEN c.digest IS NULL THEN NULL WHEN s.by_kmod THEN 'bound' WHEN s.set_digest IS NOT NULL THEN 'builtin' ELSE 'none' END AS last
+             CASE WHEN c.set IS NULL THEN NULL WHEN s.by_kmod THEN 'bound' WHEN s.set_id IS NOT NULL THEN 'builtin' ELSE 'none' END AS last
         FROM selected c
-        LEFT JOIN sets s ON s.set_digest = c.digest
+        LEFT JOIN sets s ON s.set_id = c.set
        WHERE ${chosen(selection)})`;
 }
 

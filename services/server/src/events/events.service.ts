@@ -12,6 +12,7 @@ import { coverageOfSelection } from '../kmods/kmod-list.queries.ts';
 import { resolveKmod } from '../kmods/kmod-resolution.ts';
 import { type CoverageCounts, countCoverage } from '../presence/coverage.queries.ts';
 import { chosenAmong } from '../selectors/host-walk.queries.ts';
+import { LoadedSets } from '../sets/loaded-sets.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import { EVENT_EXPORT } from './event-export.ts';
 import { type EventFilter, type EventRow, pageOfChangedHosts, pageOfEvents } from './event-list.queries.ts';
@@ -40,10 +41,16 @@ export interface ReadyFilter {
 export class EventsService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #sets: LoadedSets;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CursorService) cursors: CursorService,
+    @Inject(LoadedSets) sets: LoadedSets,
+  ) {
     this.#database = database;
     this.#cursors = cursors;
+    this.#sets = sets;
   }
 
   /** Newest first. @throws AppError host_not_found, host_ambiguous, host_retired, kmod_unknown, cursor_invalid; SelectorError. */
@@ -177,7 +184,7 @@ export class EventsService {
   /** An alias or a driver's name finds its kmod. What no host reports any more may still have a past. */
   async #kmod(requested: string, hosts: HostScope): Promise<{ readonly name: string; readonly unknown?: AppError }> {
     try {
-      return { name: (await resolveKmod(this.#database, requested, hosts)).name };
+      return { name: (await resolveKmod(this.#database, this.#sets, requested, hosts)).name };
     } catch (error) {
       if (error instanceof AppError && error.code === 'kmod_unknown')
         return { name: requested.replaceAll('-', '_'), unknown: error };

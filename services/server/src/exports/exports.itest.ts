@@ -166,10 +166,9 @@ describe('a list of 100,000 rows', () => {
       [MANY],
     );
     await database.query(
-      `INSERT INTO host_inventory (host_id, loaded, available, devices, config, loaded_observed_at, available_observed_at, devices_observed_at,
-                                   config_observed_at, loaded_received_at)
-       SELECT h.id, i.loaded, i.available, i.devices, i.config, now(), now(), now(), now(), now()
-         FROM host h, host_inventory i JOIN host w ON w.id = i.host_id WHERE w.name = 'web-1' AND h.labels ? 'many'`,
+      `UPDATE host_inventory n SET loaded = i.loaded, available = i.available, devices = i.devices, config = i.config, loaded_observed_at = now(),
+              available_observed_at = now(), devices_observed_at = now(), config_observed_at = now(), loaded_received_at = now()
+         FROM host h, host_inventory i JOIN host w ON w.id = i.host_id WHERE n.host_id = h.id AND w.name = 'web-1' AND h.labels ? 'many'`,
     );
     await database.query(
       `INSERT INTO host_session (host_id, session_no, replica_id, boot_id, address, vouched)

@@ -17,13 +17,13 @@ export async function keptSince(
 
 export interface HostNow {
   readonly enrolledAt: Date;
-  /** Digest of what it has loaded, hex; null: never reported. */
-  readonly loaded: string | null;
+  /** Set of what it has loaded; null: never reported. */
+  readonly loaded: number | null;
 }
 
 export async function hostNow(sql: Sql, hostId: string): Promise<HostNow | undefined> {
   const rows = await sql.query<HostNow>(
-    `SELECT h.enrolled_at AS "enrolledAt", encode(i.loaded, 'hex') AS loaded
+    `SELECT h.enrolled_at AS "enrolledAt", i.loaded
        FROM host h LEFT JOIN host_inventory i ON i.host_id = h.id WHERE h.id = $1`,
     [hostId],
   );

@@ -5,7 +5,7 @@ import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { findHost } from '../hosts/host-lookup.ts';
 import { isoOrNull, orNull } from '../http/facet-words.ts';
-import { selectLoadedEntries } from '../ingest/flush.queries.ts';
+import { entriesOfSet } from '../ingest/flush.queries.ts';
 import { eventsSince, hostNow, keptSince, seenAround } from './history.queries.ts';
 import { pastStanding, type PastStanding } from './past-standing.ts';
 import { pastTime } from './past-time.ts';
@@ -47,8 +47,7 @@ export class HostPastService {
         ...toPastSeen(standing, at),
       };
       if (standing.kind === 'unknown' || loaded === null) return { ...answer, kmods: null };
-      const [now] = await selectLoadedEntries(sql, [loaded]);
-      const kmods = rewind(now?.entries ?? {}, await eventsSince(sql, host.id, at));
+      const kmods = rewind((await entriesOfSet(sql, loaded)) ?? {}, await eventsSince(sql, host.id, at));
       return { ...answer, kmods: kmods.map(toPastKmod) };
     });
   }

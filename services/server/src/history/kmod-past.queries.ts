@@ -5,6 +5,8 @@
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import type { LoadedSets } from '../sets/loaded-sets.ts';
+import { bitSql } from '../sets/set-bits.ts';
 import { connectionsOf } from './history.queries.ts';
 
 export type PastPresence = 'loaded' | 'not_loaded' | 'unknown';
@@ -37,16 +39,18 @@ export interface PastHostRow {
 /** CTE `standing` (one row a chosen host), and `left`, the number of hosts left out. The rules are those of past-standing.ts and rewind.ts; a test holds them together. */
 async function pastStatement(
   sql: Sql,
+  sets: LoadedSets,
   kmodId: number,
   at: Date,
   selection: Selection,
 ): Promise<{ readonly with: string; readonly left: string; readonly params: SqlParams }> {
+  await sets.sync(sql);
   const params = new SqlParams();
   const selected = await selectionSql(
     sql,
     selection,
     params,
-    ['h.retired_at IS NULL'],
+    ['NOT h.retired'],
     ['h.name', 'h.enrolled_at', 'h.loaded'],
   );
   const left = await leftOutSql(sql, selection, params);
@@ -59,15 +63,13 @@ async function pastStatement(
       first_since AS MATERIALIZED (
         SELECT DISTINCT ON (e.host_id) e.host_id, e.kind FROM kmod_event e
          WHERE e.kmod_id = ${id} AND e.at > ${time} AND e.kind IN (1, 2, 3) ORDER BY e.host_id, e.at, e.id),
-      loaded_now AS MATERIALIZED (SELECT s.digest FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] WHERE b.kmod_id = ${id}),
       facts AS (
         SELECT h.id, h.name, c.within, c.last_before, c.first_after,
                CASE WHEN h.enrolled_at > ${time} THEN 'before_joining'
                     WHEN h.loaded IS NULL THEN 'never_reported'
                     WHEN NOT c.within AND c.last_before IS NULL THEN 'before_first_report' END AS why,
-               CASE WHEN e.kind IS NOT NULL THEN e.kind <> 1 ELSE n.digest IS NOT NULL END AS was_loaded
+               CASE WHEN e.kind IS NOT NULL THEN e.kind <> 1 ELSE ${bitSql(sets.having(kmodId), 'h.loaded', params)} = 1 END AS was_loaded
           FROM selected h
-          LEFT JOIN loaded_now n ON n.digest = h.loaded
           LEFT JOIN first_since e ON e.host_id = h.id
          CROSS JOIN LATERAL (
            SELECT coalesce(bool_or(c.seen_from <= ${time} AND c.seen_until >= ${time}), false) AS within,
@@ -88,6 +90,7 @@ async function pastStatement(
 /** The counts, and the hosts of these presences after `after` (name, id), one more than `limit` when there is a next page. */
 export async function readPastHosts(
   sql: Sql,
+  sets: LoadedSets,
   kmodId: number,
   at: Date,
   selection: Selection,
@@ -97,7 +100,7 @@ export async function readPastHosts(
     readonly limit: number;
   },
 ): Promise<{ tally: PastTally; rows: PastHostRow[] }> {
-  const { with: text, left, params } = await pastStatement(sql, kmodId, at, selection);
+  const { with: text, left, params } = await pastStatement(sql, sets, kmodId, at, selection);
   const beyond =
     page.after === null ? 'true' : `(name, id) > (${params.add(page.after[0])}, ${params.add(page.after[1])}::uuid)`;
   const rows = await sql.query<PastTally & (PastHostRow | { id: null })>(

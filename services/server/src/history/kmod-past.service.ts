@@ -8,6 +8,7 @@ import { AppError } from '../errors/app-error.ts';
 import { isoOrNull } from '../http/facet-words.ts';
 import { presenceWords } from '../http/presence-query.ts';
 import { resolveKmod } from '../kmods/kmod-resolution.ts';
+import { LoadedSets } from '../sets/loaded-sets.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import { keptSince } from './history.queries.ts';
 import type { kmodPastQuery } from './history.schema.ts';
@@ -21,13 +22,16 @@ const PRESENCES = ['loaded', 'not_loaded', 'unknown'] as const;
 export class KmodPastService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #sets: LoadedSets;
   readonly #retentionDays: number;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
     @Inject(CursorService) cursors: CursorService,
+    @Inject(LoadedSets) sets: LoadedSets,
     @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'eventRetentionDays'>,
   ) {
+    this.#sets = sets;
     this.#database = database;
     this.#cursors = cursors;
     this.#retentionDays = config.eventRetentionDays;
@@ -46,14 +50,21 @@ export class KmodPastService {
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const kept = await keptSince(sql, this.#retentionDays);
       const at = pastTime(text, kept);
-      const subject = await resolveKmod(sql, requested, hosts);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
       if (subject.kmodId === null)
         throw new AppError(
           'kmod_unknown',
           `${subject.name} is a driver that is built in everywhere: it was never loaded, so nothing came and went`,
         );
       const page = { presence, after: position?.key ?? null, limit };
-      const { tally, rows } = await readPastHosts(sql, subject.kmodId, at, { ...chosen, scope: hosts }, page);
+      const { tally, rows } = await readPastHosts(
+        sql,
+        this.#sets,
+        subject.kmodId,
+        at,
+        { ...chosen, scope: hosts },
+        page,
+      );
       return { kept, at, subject, tally, rows };
     });
     const { kept, at, subject, tally } = read;

@@ -12,15 +12,15 @@ export async function kernelOfHost(sql: Sql, hostId: string): Promise<Record<Ker
 }
 
 /** Canonical bytes of a configuration. */
-export async function configValue(sql: Sql, digest: Buffer): Promise<Buffer | undefined> {
-  return (await sql.query<{ value: Buffer }>('SELECT value FROM config_set WHERE digest = $1', [digest]))[0]?.value;
+export async function configValue(sql: Sql, set: number): Promise<Buffer | undefined> {
+  return (await sql.query<{ value: Buffer }>('SELECT value FROM config_set WHERE id = $1', [set]))[0]?.value;
 }
 
 /** All devices of a set. */
-export function devicesOfSet(sql: Sql, digest: Buffer): Promise<DeviceRow[]> {
+export function devicesOfSet(sql: Sql, set: number): Promise<DeviceRow[]> {
   return sql.query<DeviceRow>(
     `SELECT d.bus, d.address, d.modalias, d.driver, k.name AS kmod, d.builtin, d.names
-       FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id WHERE d.set_digest = $1`,
-    [digest],
+       FROM device_driver d LEFT JOIN kmod k ON k.id = d.kmod_id WHERE d.set_id = $1`,
+    [set],
   );
 }

@@ -8,7 +8,7 @@ import { FACET_NUMBERS, isoOrNull } from '../http/facet-words.ts';
 import { parametersOfHost } from '../hosts/host-inventory.queries.ts';
 import { decodeParameters } from '../hosts/host-inventory.mapper.ts';
 import { findHost } from '../hosts/host-lookup.ts';
-import { selectLoadedEntries } from '../ingest/flush.queries.ts';
+import { entriesOfSet } from '../ingest/flush.queries.ts';
 import { type FacetCoverageRow, facetsOf } from '../presence/coverage.queries.ts';
 import { configValue, devicesOfSet, kernelOfHost } from './host-diff.queries.ts';
 import { diffHosts, type HostSide } from './host-diff.ts';
@@ -28,7 +28,11 @@ export class HostDiffService {
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const a = await findHost(sql, first, scope);
       const b = await findHost(sql, second, scope);
-      const [left, right] = [await facetsOf(sql, [a.id]), await facetsOf(sql, [b.id])];
+      const facetRows = await facetsOf(sql, [a.id, b.id]);
+      const [left, right] = [
+        facetRows.filter(({ hostId }) => hostId === a.id),
+        facetRows.filter(({ hostId }) => hostId === b.id),
+      ];
       const differences = diffHosts(await sideOf(sql, a.id, left), await sideOf(sql, b.id, right));
       const facets = COMPARED.map((facet) => ({
         facet,
@@ -49,17 +53,18 @@ export class HostDiffService {
 }
 
 async function sideOf(sql: Sql, hostId: string, facets: readonly FacetCoverageRow[]): Promise<HostSide> {
-  const digestOf = (facet: number): Buffer | null => facets.find((each) => each.facet === facet)?.digest ?? null;
+  const of = (facet: number): FacetCoverageRow | undefined => facets.find((each) => each.facet === facet);
   const [loaded, config, devices] = [
-    digestOf(FACET_NUMBERS.loaded),
-    digestOf(FACET_NUMBERS.config),
-    digestOf(FACET_NUMBERS.devices),
+    of(FACET_NUMBERS.loaded)?.setId ?? null,
+    of(FACET_NUMBERS.config)?.setId ?? null,
+    of(FACET_NUMBERS.devices)?.setId ?? null,
   ];
-  const parameters = digestOf(FACET_NUMBERS.parameters) === null ? undefined : await parametersOfHost(sql, hostId);
+  const parameters =
+    (of(FACET_NUMBERS.parameters)?.digest ?? null) === null ? undefined : await parametersOfHost(sql, hostId);
   const configBytes = config === null ? undefined : await configValue(sql, config);
   return {
     kernel: await kernelOfHost(sql, hostId),
-    loaded: loaded === null ? undefined : (await selectLoadedEntries(sql, [loaded.toString('hex')]))[0]?.entries,
+    loaded: loaded === null ? undefined : await entriesOfSet(sql, loaded),
     parameters: parameters === undefined ? undefined : decodeParameters(parameters),
     config: configBytes === undefined ? undefined : decodeFacet(Facet.FACET_CONFIG, configBytes),
     devices: devices === null ? undefined : await devicesOfSet(sql, devices),

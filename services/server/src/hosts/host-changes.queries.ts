@@ -1,12 +1,15 @@
 import type { Labels } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
+import { lockNarrowRows } from '../presence/session.queries.ts';
 
-/** Holds the hosts' rows until the transaction ends. In the order of their ids, so that two such changes never wait for each other. */
-export function lockLabels(sql: Sql, hostIds: readonly string[]): Promise<{ name: string; labels: Labels }[]> {
-  return sql.query<{ name: string; labels: Labels }>(
+/** Holds the hosts' rows, and their narrow rows, until the transaction ends. In the order of their ids, so that two such changes never wait for each other. */
+export async function lockLabels(sql: Sql, hostIds: readonly string[]): Promise<{ name: string; labels: Labels }[]> {
+  const rows = await sql.query<{ name: string; labels: Labels }>(
     'SELECT name, labels FROM host WHERE id = ANY ($1::uuid[]) AND retired_at IS NULL ORDER BY id FOR UPDATE',
     [hostIds],
   );
+  await lockNarrowRows(sql, hostIds);
+  return rows;
 }
 
 /** Sets and removes labels; @returns the hosts whose labels are others now, by name. */

@@ -12,7 +12,7 @@ import { standingOf } from './host.mapper.ts';
 import { decodeParameters, toHostKmod } from './host-inventory.mapper.ts';
 import { blocksOfHost, pageOfDevices, pageOfHostKmods, parametersOfHost } from './host-inventory.queries.ts';
 import { findHost } from './host-lookup.ts';
-import { digestsOf, totals } from './hosts.service.ts';
+import { setsOf, totals } from './hosts.service.ts';
 import type { hostDevicesQuery, hostKmodsQuery } from './hosts.schema.ts';
 
 const PRESENCES = ['loaded', 'builtin', 'on_disk'] as const;
@@ -40,11 +40,11 @@ export class HostInventoryService {
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const host = await findHost(sql, idOrName, hosts);
       const facets = await facetsOf(sql, [host.id]);
-      const digests = digestsOf(facets);
+      const sets = setsOf(facets);
       const after = position === null ? null : String(position.key[0]);
-      const rows = await pageOfHostKmods(sql, digests, { presence, name: query.name }, after, query.limit);
+      const rows = await pageOfHostKmods(sql, sets, { presence, name: query.name }, after, query.limit);
       const names = rows.map((row) => row.name);
-      const blocks = await blocksOfHost(sql, digests.config, names);
+      const blocks = await blocksOfHost(sql, sets.config, names);
       const parameters = decodeParameters(await parametersOfHost(sql, host.id));
       return {
         host,
@@ -52,7 +52,7 @@ export class HostInventoryService {
         rows,
         blocks,
         parameters,
-        counts: await totals(sql, digests),
+        counts: await totals(sql, sets),
         asOf: await databaseTime(sql),
       };
     });
@@ -86,7 +86,7 @@ export class HostInventoryService {
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
       const host = await findHost(sql, idOrName, hosts);
       const facets = await facetsOf(sql, [host.id]);
-      const rows = await pageOfDevices(sql, digestsOf(facets).devices, filter, position?.key ?? null, limit);
+      const rows = await pageOfDevices(sql, setsOf(facets).devices, filter, position?.key ?? null, limit);
       return { host, facets, rows, asOf: await databaseTime(sql) };
     });
     const shown = read.rows.slice(0, limit);

@@ -60,7 +60,7 @@ async function selected(
   columns: readonly string[] = [],
 ): Promise<string> {
   const conditions: string[] = [...extra];
-  if (!filter.includeRetired) conditions.push('h.retired_at IS NULL');
+  if (!filter.includeRetired) conditions.push('NOT h.retired');
   if (filter.name !== undefined) conditions.push(`h.name LIKE ${params.add(likeOfGlob(filter.name))}`);
   return selectionSql(sql, filter, params, conditions, columns);
 }
@@ -71,10 +71,10 @@ export async function countHosts(
   filter: HostFilter,
 ): Promise<CoverageCounts & { matched: number; unknown: number; asOf: Date }> {
   const params = new SqlParams();
-  const selection = await selected(sql, filter, params, [], ['h.retired_at', 'h.loaded_coverage AS coverage']);
+  const selection = await selected(sql, filter, params, [], ['h.retired', 'h.loaded_coverage AS coverage']);
   const [row] = await sql.query<CoverageCounts & { matched: number; unknown: number; asOf: Date }>(
     `WITH selected AS (${selection}),
-          counted AS (SELECT coverage FROM selected WHERE retired_at IS NULL AND ${chosen(filter)})
+          counted AS (SELECT coverage FROM selected WHERE NOT retired AND ${chosen(filter)})
      SELECT (SELECT count(*) FROM selected WHERE matches) AS matched,
             (SELECT count(*) FROM selected WHERE matches IS NULL) AS unknown,
             now() AS "asOf", ${COVERAGE_COUNT_COLUMNS} FROM counted`,

@@ -11,7 +11,7 @@ import { CursorService } from '../paging/cursor.service.ts';
 import { sightingsOf } from '../quarantine/quarantine.queries.ts';
 import { type FacetCoverageRow, facetsOf } from '../presence/coverage.queries.ts';
 import { type ConfigSummary, type HostAnswer, type KmodTotals, toHost, toHostSummary } from './host.mapper.ts';
-import { configSummaryOfHost, countHostKmods, type HostDigests } from './host-inventory.queries.ts';
+import { configSummaryOfHost, countHostKmods, type HostSets } from './host-inventory.queries.ts';
 import { countHosts, hostById, type HostRow, hostsAmong, pageOfHosts } from './host-list.queries.ts';
 import { HOST_EXPORT } from './host-export.ts';
 import { findHost } from './host-lookup.ts';
@@ -87,9 +87,9 @@ export class HostsService {
       const row = await hostById(sql, id);
       if (row === undefined) throw new AppError('host_not_found', `no host has the id ${id}`);
       const facets = await facetsOf(sql, [id]);
-      const digests = digestsOf(facets);
-      const config = (await configSummaryOfHost(sql, digests.config)) as ConfigSummary;
-      return toHost(row, facets, await totals(sql, digests), config, await sightingsOf(sql, id), this.#cas());
+      const sets = setsOf(facets);
+      const config = (await configSummaryOfHost(sql, sets.config)) as ConfigSummary;
+      return toHost(row, facets, await totals(sql, sets), config, await sightingsOf(sql, id), this.#cas());
     });
   }
 
@@ -105,22 +105,22 @@ export class HostsService {
 }
 
 /** The sets that a host last reported. */
-export function digestsOf(facets: readonly FacetCoverageRow[]): HostDigests {
-  const digest = (facet: number): Buffer | null => facets.find((each) => each.facet === facet)?.digest ?? null;
+export function setsOf(facets: readonly FacetCoverageRow[]): HostSets {
+  const set = (facet: number): number | null => facets.find((each) => each.facet === facet)?.setId ?? null;
   return {
-    loaded: digest(FACET_NUMBERS.loaded),
-    available: digest(FACET_NUMBERS.available),
-    devices: digest(FACET_NUMBERS.devices),
-    config: digest(FACET_NUMBERS.config),
+    loaded: set(FACET_NUMBERS.loaded),
+    available: set(FACET_NUMBERS.available),
+    devices: set(FACET_NUMBERS.devices),
+    config: set(FACET_NUMBERS.config),
   };
 }
 
 /** Counts that rest on a facet never reported are null: zero would be an answer. What is on disk but not loaded needs both. */
-export async function totals(sql: Sql, digests: HostDigests): Promise<KmodTotals> {
-  const counts = await countHostKmods(sql, digests);
+export async function totals(sql: Sql, sets: HostSets): Promise<KmodTotals> {
+  const counts = await countHostKmods(sql, sets);
   return {
-    loaded: digests.loaded === null ? null : counts.loaded,
-    builtin: digests.available === null ? null : counts.builtin,
-    onDisk: digests.available === null || digests.loaded === null ? null : counts.on_disk,
+    loaded: sets.loaded === null ? null : counts.loaded,
+    builtin: sets.available === null ? null : counts.builtin,
+    onDisk: sets.available === null || sets.loaded === null ? null : counts.on_disk,
   };
 }

@@ -1,7 +1,13 @@
-/** One function a statement: the rows that follow from what hosts said. Hosts come sorted, so that replicas never wait in a circle. */
+/**
+ * One function a statement: the rows that follow from what hosts said.
+ *
+ * LOCK ORDER (migration 0020): host, host_session, host_inventory; all rows that are needed of one before any of the next, each in the order of host ids: {@link
+ * lockSessions} comes before everything here.
+ */
 import { Facet, FACET_WORDS, KNOWN_FACETS } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 import type { LoadedEntries } from './loaded-diff.ts';
+import { isShared, SET_TABLES } from './set.queries.ts';
 
 export interface FacetRow {
   readonly hostId: string;
@@ -25,11 +31,15 @@ const FACETS = KNOWN_FACETS.map((facet) => [facet, FACET_WORDS[facet]] as const)
  */
 export async function upsertFacets(sql: Sql, rows: readonly FacetRow[]): Promise<void> {
   const columns = FACETS.map(([, word]) => `${word}, ${word}_reason, ${word}_observed_at`);
-  const values = FACETS.map(
-    ([
-      facet,
-    ]) => `(array_agg(decode(v.hex, 'hex')) FILTER (WHERE v.facet = ${facet}))[1], max(v.reason) FILTER (WHERE v.facet = ${facet}),
-            max(now() - make_interval(secs => v.age_ms / 1000.0)) FILTER (WHERE v.facet = ${facet})`,
+  const values = FACETS.map(([facet]) => {
+    const value = isShared(facet) ? `max(v.set_id)` : `(array_agg(decode(v.hex, 'hex'))`;
+    return `${value} FILTER (WHERE v.facet = ${facet})${isShared(facet) ? '' : ')[1]'}, max(v.reason) FILTER (WHERE v.facet = ${facet}),
+            max(now() - make_interval(secs => v.age_ms / 1000.0)) FILTER (WHERE v.facet = ${facet})`;
+  });
+  const sets = FACETS.flatMap(([facet]) =>
+    isShared(facet)
+      ? [`WHEN ${facet} THEN (SELECT s.id FROM ${SET_TABLES[facet]} s WHERE s.digest = decode(v.hex, 'hex'))`]
+      : [],
   );
   const named = (word: string): string => `excluded.${word}_observed_at IS NOT NULL`;
   const kept = FACETS.flatMap(([, word]) =>
@@ -44,8 +54,9 @@ export async function upsertFacets(sql: Sql, rows: readonly FacetRow[]): Promise
     `INSERT INTO host_inventory AS i (host_id, ${columns.join(', ')}, loaded_received_at)
      SELECT v.host_id, ${values.join(',\n            ')},
             CASE WHEN bool_or(v.facet = ${Facet.FACET_LOADED}) THEN now() END
-       FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::float8[]) AS v (host_id, session_no, facet, hex, reason, age_ms)
-       JOIN host_session s ON s.host_id = v.host_id AND s.session_no = v.session_no
+       FROM (SELECT v.host_id, v.facet, v.hex, v.reason, v.age_ms, CASE v.facet ${sets.join(' ')} END AS set_id
+               FROM unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::float8[]) AS v (host_id, session_no, facet, hex, reason, age_ms)
+               JOIN host_session s ON s.host_id = v.host_id AND s.session_no = v.session_no) v
       GROUP BY v.host_id ORDER BY v.host_id
      ON CONFLICT (host_id) DO UPDATE SET ${kept.join(', ')}
       WHERE ${FACETS.map(([, word]) => changed(word)).join(' OR ')}`,
@@ -66,8 +77,9 @@ export function lockLoadedDigests(
   hosts: readonly { readonly hostId: string; readonly sessionNo: number }[],
 ): Promise<{ hostId: string; hex: string | null }[]> {
   return sql.query(
-    `SELECT f.host_id AS "hostId", encode(f.loaded, 'hex') AS hex
+    `SELECT f.host_id AS "hostId", encode(l.digest, 'hex') AS hex
        FROM host_inventory f
+       LEFT JOIN loaded_set l ON l.id = f.loaded
        JOIN unnest($1::uuid[], $2::bigint[]) AS v (host_id, session_no) ON v.host_id = f.host_id
        JOIN host_session s ON s.host_id = v.host_id AND s.session_no = v.session_no
       WHERE f.loaded_observed_at IS NOT NULL ORDER BY f.host_id FOR UPDATE OF f`,
@@ -83,6 +95,15 @@ export function selectLoadedEntries(
     `SELECT encode(digest, 'hex') AS hex, loaded_entries(build_ids) AS entries FROM loaded_set WHERE digest = ANY (SELECT decode(unnest($1::text[]), 'hex'))`,
     [hexes],
   );
+}
+
+/** What a set holds, by name; undefined for a set that is gone. */
+export async function entriesOfSet(sql: Sql, set: number): Promise<LoadedEntries | undefined> {
+  const [row] = await sql.query<{ entries: LoadedEntries }>(
+    'SELECT loaded_entries(build_ids) AS entries FROM loaded_set WHERE id = $1',
+    [set],
+  );
+  return row?.entries;
 }
 
 /** Sets what is vouched for, of sessions that are still the newest. */

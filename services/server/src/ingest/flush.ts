@@ -5,12 +5,13 @@
  * - host_inventory refers only to stored sets: "is it known?" is asked under the lock that garbage collection takes, in the same transaction.
  * - Events and the change of `loaded` that they explain commit together: none is lost between them, none is made twice.
  * - Rows of a session that is no longer its host's newest are not written.
+ * - Locks are taken in the order that migration 0020 says: hosts, sessions, inventories.
  * - Memory changes only after the commit (`applyFlush`).
  */
 import { Facet, type KnownFacet } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 import { insertEvents, type NewEvent } from '../events/event.queries.ts';
-import { closeSessions, lockHosts } from '../presence/session.queries.ts';
+import { closeSessions, lockHosts, lockSessions } from '../presence/session.queries.ts';
 import {
   type FacetRow,
   lockLoadedDigests,
@@ -89,6 +90,7 @@ export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResu
   // Without this a host that came back while its former session ended was a deadlock: sessions first here, the host first there.
   const endedHosts = input.ended.map((tracker) => tracker.peer.hostId);
   if (endedHosts.length > 0) await lockHosts(sql, endedHosts);
+  await lockSessions(sql, [...hostsToWrite(input)].sort());
   const { written, unknown } = await splitByKnown(sql, input.items);
   const { events, loadedEntries } = await loadedEvents(sql, input, written);
   const all = [...input.events, ...events];
@@ -106,6 +108,12 @@ export async function writeFlush(sql: Sql, input: FlushInput): Promise<FlushResu
       input.ended.map((tracker) => tracker.peer),
     );
   return { xid: await transactionId(sql), written, unknown, masks, loadedEntries, diffEvents: events.length };
+}
+
+/** Hosts of which a session or an inventory may be written. */
+function hostsToWrite({ items, trackers, ended, now, windowMs }: FlushInput): Set<string> {
+  const changed = trackers.filter((tracker) => tracker.writtenMask !== tracker.mask(now, windowMs));
+  return new Set([...items.map(({ tracker }) => tracker), ...changed, ...ended].map(({ peer }) => peer.hostId));
 }
 
 async function splitByKnown(

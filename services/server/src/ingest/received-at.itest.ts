@@ -14,6 +14,8 @@ describe('when what is loaded came in', () => {
     postgres = await startTestPostgres();
     database = new DatabaseService({ databaseUrl: (await postgres.createDatabase()).url, dbPoolSize: 2 });
     await database.query('INSERT INTO host (id, name, key_fingerprint) VALUES ($1, $2, $3)', [HOST, 'h', Buffer.of(1)]);
+    await database.query(`INSERT INTO loaded_set (digest, build_ids) VALUES ('\\xa1', '{1}'), ('\\xa2', '{2}')`);
+    await database.query(`INSERT INTO config_set (digest, value) VALUES ('\\xc1', ''), ('\\xc2', '')`);
     await database.query('INSERT INTO host_session (host_id, session_no, replica_id) VALUES ($1, 1, $1)', [HOST]);
   });
   afterAll(async () => {

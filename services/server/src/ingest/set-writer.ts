@@ -130,7 +130,8 @@ async function writeAvailable(
   value: AvailableFacet,
   ids: Ids,
 ): Promise<void> {
-  if (!(await insertAvailableSet(sql, hex, clean(value.kernelRelease), sha256(bytes), value.kmods.length))) return;
+  const set = await insertAvailableSet(sql, hex, clean(value.kernelRelease), sha256(bytes), value.kmods.length);
+  if (set === undefined) return;
   const rows = value.kmods.map((kmod) => ({
     kmod_id: idOf(ids, kmod.name),
     path: kmod.path,
@@ -146,7 +147,7 @@ async function writeAvailable(
     softdeps_post: kmod.softdepsPost,
     build_id: kmod.buildId,
   }));
-  await insertAvailableKmods(sql, hex, cleanJson(rows));
+  await insertAvailableKmods(sql, set, cleanJson(rows));
   const aliases = value.kmods.flatMap((kmod) =>
     kmod.aliases.map((pattern) => ({ pattern: clean(pattern), id: idOf(ids, kmod.name) })),
   );
@@ -169,7 +170,7 @@ async function writeDevices(
     .filter(({ hex }) => added.has(hex))
     .flatMap(({ hex, value }) =>
       value.devices.map((device) => ({
-        hex,
+        set: added.get(hex),
         bus: device.bus,
         address: device.address,
         driver: device.driver,
@@ -193,7 +194,7 @@ async function writeConfigs(
     .filter(({ hex }) => added.has(hex))
     .flatMap(({ hex, value }) =>
       value.blocks.map((block, seq) => ({
-        hex,
+        set: added.get(hex),
         seq,
         kmod_id: block.kmod === '' ? null : idOf(ids, block.kmod),
         rung: block.rung,

@@ -85,25 +85,25 @@ export async function insertAvailableSet(
   kernelRelease: string,
   contentDigest: Uint8Array,
   kmodCount: number,
-): Promise<boolean> {
-  const rows = await sql.query(
+): Promise<number | undefined> {
+  const rows = await sql.query<{ id: number }>(
     `INSERT INTO available_set (digest, kernel_release, content_digest, kmod_count) VALUES (decode($1, 'hex'), $2, $3, $4)
-     ON CONFLICT DO NOTHING RETURNING 1`,
+     ON CONFLICT DO NOTHING RETURNING id`,
     [hex, kernelRelease, contentDigest, kmodCount],
   );
-  return rows.length > 0;
+  return rows[0]?.id;
 }
 
 /** `kmods`: JSON array of objects with the columns below. */
-export async function insertAvailableKmods(sql: Sql, hex: string, kmods: string): Promise<void> {
+export async function insertAvailableKmods(sql: Sql, set: number, kmods: string): Promise<void> {
   await sql.query(
-    `INSERT INTO available_kmod (set_digest, kmod_id, path, builtin, version, srcversion, license, signer, description, depends, aliases,
+    `INSERT INTO available_kmod (set_id, kmod_id, path, builtin, version, srcversion, license, signer, description, depends, aliases,
                                  softdeps_pre, softdeps_post, build_id)
-     SELECT decode($1, 'hex'), r.kmod_id, r.path, r.builtin, r.version, r.srcversion, r.license, r.signer, r.description, r.depends, r.aliases,
+     SELECT $1::int, r.kmod_id, r.path, r.builtin, r.version, r.srcversion, r.license, r.signer, r.description, r.depends, r.aliases,
             r.softdeps_pre, r.softdeps_post, r.build_id
        FROM jsonb_to_recordset($2::jsonb) AS r (kmod_id int, path text, builtin boolean, version text, srcversion text, license text, signer text,
             description text, depends text[], aliases text[], softdeps_pre text[], softdeps_post text[], build_id text)`,
-    [hex, kmods],
+    [set, kmods],
   );
 }
 
@@ -120,50 +120,50 @@ export async function insertAliases(
   );
 }
 
-/** @returns the digests (hex) that are new. */
+/** @returns the numbers of those that are new, by digest (hex). */
 export async function insertDeviceSets(
   sql: Sql,
   sets: readonly { readonly hex: string; readonly bytes: Uint8Array }[],
-): Promise<ReadonlySet<string>> {
-  const rows = await sql.query<{ hex: string }>(
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await sql.query<{ hex: string; id: number }>(
     `INSERT INTO device_set (digest, value) SELECT decode(v.hex, 'hex'), v.value FROM unnest($1::text[], $2::bytea[]) AS v (hex, value)
-     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex`,
+     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex, id`,
     [sets.map(({ hex }) => hex), sets.map(({ bytes }) => Buffer.from(bytes))],
   );
-  return new Set(rows.map(({ hex }) => hex));
+  return new Map(rows.map(({ hex, id }) => [hex, id]));
 }
 
 /** `devices`: JSON array of objects with the columns below. */
 export async function insertDevices(sql: Sql, devices: string): Promise<void> {
   await sql.query(
-    `INSERT INTO device_driver (set_digest, bus, address, driver, kmod_id, builtin, modalias, names)
-     SELECT decode(r.hex, 'hex'), r.bus, r.address, r.driver, r.kmod_id, r.builtin, r.modalias, r.names
+    `INSERT INTO device_driver (set_id, bus, address, driver, kmod_id, builtin, modalias, names)
+     SELECT r.set, r.bus, r.address, r.driver, r.kmod_id, r.builtin, r.modalias, r.names
        FROM jsonb_to_recordset($1::jsonb)
-         AS r (hex text, bus text, address text, driver text, kmod_id int, builtin boolean, modalias text, names text[])`,
+         AS r (set int, bus text, address text, driver text, kmod_id int, builtin boolean, modalias text, names text[])`,
     [devices],
   );
 }
 
-/** `summary`: JSON. @returns the digests (hex) that are new. */
+/** `summary`: JSON. @returns the numbers of those that are new, by digest (hex). */
 export async function insertConfigSets(
   sql: Sql,
   sets: readonly { readonly hex: string; readonly bytes: Uint8Array; readonly summary: string }[],
-): Promise<ReadonlySet<string>> {
-  const rows = await sql.query<{ hex: string }>(
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await sql.query<{ hex: string; id: number }>(
     `INSERT INTO config_set (digest, value, summary)
      SELECT decode(v.hex, 'hex'), v.value, v.summary::jsonb FROM unnest($1::text[], $2::bytea[], $3::text[]) AS v (hex, value, summary)
-     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex`,
+     ON CONFLICT DO NOTHING RETURNING encode(digest, 'hex') AS hex, id`,
     [sets.map(({ hex }) => hex), sets.map(({ bytes }) => Buffer.from(bytes)), sets.map(({ summary }) => summary)],
   );
-  return new Set(rows.map(({ hex }) => hex));
+  return new Map(rows.map(({ hex, id }) => [hex, id]));
 }
 
 /** `blocks`: JSON array of objects with the columns below. */
 export async function insertBlocks(sql: Sql, blocks: string): Promise<void> {
   await sql.query(
-    `INSERT INTO config_block (set_digest, seq, kmod_id, rung, file, line, detail)
-     SELECT decode(r.hex, 'hex'), r.seq, r.kmod_id, r.rung, r.file, r.line, r.detail
-       FROM jsonb_to_recordset($1::jsonb) AS r (hex text, seq int, kmod_id int, rung smallint, file text, line int, detail text)`,
+    `INSERT INTO config_block (set_id, seq, kmod_id, rung, file, line, detail)
+     SELECT r.set, r.seq, r.kmod_id, r.rung, r.file, r.line, r.detail
+       FROM jsonb_to_recordset($1::jsonb) AS r (set int, seq int, kmod_id int, rung smallint, file text, line int, detail text)`,
     [blocks],
   );
 }

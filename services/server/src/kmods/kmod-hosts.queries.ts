@@ -1,9 +1,11 @@
 import type { HostScope } from '../access/host-scope.ts';
-import { setInScope } from '../access/host-scope.queries.ts';
+import { scopeCondition, setInScope } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import type { CoverageCounts } from '../presence/coverage.queries.ts';
-import { chosen, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { chosen, labelsAlone, leftOutSql, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { labelExpression } from '../selectors/selector.queries.ts';
+import type { LoadedSets } from '../sets/loaded-sets.ts';
 import type { KmodSubject } from './kmod-resolution.ts';
 import { standingCounts, standingStatement } from './kmod-standing.queries.ts';
 
@@ -43,8 +45,13 @@ const TALLY_COLUMNS = `now() AS "asOf", coalesce(sum(n), 0)::bigint AS total,
             ${hosts(`c5 = 'fresh' AND blocked = 'kernel'`)} AS "blockedKernel"`;
 
 /** Counts over all chosen hosts. */
-export async function tallyKmod(sql: Sql, subject: KmodSubject, selection: Selection): Promise<KmodTally> {
-  const statement = await standingCounts(sql, subject, selection);
+export async function tallyKmod(
+  sql: Sql,
+  sets: LoadedSets,
+  subject: KmodSubject,
+  selection: Selection,
+): Promise<KmodTally> {
+  const statement = await standingCounts(sql, sets, subject, selection);
   const [row] = await sql.query<KmodTally>(
     `${statement.with} SELECT ${TALLY_COLUMNS}, ${await leftOutSql(sql, selection, statement.params)} AS "selectorUnknown" FROM standing`,
     statement.params.values,
@@ -65,8 +72,8 @@ export interface KmodHostRow {
   readonly entry: Record<string, unknown> | null;
   readonly file_build_id: string | null;
   readonly blocked: 'no' | 'partly' | 'kernel' | null;
-  readonly config_digest: string | null;
-  readonly devices_digest: string | null;
+  readonly config_set: number | null;
+  readonly device_set: number | null;
 }
 
 /** An entry of what is loaded, over `kmod_build b`. */
@@ -81,9 +88,24 @@ export async function nextHosts(
   limit: number,
 ): Promise<{ id: string; name: string }[]> {
   const params = new SqlParams();
-  const extra = ['h.retired_at IS NULL'];
-  if (after !== null) extra.push(`(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`);
-  const selected = await selectionSql(sql, selection, params, extra, ['h.name']);
+  const beyond = after === null ? 'true' : `(h.name, h.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
+  const labels = labelsAlone(selection);
+  if (labels !== undefined) {
+    // All that is asked stands in `host`: a walk through the index of names.
+    const conditions = ['h.retired_at IS NULL', beyond, scopeCondition(selection.scope, params)];
+    conditions.push(...labels.map((requirement) => `(${labelExpression(requirement, params)})`));
+    return sql.query(
+      `SELECT h.id, h.name FROM host h WHERE ${conditions.join(' AND ')} ORDER BY h.name, h.id LIMIT ${params.add(limit)}`,
+      params.values,
+    );
+  }
+  const selected = await selectionSql(
+    sql,
+    selection,
+    params,
+    ['NOT h.retired', 'h.name IS NOT NULL', beyond],
+    ['h.name'],
+  );
   return sql.query(
     `SELECT id, name FROM (${selected}) s WHERE ${chosen(selection)} ORDER BY name, id LIMIT ${params.add(limit)}`,
     params.values,
@@ -97,29 +119,44 @@ export async function nextHosts(
  */
 export async function kmodHostsAmong(
   sql: Sql,
+  sets: LoadedSets,
   subject: KmodSubject,
   selection: Selection,
   presence: readonly string[],
   among: readonly string[],
   after: readonly (string | number)[] | null = null,
 ): Promise<KmodHostRow[]> {
-  const { with: text, params } = await standingStatement(sql, subject, selection, among);
+  const { with: text, params } = await standingStatement(sql, sets, subject, selection, among);
   const beyond = after === null ? 'true' : `(name, s.id) > (${params.add(after[0])}, ${params.add(after[1])}::uuid)`;
-  return sql.query<KmodHostRow>(
-    `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN b.id IS NOT NULL THEN ${ENTRY} END AS entry,
-                    file_build_id, blocked, encode(d5, 'hex') AS config_digest, encode(d4, 'hex') AS devices_digest
-               FROM standing s LEFT JOIN kmod_build b ON b.id = s.build
+  const rows = await sql.query<Omit<KmodHostRow, 'entry'> & { loaded: number | null }>(
+    `${text} SELECT s.id, name, kernel_release, known, last, coverage, reason, observed_at, CASE WHEN is_loaded THEN loaded END AS loaded,
+                    file_build_id, blocked, d5 AS config_set, d4 AS device_set
+               FROM standing s
               WHERE coalesce(known, 'unknown') = ANY (${params.add(presence)}::text[]) AND ${beyond} ORDER BY name, s.id`,
     params.values,
   );
+  const { kmodId } = subject;
+  const buildOf = ({ loaded }: { readonly loaded: number | null }): number | undefined =>
+    loaded === null || kmodId === null ? undefined : sets.buildIn(loaded, kmodId);
+  const builds = new Set(rows.map(buildOf).filter((build) => build !== undefined));
+  const entries = builds.size === 0 ? new Map() : await entriesOfBuilds(sql, [...builds]);
+  return rows.map(({ loaded, ...row }) => ({ ...row, entry: entries.get(buildOf({ loaded }) ?? 0) ?? null }));
 }
 
-/** Ids of hosts that last reported the kmod as loaded, at most `limit`, in no order. */
-export async function hostsThatReported(sql: Sql, kmodId: number, limit: number): Promise<string[]> {
+/** What is said of builds, as an entry of what is loaded. */
+async function entriesOfBuilds(sql: Sql, builds: readonly number[]): Promise<Map<number, Record<string, unknown>>> {
+  const rows = await sql.query<{ id: number; entry: Record<string, unknown> }>(
+    `SELECT b.id, ${ENTRY} AS entry FROM kmod_build b WHERE b.id = ANY ($1::int[])`,
+    [builds],
+  );
+  return new Map(rows.map(({ id, entry }) => [id, entry]));
+}
+
+/** Ids of hosts that last reported one of the sets, at most `limit`, in no order. */
+export async function hostsWithSets(sql: Sql, sets: readonly number[], limit: number): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `SELECT i.host_id AS id FROM kmod_build b JOIN loaded_set s ON s.build_ids @> ARRAY[b.id] JOIN host_inventory i ON i.loaded = s.digest
-      WHERE b.kmod_id = $1 LIMIT $2`,
-    [kmodId, limit],
+    'SELECT host_id AS id FROM host_inventory WHERE loaded = ANY ($1::int[]) LIMIT $2',
+    [sets, limit],
   );
   return rows.map((row) => row.id);
 }
@@ -138,52 +175,58 @@ export async function isBuiltInSomewhere(sql: Sql, subject: KmodSubject): Promis
 /** Loaded builds on fresh hosts, the most frequent first. */
 export async function buildsOfKmod(
   sql: Sql,
+  sets: LoadedSets,
   subject: KmodSubject,
   selection: Selection,
 ): Promise<{ buildId: string | null; version: string | null; kernelRelease: string; hosts: number }[]> {
-  const { with: text, params } = await standingStatement(sql, subject, selection);
+  await sets.sync(sql);
+  const having = sets.buildsIn(subject.kmodId);
+  const params = new SqlParams();
+  const fresh = ['NOT h.retired', `h.loaded_coverage = 'fresh'`];
+  const selected = await selectionSql(sql, selection, params, fresh, ['h.kernel_release', 'h.loaded']);
   return sql.query(
-    `${text}
+    `WITH ls AS MATERIALIZED (SELECT * FROM unnest(${params.add(having.sets)}::int[], ${params.add(having.builds)}::int[]) AS s (set, build))
      SELECT nullif(b.build_id, '') AS "buildId", nullif(b.version, '') AS version, kernel_release AS "kernelRelease", count(*) AS hosts
-       FROM standing s JOIN kmod_build b ON b.id = s.build WHERE known = 'loaded' GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
+       FROM (${selected}) h JOIN ls ON ls.set = h.loaded JOIN kmod_build b ON b.id = ls.build
+      WHERE ${chosen(selection)} GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3, 1 LIMIT 1000`,
     params.values,
   );
 }
 
 export interface SetBlockRow {
-  readonly digest: string;
+  readonly set: number;
   readonly rung: number;
   readonly file: string;
   readonly line: number;
   readonly detail: string;
 }
 
-/** Blocks of one kmod in these configurations (hex digests), those that hold for every kmod included. */
-export function blocksInSets(sql: Sql, kmodId: number | null, digests: readonly string[]): Promise<SetBlockRow[]> {
+/** Blocks of one kmod in these configurations, those that hold for every kmod included. */
+export function blocksInSets(sql: Sql, kmodId: number | null, sets: readonly number[]): Promise<SetBlockRow[]> {
   return sql.query<SetBlockRow>(
-    `SELECT encode(set_digest, 'hex') AS digest, rung, file, line, detail FROM config_block
-      WHERE set_digest = ANY (SELECT decode(unnest($2::text[]), 'hex')) AND (kmod_id = $1::int OR kmod_id IS NULL) ORDER BY set_digest, seq`,
-    [kmodId, digests],
+    `SELECT set_id AS set, rung, file, line, detail FROM config_block
+      WHERE set_id = ANY ($2::int[]) AND (kmod_id = $1::int OR kmod_id IS NULL) ORDER BY set_id, seq`,
+    [kmodId, sets],
   );
 }
 
 export interface SetDeviceRow {
-  readonly digest: string;
+  readonly set: number;
   readonly bus: string;
   readonly address: string;
   readonly driver: string;
   readonly names: string[];
 }
 
-/** Devices that the kmod's drivers are bound to in these device sets (hex digests). */
-export function devicesInSets(sql: Sql, subject: KmodSubject, digests: readonly string[]): Promise<SetDeviceRow[]> {
+/** Devices that the kmod's drivers are bound to in these device sets. */
+export function devicesInSets(sql: Sql, subject: KmodSubject, sets: readonly number[]): Promise<SetDeviceRow[]> {
   const drivers = [...new Set([subject.name, ...subject.drivers.map((driver) => driver.replaceAll('-', '_'))])];
   return sql.query<SetDeviceRow>(
-    `SELECT encode(set_digest, 'hex') AS digest, bus, address, driver, names FROM device_driver
-      WHERE set_digest = ANY (SELECT decode(unnest($1::text[]), 'hex')) AND driver <> ''
+    `SELECT set_id AS set, bus, address, driver, names FROM device_driver
+      WHERE set_id = ANY ($1::int[]) AND driver <> ''
         AND (kmod_id = $2::int OR (kmod_id IS NULL AND builtin AND replace(driver, '-', '_') = ANY ($3::text[])))
-      ORDER BY set_digest, bus, address`,
-    [digests, subject.kmodId, drivers],
+      ORDER BY set_id, bus, address`,
+    [sets, subject.kmodId, drivers],
   );
 }
 
@@ -197,9 +240,9 @@ export interface KmodDetails {
 export async function detailsOfKmod(sql: Sql, kmodId: number, scope: HostScope): Promise<KmodDetails | undefined> {
   const params = new SqlParams();
   const rows = await sql.query<KmodDetails>(
-    `SELECT a.description, a.license, a.depends FROM available_kmod a JOIN available_set s ON s.digest = a.set_digest
-      WHERE a.kmod_id = ${params.add(kmodId)} AND ${setInScope(scope, 'a.set_digest', params)}
-      ORDER BY a.builtin, s.created_at DESC, s.digest LIMIT 1`,
+    `SELECT a.description, a.license, a.depends FROM available_kmod a JOIN available_set s ON s.id = a.set_id
+      WHERE a.kmod_id = ${params.add(kmodId)} AND ${setInScope(scope, 'available', 'a.set_id', params)}
+      ORDER BY a.builtin, s.created_at DESC, s.id LIMIT 1`,
     params.values,
   );
   return rows[0];
@@ -213,6 +256,6 @@ export async function countAliases(sql: Sql, kmodId: number, scope: HostScope): 
     scope === 'all'
       ? `SELECT count(*) FROM kmod_alias WHERE kmod_id = ${id}`
       : `SELECT count(DISTINCT alias) FROM available_kmod a CROSS JOIN unnest(a.aliases) AS alias
-          WHERE a.kmod_id = ${id} AND ${setInScope(scope, 'a.set_digest', params)}`;
+          WHERE a.kmod_id = ${id} AND ${setInScope(scope, 'available', 'a.set_id', params)}`;
   return (await sql.query<{ count: number }>(text, params.values))[0]?.count ?? 0;
 }

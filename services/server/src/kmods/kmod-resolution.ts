@@ -1,6 +1,7 @@
 import { canonicalKmodName, KmodNameError } from '@modfleet/proto';
 import type { HostScope } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
+import type { LoadedSets } from '../sets/loaded-sets.ts';
 import { AppError } from '../errors/app-error.ts';
 import { nearest } from '../errors/nearest.ts';
 import { aliasMatches, beginningsOf } from './alias-match.ts';
@@ -33,10 +34,15 @@ const ALIAS = /^[A-Za-z0-9_][A-Za-z0-9_.,:*?[\]+=()-]{0,254}$/;
  *
  * @throws KmodNameError for what can be none of these; AppError kmod_unknown, with names like it.
  */
-export async function resolveKmod(sql: Sql, requested: string, scope: HostScope): Promise<KmodSubject> {
+export async function resolveKmod(
+  sql: Sql,
+  sets: LoadedSets,
+  requested: string,
+  scope: HostScope,
+): Promise<KmodSubject> {
   const name = canonicalOrAlias(requested);
   if (name !== undefined) {
-    const found = await firstKnown(sql, [name], scope);
+    const found = await firstKnown(sql, sets, [name], scope);
     if (found !== undefined) return subject(sql, { ...found, requested, resolvedBy: 'name' }, scope);
   }
   const aliases = (await aliasesByBeginning(sql, beginningsOf(requested))).filter((row) =>
@@ -44,6 +50,7 @@ export async function resolveKmod(sql: Sql, requested: string, scope: HostScope)
   );
   const byAlias = await firstKnown(
     sql,
+    sets,
     aliases.map((row) => row.name),
     scope,
   );
@@ -53,13 +60,14 @@ export async function resolveKmod(sql: Sql, requested: string, scope: HostScope)
   const behind = await kmodsOfDriver(sql, folded, scope);
   const byDriver = await firstKnown(
     sql,
+    sets,
     behind.map((row) => row.name).filter((each) => each !== null),
     scope,
   );
   if (byDriver !== undefined) return subject(sql, { ...byDriver, requested, resolvedBy: 'driver' }, scope);
   if (behind.length > 0)
     return { name: folded, requested, resolvedBy: 'driver', candidates: [], kmodId: null, drivers: [folded] };
-  throw await unknown(sql, requested, folded, scope);
+  throw await unknown(sql, sets, requested, folded, scope);
 }
 
 function canonicalOrAlias(requested: string): string | undefined {
@@ -73,10 +81,11 @@ function canonicalOrAlias(requested: string): string | undefined {
 
 async function firstKnown(
   sql: Sql,
+  sets: LoadedSets,
   names: readonly string[],
   scope: HostScope,
 ): Promise<(Pick<KmodSubject, 'name' | 'candidates'> & { kmodId: number }) | undefined> {
-  const ids = await knownKmods(sql, [...new Set(names)], scope);
+  const ids = await knownKmods(sql, sets, [...new Set(names)], scope);
   const [name, ...candidates] = new Set(names.filter((each) => ids.has(each)));
   const kmodId = name === undefined ? undefined : ids.get(name);
   return name === undefined || kmodId === undefined ? undefined : { name, kmodId, candidates };
@@ -90,8 +99,14 @@ async function subject(
   return { ...found, drivers: await driversOfKmod(sql, found.kmodId, scope) };
 }
 
-async function unknown(sql: Sql, requested: string, folded: string, scope: HostScope): Promise<AppError> {
-  const candidates = nearest(folded, await allKmodNames(sql, scope));
+async function unknown(
+  sql: Sql,
+  sets: LoadedSets,
+  requested: string,
+  folded: string,
+  scope: HostScope,
+): Promise<AppError> {
+  const candidates = nearest(folded, await allKmodNames(sql, sets, scope));
   const hint =
     candidates.length === 0 ? 'GET /api/v1/kmods lists what the fleet has' : `did you mean ${candidates.join(', ')}?`;
   return new AppError(

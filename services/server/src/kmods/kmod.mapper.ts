@@ -50,10 +50,10 @@ export function toKmodHost(
     kernelRelease: row.kernel_release,
     loaded,
     fileDiffers: fileDiffers(loaded?.buildId, row.file_build_id),
-    blocks: blocks.filter((block) => block.digest === row.config_digest).map(toBlock),
+    blocks: blocks.filter((block) => block.set === row.config_set).map(toBlock),
     blocked: row.blocked,
     devices: devices
-      .filter((device) => device.digest === row.devices_digest)
+      .filter((device) => device.set === row.device_set)
       .map(({ bus, address, driver, names }) => ({ bus, address, driver, names })),
   };
 }

@@ -6,6 +6,7 @@ import { databaseTime } from '../database/clock.queries.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { EXPORT_PAGE, type ExportList } from '../exports/export-shape.ts';
 import { presenceWords } from '../http/presence-query.ts';
+import { LoadedSets } from '../sets/loaded-sets.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import { KMOD_EXPORT, KMOD_HOST_EXPORT } from './kmod-export.ts';
 import { toBlockedCounts, toDetails, toKmodHost, toResolution, toTally } from './kmod.mapper.ts';
@@ -33,10 +34,16 @@ const HOST_PRESENCES = ['loaded', 'builtin', 'on_disk', 'absent', 'unknown'] as 
 export class KmodsService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #sets: LoadedSets;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CursorService) cursors: CursorService,
+    @Inject(LoadedSets) sets: LoadedSets,
+  ) {
     this.#database = database;
     this.#cursors = cursors;
+    this.#sets = sets;
   }
 
   async list(query: z.output<typeof kmodListQuery>, hosts: HostScope): Promise<Omit<KmodList, 'freeze'>> {
@@ -47,7 +54,7 @@ export class KmodsService {
     const position = await this.#cursors.open(scope, cursor);
     const after = position === null ? null : String(position.key[0]);
     const { rows, counted } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => ({
-      rows: await pageOfKmods(sql, filter, after, limit),
+      rows: await pageOfKmods(sql, this.#sets, filter, after, limit),
       counted: await coverageOfSelection(sql, filter),
     }));
     const { asOf, selectorUnknown: _left, ...coverage } = counted;
@@ -71,7 +78,7 @@ export class KmodsService {
       columns: KMOD_EXPORT,
       page: async (after, scope) => {
         const rows = await this.#database.tx('REPEATABLE READ READ ONLY', (sql) =>
-          pageOfKmods(sql, { ...filter, scope }, after === null ? null : String(after[0]), EXPORT_PAGE),
+          pageOfKmods(sql, this.#sets, { ...filter, scope }, after === null ? null : String(after[0]), EXPORT_PAGE),
         );
         const shown = rows.slice(0, EXPORT_PAGE);
         const last = rows.length > EXPORT_PAGE ? shown.at(-1) : undefined;
@@ -84,14 +91,14 @@ export class KmodsService {
   async show(requested: string, query: z.output<typeof kmodQuery>, hosts: HostScope): Promise<Omit<Kmod, 'freeze'>> {
     const selection = { ...query, scope: hosts };
     return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
-      const tally = await tallyKmod(sql, subject, selection);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
+      const tally = await tallyKmod(sql, this.#sets, subject, selection);
       const { kmodId } = subject;
       return {
         ...toResolution(subject),
         ...toDetails(kmodId === null ? undefined : await detailsOfKmod(sql, kmodId, hosts)),
         ...toTally(tally),
-        builds: await buildsOfKmod(sql, subject, selection),
+        builds: await buildsOfKmod(sql, this.#sets, subject, selection),
         drivers: [...subject.drivers],
         aliases: kmodId === null ? 0 : await countAliases(sql, kmodId, hosts),
         blocked: toBlockedCounts(tally),
@@ -116,12 +123,12 @@ export class KmodsService {
     const position = await this.#cursors.open(scope, cursor);
     const carried = position === null ? undefined : tallyFromKey(position);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
       const after = position?.key.slice(0, 2) ?? null;
-      const rows = await pageOfKmodHosts(sql, subject, selection, { presence, after, limit });
-      const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
-      const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
-      const tally = carried ?? (await tallyKmod(sql, subject, selection));
+      const rows = await pageOfKmodHosts(sql, this.#sets, subject, selection, { presence, after, limit });
+      const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_set)));
+      const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.device_set)));
+      const tally = carried ?? (await tallyKmod(sql, this.#sets, subject, selection));
       return { subject, rows, blocks, devices, tally, now: await databaseTime(sql) };
     });
     const shown = read.rows.slice(0, limit);
@@ -145,13 +152,13 @@ export class KmodsService {
       columns: KMOD_HOST_EXPORT,
       page: (after, scope) =>
         this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-          const subject = await resolveKmod(sql, requested, scope);
+          const subject = await resolveKmod(sql, this.#sets, requested, scope);
           const selection = { ...chosen, scope };
           const hosts = await nextHostsInOrder(sql, selection, after, EXPORT_PAGE);
           const ids = hosts.map((host) => host.id);
-          const rows = await kmodHostsAmong(sql, subject, selection, presence, ids);
-          const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_digest)));
-          const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.devices_digest)));
+          const rows = await kmodHostsAmong(sql, this.#sets, subject, selection, presence, ids);
+          const blocks = await blocksInSets(sql, subject.kmodId, distinct(rows.map((row) => row.config_set)));
+          const devices = await devicesInSets(sql, subject, distinct(rows.map((row) => row.device_set)));
           const asOf = await databaseTime(sql);
           const last = hosts.length < EXPORT_PAGE ? undefined : hosts.at(-1);
           return {
@@ -172,6 +179,6 @@ function toKmodListItem(row: KmodListRow): KmodListItem {
   };
 }
 
-function distinct(digests: readonly (string | null)[]): string[] {
-  return [...new Set(digests.filter((digest) => digest !== null))];
+function distinct(sets: readonly (number | null)[]): number[] {
+  return [...new Set(sets.filter((set) => set !== null))];
 }

@@ -59,8 +59,8 @@ describe('coverage', () => {
     }
     if (options.facet !== false) {
       await database.query(
-        `INSERT INTO host_inventory (host_id, loaded, loaded_observed_at, loaded_reason) VALUES ($1, $2, now() - make_interval(secs => $3), $4)`,
-        [id, options.incapable === undefined ? Buffer.alloc(32, 1) : null, observedAgeS, options.incapable ?? null],
+        `UPDATE host_inventory SET loaded = $2, loaded_observed_at = now() - make_interval(secs => $3), loaded_reason = $4 WHERE host_id = $1`,
+        [id, options.incapable === undefined ? 1 : null, observedAgeS, options.incapable ?? null],
       );
     }
     return id;

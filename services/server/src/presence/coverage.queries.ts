@@ -1,8 +1,8 @@
 /**
- * Coverage from SQL alone: the view `host_standing` (migration 0016) has one row for each host, and for each FACET (loaded, parameters, available, devices,
+ * Coverage from SQL alone: the view `host_standing` (migration 0020) has one row for each host, and for each FACET (loaded, parameters, available, devices,
  * config) the columns
  *
- *   FACET (digest), FACET_coverage ('fresh' | 'stale' | 'silent' | 'incapable'), FACET_reason, FACET_observed_at
+ *   FACET (number of the set; of parameters the digest), FACET_coverage ('fresh' | 'stale' | 'silent' | 'incapable'), FACET_reason, FACET_observed_at
  *
  * Read it in the REPEATABLE READ transaction that reads the rows and counts, and everything shares one now(). The view `facet_coverage` says the same of hosts
  * that are not retired, a row a facet: for all facets of some hosts. Rejected for questions to the whole fleet: five rows a host to sort out again.
@@ -31,6 +31,13 @@ export const COVERAGE_COUNT_COLUMNS = `count(*) AS total,
   count(*) FILTER (WHERE coverage = 'silent') AS silent,
   count(*) FILTER (WHERE coverage = 'incapable') AS incapable`;
 
+/** The same of rows that stand for `n` hosts. */
+export const SUMMED_COVERAGE_COLUMNS = `coalesce(sum(n), 0)::bigint AS total,
+  coalesce(sum(n) FILTER (WHERE coverage = 'fresh'), 0)::bigint AS fresh,
+  coalesce(sum(n) FILTER (WHERE coverage = 'stale'), 0)::bigint AS stale,
+  coalesce(sum(n) FILTER (WHERE coverage = 'silent'), 0)::bigint AS silent,
+  coalesce(sum(n) FILTER (WHERE coverage = 'incapable'), 0)::bigint AS incapable`;
+
 /** Coverage of one facet over some hosts (null: all that are not retired), with Postgres's time. */
 export async function countCoverage(
   sql: Sql,
@@ -49,6 +56,8 @@ export interface FacetCoverageRow {
   readonly hostId: string;
   readonly facet: number;
   readonly digest: Buffer | null;
+  /** Null also for parameters, of which there are no sets. */
+  readonly setId: number | null;
   readonly coverage: Coverage;
   /** Why it is not fresh; null when it is. */
   readonly reason: string | null;
@@ -59,7 +68,7 @@ export interface FacetCoverageRow {
 /** All five facets of some hosts, by host and facet. */
 export function facetsOf(sql: Sql, hostIds: readonly string[]): Promise<FacetCoverageRow[]> {
   return sql.query<FacetCoverageRow>(
-    `SELECT host_id AS "hostId", facet, digest, coverage, reason, observed_at AS "observedAt"
+    `SELECT host_id AS "hostId", facet, digest, set_id AS "setId", coverage, reason, observed_at AS "observedAt"
        FROM facet_coverage WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id, facet`,
     [hostIds],
   );

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
+import { LOCKED_NARROW } from './session.queries.ts';
 
 export interface ReplicaRow {
   readonly id: string;
@@ -21,11 +22,13 @@ export interface ReplicaCaSet {
  * @param sessions null: it takes no hosts yet.
  */
 export async function beat(sql: Sql, replica: ReplicaRow, ca: ReplicaCaSet, sessions: number | null): Promise<number> {
+  // Rejected: INSERT … ON CONFLICT alone, which takes a number of the sequence at each beat.
   const [row] = await sql.query<{ now: number }>(
-    `INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms, ca_generation, ca_phase, sessions, bus)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (id) DO UPDATE SET beat_at = now(), ca_generation = $5, ca_phase = $6, sessions = $7
-     RETURNING (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
+    `WITH beaten AS (UPDATE replica SET beat_at = now(), ca_generation = $5, ca_phase = $6, sessions = $7 WHERE id = $1 RETURNING id),
+      come AS (
+        INSERT INTO replica (id, name, loaded_window_ms, facet_window_ms, ca_generation, ca_phase, sessions, bus)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8 WHERE NOT EXISTS (SELECT FROM beaten))
+     SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now`,
     [
       replica.id,
       replica.name,
@@ -60,9 +63,9 @@ export async function livingReplicas(sql: Sql): Promise<LivingReplica[]> {
 /** Ends what a replica still holds, at its graceful end, and the replica: nobody waits for it any more. */
 export async function endReplica(sql: Sql, replicaId: string): Promise<void> {
   await sql.query(
-    `WITH ended AS (
-       UPDATE host_session SET disconnected_at = now(), vouched = 0 WHERE replica_id = $1 AND disconnected_at IS NULL
-     )
+    `WITH held AS MATERIALIZED (SELECT host_id FROM host_session WHERE replica_id = $1 AND disconnected_at IS NULL ORDER BY host_id FOR NO KEY UPDATE),
+      ${LOCKED_NARROW},
+      ended AS (UPDATE host_session s SET disconnected_at = now(), vouched = 0 FROM narrow WHERE s.host_id = narrow.host_id)
      DELETE FROM replica WHERE id = $1`,
     [replicaId],
   );
@@ -74,8 +77,11 @@ export async function endReplica(sql: Sql, replicaId: string): Promise<void> {
  */
 export async function buryDeadReplicas(sql: Sql): Promise<void> {
   await sql.query(
-    `WITH dead AS (DELETE FROM replica WHERE beat_at < now() - interval '1 hour' RETURNING id, beat_at)
-     UPDATE host_session s SET disconnected_at = greatest(s.connected_at, dead.beat_at), vouched = 0
-       FROM dead WHERE s.replica_id = dead.id AND s.disconnected_at IS NULL`,
+    `WITH dead AS (DELETE FROM replica WHERE beat_at < now() - interval '1 hour' RETURNING id, beat_at),
+      held AS MATERIALIZED (SELECT s.host_id, s.session_no, dead.beat_at FROM host_session s JOIN dead ON dead.id = s.replica_id
+                WHERE s.disconnected_at IS NULL ORDER BY s.host_id FOR NO KEY UPDATE OF s),
+      ${LOCKED_NARROW}
+     UPDATE host_session s SET disconnected_at = greatest(s.connected_at, held.beat_at), vouched = 0
+       FROM held JOIN narrow USING (host_id) WHERE s.host_id = held.host_id AND s.session_no = held.session_no`,
   );
 }

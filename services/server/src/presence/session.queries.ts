@@ -81,6 +81,26 @@ export async function openSession(sql: Sql, session: NewSession & { readonly rep
   return sessionNo;
 }
 
+/** Locks the sessions of hosts, then their narrow rows, each in order: before anything of them is written, and after the hosts (migration 0020). */
+export async function lockSessions(sql: Sql, hostIds: readonly string[]): Promise<void> {
+  if (hostIds.length === 0) return;
+  await sql.query('SELECT 1 FROM host_session WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id FOR NO KEY UPDATE', [
+    hostIds,
+  ]);
+  await lockNarrowRows(sql, hostIds);
+}
+
+/** Locks the narrow rows of hosts, in order: whoever writes several, also through triggers, does it first. */
+export async function lockNarrowRows(sql: Sql, hostIds: readonly string[]): Promise<void> {
+  await sql.query('SELECT 1 FROM host_inventory WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id FOR NO KEY UPDATE', [
+    hostIds,
+  ]);
+}
+
+/** CTE `narrow`: the narrow rows of the hosts in `held` (host_id), locked in order. */
+export const LOCKED_NARROW = `narrow AS MATERIALIZED (
+       SELECT i.host_id FROM host_inventory i WHERE i.host_id IN (SELECT host_id FROM held) ORDER BY i.host_id FOR NO KEY UPDATE)`;
+
 /** Locks several hosts as {@link lockHost} does one, in order. Before anything of their sessions is locked: who opens one takes the host first. */
 export async function lockHosts(sql: Sql, hostIds: readonly string[]): Promise<void> {
   await sql.query('SELECT 1 FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE', [hostIds]);

@@ -9,7 +9,8 @@
  */
 import type { Sql } from '../database/database.service.ts';
 import { SET_TABLES, type SharedFacet } from '../ingest/set.queries.ts';
-import { Facet, FACET_WORDS } from '@modfleet/proto';
+import { LOCKED_NARROW } from '../presence/session.queries.ts';
+import { Facet, FACET_WORDS, KNOWN_FACETS } from '@modfleet/proto';
 
 /** Sets removed at a time: the lock is held for milliseconds. */
 const BATCH = 200;
@@ -27,38 +28,54 @@ export async function markUnreferenced(sql: Sql, facet: SharedFacet): Promise<vo
   const table = SET_TABLES[facet];
   await sql.query(
     `UPDATE ${table} s SET unreferenced_since = CASE WHEN s.unreferenced_since IS NULL THEN now() END
-      WHERE (s.unreferenced_since IS NULL) <> EXISTS (SELECT 1 FROM host_inventory i WHERE i.${FACET_WORDS[facet]} = s.digest)`,
+      WHERE (s.unreferenced_since IS NULL) <> EXISTS (SELECT 1 FROM host_inventory i WHERE i.${FACET_WORDS[facet]} = s.id)`,
   );
 }
 
 /** Removes sets that are unreferenced since 24 h, at most a batch; answers how many. Call it under the exclusive lock, after the mark. */
 export async function deleteUnreferenced(sql: Sql, facet: SharedFacet): Promise<number> {
-  const rows = await sql.query<{ digest: Buffer }>(
-    `DELETE FROM ${SET_TABLES[facet]} WHERE digest IN (
-       SELECT digest FROM ${SET_TABLES[facet]} WHERE unreferenced_since < now() - interval '24 hours' LIMIT ${BATCH})
-     RETURNING digest`,
+  const rows = await sql.query<{ id: number }>(
+    `DELETE FROM ${SET_TABLES[facet]} WHERE id IN (
+       SELECT id FROM ${SET_TABLES[facet]} WHERE unreferenced_since < now() - interval '24 hours' LIMIT ${BATCH})
+     RETURNING id`,
   );
   for (const table of PARTS[facet])
-    await sql.query(`DELETE FROM ${table} WHERE set_digest = ANY ($1)`, [rows.map((row) => row.digest)]);
+    await sql.query(`DELETE FROM ${table} WHERE set_id = ANY ($1)`, [rows.map((row) => row.id)]);
   return rows.length;
 }
 
 /** What hosts said that were retired more than a day ago; the hosts themselves stay as tombstones. */
 export async function forgetRetiredHosts(sql: Sql): Promise<void> {
   const retired = `SELECT id FROM host WHERE retired_at < now() - interval '24 hours'`;
-  await sql.query(`DELETE FROM host_inventory WHERE host_id IN (${retired})`);
+  // Sessions before inventories: the order in which all lock them (migration 0020).
+  await sql.query(
+    `WITH held AS MATERIALIZED (SELECT host_id FROM host_session WHERE host_id IN (${retired}) ORDER BY host_id FOR UPDATE), ${LOCKED_NARROW}
+     DELETE FROM host_session s USING narrow WHERE s.host_id = narrow.host_id`,
+  );
+  const facets = KNOWN_FACETS.map((facet) => FACET_WORDS[facet]);
+  await sql.query(
+    `WITH held AS MATERIALIZED (
+       SELECT i.host_id FROM host_inventory i
+        WHERE i.retired AND num_nonnulls(${facets.map((word) => `i.${word}_observed_at`).join(', ')}) > 0 AND i.host_id IN (${retired})
+        ORDER BY i.host_id FOR NO KEY UPDATE)
+     UPDATE host_inventory i SET loaded_received_at = NULL, ${facets.map((word) => `${word} = NULL, ${word}_reason = NULL, ${word}_observed_at = NULL`).join(', ')}
+       FROM held WHERE i.host_id = held.host_id`,
+  );
   await sql.query(`DELETE FROM host_parameters WHERE host_id IN (${retired})`);
-  await sql.query(`DELETE FROM host_session WHERE host_id IN (${retired})`);
 }
 
 /** Retires hosts that were silent for so many days; answers their ids. */
 export async function retireSilentHosts(sql: Sql, days: number): Promise<string[]> {
   const rows = await sql.query<{ id: string }>(
-    `UPDATE host h SET retired_at = now(), retired_by = 'modfleet', retire_reason = 'not seen for ' || $1 || ' days'
+    `WITH held AS MATERIALIZED (
+       SELECT h.id AS host_id FROM host h
       WHERE h.retired_at IS NULL
         AND greatest(h.enrolled_at, h.last_seen_at) < now() - make_interval(days => $1::int)
         AND NOT EXISTS (SELECT 1 FROM session_presence p
                          WHERE p.host_id = h.id AND (p.live OR p.seen_at >= now() - make_interval(days => $1::int)))
+      ORDER BY h.id FOR NO KEY UPDATE OF h), ${LOCKED_NARROW}
+     UPDATE host h SET retired_at = now(), retired_by = 'modfleet', retire_reason = 'not seen for ' || $1 || ' days'
+       FROM narrow WHERE h.id = narrow.host_id
       RETURNING h.id`,
     [days],
   );

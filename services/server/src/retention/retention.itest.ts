@@ -134,7 +134,9 @@ describe('retention', () => {
   it('removes a set 24 h after nobody referred to it any more, and not before', async () => {
     const { agent } = await reporting('gc', 'a');
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
-    await side.database.query('DELETE FROM host_inventory WHERE host_id = $1', [agent.hostId]);
+    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [
+      agent.hostId,
+    ]);
     expect(await retention().collect(Facet.FACET_LOADED)).toBe(0);
     expect(await one('SELECT unreferenced_since IS NOT NULL AS marked FROM loaded_set')).toEqual({ marked: true });
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
@@ -144,22 +146,24 @@ describe('retention', () => {
 
   it('spares a set that somebody was told is known a moment ago', async () => {
     const { agent } = await reporting('race', 'a');
-    const row = await one<{ digest: Buffer }>('SELECT loaded AS digest FROM host_inventory');
-    await side.database.query('DELETE FROM host_inventory WHERE host_id = $1', [agent.hostId]);
+    const row = await one<{ id: number }>('SELECT loaded AS id FROM host_inventory');
+    await side.database.query('UPDATE host_inventory SET loaded = NULL, loaded_observed_at = NULL WHERE host_id = $1', [
+      agent.hostId,
+    ]);
     await side.database.query(`UPDATE loaded_set SET unreferenced_since = now() - interval '25 hours'`);
     let collecting: Promise<number> | undefined;
     await side.database.tx('READ COMMITTED', async (sql) => {
       await lockKnownSets(sql, 'shared');
-      expect(await sql.query('SELECT 1 FROM loaded_set WHERE digest = $1', [row?.digest])).toHaveLength(1);
+      expect(await sql.query('SELECT 1 FROM loaded_set WHERE id = $1', [row?.id])).toHaveLength(1);
       collecting = retention().collect(Facet.FACET_LOADED);
       await comesTrue(async () =>
         expect(
           await one(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
         ).toEqual({ n: 1 }),
       );
-      await sql.query('INSERT INTO host_inventory (host_id, loaded, loaded_observed_at) VALUES ($1, $2, now())', [
+      await sql.query('UPDATE host_inventory SET loaded = $2, loaded_observed_at = now() WHERE host_id = $1', [
         agent.hostId,
-        row?.digest,
+        row?.id,
       ]);
     });
     expect(await collecting).toBe(0);

@@ -1,10 +1,10 @@
-import type { HostScope } from '../access/host-scope.ts';
+import type { HostScope, LabelRequirement } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { SqlParams } from '../database/sql-params.ts';
 import type { Selector } from './selector.ast.ts';
 import { parseSelector } from './selector.parser.ts';
-import { selectorExpression } from './selector.queries.ts';
+import { labelSetIn, selectorExpression } from './selector.queries.ts';
 
 /** Which hosts an answer is about. */
 export interface Selection {
@@ -27,10 +27,12 @@ export async function selectionSql(
   sql: Sql,
   selection: Pick<Selection, 'selector' | 'scope'>,
   params: SqlParams,
-  extra: readonly string[] = ['h.retired_at IS NULL'],
+  extra: readonly string[] = ['NOT h.retired'],
   columns: readonly string[] = [],
 ): Promise<string> {
-  const conditions = [scopeCondition(selection.scope, params), ...extra];
+  const { scope } = selection;
+  const within = scope === 'all' ? 'true' : labelSetIn(scopeCondition(scope, params, 'l.labels'));
+  const conditions = [within, ...extra];
   const list = ['h.id', ...columns].join(', ');
   if (selection.selector === undefined)
     return `SELECT ${list}, true AS matches FROM host_standing h WHERE ${conditions.join(' AND ')}`;
@@ -49,8 +51,15 @@ export async function leftOutSql(sql: Sql, selection: Selection, params: SqlPara
   return `(SELECT count(*) FROM (${await selectionSql(sql, selection, params)}) u WHERE u.matches IS NULL)`;
 }
 
-function isAlwaysKnown(selector: Selector): boolean {
+function isAlwaysKnown(selector: Selector): selector is readonly LabelRequirement[] {
   return selector.every(({ kind }) => kind === 'label' || kind === 'label_exists');
+}
+
+/** What is asked of hosts, where that is labels alone (nothing: all hosts); undefined: the selector asks more. @throws SelectorError */
+export function labelsAlone(selection: Pick<Selection, 'selector'>): readonly LabelRequirement[] | undefined {
+  if (selection.selector === undefined) return [];
+  const selector = parseSelector(selection.selector);
+  return isAlwaysKnown(selector) ? selector : undefined;
 }
 
 /** Condition on `matches` of {@link selectionSql}: the hosts that the answer shows and counts. */

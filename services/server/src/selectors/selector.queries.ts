@@ -8,6 +8,7 @@
  * Versions are compared in JavaScript over the distinct releases of the fleet (a few dozen), not in SQL: dpkg's and rpm's orders are no collations.
  */
 import { assertNever } from '@modfleet/proto';
+import type { LabelRequirement } from '../access/host-scope.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
 import { compareKernelReleases } from './kernel-release.ts';
@@ -27,16 +28,31 @@ const MACHINE_KNOWN = 'h.known';
 
 /** @returns an expression over `host_standing h`; runs in the transaction of the statement that uses it. */
 export async function selectorExpression(sql: Sql, selector: Selector, params: SqlParams): Promise<string> {
-  const parts: string[] = [];
-  for (const requirement of selector) parts.push(await requirementExpression(sql, requirement, params));
+  const labels = selector.filter(isLabel);
+  const parts =
+    labels.length === 0
+      ? []
+      : [labelSetIn(labels.map((each) => labelExpression(each, params, 'l.labels')).join(' AND '))];
+  for (const requirement of selector)
+    if (!isLabel(requirement)) parts.push(await requirementExpression(sql, requirement, params));
   return parts.length === 0 ? 'true' : parts.map((part) => `(${part})`).join(' AND ');
 }
 
-async function requirementExpression(sql: Sql, requirement: Requirement, params: SqlParams): Promise<string> {
+function isLabel(requirement: Requirement): requirement is LabelRequirement {
+  return requirement.kind === 'label' || requirement.kind === 'label_exists';
+}
+
+/** Text: the host's labels are among those of which `condition` (over `label_set l`) holds. Never NULL. */
+export function labelSetIn(condition: string): string {
+  return `h.label_set IN (SELECT l.id FROM label_set l WHERE ${condition})`;
+}
+
+async function requirementExpression(
+  sql: Sql,
+  requirement: Exclude<Requirement, LabelRequirement>,
+  params: SqlParams,
+): Promise<string> {
   switch (requirement.kind) {
-    case 'label':
-    case 'label_exists':
-      return labelExpression(requirement, params);
     case 'fact_set': {
       const has = setExpression(requirement.fact, requirement.values, params);
       return known(requirement.fact, requirement.operator === 'in' ? has : `NOT ${has}`);
@@ -52,14 +68,11 @@ async function requirementExpression(sql: Sql, requirement: Requirement, params:
   }
 }
 
-/** Over `host h` or `host_standing h`. Labels are always known: never NULL. */
-export function labelExpression(
-  requirement: Extract<Requirement, { kind: 'label' | 'label_exists' }>,
-  params: SqlParams,
-): string {
+/** Over `labels` (SQL). They are always known: never NULL. */
+export function labelExpression(requirement: LabelRequirement, params: SqlParams, labels = 'h.labels'): string {
   if (requirement.kind === 'label_exists')
-    return `${requirement.exists ? '' : 'NOT '}(h.labels ? ${params.add(requirement.key)})`;
-  const has = `coalesce(h.labels ->> ${params.add(requirement.key)} = ANY (${params.add(requirement.values)}::text[]), false)`;
+    return `${requirement.exists ? '' : 'NOT '}(${labels} ? ${params.add(requirement.key)})`;
+  const has = `coalesce(${labels} ->> ${params.add(requirement.key)} = ANY (${params.add(requirement.values)}::text[]), false)`;
   return requirement.operator === 'in' ? has : `NOT ${has}`;
 }
 
@@ -108,11 +121,11 @@ function globExpression(fact: FactName, glob: string, params: SqlParams): string
 
 /** The uncorrelated sub-select is evaluated once a statement. */
 function loadedHas(kmodCondition: string): string {
-  return `EXISTS (SELECT FROM loaded_set s WHERE s.digest = h.loaded AND s.build_ids && ARRAY(SELECT b.id FROM kmod k JOIN kmod_build b ON b.kmod_id = k.id WHERE ${kmodCondition}))`;
+  return `EXISTS (SELECT FROM loaded_set s WHERE s.id = h.loaded AND s.build_ids && ARRAY(SELECT b.id FROM kmod k JOIN kmod_build b ON b.kmod_id = k.id WHERE ${kmodCondition}))`;
 }
 
 function driverHas(condition: string): string {
-  return `EXISTS (SELECT FROM device_driver d WHERE d.set_digest = h.devices AND d.driver <> '' AND ${condition})`;
+  return `EXISTS (SELECT FROM device_driver d WHERE d.set_id = h.devices AND d.driver <> '' AND ${condition})`;
 }
 
 async function orderExpression(sql: Sql, operator: OrderOperator, version: string, params: SqlParams): Promise<string> {

@@ -7,8 +7,10 @@ import type { HostScope } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import type { Sql } from '../database/database.service.ts';
 import { likeOfGlob, SqlParams } from '../database/sql-params.ts';
-import { setsThatHave } from '../kmods/kmod-standing.queries.ts';
 import { chosen, type Selection, selectionSql } from '../selectors/selection.queries.ts';
+import { sumsOf, type LoadedSets, type SetGroup } from '../sets/loaded-sets.ts';
+import { bitSql } from '../sets/set-bits.ts';
+import { groupBytes, groupsFrom } from '../sets/set-groups.queries.ts';
 import type { SkewKind } from './skew.schema.ts';
 
 export interface SkewRow {
@@ -30,7 +32,7 @@ export interface SkewRow {
 const KERNEL = 'release, kernel, arch';
 
 /** Hosts that are compared, of `host_standing h`. */
-const FRESH = ['h.retired_at IS NULL', `h.loaded_coverage = 'fresh'`];
+const FRESH = ['NOT h.retired', `h.loaded_coverage = 'fresh'`];
 /** Of `h`: what they are told apart by. `ad` is null where it is not known what is on disk. */
 const HOST_COLUMNS = [
   'h.kernel_release AS release',
@@ -40,6 +42,30 @@ const HOST_COLUMNS = [
   `CASE WHEN h.available_coverage = 'fresh' THEN h.available END AS ad`,
 ];
 const GROUP = `${KERNEL}, ld, ad`;
+
+/** Hosts of one kernel and tree, of which there are few. */
+interface SkewClass {
+  readonly class: number;
+  readonly release: string;
+  readonly kernel: string;
+  readonly arch: string;
+  readonly ad: number | null;
+}
+
+/** Classes from 0, and how many of their hosts have each set. */
+async function readGroups(sql: Sql, filter: Selection): Promise<{ classes: SkewClass[]; groups: SetGroup[] }> {
+  const params = new SqlParams();
+  const selected = await selectionSql(sql, filter, params, FRESH, HOST_COLUMNS);
+  const [row] = await sql.query<{ classes: SkewClass[] | null; groups: Buffer | null }>(
+    `WITH groups AS MATERIALIZED (SELECT ${GROUP}, count(*)::int AS n FROM (${selected}) h WHERE ${chosen(filter)} GROUP BY ${GROUP}),
+      classes AS MATERIALIZED (SELECT row_number() OVER ()::int - 1 AS class, * FROM (SELECT DISTINCT ${KERNEL}, coalesce(ad, 0) AS ad FROM groups) g)
+     SELECT (SELECT jsonb_agg(jsonb_build_object('class', class, 'release', release, 'kernel', kernel, 'arch', arch, 'ad', nullif(ad, 0))) FROM classes) AS classes,
+            (SELECT string_agg(${groupBytes('g.ld', 'c.class', 'g.n')}, ''::bytea)
+               FROM groups g JOIN classes c ON (c.release, c.kernel, c.arch, c.ad) = (g.release, g.kernel, g.arch, coalesce(g.ad, 0))) AS groups`,
+    params.values,
+  );
+  return { classes: row?.classes ?? [], groups: groupsFrom(row?.groups ?? null) };
+}
 
 /** Over `facts`: kernels with more than one value, and the hosts beside the most frequent one. */
 function oddOnes(values: string, condition: string): string {
@@ -60,39 +86,38 @@ const CONDITIONS: Readonly<Record<SkewKind, string>> = {
 };
 
 /**
- * Kmods with one of the kinds of skew, by name after `after`; at most `limit`. Every distinct set of the fleet is opened once, whatever the page: what makes a kmod
- * worth a row is not known before. Hosts of one kernel and tree are a class (there are few), so that what sets hold is added up by two numbers, class and build.
+ * Kmods with one of the kinds of skew, by name after `after`; at most `limit`. Every distinct set of the fleet is added up once, whatever the page, from what memory has of
+ * sets: what makes a kmod worth a row is not known before. Hosts of one kernel and tree are a class, so that what sets hold is added up by two numbers, class and build.
  */
 export async function pageOfSkew(
   sql: Sql,
+  sets: LoadedSets,
   filter: Selection & { readonly name?: string | undefined; readonly kinds: readonly SkewKind[] },
   after: string | null,
   limit: number,
 ): Promise<SkewRow[]> {
+  await sets.sync(sql);
+  const { classes, groups } = await readGroups(sql, filter);
+  const sums = sumsOf(await sets.addUp(groups), (build) => build);
   const params = new SqlParams();
-  const selected = await selectionSql(sql, filter, params, FRESH, HOST_COLUMNS);
   const names = ['true'];
   if (filter.name !== undefined) names.push(`k.name LIKE ${params.add(likeOfGlob(filter.name.replaceAll('-', '_')))}`);
   if (after !== null) names.push(`k.name > ${params.add(after)}`);
   return sql.query<SkewRow>(
-    `WITH groups AS MATERIALIZED (SELECT ${GROUP}, count(*) AS n FROM (${selected}) h WHERE ${chosen(filter)} GROUP BY ${GROUP}),
-      classes AS MATERIALIZED (SELECT row_number() OVER ()::int AS class, * FROM (SELECT DISTINCT ${KERNEL}, ad FROM groups) g),
+    `WITH classes AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(${params.add(JSON.stringify(classes))}::jsonb) AS c (class int, release text, kernel text, arch text, ad int)),
       by_build AS MATERIALIZED (
-        SELECT class, build, sum(n) AS n
-          FROM (SELECT c.class, unnest(l.build_ids) AS build, g.n FROM groups g
-                  JOIN classes c ON (c.release, c.kernel, c.arch, coalesce(c.ad, '')) = (g.release, g.kernel, g.arch, coalesce(g.ad, ''))
-                  JOIN loaded_set l ON l.digest = g.ld) u
-         GROUP BY 1, 2),
+        SELECT * FROM unnest(${params.add(sums.groups)}::int[], ${params.add(sums.of)}::int[], ${params.add(sums.n)}::int[]) AS u (class, build, n)),
       seen AS MATERIALIZED (
         SELECT c.release, c.kernel, c.arch, c.ad, b.kmod_id, k.name, b.build_id AS build, b.version, b.srcversion, b.taint, sum(u.n)::bigint AS n
           FROM by_build u JOIN classes c ON c.class = u.class JOIN kmod_build b ON b.id = u.build JOIN kmod k ON k.id = b.kmod_id
          WHERE ${names.join(' AND ')} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
       trees AS MATERIALIZED (
-        SELECT set_digest, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_digest IN (SELECT ad FROM groups) GROUP BY 1),
+        SELECT set_id, bool_or(signer <> '') AS signed FROM available_kmod WHERE NOT builtin AND set_id IN (SELECT ad FROM classes) GROUP BY 1),
       facts AS MATERIALIZED (
         SELECT s.*, a.kmod_id IS NOT NULL AND NOT a.builtin AS has_file, coalesce(a.build_id, '') AS file_build, coalesce(a.signer, '') AS signer,
                coalesce(t.signed, false) AS tree_signed
-          FROM seen s LEFT JOIN trees t ON t.set_digest = s.ad LEFT JOIN available_kmod a ON a.set_digest = s.ad AND a.kmod_id = s.kmod_id),
+          FROM seen s LEFT JOIN trees t ON t.set_id = s.ad LEFT JOIN available_kmod a ON a.set_id = s.ad AND a.kmod_id = s.kmod_id),
       b AS (${oddOnes('build', `build <> ''`)}),
       v AS (${oddOnes('version, srcversion', 'true')}),
       s AS (${oddOnes('signer', 'has_file AND tree_signed')}),
@@ -151,6 +176,7 @@ type Subject = { readonly name: string; readonly kmodId: number | null };
  */
 export async function pageOfVariants(
   sql: Sql,
+  sets: LoadedSets,
   subject: Subject,
   selection: Selection,
   after: readonly (string | number)[] | null,
@@ -159,6 +185,8 @@ export async function pageOfVariants(
   const params = new SqlParams();
   const columns = ['h.name', 'h.loaded_received_at', ...HOST_COLUMNS];
   const selected = await selectionSql(sql, selection, params, FRESH, columns);
+  await sets.sync(sql);
+  const having = sets.buildsIn(subject.kmodId);
   const id = `${params.add(subject.kmodId)}::int`;
   const order = `${KERNEL}, -hosts, build, version, srcversion, taint, unsigned, signer, file`;
   const beyond =
@@ -166,19 +194,19 @@ export async function pageOfVariants(
       ? 'true'
       : `(${order}) > (${after.map((value, at) => params.add(value) + (at === 3 ? '::bigint' : at === 8 ? '::boolean' : '::text')).join(', ')})`;
   return sql.query<VariantRow>(
-    `WITH ls AS MATERIALIZED (${setsThatHave(id)}),
+    `WITH ls AS MATERIALIZED (SELECT * FROM unnest(${params.add(having.sets)}::int[], ${params.add(having.builds)}::int[]) AS s (set, build)),
       av AS MATERIALIZED (
-        SELECT a.set_digest, NOT a.builtin AS has_file, a.build_id, a.signer,
-               EXISTS (SELECT FROM available_kmod o WHERE o.set_digest = a.set_digest AND NOT o.builtin AND o.signer <> '') AS signed
+        SELECT a.set_id, NOT a.builtin AS has_file, a.build_id, a.signer,
+               EXISTS (SELECT FROM available_kmod o WHERE o.set_id = a.set_id AND NOT o.builtin AND o.signer <> '') AS signed
           FROM available_kmod a WHERE a.kmod_id = ${id}),
       groups AS MATERIALIZED (
         SELECT ${GROUP}, count(*) AS n, (array_agg(id || ' ' || name))[1:${KEPT_OF_GROUP}] AS sample,
                min((to_char(loaded_received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') || ' ' || id || ' ' || name) COLLATE "C") AS oldest
-          FROM (${selected}) h WHERE ld IN (SELECT digest FROM ls) AND ${chosen(selection)} GROUP BY ${GROUP}),
+          FROM (${selected}) h WHERE ld IN (SELECT set FROM ls) AND ${chosen(selection)} GROUP BY ${GROUP}),
       found AS (
         SELECT g.*, b.build_id AS build, b.version, b.srcversion, b.taint, coalesce(av.has_file, false) AS has_file,
                coalesce(av.build_id, '') AS file_build, coalesce(av.signer, '') AS signer, coalesce(av.signed, false) AS tree_signed
-          FROM groups g JOIN ls ON ls.digest = g.ld JOIN kmod_build b ON b.id = ls.build LEFT JOIN av ON av.set_digest = g.ad),
+          FROM groups g JOIN ls ON ls.set = g.ld JOIN kmod_build b ON b.id = ls.build LEFT JOIN av ON av.set_id = g.ad),
       named AS (
         SELECT *, taint LIKE '%E%' OR (has_file AND tree_signed AND signer = '') AS unsigned,
                CASE WHEN ad IS NULL THEN 'unknown' WHEN NOT has_file THEN 'missing' WHEN build = '' OR file_build = '' THEN 'unknown'
@@ -203,6 +231,7 @@ export function variantKey(row: VariantRow): (string | number)[] {
 /** Fresh hosts that have it loaded and whose parameters are fresh, by id (which is random: a fair choice); at most `limit`. */
 export async function hostsToCompare(
   sql: Sql,
+  sets: LoadedSets,
   subject: Subject,
   selection: Selection,
   limit: number,
@@ -210,10 +239,10 @@ export async function hostsToCompare(
   const params = new SqlParams();
   const fresh = [...FRESH, `h.parameters_coverage = 'fresh'`];
   const selected = await selectionSql(sql, selection, params, fresh, ['h.name', 'h.loaded']);
-  const sets = setsThatHave(`${params.add(subject.kmodId)}::int`);
+  await sets.sync(sql);
   return sql.query(
     `SELECT id, name FROM (${selected}) h
-      WHERE loaded IN (SELECT digest FROM (${sets}) ls) AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
+      WHERE ${bitSql(sets.having(subject.kmodId), 'loaded', params)} = 1 AND ${chosen(selection)} ORDER BY id LIMIT ${params.add(limit)}`,
     params.values,
   );
 }

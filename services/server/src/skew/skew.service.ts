@@ -7,6 +7,7 @@ import { decodeParameters } from '../hosts/host-inventory.mapper.ts';
 import { coverageOfSelection } from '../kmods/kmod-list.queries.ts';
 import { type KmodSubject, resolveKmod } from '../kmods/kmod-resolution.ts';
 import { toResolution } from '../kmods/kmod.mapper.ts';
+import { LoadedSets } from '../sets/loaded-sets.ts';
 import { CursorService } from '../paging/cursor.service.ts';
 import type { Selection } from '../selectors/selection.queries.ts';
 import { ParameterSkew } from './parameter-skew.ts';
@@ -31,10 +32,16 @@ const COMPARED_AT_ONCE = 100;
 export class SkewService {
   readonly #database: DatabaseService;
   readonly #cursors: CursorService;
+  readonly #sets: LoadedSets;
 
-  constructor(@Inject(DatabaseService) database: DatabaseService, @Inject(CursorService) cursors: CursorService) {
+  constructor(
+    @Inject(DatabaseService) database: DatabaseService,
+    @Inject(CursorService) cursors: CursorService,
+    @Inject(LoadedSets) sets: LoadedSets,
+  ) {
     this.#database = database;
     this.#cursors = cursors;
+    this.#sets = sets;
   }
 
   /** Kmods that are not the same on all hosts of a kernel, or not as they should be. @throws SelectorError; AppError cursor_invalid. */
@@ -46,7 +53,7 @@ export class SkewService {
     const after = position === null ? null : String(position.key[0]);
     const filter = { ...filters, kinds, scope: hosts };
     const { rows, firsts, counted } = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const page = await pageOfSkew(sql, filter, after, limit + 1);
+      const page = await pageOfSkew(sql, this.#sets, filter, after, limit + 1);
       const names = page.slice(0, limit).map((row) => row.name);
       return {
         rows: page,
@@ -84,8 +91,8 @@ export class SkewService {
     const scope = { list: 'kmod skew', requested, ...chosen };
     const position = await this.#cursors.open(scope, cursor);
     const read = await this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
-      const subject = await resolveKmod(sql, requested, hosts);
-      const rows = await pageOfVariants(sql, subject, selection, position?.key ?? null, limit + 1);
+      const subject = await resolveKmod(sql, this.#sets, requested, hosts);
+      const rows = await pageOfVariants(sql, this.#sets, subject, selection, position?.key ?? null, limit + 1);
       const total = rows[0]?.total ?? 0;
       const parameters = position === null ? await this.#parameters(sql, subject, selection, total) : null;
       const [first] = await firstEvents(sql, [subject.name], hosts);
@@ -110,7 +117,7 @@ export class SkewService {
   }
 
   async #parameters(sql: Sql, subject: KmodSubject, selection: Selection, of: number): Promise<KmodSkew['parameters']> {
-    const hosts = await hostsToCompare(sql, subject, selection, COMPARED_MAX);
+    const hosts = await hostsToCompare(sql, this.#sets, subject, selection, COMPARED_MAX);
     const skew = new ParameterSkew();
     for (let at = 0; at < hosts.length; at += COMPARED_AT_ONCE) {
       const some = hosts.slice(at, at + COMPARED_AT_ONCE);

@@ -19,6 +19,7 @@ import { BuildDictionary } from '../ingest/build-dictionary.ts';
 import { readContent } from '../ingest/facet-content.ts';
 import { KmodDictionary } from '../ingest/kmod-dictionary.ts';
 import { SetWriter } from '../ingest/set-writer.ts';
+import { isShared, SET_TABLES } from '../ingest/set.queries.ts';
 import type { JournalDamage } from '../enrollment/host-facts.ts';
 import { REPLICA_ID } from '../presence/replica-id.ts';
 
@@ -141,9 +142,12 @@ export class Fleet {
       await this.#writer.write([{ hostId: id, content: readContent(facet, digest, bytes) }]);
     }
     const word = FACET_WORDS[facet];
+    const value = isShared(facet)
+      ? `(SELECT id FROM ${SET_TABLES[facet]} WHERE digest = decode($2, 'hex'))`
+      : `decode($2, 'hex')`;
     await this.#database.query(
       `INSERT INTO host_inventory AS i (host_id, ${word}, ${word}_reason, ${word}_observed_at, loaded_received_at)
-       VALUES ($1, decode($2, 'hex'), $3, now() - interval '1 hour', CASE WHEN $4 THEN now() END)
+       VALUES ($1, ${value}, $3, now() - interval '1 hour', CASE WHEN $4 THEN now() END)
        ON CONFLICT (host_id) DO UPDATE SET ${word} = excluded.${word}, ${word}_reason = excluded.${word}_reason, ${word}_observed_at = excluded.${word}_observed_at,
          loaded_received_at = coalesce(excluded.loaded_received_at, i.loaded_received_at)`,
       [id, digest, typeof given === 'string' ? given : null, facet === Facet.FACET_LOADED],

@@ -154,7 +154,7 @@ export class ActionStack {
     for (const host of this.#hosts.splice(0)) await host.disconnect(this.database);
     await this.idle();
     await this.database.query(
-      'TRUNCATE action, action_transition, unknown_result, host, host_session, idempotency_key',
+      'TRUNCATE action, action_transition, unknown_result, host, host_session, host_inventory, idempotency_key',
     );
     await this.database.query('UPDATE fleet_freeze SET frozen = false, by = NULL, reason = NULL, at = NULL');
     await this.database.tx('READ COMMITTED', updateResumed);
