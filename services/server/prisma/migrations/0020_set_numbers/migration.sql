@@ -341,11 +341,12 @@ SELECT s.id AS host_id, f.facet, f.digest, f.set_id, f.coverage, f.reason, f.obs
   LEFT JOIN available_set a ON a.id = s.available
   LEFT JOIN device_set d ON d.id = s.devices
   LEFT JOIN config_set c ON c.id = s.config
- CROSS JOIN LATERAL (VALUES
-   (1::smallint, l.digest, s.loaded, s.loaded_coverage, s.loaded_reason, s.loaded_observed_at),
-   (2::smallint, s.parameters, NULL::integer, s.parameters_coverage, s.parameters_reason, s.parameters_observed_at),
-   (3::smallint, a.digest, s.available, s.available_coverage, s.available_reason, s.available_observed_at),
-   (4::smallint, d.digest, s.devices, s.devices_coverage, s.devices_reason, s.devices_observed_at),
-   (5::smallint, c.digest, s.config, s.config_coverage, s.config_reason, s.config_observed_at)
+ CROSS JOIN LATERAL (
+   -- (VALUES would make its expressions anew for each host.)
+   SELECT 1::smallint, l.digest, s.loaded, s.loaded_coverage, s.loaded_reason, s.loaded_observed_at UNION ALL
+   SELECT 2::smallint, s.parameters, NULL::integer, s.parameters_coverage, s.parameters_reason, s.parameters_observed_at UNION ALL
+   SELECT 3::smallint, a.digest, s.available, s.available_coverage, s.available_reason, s.available_observed_at UNION ALL
+   SELECT 4::smallint, d.digest, s.devices, s.devices_coverage, s.devices_reason, s.devices_observed_at UNION ALL
+   SELECT 5::smallint, c.digest, s.config, s.config_coverage, s.config_reason, s.config_observed_at
    ) AS f (facet, digest, set_id, coverage, reason, observed_at)
  WHERE NOT s.retired;
