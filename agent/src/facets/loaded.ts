@@ -25,7 +25,7 @@ interface Known {
  * Observes the facet `loaded`.
  *
  * INVARIANTS
- * - One look reads /proc/modules once, and sysfs only for kmods that are new, differ in their line (refcount and users apart), or
+ * - One look reads /proc/modules once (the same text gives the same observation again), and sysfs only for kmods that are new, differ in their line (refcount and users apart), or
  *   were named by `forget`, so a half-dead kmod costs no more than a live one: sysfs for all costs 600 to 1,000 times one read of /proc/modules (measured).
  * - A kmod that was replaced between two looks by another build of the same size is noticed through `forget` (a uevent) or, where no
  *   uevents are watched, `forgetAll` (every facet interval). What is forgotten during a look is read again by the next.
@@ -34,6 +34,8 @@ export class LoadedObserver {
   readonly #files: HostFiles;
   readonly #list = new ProcModulesReader();
   #known = new Map<string, Known>();
+  /** Nothing is looked into while the kernel's list is the same. */
+  #last: LoadedLook | undefined;
   #forgotten = new Set<string>();
   #allForgotten = false;
 
@@ -58,9 +60,13 @@ export class LoadedObserver {
     const listed = await this.#list.read(this.#files);
     if (listed.kind !== 'ok') {
       this.#known = new Map();
+      this.#last = undefined;
       const reason = await whyNoLoadedKmods(this.#files, listed);
       return { observation: { kind: 'incapable', reason }, kmods: [], changed: [] };
     }
+    const last = this.#last;
+    if (last?.kmods === listed.value && earlier === this.#known && forgotten.size === 0)
+      return { ...last, changed: [] };
     const known = new Map<string, Known>();
     const fresh: ProcModule[] = [];
     for (const kmod of listed.value) {
@@ -72,7 +78,8 @@ export class LoadedObserver {
     this.#known = known;
     const kmods = [...known.values()].map(({ said }) => said).sort((a, b) => (a.name < b.name ? -1 : 1));
     const changed = fresh.map(({ name }) => name);
-    return { observation: { kind: 'value', value: { kmods } }, kmods: listed.value, changed };
+    this.#last = { observation: { kind: 'value', value: { kmods } }, kmods: listed.value, changed };
+    return this.#last;
   }
 
   async #read(kmod: ProcModule): Promise<Known> {

@@ -16,6 +16,8 @@ import type { Observation } from './observation.ts';
 /** The last observation of each facet, encoded. */
 export class Snapshots {
   readonly #byFacet = new Map<Facet, FacetSnapshot>();
+  /** What each facet's bytes were made of. */
+  readonly #observed = new Map<Facet, unknown>();
   /** Of `loaded` one entry in a hundred changes, every few seconds on a busy host. */
   readonly #loaded = new FacetEncoder(Facet.FACET_LOADED);
 
@@ -38,6 +40,12 @@ export class Snapshots {
   /** Keeps an observation made at `observedAtMs`; returns the snapshot when it says something new. */
   set<F extends KnownFacet>(facet: F, observation: Observation<F>, observedAtMs: number): FacetSnapshot | undefined {
     if (observation.kind === 'incapable') return this.#keep({ facet, observedAtMs, state: observation });
+    const before = this.#observed.get(facet);
+    const standing = this.#byFacet.get(facet);
+    // The very same look again: nothing to encode.
+    if (before === observation.value && standing?.state.kind === 'value')
+      return this.#keep({ ...standing, observedAtMs });
+    this.#observed.set(facet, observation.value);
     const value = observation.value as FacetValues[F];
     const bytes =
       facet === Facet.FACET_LOADED

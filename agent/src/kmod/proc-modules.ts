@@ -68,19 +68,25 @@ async function readWith(
   }
 }
 
-/** Reads /proc/modules again and again, and parses the lines that were not there the last time. */
+/** Reads /proc/modules again and again, and parses the lines that were not there the last time. The same text gives the same list again. */
 export class ProcModulesReader {
-  #known: ReadonlyMap<string, ProcModule> = new Map();
+  #last: { readonly text: string; readonly list: ProcModule[]; readonly byLine: ReadonlyMap<string, ProcModule> } = {
+    text: '',
+    list: [],
+    byLine: new Map(),
+  };
 
   /** As {@link readProcModules}. */
   read(files: HostFiles): Promise<ReadOutcome<readonly ProcModule[]>> {
     return readWith(files, (text) => {
+      const last = this.#last;
+      if (text === last.text) return last.list;
       const parsed = linesOf(text).map((line): [string, ProcModule] => [
         line,
-        this.#known.get(line) ?? parseLine(line),
+        last.byLine.get(line) ?? parseLine(line),
       ]);
-      this.#known = new Map(parsed);
-      return parsed.map(([, kmod]) => kmod);
+      this.#last = { text, list: parsed.map(([, kmod]) => kmod), byLine: new Map(parsed) };
+      return this.#last.list;
     });
   }
 }

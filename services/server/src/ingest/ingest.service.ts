@@ -34,8 +34,8 @@ import { type Upload, UploadQueue } from './upload-queue.ts';
 
 const TRACKERS_PER_FLUSH = 1_000;
 /** Contents in one transaction: a transaction each would wait for the disk each; more would keep others' words waiting for longer. */
-const UPLOADS_PER_WRITE = 200;
-const UPLOAD_BYTES_PER_WRITE = 4 * 1024 * 1024;
+const UPLOADS_PER_WRITE = 64;
+const UPLOAD_BYTES_PER_WRITE = 1024 * 1024;
 /** How often ageing facets and overdue claims are looked at. */
 const TICK_MS = 1_000;
 @Injectable()
