@@ -13,10 +13,11 @@ import { IdentityStatus } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { Log } from '../log.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
+import type { HostIdentity } from './host-identity.ts';
 import type { askIdentityService, Diagnosis, IdentityQuestions, Renewal } from './identity-questions.ts';
 import type { KeptIdentity } from './kept-identity.ts';
 import { trustOf } from './trust.ts';
-import { certificateLife, moveWithinMs, renewalRetryMs, renewAtMs } from './renewal-plan.ts';
+import { type CertificateLife, certificateLife, moveWithinMs, renewalRetryMs, renewAtMs } from './renewal-plan.ts';
 
 /** Boot time comes in steps of 10 ms (/proc/uptime): a timer may fire before it has moved. */
 const BOOT_CLOCK_STEP_MS = 20;
@@ -51,6 +52,14 @@ export interface KeeperParts {
   readonly onRenewed: (moveWithinMs: number) => void;
 }
 
+/** What was read of an identity. */
+interface Seen {
+  readonly identity: HostIdentity;
+  readonly life: CertificateLife;
+  /** Another CA issues now than that which made the certificate. */
+  readonly isOfAnotherCa: boolean;
+}
+
 export class CertificateKeeper {
   readonly #parts: KeeperParts;
   #timer: NodeJS.Timeout | undefined;
@@ -60,6 +69,7 @@ export class CertificateKeeper {
   #notBeforeMs = 0;
   /** Drawn once a certificate. */
   #jitter: number;
+  #last: Seen | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -80,8 +90,8 @@ export class CertificateKeeper {
     const { kept, bootClock, serverClock, log, random } = this.#parts;
     const now = serverClock.now();
     if (now === undefined || this.#asking !== undefined || bootClock.nowMs() < this.#notBeforeMs) return;
-    const old = certificateLife(kept.current.certificatePem);
-    if (now.ms < renewAtMs(old, this.#jitter) && !this.#isOfAnotherCa()) return;
+    const { life: old, isOfAnotherCa } = this.#seen(kept.current);
+    if (now.ms < renewAtMs(old, this.#jitter) && !isOfAnotherCa) return;
     try {
       const { renewed, status } = await this.#once((ask) => this.#renew(ask));
       if (renewed) return this.#parts.onRenewed(moveWithinMs(old, now.ms));
@@ -115,10 +125,16 @@ export class CertificateKeeper {
     });
   }
 
-  #isOfAnotherCa(): boolean {
-    const { current } = this.#parts.kept;
-    const [issuing] = trustOf(current).cas;
-    return issuing !== undefined && !new X509Certificate(current.certificatePem).verify(issuing.publicKey);
+  /** What the certificate says stays, as long as it and the CAs do. */
+  #seen(identity: HostIdentity): Seen {
+    if (this.#last?.identity === identity) return this.#last;
+    const [issuing] = trustOf(identity).cas;
+    this.#last = {
+      identity,
+      life: certificateLife(identity.certificatePem),
+      isOfAnotherCa: issuing !== undefined && !new X509Certificate(identity.certificatePem).verify(issuing.publicKey),
+    };
+    return this.#last;
   }
 
   #once(run: (ask: IdentityQuestions) => Promise<Inquiry>): Promise<Inquiry> {
