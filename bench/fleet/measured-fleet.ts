@@ -7,6 +7,10 @@ import { MeasuredServer } from './measured-server.ts';
 
 const QUIET: Odds = { fails: 0, hangs: 0, changesPerSecond: 0, vanishPerSecond: 0 };
 const LOOK_MS = 50;
+/** Hosts at rest take less of the cores than this, looked at over so long, so many times. */
+const CALM_CORES = 0.8;
+const CALM_MS = 2_000;
+const CALM_TRIES = 60;
 
 /** A server that tells what it weighs, and simulated hosts that have come up and wait to join it. */
 export class MeasuredFleet {
@@ -60,6 +64,15 @@ export class MeasuredFleet {
   /** Until every host has a session that the server accepted. */
   allLive(seconds: number): Promise<number> {
     return this.until(`all ${this.hosts} hosts are live`, seconds, ({ live }) => live === this.hosts);
+  }
+
+  /** Until the hosts have done what they were asked for: here they share what a real host has for itself. */
+  async calm(): Promise<void> {
+    for (let tries = 0; tries < CALM_TRIES; tries += 1) {
+      const before = this.swarm.counts().cpuMs;
+      await delay(CALM_MS);
+      if (this.swarm.counts().cpuMs - before < CALM_MS * CALM_CORES) return;
+    }
   }
 
   async stop(): Promise<void> {

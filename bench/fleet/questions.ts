@@ -12,7 +12,8 @@ const CHANGES_PER_SECOND = 100;
 const KMODS = ['nf_tables', 'sctp'] as const;
 
 /** `modfleet kmods hosts X --live`, from pressing enter until the last answer is on the screen and the command is over. */
-export async function measureLiveQuestions({ server, hosts }: MeasuredFleet): Promise<Figure[]> {
+export async function measureLiveQuestions(fleet: MeasuredFleet): Promise<Figure[]> {
+  const { server, hosts } = fleet;
   const took: number[] = [];
   const unanswered: string[] = [];
   const rows: number[] = [];
@@ -24,6 +25,7 @@ export async function measureLiveQuestions({ server, hosts }: MeasuredFleet): Pr
       // The headline goes to stderr, so that a pipe gets rows only.
       if (!stderr.includes(`${hosts} of ${hosts} hosts`)) unanswered.push(stderr.split('\n')[0] ?? '');
       rows.push(stdout.split('\n').length);
+      await fleet.calm();
     }
   });
   const missing = unanswered.length === 0 ? 'each answered by all' : `${unanswered.length} not whole: ${unanswered[0]}`;
@@ -84,5 +86,6 @@ export async function measurePages(fleet: MeasuredFleet): Promise<Figure[]> {
     );
   }
   fleet.changes(0);
+  await fleet.calm();
   return figures;
 }

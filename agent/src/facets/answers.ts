@@ -2,10 +2,10 @@ import { canonicalKmodName, KmodPresence, type KmodAnswer, type KmodBlock } from
 import type { HostFiles } from '../host/host-files.ts';
 import { blocksOf } from '../kmod/blocks.ts';
 import type { KmodNames } from '../kmod/kmod-index.ts';
-import { readProcModules, type ProcModule } from '../kmod/proc-modules.ts';
+import { type ProcModule, ProcModulesReader } from '../kmod/proc-modules.ts';
 import { readSysModuleIdentity } from '../kmod/sys-module.ts';
 import { kernelName } from '../kmod/kernel-name.ts';
-import { observeConfig } from './config.ts';
+import { ConfigObserver } from './config.ts';
 import { observeDevices } from './devices.ts';
 import { whyNoLoadedKmods } from './host-kind.ts';
 import { toLoadedKmod } from './loaded.ts';
@@ -23,26 +23,36 @@ export class NoAnswerError extends Error {
 export type TreeNames =
   { readonly kind: 'value'; readonly names: KmodNames } | { readonly kind: 'incapable'; readonly reason: string };
 
+/** Who read the same files before, and need not work out again what follows from them where they are the same still. */
+export interface Readers {
+  readonly list?: ProcModulesReader;
+  readonly config?: ConfigObserver;
+}
+
 /**
- * What the host says now of each kmod asked for. Without a readable tree of the running kernel a kmod that is not loaded has no presence, but the
+ * What the host says now of each kmod asked for: every file is read. Without a readable tree of the running kernel a kmod that is not loaded has no presence, but the
  * reason for it: nobody can say that it is absent.
  *
  * @throws NoAnswerError when the loaded kmods cannot be read.
  */
-export async function answerNow(files: HostFiles, tree: TreeNames, kmods: readonly string[]): Promise<KmodAnswer[]> {
-  const listed = await readProcModules(files);
+export async function answerNow(
+  files: HostFiles,
+  tree: TreeNames,
+  kmods: readonly string[],
+  { list = new ProcModulesReader(), config: configs = new ConfigObserver(files) }: Readers = {},
+): Promise<KmodAnswer[]> {
+  const listed = await list.read(files);
   if (listed.kind !== 'ok') throw new NoAnswerError(await whyNoLoadedKmods(files, listed));
   const names = tree.kind === 'value' ? tree.names : undefined;
-  const config = await observeConfig(files);
+  const config = await configs.look();
   const blocks = config.kind === 'value' ? config.value.blocks : [];
-  const loaded = new Map(listed.value.map((kmod) => [kmod.name, kmod]));
-  const unplaced = kmods.some(
-    (asked) => !loaded.has(canonicalKmodName(asked)) && !isListed(canonicalKmodName(asked), names),
-  );
+  const asked = new Set(kmods.map(canonicalKmodName));
+  const loaded = new Map(listed.value.filter(({ name }) => asked.has(name)).map((kmod) => [kmod.name, kmod]));
+  const unplaced = [...asked].some((name) => !loaded.has(name) && !isListed(name, names));
   const drivers = unplaced ? await builtinDrivers(files) : new Set<string>();
   return Promise.all(
-    kmods.map(async (asked) => {
-      const name = canonicalKmodName(asked);
+    kmods.map(async (given) => {
+      const name = canonicalKmodName(given);
       const kmod = loaded.get(name);
       return kmod === undefined ? notLoaded(name, tree, drivers, blocks) : loadedAnswer(files, kmod, blocks);
     }),

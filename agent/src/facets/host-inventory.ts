@@ -63,6 +63,7 @@ class HostInventory implements Inventory {
   readonly #parts: InventoryParts;
   readonly #snapshots: Snapshots;
   readonly #loaded: LoadedObserver;
+  readonly #config: ConfigObserver;
   readonly #parameters: ParametersObserver;
   readonly #available: AvailableObserver;
   readonly #kmodWatch: KmodWatch;
@@ -85,7 +86,7 @@ class HostInventory implements Inventory {
 
   constructor(parts: InventoryParts) {
     const { files, clock } = parts;
-    const config = new ConfigObserver(files);
+    this.#config = new ConfigObserver(files);
     this.#parts = parts;
     this.#snapshots = new Snapshots(clock.nowMs());
     this.#loaded = new LoadedObserver(files);
@@ -121,7 +122,7 @@ class HostInventory implements Inventory {
         this.#snapshots.set(Facet.FACET_DEVICES, await observeDevices(files), at),
       ),
       [Facet.FACET_CONFIG]: this.#repeated(Facet.FACET_CONFIG, async (at) =>
-        this.#snapshots.set(Facet.FACET_CONFIG, await config.look(), at),
+        this.#snapshots.set(Facet.FACET_CONFIG, await this.#config.look(), at),
       ),
     };
   }
@@ -163,7 +164,8 @@ class HostInventory implements Inventory {
   }
 
   async answer(kmods: readonly string[]): Promise<KmodAnswer[]> {
-    return answerNow(this.#parts.files, await this.#available.look(), kmods);
+    const readers = { list: this.#loaded.list, config: this.#config };
+    return answerNow(this.#parts.files, await this.#available.look(), kmods, readers);
   }
 
   /**

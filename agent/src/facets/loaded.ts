@@ -32,7 +32,7 @@ interface Known {
  */
 export class LoadedObserver {
   readonly #files: HostFiles;
-  readonly #list = new ProcModulesReader();
+  readonly list = new ProcModulesReader();
   #known = new Map<string, Known>();
   /** Nothing is looked into while the kernel's list is the same. */
   #last: LoadedLook | undefined;
@@ -57,7 +57,7 @@ export class LoadedObserver {
     const earlier = this.#allForgotten ? new Map<string, Known>() : this.#known;
     this.#forgotten = new Set();
     this.#allForgotten = false;
-    const listed = await this.#list.read(this.#files);
+    const listed = await this.list.read(this.#files);
     if (listed.kind !== 'ok') {
       this.#known = new Map();
       this.#last = undefined;
