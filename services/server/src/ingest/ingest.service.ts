@@ -32,7 +32,7 @@ import { IngestMetrics } from './ingest-metrics.ts';
 import { loadedEntries, SetWriter } from './set-writer.ts';
 import { type Upload, UploadQueue } from './upload-queue.ts';
 
-const TRACKERS_PER_FLUSH = 1_000;
+const TRACKERS_PER_FLUSH = 300;
 /** Contents in one transaction: a transaction each would wait for the disk each; more would keep others' words waiting for longer. */
 const UPLOADS_PER_WRITE = 64;
 const UPLOAD_BYTES_PER_WRITE = 1024 * 1024;
