@@ -53,7 +53,9 @@ async function visibleAfter({ server }: MeasuredFleet, { host, kmod, isLoaded }:
   for (;;) {
     const page = await server.fleet.api('GET', `/api/v1/hosts/${host}/kmods?presence=loaded&name=${kmod}`);
     const took = performance.now() - began;
-    if ((page.body['items'] as readonly unknown[]).length > 0 === isLoaded || took > GIVEN_UP_MS) return took;
+    // A server that says "not now" has not answered yet.
+    const items = page.status === 200 ? (page.body['items'] as readonly unknown[]) : undefined;
+    if ((items !== undefined && items.length > 0 === isLoaded) || took > GIVEN_UP_MS) return took;
     await delay(LOOK_MS);
   }
 }
