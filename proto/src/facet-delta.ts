@@ -13,10 +13,9 @@ export type FacetChange = Pick<FacetDelta, 'removed' | 'upserted'>;
  * (`config`).
  */
 export function diffFacets(facet: KnownFacet, base: Uint8Array, next: Uint8Array): FacetChange | undefined {
-  const { entries } = shapeOf(facet);
-  if (entries === undefined) return undefined;
-  const before = new Map(framesOf(facet, entries, base).entries.map(({ key, bytes }) => [key, bytes]));
-  const after = framesOf(facet, entries, next);
+  if (shapeOf(facet).entries === undefined) return undefined;
+  const before = new Map(framesOf(facet, base).entries.map(({ key, bytes }) => [key, bytes]));
+  const after = framesOf(facet, next);
   const removed = new Set(before.keys());
   const upserted: Frame[] = [];
   for (const frame of after.entries) {
@@ -35,16 +34,15 @@ export function diffFacets(facet: KnownFacet, base: Uint8Array, next: Uint8Array
  * @throws FacetEncodingError when base or change are not canonical.
  */
 export function applyDelta(facet: KnownFacet, base: Uint8Array, change: FacetChange): Uint8Array {
-  const { entries } = shapeOf(facet);
   const word = FACET_WORDS[facet];
-  if (entries === undefined) throw new FacetDeltaError(`facet ${word} travels whole, never as a change`);
-  const merged = new Map(framesOf(facet, entries, base).entries.map((frame) => [frame.key, frame]));
+  if (shapeOf(facet).entries === undefined) throw new FacetDeltaError(`facet ${word} travels whole, never as a change`);
+  const merged = new Map(framesOf(facet, base).entries.map((frame) => [frame.key, frame]));
   for (const key of change.removed) {
     if (!merged.delete(key))
       throw new FacetDeltaError(`change of facet ${word} removes ${JSON.stringify(key)}, which is not there`);
   }
   const removed = new Set(change.removed);
-  const carrier = framesOf(facet, entries, change.upserted);
+  const carrier = framesOf(facet, change.upserted);
   for (const frame of carrier.entries) {
     if (removed.has(frame.key))
       throw new FacetDeltaError(`change of facet ${word} both removes and adds ${JSON.stringify(frame.key)}`);

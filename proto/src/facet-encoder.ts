@@ -35,7 +35,7 @@ export class FacetEncoder<F extends KnownFacet> {
       last === undefined || changed === undefined || changed.length * 2 > sorted.length
         ? encodeFacet(this.#facet, value)
         : this.#patched(last, value, sorted, changed);
-    const frames = framesOf(this.#facet, entries, bytes);
+    const frames = framesOf(this.#facet, bytes);
     let end = frames.before.length;
     this.#last = {
       entries: sorted,
@@ -50,7 +50,7 @@ export class FacetEncoder<F extends KnownFacet> {
     const { entries } = shapeOf(this.#facet);
     if (entries === undefined) return encodeFacet(this.#facet, value);
     // What is no entry, and the entries that are new.
-    const patch = framesOf(this.#facet, entries, encodeFacet(this.#facet, entries.with(value, [...changed])));
+    const patch = framesOf(this.#facet, encodeFacet(this.#facet, entries.with(value, [...changed])));
     const anew = new Map(patch.entries.map((frame) => [frame.key, frame.bytes]));
     const places = new Map(last.entries.map((entry, at) => [entry, at]));
     const pieces = sorted.map((entry) => {

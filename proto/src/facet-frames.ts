@@ -1,6 +1,7 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { shapeOf } from './facet-encoding.ts';
 import { FacetEncodingError } from './facet-errors.ts';
-import { FACET_WORDS, type FacetShape, type KnownFacet } from './facet-values.ts';
+import { FACET_WORDS, type KnownFacet } from './facet-values.ts';
 import { compareText } from './sorting.ts';
 
 /** One entry as it stands in the canonical bytes of its facet, with its tag and length. */
@@ -16,15 +17,16 @@ export interface Frames {
   readonly after: Uint8Array;
 }
 
-type Entries = NonNullable<FacetShape<unknown, unknown>['entries']>;
-
 /**
  * Takes canonical bytes apart without decoding the entries: who compares or merges a hundred and fifty of them for one that changed works on bytes. What a newer
  * agent says in fields that this build does not know stays what it is.
  *
- * @throws FacetEncodingError when the bytes are no message, or not in canonical order.
+ * @throws FacetEncodingError when the bytes are no message, or not in canonical order, or the facet has no entries (`config`).
  */
-export function framesOf(facet: KnownFacet, { field, keyFields }: Entries, bytes: Uint8Array): Frames {
+export function framesOf(facet: KnownFacet, bytes: Uint8Array): Frames {
+  const shape = shapeOf(facet).entries;
+  if (shape === undefined) throw new FacetEncodingError(`facet ${FACET_WORDS[facet]} has no entries: it is read whole`);
+  const { field, keyFields } = shape;
   const entries: Frame[] = [];
   let from = bytes.length;
   let to = bytes.length;

@@ -12,7 +12,7 @@ export * from './assert-never.ts';
 export { KNOWN_FACETS, FACET_WORDS, isKnownFacet } from './facet-values.ts';
 export type { FacetValues, KnownFacet, FacetWord } from './facet-values.ts';
 export { deviceKey } from './facet-shapes.ts';
-export { DIGEST_BYTES, decodeFacet, encodeFacet, facetDigest, sameDigest, sha256, shapeOf } from './facet-encoding.ts';
+export { DIGEST_BYTES, decodeFacet, encodeFacet, facetDigest, sameDigest, sha256 } from './facet-encoding.ts';
 export * from './facet-errors.ts';
 export * from './facet-delta.ts';
 export { FacetEncoder } from './facet-encoder.ts';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { OutcomeWord } from '@modfleet/proto';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
-import { openSession } from '../presence/session.queries.ts';
+import { openSession } from '../testing/open-session.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { selectDue } from './action.queries.ts';
 import { ACTION_STATES, ASK_AGAIN_MS, outcomeNumber } from './action.states.ts';

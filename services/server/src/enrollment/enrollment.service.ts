@@ -95,9 +95,9 @@ export class EnrollmentService {
         if (kind === 'again') await updateCertificate(sql, hostId, { ...issued, counter });
       await this.#audit.recordEach(sql, letIn.map(auditRow));
       const hosts = new Map(letIn.map(({ join, hostId, issued }) => [join, { hostId, certificate: issued.der }]));
-      return decided.map((decision, index) => {
+      return decided.map((decision) => {
         if (decision.kind === 'refused') return decision.error;
-        const host = hosts.get(joins[index] as Join);
+        const host = hosts.get(decision.join);
         if (host === undefined) throw new Error('a join that was let in is no host');
         return host;
       });

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Problem } from '../api-types.ts';
 import { insertEvents } from '../events/event.queries.ts';
-import { closeSessions, openSession } from '../presence/session.queries.ts';
+import { closeSessions } from '../presence/session.queries.ts';
+import { openSession } from '../testing/open-session.ts';
 import { ApiServer } from '../testing/api-server.ts';
 import { Fleet } from '../testing/fleet.ts';
 import { onTestDatabase } from '../testing/on-test-database.ts';

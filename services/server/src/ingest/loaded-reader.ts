@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { decodeFacet, Facet, framesOf, type LoadedFacet, type LoadedKmod, shapeOf } from '@modfleet/proto';
+import { decodeFacet, Facet, framesOf, type LoadedFacet, type LoadedKmod } from '@modfleet/proto';
 
 /** Builds of a dozen kernel releases with everything that any host loads. */
 const KEPT = 50_000;
@@ -13,9 +13,7 @@ export class LoadedReader {
 
   /** @throws FacetEncodingError when the bytes are not canonical. */
   read(bytes: Uint8Array): LoadedFacet {
-    const { entries } = shapeOf(Facet.FACET_LOADED);
-    if (entries === undefined) return decodeFacet(Facet.FACET_LOADED, bytes);
-    const kmods = framesOf(Facet.FACET_LOADED, entries, bytes).entries.map((frame) => {
+    const kmods = framesOf(Facet.FACET_LOADED, bytes).entries.map((frame) => {
       const text = Buffer.from(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length).toString('latin1');
       const known = this.#kmods.get(text);
       if (known !== undefined) return known;

@@ -9,7 +9,8 @@ import { forgetRetiredHosts } from '../retention/gc.queries.ts';
 import { startTestPostgres, type TestPostgres } from '../testing/postgres.ts';
 import { countCoverage } from './coverage.queries.ts';
 import { buryDeadReplicas, endReplica } from './replica.queries.ts';
-import { closeSessions, lockHosts, lockSessions, openSession } from './session.queries.ts';
+import { openSession } from '../testing/open-session.ts';
+import { closeSessions, lockHosts, lockSessions } from './session.queries.ts';
 
 const HOSTS = 60;
 const ROUNDS = 120;

@@ -74,13 +74,6 @@ export async function openSessions(
   return new Map(rows.map(({ hostId, sessionNo }) => [hostId, sessionNo]));
 }
 
-/** {@link openSessions} of one host. @returns its number */
-export async function openSession(sql: Sql, session: NewSession & { readonly replicaId: string }): Promise<number> {
-  const sessionNo = (await openSessions(sql, session.replicaId, [session])).get(session.hostId);
-  if (sessionNo === undefined) throw new Error('INSERT … RETURNING gave no row');
-  return sessionNo;
-}
-
 /** Locks the sessions of hosts, then their narrow rows, each in order: before anything of them is written, and after the hosts (migration 0020). */
 export async function lockSessions(sql: Sql, hostIds: readonly string[]): Promise<void> {
   if (hostIds.length === 0) return;

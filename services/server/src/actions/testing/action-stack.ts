@@ -9,7 +9,7 @@ import { updateResumed } from '../../command-stop/command-stop.queries.ts';
 import { createApp } from '../../app.ts';
 import { readServerConfig } from '../../config/server-config.ts';
 import { DatabaseService } from '../../database/database.service.ts';
-import { openSession } from '../../presence/session.queries.ts';
+import { openSession } from '../../testing/open-session.ts';
 import { REPLICA_ID } from '../../presence/replica-id.ts';
 import { QueriesService } from '../../queries/queries.service.ts';
 import { ActionDispatcher } from '../action-dispatcher.service.ts';

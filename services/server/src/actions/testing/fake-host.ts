@@ -11,7 +11,7 @@ import {
 } from '@modfleet/proto';
 import type { AgentGateway, GatewayConnection, ServerMessage } from '../../agent-session/agent-gateway.ts';
 import type { Sql } from '../../database/database.service.ts';
-import { openSession } from '../../presence/session.queries.ts';
+import { openSession } from '../../testing/open-session.ts';
 
 type MessageKind = ServerMessage['$case'];
 type ValueOf<K extends MessageKind> = Extract<ServerMessage, { $case: K }>['value'];
