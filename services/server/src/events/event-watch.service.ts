@@ -49,8 +49,9 @@ export class EventWatch {
   }
 
   /**
-   * `start`, then every event that is stored from then on, or after the event of `Last-Event-ID`; `position` now and then. Ends when the client leaves, the
-   * server stops, or the caller may not read any more.
+   * `start`, then every event that is stored from then on, or after the event of `Last-Event-ID`; `position` now and then. One that was stored a moment before
+   * the start is told too where an older transaction had not ended: rather twice than never. Ends when the client leaves, the server stops, or the caller may
+   * not read any more.
    *
    * @throws AppError host_not_found, host_ambiguous, host_retired, kmod_unknown, cursor_invalid, overloaded; SelectorError: before anything is sent.
    */

@@ -8,6 +8,7 @@ import { onTestDatabase } from '../testing/on-test-database.ts';
 import { testCaller } from '../testing/test-access.ts';
 import { AccessRepository } from '../access/access.repository.ts';
 import { AccessService } from '../access/access.service.ts';
+import { followEdge } from './event-list.queries.ts';
 import { EventSignal } from './event-signal.ts';
 import { eventHostsSchema, eventListSchema, eventWatchLineSchema } from './events.schema.ts';
 
@@ -184,12 +185,18 @@ async function follow(
   leave.abort();
   return seen;
 }
+/** Until what is stored lies before the edge: another database's transaction holds it back too, and who begins to follow then is told what is beyond it. */
+async function settled(): Promise<void> {
+  const newest = await stack.database.query<{ id: number }>('SELECT max(stored_by::text::bigint) AS id FROM kmod_event');
+  await expect.poll(() => followEdge(stack.database), { timeout: 60_000 }).toBeGreaterThan(newest[0]?.id ?? 0);
+}
 const kmodsOf = (seen: readonly StreamedEvent[]): unknown[] =>
   seen.filter(({ event }) => event === 'kmod_event').map(({ data }) => data['kmod']);
 
 describe('following events', () => {
   it('tells what is stored from then on, and where it was left nothing is missed', async () => {
     await insert(web, 1, 1);
+    await settled();
     const first = await follow(
       {},
       (seen) => seen.length === 2,
