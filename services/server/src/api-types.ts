@@ -19,6 +19,8 @@ import type * as common from './http/common.schema.ts';
 import type * as joinTokens from './join-tokens/join-tokens.schema.ts';
 import type * as kmods from './kmods/kmods.schema.ts';
 import type * as queries from './queries/queries.schema.ts';
+import type * as plans from './rollouts/plan/plan.schema.ts';
+import type * as rollouts from './rollouts/rollouts.schema.ts';
 import type * as skew from './skew/skew.schema.ts';
 import type * as signIn from './sign-in/sign-in.schema.ts';
 
@@ -182,3 +184,34 @@ export type Readiness = z.output<typeof health.readinessSchema>;
 export type { ErrorCode };
 /** Exit code of the CLI by error code: the CLI's own table is checked against this by the compiler. */
 export type ErrorExitCodes = { [C in ErrorCode]: (typeof ERROR_TABLE)[C]['exit'] };
+
+export type RolloutVerbWord = z.output<typeof plans.rolloutVerb>;
+export type PlanStandingWord = z.output<typeof plans.standingWord>;
+export type CreatePlanBody = z.input<typeof plans.createPlanBody>;
+export type RolloutPlan = z.output<typeof plans.planSchema>;
+export type RolloutPlanList = z.output<typeof plans.planListSchema>;
+export type PlanClass = z.output<typeof plans.planClassSchema>;
+export type PlanRefusal = z.output<typeof plans.planRefusalSchema>;
+export type PlanTargetQuery = z.input<typeof plans.planTargetQuery>;
+export type PlanTarget = z.output<typeof plans.planTargetSchema>;
+export type PlanTargetList = z.output<typeof plans.planTargetListSchema>;
+
+export type RolloutStateWord = z.output<typeof rollouts.rolloutStateWord>;
+export type RolloutFailureKind = z.output<typeof rollouts.failureKind>;
+export type RolloutTargetStateWord = z.output<typeof rollouts.targetStateWord>;
+export type RolloutTargetOutcomeWord = z.output<typeof rollouts.targetOutcomeWord>;
+export type CreateRolloutBody = z.input<typeof rollouts.createRolloutBody>;
+export type RolloutItem = z.output<typeof rollouts.rolloutItemSchema>;
+export type Rollout = z.output<typeof rollouts.rolloutSchema>;
+export type RolloutWave = z.output<typeof rollouts.rolloutWaveSchema>;
+export type RolloutCounts = z.output<typeof rollouts.rolloutCountsSchema>;
+export type RolloutListQuery = z.input<typeof rollouts.rolloutListQuery>;
+export type RolloutList = z.output<typeof rollouts.rolloutListSchema>;
+export type RolloutTargetQuery = z.input<typeof rollouts.rolloutTargetQuery>;
+export type RolloutTarget = z.output<typeof rollouts.rolloutTargetSchema>;
+export type RolloutTargetList = z.output<typeof rollouts.rolloutTargetListSchema>;
+export type RolloutNoteList = z.output<typeof rollouts.rolloutNoteListSchema>;
+export type ControlRolloutBody = z.input<typeof rollouts.controlRolloutBody>;
+export type ApproveRolloutBody = z.input<typeof rollouts.approveRolloutBody>;
+export type RetryRolloutBody = z.input<typeof rollouts.retryRolloutBody>;
+export type ControlledRollout = z.output<typeof rollouts.controlRolloutSchema>;

@@ -33,12 +33,15 @@ const parameterValue = z
   .max(1024)
   .regex(/^[^\s"'\u0000-\u001f\u007f]*$/, 'a parameter value has no white space, quotes or control characters');
 
+/** Parameters of a kmod as a caller gives them. */
+export const parametersInput = z.record(parameterName, parameterValue);
+
 export const createActionBody = z
   .strictObject({
     host: z.string().min(1).max(255).describe('Host id, or its name when only one host has it.'),
     verb: verbWord,
     kmod: kmodNameInput,
-    parameters: z.record(parameterName, parameterValue).optional().describe('For load and reload.'),
+    parameters: parametersInput.optional().describe('For load and reload.'),
     dryRun: z.boolean().optional().describe('true: findings, verdict and plan only; nothing is touched.'),
     expiresIn: z
       .int()
