@@ -18,6 +18,7 @@ export const FINDINGS = [
   { code: 'protected', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'builtin', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'not_found', layer: FindingLayer.FINDING_LAYER_KERNEL },
+  { code: 'parameter_not_writable', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'release_files_missing', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'unload_unsupported', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'busy', layer: FindingLayer.FINDING_LAYER_POLICY },
@@ -32,7 +33,9 @@ export const FINDINGS = [
   { code: 'parameter_invalid', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'blocked', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'custom_command', layer: FindingLayer.FINDING_LAYER_POLICY },
+  { code: 'persistence_foreign', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'needs_confirm_window', layer: FindingLayer.FINDING_LAYER_POLICY },
+  { code: 'drifted', layer: FindingLayer.FINDING_LAYER_POLICY },
 ] as const satisfies readonly { readonly code: string; readonly layer: FindingLayer }[];
 
 /** Code of a finding. */

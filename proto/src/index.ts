@@ -19,6 +19,7 @@ export { FacetEncoder } from './facet-encoder.ts';
 export { type Frame, type Frames, framesOf } from './facet-frames.ts';
 export * from './facet-chunks.ts';
 export * from './request-digest.ts';
+export * from './plan-digest.ts';
 export * from './command-signature.ts';
 export * from './command-envelope.ts';
 export * from './outcomes.ts';

@@ -247,6 +247,8 @@ export class World {
       expiresAt: new Date(this.#serverNow() + lifeMs),
       confirmWindowSeconds: 0,
       overrides: [],
+      undo: [],
+      approvedPlans: [],
       epoch: COMMAND_EPOCH,
       sequence: this.#ids,
       notBefore: new Date(this.#serverNow()),

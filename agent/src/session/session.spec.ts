@@ -143,7 +143,7 @@ describe('a session', () => {
     server.send({ $case: 'ping', value: { token: 7 } });
     expect((await nextOf(server, 'pong')).value.token).toBe(7);
     const ask = async (...kmods: string[]) => {
-      server.send({ $case: 'query', value: { queryId: 'q', kmods, timeoutMs: 100 } });
+      server.send({ $case: 'query', value: { queryId: 'q', kmods, timeoutMs: 100, health: false } });
       return (await nextOf(server, 'queryAnswer')).value;
     };
     expect(await ask('vfio-pci')).toMatchObject({ queryId: 'q', kmods: [{ name: 'vfio_pci' }], error: '' });

@@ -18,6 +18,8 @@ export function kernelFindings(question: Question, facts: ActionFacts): RawFindi
       return [...switches(facts), ...unloadFindings(question, facts)];
     case Verb.VERB_RELOAD:
       return [...switches(facts), ...reloadFindings(question, facts)];
+    default:
+      return [refusal('unsupported', 'this agent does not know this verb yet', [])];
   }
 }
 

@@ -27,6 +27,8 @@ function stepsOf(question: Question, facts: ActionFacts): Step[] {
             removal(question.kmod, 'asked for: first half of the reload'),
             ...loadSteps(question, facts, 'second half of the reload'),
           ];
+    default:
+      return [];
   }
 }
 

@@ -1,4 +1,11 @@
-import { compareFindings, type Finding, findingLayer, type ReloadPath, type Verdict } from '@modfleet/proto';
+import {
+  compareFindings,
+  type Finding,
+  findingLayer,
+  planDigest,
+  type ReloadPath,
+  type Verdict,
+} from '@modfleet/proto';
 import type { ActionFacts, ActionPolicy, Question, RawFinding } from './facts.ts';
 import { kernelFindings } from './kernel-findings.ts';
 import { planOf } from './plan.ts';
@@ -54,12 +61,14 @@ function verdict(
   const rest = findings.filter((finding) => finding !== deciding);
   const refusing = rest.filter((finding) => finding.refuses);
   const others = rest.filter((finding) => !finding.refuses);
+  const said = [...(deciding === undefined ? [] : [deciding]), ...refusing, ...others].map(toProto);
   return {
     allowed,
     decidedBy,
-    findings: [...(deciding === undefined ? [] : [deciding]), ...refusing, ...others].map(toProto),
+    findings: said,
     plan,
     reloadPaths: [...reloadPaths],
+    digest: Buffer.from(planDigest({ plan, findings: said })),
   };
 }
 

@@ -33,6 +33,7 @@ export function anOkVerdict(...steps: readonly ['rmmod' | 'modprobe', string][])
     findings: [],
     plan: steps.map(([kind, kmod]) => ({ kind, kmod, parameters: [], because: 'asked for' })),
     reloadPaths: [],
+    digest: Buffer.alloc(0),
   };
 }
 

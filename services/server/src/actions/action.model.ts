@@ -1,4 +1,4 @@
-import type { OutcomeWord, OverrideWord, VerbWord } from '@modfleet/proto';
+import type { OutcomeWord, OverrideWord, UndoStep, VerbWord } from '@modfleet/proto';
 import type { z } from 'zod';
 import type { Labels } from '../access/host-scope.ts';
 import type { ActionSnapshot } from './action.machine.ts';
@@ -34,6 +34,10 @@ export interface StoredAction extends ActionSnapshot {
   readonly parameters: readonly string[];
   readonly dryRun: boolean;
   readonly overrides: readonly OverrideWord[];
+  /** Of a restore: what is done, in order. */
+  readonly undo: readonly UndoStep[];
+  /** Digests of the plans that it may run; empty: any. */
+  readonly approvedPlans: readonly Uint8Array[];
   readonly reason: string | null;
   readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
@@ -68,6 +72,8 @@ export interface NewAction {
   /** Seconds; 0: no confirm window. */
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly OverrideWord[];
+  readonly undo: readonly UndoStep[];
+  readonly approvedPlans: readonly Uint8Array[];
   readonly epoch: number;
   readonly sequence: number;
   readonly notBefore: Date;

@@ -45,6 +45,8 @@ export function fromRow(row: ActionRow, seals: AccessSeals): StoredAction {
     version: row.version,
     confirmWindowSeconds: row.confirm_window_s,
     overrides: row.overrides.filter(isOverride),
+    undo: [],
+    approvedPlans: [],
     confirmDeadline: row.confirm_deadline,
     confirmOfferedAt: row.confirm_offered_at,
     confirmPeer: row.confirm_peer,

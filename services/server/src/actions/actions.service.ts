@@ -109,6 +109,8 @@ export class ActionsService {
       expiresAt: new Date(now.getTime() + (body.expiresIn ?? DEFAULT_LIFETIME_S) * 1000),
       confirmWindowSeconds: windowSeconds(body.confirmWindow),
       overrides: [...new Set(body.overrides ?? [])],
+      undo: [],
+      approvedPlans: [],
       epoch,
       sequence,
       notBefore: now,

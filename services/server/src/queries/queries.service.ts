@@ -91,7 +91,7 @@ export class QueriesService implements OnModuleInit {
   }
 
   #askHere({ queryId, asker, kmods, hostIds, timeoutMs }: MessageOf<'ask'>): void {
-    const query: Query = { queryId, kmods, timeoutMs };
+    const query: Query = { queryId, kmods, timeoutMs, health: false };
     this.#askers.set(queryId, { asker, hostIds: new Set(hostIds) });
     setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
     const gone = hostIds.filter(

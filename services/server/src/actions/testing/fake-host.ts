@@ -120,7 +120,12 @@ export class FakeHost {
   }
 
   async answers(queryId: string, kmods: KmodAnswer[], error = ''): Promise<void> {
-    await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), { queryId, kmods, error });
+    await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), {
+      queryId,
+      kmods,
+      error,
+      health: undefined,
+    });
   }
 
   #connected(): GatewayConnection {
@@ -148,6 +153,8 @@ export function resultOf(request: ActionRequest, outcome: Outcome, change: Parti
     startedAtMs: 0,
     finishedAtMs: 0,
     confirm: undefined,
+    undo: [],
+    healthBefore: undefined,
     ...change,
   };
 }
