@@ -25,7 +25,7 @@ const TEXT_LIMIT = 4096;
 const LIST_LIMIT = 500;
 
 /** A row as far as it is sent to its host. */
-export type Sent = Omit<NewAction, 'notBefore' | 'reason' | 'requestedBy'> &
+export type Sent = Omit<NewAction, 'notBefore' | 'reason' | 'requestedBy' | 'rolloutId' | 'planId'> &
   Pick<StoredAction, 'notBefore' | 'signature' | 'commandCertificate'>;
 
 /** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest and signature. */
@@ -45,7 +45,13 @@ export function toRequest(action: Sent): ActionRequest {
     notBeforeMs: action.notBefore?.getTime() ?? 0,
     signature: Buffer.from(action.signature ?? []),
     commandCertificate: Buffer.from(action.commandCertificate ?? []),
+    ...rolloutFields(action),
   };
+}
+
+/** What only a rollout asks for, `undo` and `approvedPlans`: the one place where they join a request. The contract has no fields for them yet: not sent. */
+function rolloutFields(_action: Pick<Sent, 'undo' | 'approvedPlans'>): Partial<ActionRequest> {
+  return {};
 }
 
 /** What is to be signed. */
