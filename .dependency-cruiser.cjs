@@ -47,7 +47,7 @@ module.exports = {
       'Commands are signed where actions are accepted, and nowhere else: what forwards them cannot make one (ADR 0026).',
       {
         path: '^services/server/src/(?!.*\\.(spec|itest)\\.ts$)',
-        pathNot: '^services/server/src/(signing/|actions/actions[.]service[.]ts$)',
+        pathNot: '^services/server/src/(signing/|actions/(actions|action-batch)[.]service[.]ts$)',
       },
       { path: '^services/server/src/signing/command-signer[.]ts$', dependencyTypesNot: ['type-only'] },
     ),

@@ -249,6 +249,8 @@ export class World {
       overrides: [],
       undo: [],
       approvedPlans: [],
+      rolloutId: null,
+      planId: null,
       epoch: COMMAND_EPOCH,
       sequence: this.#ids,
       notBefore: new Date(this.#serverNow()),

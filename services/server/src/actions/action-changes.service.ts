@@ -5,8 +5,11 @@ import type { StoredAction } from './action.model.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
 import { ActionRepository, type Applied } from './action.repository.ts';
 
-/** Every change of an action, as its id; whoever watches reads the row. */
+/** Changes of actions, as their ids with commas between; whoever watches reads the row. */
 export const ACTIONS_CHANNEL = 'actions';
+
+/** Ids in one message of the bus, which takes BUS_PAYLOAD_MAX_BYTES: 37 bytes each. */
+const IDS_A_MESSAGE = 200;
 
 /** A watcher looks at the row this often even when nobody calls: a lost wake-up costs a second, not the answer. */
 const LOOK_AGAIN_MS = 1_000;
@@ -31,21 +34,34 @@ export class ActionChanges implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.#bus.subscribe(ACTIONS_CHANNEL, (id) => this.#emitter.emit(eventOf(id)));
+    this.#bus.subscribe(ACTIONS_CHANNEL, (ids) => {
+      for (const id of ids.split(',')) this.#emitter.emit(eventOf(id));
+    });
+  }
+
+  /** Calls `listener` after each change that this process has committed. @returns what ends it. */
+  onApplied(listener: (applied: Applied) => void): () => void {
+    this.#emitter.on(APPLIED, listener);
+    return () => void this.#emitter.off(APPLIED, listener);
   }
 
   /** After the commit: counts what changed and tells watchers. */
   applied(applied: Applied): void {
     this.#metrics.applied(applied);
-    if (applied.after.version !== applied.before.version) this.announce(applied.after.id);
+    if (applied.after.version === applied.before.version) return;
+    this.#emitter.emit(APPLIED, applied);
+    this.announce([applied.after.id]);
   }
 
   /** After the commit. Never fails: watchers look again by themselves. */
-  announce(id: string): void {
-    this.#emitter.emit(eventOf(id));
-    this.#bus.publish(ACTIONS_CHANNEL, id).catch((error: unknown) => {
-      this.#logger.debug({ message: 'other replicas were not told of a change', actionId: id, err: error });
-    });
+  announce(ids: readonly string[]): void {
+    for (const id of ids) this.#emitter.emit(eventOf(id));
+    for (let from = 0; from < ids.length; from += IDS_A_MESSAGE) {
+      const some = ids.slice(from, from + IDS_A_MESSAGE).join(',');
+      this.#bus.publish(ACTIONS_CHANNEL, some).catch((error: unknown) => {
+        this.#logger.debug({ message: 'other replicas were not told of a change', actionIds: some, err: error });
+      });
+    }
   }
 
   /**
@@ -98,6 +114,8 @@ export class ActionChanges implements OnModuleInit {
     await once(this.#emitter, eventOf(id), { signal: ended }).catch(() => undefined);
   }
 }
+
+const APPLIED = 'applied';
 
 function eventOf(id: string): string {
   return `action:${id}`;

@@ -15,6 +15,7 @@ import {
   isHalted,
   lockHostDispatch,
   selectHolder,
+  selectHolders,
   selectHostsWithWork,
   selectPending,
 } from './dispatch.queries.ts';
@@ -92,6 +93,16 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     if (this.#gateway.isConnectedHere(hostId)) return this.#work.request(hostId, false);
     const holder = await selectHolder(this.#database, hostId).catch(() => undefined);
     if (holder !== undefined && holder !== this.#mail.self) this.#mail.send(holder, { kind: 'drive_host', hostId });
+  }
+
+  /** The same for many hosts at once. Never fails. */
+  async wakeAll(hostIds: readonly string[]): Promise<void> {
+    const elsewhere = hostIds.filter((hostId) => !this.#gateway.isConnectedHere(hostId));
+    for (const hostId of hostIds) if (this.#gateway.isConnectedHere(hostId)) this.#work.request(hostId, false);
+    if (elsewhere.length === 0) return;
+    const holders = await selectHolders(this.#database, elsewhere).catch(() => new Map<string, string>());
+    for (const [hostId, holder] of holders)
+      if (holder !== this.#mail.self) this.#mail.send(holder, { kind: 'drive_host', hostId });
   }
 
   /** Asks the host to take an action back, wherever it is connected; the answer comes as progress or result. */

@@ -49,6 +49,11 @@ export class ActionMetrics {
     this.#accepted.inc({ verb });
   }
 
+  /** Actions that were cancelled together, before they were sent. */
+  cancelled(count: number): void {
+    this.#ended.inc({ outcome: 'cancelled' }, count);
+  }
+
   keptApart(): void {
     this.#keptApart.inc();
   }

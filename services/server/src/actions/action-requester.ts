@@ -1,4 +1,8 @@
+import type { Caller } from '../access/caller.ts';
 import type { AccessSeals } from '../access/seals.ts';
+
+/** Who asks: account, name and credential, as Caller has them. */
+export type Asker = Pick<Caller, 'accountId' | 'name' | 'credential'>;
 
 /** Who asks for an action, as it is stored with it. */
 export interface Requester {

@@ -27,7 +27,7 @@ const TEXT_LIMIT = 4096;
 const LIST_LIMIT = 500;
 
 /** A row as far as it is sent to its host. */
-export type Sent = Omit<NewAction, 'notBefore' | 'reason' | 'requestedBy'> &
+export type Sent = Omit<NewAction, 'notBefore' | 'reason' | 'requestedBy' | 'rolloutId' | 'planId'> &
   Pick<StoredAction, 'notBefore' | 'signature' | 'commandCertificate'>;
 
 /** What is sent to the host. Built from the stored row alone, so that every sending of an id has the same digest and signature. */

@@ -1,4 +1,4 @@
-import type { OutcomeWord, OverrideWord, UndoStep, VerbWord } from '@modfleet/proto';
+import type { OutcomeWord, OverrideWord, VerbWord } from '@modfleet/proto';
 import type { z } from 'zod';
 import type { Labels } from '../access/host-scope.ts';
 import type { ActionSnapshot } from './action.machine.ts';
@@ -10,6 +10,14 @@ export type StoredVerdict = z.output<typeof verdictSchema>;
 export type StoredResult = z.output<typeof actionResultSchema> & {
   readonly earlier?: z.output<typeof actionResultSchema>;
 };
+
+/** One step that puts a host back, as a host reports it and a restore is given it. */
+export interface UndoStepJson {
+  readonly kind: string;
+  readonly kmod: string;
+  /** name=value, in given order. */
+  readonly parameters: readonly string[];
+}
 
 /** One line of an action's timeline. */
 export interface TimelineEntry {
@@ -35,9 +43,13 @@ export interface StoredAction extends ActionSnapshot {
   readonly dryRun: boolean;
   readonly overrides: readonly OverrideWord[];
   /** Of a restore: what is done, in order. */
-  readonly undo: readonly UndoStep[];
-  /** Digests of the plans that it may run; empty: any. */
+  readonly undo: readonly UndoStepJson[];
+  /** Digests of the plans that it may carry out; empty: any. */
   readonly approvedPlans: readonly Uint8Array[];
+  /** The rollout that it is part of. */
+  readonly rolloutId: string | null;
+  /** The plan that it asks a host for, or that its rollout carries out. */
+  readonly planId: string | null;
   readonly reason: string | null;
   readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
@@ -72,8 +84,10 @@ export interface NewAction {
   /** Seconds; 0: no confirm window. */
   readonly confirmWindowSeconds: number;
   readonly overrides: readonly OverrideWord[];
-  readonly undo: readonly UndoStep[];
+  readonly undo: readonly UndoStepJson[];
   readonly approvedPlans: readonly Uint8Array[];
+  readonly rolloutId: string | null;
+  readonly planId: string | null;
   readonly epoch: number;
   readonly sequence: number;
   readonly notBefore: Date;

@@ -1,10 +1,10 @@
 import type { HostScope, Labels } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
 import { SqlParams } from '../database/sql-params.ts';
-import type { Requester, RequesterColumns } from './action-requester.ts';
+import type { RequesterColumns } from './action-requester.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { ActionState } from './action.states.ts';
-import type { StoredResult, StoredVerdict } from './action.model.ts';
+import type { StoredResult, StoredVerdict, UndoStepJson } from './action.model.ts';
 
 /** A row of `action` with what every reader needs beside it. */
 export interface ActionRow extends RequesterColumns {
@@ -43,6 +43,10 @@ export interface ActionRow extends RequesterColumns {
   readonly not_before: Date | null;
   readonly signature: Buffer | null;
   readonly certificate: Buffer | null;
+  readonly rollout_id: string | null;
+  readonly plan_id: string | null;
+  readonly approved_plans: Buffer[];
+  readonly undo: UndoStepJson[];
   readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
 }
 
@@ -51,7 +55,7 @@ const COLUMNS = `
   a.requested_by, a.requested_account, a.requested_token, a.requested_sign_in, a.requester_seal, r.name AS requested_account_name, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
-  a.epoch, a.sequence, a.not_before, a.signature, c.certificate,
+  a.epoch, a.sequence, a.not_before, a.signature, c.certificate, a.rollout_id, a.plan_id, a.approved_plans, a.undo,
   (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
      FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
 const FROM = `
@@ -119,66 +123,6 @@ export async function selectActions(
       ORDER BY a.created_at DESC, a.id DESC
       LIMIT $7`,
     params.values,
-  );
-}
-
-export interface InsertedAction {
-  readonly id: string;
-  readonly hostId: string;
-  readonly verb: number;
-  readonly kmod: string;
-  readonly parameters: readonly string[];
-  readonly dryRun: boolean;
-  readonly reason: string | null;
-  readonly requestedBy: string;
-  readonly requestDigest: Uint8Array;
-  readonly expiresAt: Date;
-  readonly confirmWindowSeconds: number;
-  readonly overrides: readonly string[];
-  readonly requester: Requester;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly notBefore: Date;
-  readonly signature: Buffer;
-  /** Kept beside the actions, once. */
-  readonly certificate: { readonly id: Buffer; readonly der: Buffer };
-}
-
-export async function insertAction(sql: Sql, action: InsertedAction): Promise<void> {
-  await sql.query(
-    `WITH certificate AS (
-       INSERT INTO command_certificate (id, certificate) VALUES ($20, $21) ON CONFLICT (id) DO NOTHING),
-     inserted AS (
-       INSERT INTO action (id, host_id, verb, kmod, parameters, dry_run, reason, requested_by, request_digest, created_at, expires_at, next_sweep_at,
-                           confirm_window_s, overrides, requested_account, requested_token, requester_seal,
-                           epoch, sequence, not_before, signature, command_certificate, requested_sign_in)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp(), $10, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $22)
-       RETURNING id, created_at)
-     INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
-    [
-      action.id,
-      action.hostId,
-      action.verb,
-      action.kmod,
-      action.parameters,
-      action.dryRun,
-      action.reason,
-      action.requestedBy,
-      Buffer.from(action.requestDigest),
-      action.expiresAt,
-      action.confirmWindowSeconds,
-      action.overrides,
-      action.requester.accountId,
-      action.requester.tokenId,
-      action.requester.seal,
-      action.epoch,
-      action.sequence,
-      action.notBefore,
-      action.signature,
-      action.certificate.id,
-      action.certificate.der,
-      action.requester.signInId,
-    ],
   );
 }
 

@@ -7,9 +7,10 @@ import { decide, raisedNote, type ActionEffect, type ActionEvent, type ActionSna
 import type { Envelope } from '../signing/command-signer.ts';
 import { toUnsignedRequest } from './action.mapper.ts';
 import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
+import { insertActions } from './action-insert.queries.ts';
+import { lockQueued, queuedSnapshot, updateEnded } from './action-withdraw.queries.ts';
 import {
   endUnread,
-  insertAction,
   insertTransition,
   insertUnknownResult,
   lockAction,
@@ -32,6 +33,13 @@ export interface Said {
   readonly hostMessage?: string;
   /** The result as it came, to be kept apart if it is not the action's own. */
   readonly raw?: unknown;
+}
+
+/** An action as it was accepted. */
+export interface SignedAction {
+  readonly action: NewAction;
+  readonly requester: Requester;
+  readonly envelope: Envelope;
 }
 
 export interface Applied {
@@ -67,14 +75,36 @@ export class ActionRepository {
     return rows.map((row) => ({ action: fromRow(row, this.#seals), createdAt: row.created_at_text }));
   }
 
-  async insert(sql: Sql, action: NewAction, requester: Requester, envelope: Envelope): Promise<void> {
-    await insertAction(sql, {
-      ...action,
-      ...envelope,
-      requester,
-      verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
-      requestDigest: requestDigest(toUnsignedRequest(action)),
+  /** Stores signed actions, with the first line of their timelines. */
+  async insert(sql: Sql, signed: readonly SignedAction[]): Promise<void> {
+    await insertActions(
+      sql,
+      signed.map(({ action, requester, envelope }) => ({
+        ...action,
+        ...envelope,
+        requester,
+        verb: verbFromWord(action.verb) ?? Verb.VERB_UNSPECIFIED,
+        requestDigest: requestDigest(toUnsignedRequest(action)),
+      })),
+    );
+  }
+
+  /**
+   * Cancels those of the actions that were not sent yet, in the caller's transaction; the others are left as they are.
+   *
+   * @returns ids of those that were cancelled.
+   */
+  async cancelQueued(sql: Sql, ids: readonly string[], by: string): Promise<string[]> {
+    const queued = await lockQueued(sql, ids);
+    if (queued.length === 0) return [];
+    const now = await selectNow(sql);
+    const ended = queued.map((row) => {
+      const { next, effects } = decide(queuedSnapshot(row), { kind: 'cancel', by }, now);
+      const note = effects.flatMap((effect) => (effect.kind === 'record' ? [effect.note] : [])).join('; ');
+      return { ...columnsOf(row.id, next), note };
     });
+    await updateEnded(sql, ended);
+    return ended.map(({ id }) => id);
   }
 
   /**

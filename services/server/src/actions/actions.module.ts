@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { SignInModule } from '../sign-in/sign-in.module.ts';
 import { FreezeModule } from '../freeze/freeze.module.ts';
 import { SigningModule } from '../signing/signing.module.ts';
+import { ActionBatch } from './action-batch.service.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import { ActionIntake } from './action-intake.service.ts';
@@ -19,6 +20,7 @@ import { ConfirmService } from './confirm.service.ts';
   imports: [FreezeModule, SignInModule, SigningModule],
   controllers: [ActionsController],
   providers: [
+    ActionBatch,
     ActionMetrics,
     ActionRepository,
     ActionChanges,
@@ -30,6 +32,6 @@ import { ConfirmService } from './confirm.service.ts';
     ConfirmService,
     DispatchRights,
   ],
-  exports: [ActionsService],
+  exports: [ActionBatch, ActionChanges, ActionsService],
 })
 export class ActionsModule {}

@@ -111,12 +111,14 @@ export class ActionsService {
       overrides: [...new Set(body.overrides ?? [])],
       undo: [],
       approvedPlans: [],
+      rolloutId: null,
+      planId: null,
       epoch,
       sequence,
       notBefore: now,
     };
     const envelope = await this.#signer.sign(toUnsignedRequest(action));
-    await this.#actions.insert(sql, action, this.#rights.requesterOf(id, caller), envelope);
+    await this.#actions.insert(sql, [{ action, requester: this.#rights.requesterOf(id, caller), envelope }]);
     const stored = await this.#actions.find(id, sql);
     if (stored === undefined) throw new Error(`action ${id} was stored and is not there`);
     await this.#audit.record(sql, source, { ...actionDecision(body), object: id, hosts: [host.id] });
@@ -126,7 +128,7 @@ export class ActionsService {
   /** Wakes whoever holds the host's session. Never fails: the sweep would find the action too. */
   begin(item: ActionItem): void {
     this.#metrics.accepted(item.verb);
-    this.#changes.announce(item.id);
+    this.#changes.announce([item.id]);
     void this.#dispatcher.wake(item.host.id);
   }
 

@@ -1,10 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { AccessRepository } from '../access/access.repository.ts';
 import { AccessService } from '../access/access.service.ts';
-import type { Caller } from '../access/caller.ts';
 import type { Sql } from '../database/database.service.ts';
 import { Sealing } from '../sign-in/sealing.ts';
-import type { Requester } from './action-requester.ts';
+import type { Asker, Requester } from './action-requester.ts';
 import { selectRequester } from './dispatch-rights.queries.ts';
 import { whyWithdrawn } from './dispatch-rights.rules.ts';
 
@@ -26,7 +25,7 @@ export class DispatchRights {
   }
 
   /** Its name is stored with the action, and sealed here. */
-  requesterOf(actionId: string, { accountId, name, credential }: Caller): Requester {
+  requesterOf(actionId: string, { accountId, name, credential }: Asker): Requester {
     const tokenId = credential.kind === 'token' ? credential.id : null;
     const signInId = credential.kind === 'session' ? credential.id : null;
     const seal = this.#repository.seals.requester({ actionId, accountId, tokenId, signInId, name });

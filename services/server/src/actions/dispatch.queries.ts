@@ -107,3 +107,12 @@ export async function selectHolder(sql: Sql, hostId: string): Promise<string | u
   );
   return rows[0]?.replica_id;
 }
+
+/** The same of many hosts, by host; those that no replica holds are left out. */
+export async function selectHolders(sql: Sql, hostIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await sql.query<{ host_id: string; replica_id: string }>(
+    'SELECT host_id, replica_id FROM session_presence WHERE host_id = ANY ($1::uuid[]) AND live',
+    [hostIds],
+  );
+  return new Map(rows.map((row) => [row.host_id, row.replica_id]));
+}

@@ -94,6 +94,36 @@ export async function takeCommandSequence(sql: Sql, hostId: string): Promise<num
   return rows[0].sequence;
 }
 
+/** A host of which a number was asked for; `sequence` null: it may not be acted on, and no number was taken. */
+export interface NumberedHost {
+  readonly hostId: string;
+  readonly sequence: number | null;
+  readonly retired: boolean;
+  readonly revoked: boolean;
+  readonly quarantined: boolean;
+}
+
+/**
+ * The next number of each of these hosts that may be acted on. Their rows are held in the order of their ids, as everybody takes several hosts (migration 0020),
+ * and are judged as they are then.
+ *
+ * @returns none for an id that is no host's.
+ */
+export function takeCommandSequences(sql: Sql, hostIds: readonly string[]): Promise<NumberedHost[]> {
+  return sql.query<NumberedHost>(
+    `WITH held AS MATERIALIZED (
+       SELECT id, retired_at IS NOT NULL AS retired, revoked_at IS NOT NULL AS revoked, quarantined_at IS NOT NULL AS quarantined
+         FROM host WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE),
+     taken AS (
+       UPDATE host h SET command_sequence = h.command_sequence + 1
+         FROM held WHERE h.id = held.id AND NOT (held.retired OR held.revoked OR held.quarantined)
+       RETURNING h.id, h.command_sequence)
+     SELECT held.id AS "hostId", taken.command_sequence AS sequence, held.retired, held.revoked, held.quarantined
+       FROM held LEFT JOIN taken ON taken.id = held.id`,
+    [hostIds],
+  );
+}
+
 /** The action that has this number of this host. */
 export async function selectActionOfNumber(
   sql: Sql,

@@ -31,7 +31,7 @@ type Authority = Pick<CertificateAuthority, 'issueCommandCertificate' | 'certifi
  * Signs commands, with the key in STATE_DIR/keys.
  *
  * INVARIANTS
- * - Called in the request that accepts the action, by nothing else (.dependency-cruiser.cjs): what forwards commands cannot make one.
+ * - Called where actions are accepted, by nothing else (.dependency-cruiser.cjs): what forwards commands cannot make one.
  * - A certificate is for one epoch: an old epoch's certificate signs nothing of a new one.
  * - It is of the CA that issues now: what an older one certified is refused by hosts once the rotation is finished.
  */

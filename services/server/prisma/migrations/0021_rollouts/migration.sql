@@ -37,10 +37,11 @@ CREATE TABLE rollout_plan (
 CREATE INDEX rollout_plan_asking_idx ON rollout_plan (answers_until) WHERE state = 'asking';
 CREATE INDEX rollout_plan_created_at_idx ON rollout_plan (created_at DESC, id);
 
+-- As in `action`, no foreign key leads to `host`: its rows are never removed, and each host of a plan would be locked for being looked up.
 -- `standing` null: not answered yet. `class`: number of the class in the plan, of those that have steps to do or nothing to do.
 CREATE TABLE rollout_plan_target (
   plan_id        uuid     NOT NULL REFERENCES rollout_plan (id) ON DELETE CASCADE,
-  host_id        uuid     NOT NULL REFERENCES host (id),
+  host_id        uuid     NOT NULL,
   action_id      uuid,
   standing       text     CHECK (standing IN ('would_change', 'unchanged', 'refused', 'unknown')),
   code           text     NOT NULL DEFAULT '',
@@ -111,7 +112,7 @@ CREATE TABLE rollout_wave (
 -- far as it told. `health`: what was wrong with the host at the look after its wave. `undo_*`: the roll back of this host.
 CREATE TABLE rollout_target (
   rollout_id       uuid     NOT NULL REFERENCES rollout (id) ON DELETE CASCADE,
-  host_id          uuid     NOT NULL REFERENCES host (id),
+  host_id          uuid     NOT NULL,
   position         integer  NOT NULL,
   wave             integer  NOT NULL,
   class            integer,
