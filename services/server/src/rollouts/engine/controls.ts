@@ -28,17 +28,27 @@ function wordOf(kind: ControlKind): string {
 
 /** In the order in which they were asked for. */
 export function takeControls(draft: Draft, controls: readonly Control[]): void {
-  for (const control of controls) {
-    const complaint = complaintAboutControl(draft.rollout.state, control.kind) ?? complaintAboutPromote(draft, control);
-    draft.effect({ kind: 'answer', seq: control.seq, answer: complaint ?? '' });
-    if (complaint !== undefined) continue;
-    const because = control.reason === null ? '' : `: ${control.reason}`;
-    draft.note(`${wordOf(control.kind)} by ${control.by}${because}`);
-    take(draft, control, `by ${control.by}${because}`);
+  for (const { kind, ...control } of controls) {
+    if (kind === 'unproven') {
+      draft.effect({ kind: 'answer', seq: control.seq, answer: 'it was changed outside the server' });
+      continue;
+    }
+    takeControl(draft, { ...control, kind });
   }
 }
 
-function take(draft: Draft, { kind, seq }: Control, words: string): void {
+type ProvenControl = Control & { readonly kind: ControlKind };
+
+function takeControl(draft: Draft, control: ProvenControl): void {
+  const complaint = complaintAboutControl(draft.rollout.state, control.kind) ?? complaintAboutPromote(draft, control);
+  draft.effect({ kind: 'answer', seq: control.seq, answer: complaint ?? '' });
+  if (complaint !== undefined) return;
+  const because = control.reason === null ? '' : `: ${control.reason}`;
+  draft.note(`${wordOf(control.kind)} by ${control.by}${because}`);
+  take(draft, control, `by ${control.by}${because}`);
+}
+
+function take(draft: Draft, { kind, seq }: ProvenControl, words: string): void {
   switch (kind) {
     case 'pause':
       return draft.pause(`paused ${words}`);
@@ -62,7 +72,7 @@ function take(draft: Draft, { kind, seq }: Control, words: string): void {
   }
 }
 
-function complaintAboutPromote(draft: Draft, { kind }: Control): string | undefined {
+function complaintAboutPromote(draft: Draft, { kind }: ProvenControl): string | undefined {
   if (kind !== 'promote') return undefined;
   const wave = draft.waves[draft.rollout.wave];
   return wave?.bakeUntil == null || wave.endedAt !== null || draft.now >= wave.bakeUntil

@@ -359,6 +359,7 @@ describe('whatever happens', () => {
           reports: [],
           connected: world.connected,
           halted: world.halted,
+          tampered: false,
           looks: [],
         };
         const here = decide(world.model, input);

@@ -26,11 +26,14 @@ export interface Decision {
   readonly effects: readonly Effect[];
 }
 
+const TAMPERED = 'its rows were changed outside the server, so nothing is sent: abort it and create another';
+
 /** One step of a rollout: what happened since the last one, and what follows from it. Pure. */
 export function decide(model: RolloutModel, input: StepInput): Decision {
   const draft = new Draft(model, input.now);
   takeReports(draft, input);
   takeControls(draft, input.controls);
+  if (input.tampered && ['running', 'rolling_back'].includes(draft.rollout.state)) draft.pause(TAMPERED);
   switch (draft.rollout.state) {
     case 'running':
       running(draft, input);

@@ -6,7 +6,8 @@ export type ControlKind = 'pause' | 'resume' | 'promote' | 'abort' | 'roll_back'
 
 export interface Control {
   readonly seq: number;
-  readonly kind: ControlKind;
+  /** unproven: its row was changed outside the server. */
+  readonly kind: ControlKind | 'unproven';
   readonly by: string;
   readonly reason: string | null;
 }
@@ -46,5 +47,7 @@ export interface StepInput {
   readonly connected: ReadonlySet<string>;
   /** The fleet is frozen, or commands are stopped: nothing is dispatched. */
   readonly halted: boolean;
+  /** What stands in its rows is not what was asked for: somebody changed them outside the server. */
+  readonly tampered: boolean;
   readonly looks: readonly Look[];
 }

@@ -85,6 +85,7 @@ export class SimulatedWorld {
       reports: this.#reports,
       connected: this.connected,
       halted: this.halted,
+      tampered: false,
       looks: this.#looks,
     };
     this.#controls = [];
