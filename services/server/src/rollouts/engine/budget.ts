@@ -18,7 +18,7 @@ export interface BudgetLine {
   readonly exceeded: boolean;
 }
 
-const KIND_OF_OUTCOME: Partial<Record<TargetOutcome, FailureKind>> = {
+export const KIND_OF_OUTCOME: Partial<Record<TargetOutcome, FailureKind>> = {
   refused: 'refused',
   failed: 'failed',
   interrupted: 'failed',
@@ -31,7 +31,7 @@ const KIND_OF_OUTCOME: Partial<Record<TargetOutcome, FailureKind>> = {
 };
 
 /** Without a limit of their own: nothing was touched on these hosts. */
-const FREE_KINDS: readonly FailureKind[] = ['refused', 'unreachable'];
+export const FREE_KINDS: readonly FailureKind[] = ['refused', 'unreachable'];
 
 /**
  * What kind of failure a target is; undefined: none, so far. What the plan has said is no news: a host that it called refused was approved as such.
