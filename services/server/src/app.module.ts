@@ -22,6 +22,7 @@ import { PresenceModule } from './presence/presence.module.ts';
 import { QueriesModule } from './queries/queries.module.ts';
 import { ReplicaMailModule } from './replica-mail/replica-mail.module.ts';
 import { RetentionModule } from './retention/retention.module.ts';
+import { RolloutsModule } from './rollouts/rollouts.module.ts';
 import { SkewModule } from './skew/skew.module.ts';
 import { StreamingModule } from './streaming/streaming.module.ts';
 import { CommandStopModule } from './command-stop/command-stop.module.ts';
@@ -78,6 +79,7 @@ export class AppModule {
         HostDiffModule,
         ActionsModule,
         QueriesModule,
+        RolloutsModule,
         JoinTokensModule,
         AccountsModule,
         SignInModule,

@@ -77,6 +77,11 @@ export const ROUTE_TABLE: Readonly<Record<string, RouteRule>> = {
   'GET /api/v1/actions/:id': read,
   'GET /api/v1/actions/:id/watch': read,
   'POST /api/v1/actions/:id/cancel': act,
+  // Those alone of which the caller may read all hosts (rollout-scope.queries.ts).
+  'POST /api/v1/rollout-plans': act,
+  'GET /api/v1/rollout-plans': read,
+  'GET /api/v1/rollout-plans/:id': read,
+  'GET /api/v1/rollout-plans/:id/targets': read,
   // Asks hosts, changes nothing and stores nothing.
   'POST /api/v1/queries': read,
   'POST /api/v1/freeze': freeze,

@@ -44,7 +44,7 @@ export function toParameters(record: Readonly<Record<string, string>>): string[]
     .sort(compareText);
 }
 
-/** The same as an object. */
+/** What {@link toParameters} was given. */
 export function toRecord(parameters: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     parameters.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),

@@ -85,13 +85,7 @@ export class ActionsService {
    * @throws AppError frozen, database_behind, host_not_found, forbidden, host_ambiguous, host_retired, host_revoked, host_quarantined.
    */
   async create(sql: Sql, body: CreateActionBody, caller: Caller, source: AuditSource): Promise<StoredAction> {
-    const freeze = await this.#freeze.read(sql);
-    if (freeze !== null) {
-      throw new AppError(
-        'frozen',
-        `the fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}; no action is taken until the freeze is lifted (POST /api/v1/thaw)`,
-      );
-    }
+    await this.#freeze.requireThawed(sql);
     const epoch = await this.#commands.admit(sql);
     const host = await findActionTarget(sql, body.host, caller);
     const sequence = await takeCommandSequence(sql, host.id);

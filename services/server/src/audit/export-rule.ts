@@ -8,6 +8,7 @@ export const EXPORTED_LISTS: Readonly<Record<string, 'inventory.export' | 'audit
   '/api/v1/hosts': 'inventory.export',
   '/api/v1/kmods/:name/hosts': 'inventory.export',
   '/api/v1/drivers/:name/hosts': 'inventory.export',
+  '/api/v1/rollout-plans/:id/targets': 'inventory.export',
   '/api/v1/events': 'inventory.export',
   '/api/v1/events/hosts': 'inventory.export',
   '/api/v1/audit': 'audit.export',

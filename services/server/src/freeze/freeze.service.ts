@@ -4,6 +4,7 @@ import type { AuditSource } from '../audit/audit.model.ts';
 import { AuditService } from '../audit/audit.service.ts';
 import { Bus } from '../bus/bus.ts';
 import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { AppError } from '../errors/app-error.ts';
 import type { freezeSchema } from '../http/common.schema.ts';
 import type { FreezeReader } from '../http/freeze-reader.ts';
 import { selectFreeze, updateFrozen, updateThawed } from './freeze.queries.ts';
@@ -60,6 +61,16 @@ export class FreezeService implements FreezeReader {
     const row = await selectFreeze(sql);
     if (row === undefined || !row.frozen) return null;
     return { by: row.by ?? '', reason: row.reason ?? '', at: (row.at ?? new Date(0)).toISOString() };
+  }
+
+  /** Straight from the row. @throws AppError frozen. */
+  async requireThawed(sql: Sql): Promise<void> {
+    const freeze = await this.read(sql);
+    if (freeze === null) return;
+    throw new AppError(
+      'frozen',
+      `the fleet is frozen by ${freeze.by} since ${freeze.at}: ${freeze.reason}; no action is taken until the freeze is lifted (POST /api/v1/thaw)`,
+    );
   }
 
   /** Freezes, in the caller's transaction; {@link announce} after its commit. */

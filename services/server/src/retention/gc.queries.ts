@@ -15,6 +15,9 @@ import { Facet, FACET_WORDS, KNOWN_FACETS } from '@modfleet/proto';
 /** Sets removed at a time: the lock is held for milliseconds. */
 const BATCH = 200;
 
+/** Plans removed at a time: one may have 50,000 targets. */
+const PLANS = 10;
+
 /** Tables whose rows belong to a set. */
 const PARTS: Readonly<Record<SharedFacet, readonly string[]>> = {
   [Facet.FACET_LOADED]: [],
@@ -97,6 +100,18 @@ export async function deleteUnneededCertificates(sql: Sql): Promise<number> {
         AND NOT EXISTS (SELECT 1 FROM action a WHERE a.command_certificate = c.id AND a.state <> 'ended')
         AND NOT EXISTS (SELECT 1 FROM action a WHERE a.command_certificate = c.id AND a.created_at > now() - interval '7 days')
      RETURNING c.id`,
+  );
+  return rows.length;
+}
+
+/** Plans of which no rollout was created within 30 days, at most a batch; answers how many. Their dry runs stay, as every action does. */
+export async function deleteUnusedPlans(sql: Sql): Promise<number> {
+  const rows = await sql.query(
+    `DELETE FROM rollout_plan WHERE id IN (
+       SELECT p.id FROM rollout_plan p
+        WHERE p.created_at < now() - interval '30 days' AND NOT EXISTS (SELECT 1 FROM rollout r WHERE r.plan_id = p.id)
+        ORDER BY p.created_at LIMIT ${PLANS})
+     RETURNING id`,
   );
   return rows.length;
 }

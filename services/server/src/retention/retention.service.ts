@@ -18,6 +18,7 @@ import { buryDeadReplicas } from '../presence/replica.queries.ts';
 import {
   deleteUnneededCertificates,
   deleteUnreferenced,
+  deleteUnusedPlans,
   forgetJoinTokenUses,
   forgetRetiredHosts,
   markUnreferenced,
@@ -73,6 +74,7 @@ export class RetentionService implements OnModuleInit, OnApplicationShutdown {
     await this.#attempt('dead replicas', () => buryDeadReplicas(this.#database));
     await this.#attempt('idempotency keys', () => pruneIdempotencyKeys(this.#database));
     await this.#attempt('command certificates', () => deleteUnneededCertificates(this.#database));
+    await this.#attempt('unused plans', () => deleteUnusedPlans(this.#database));
     await this.#attempt('uses of join tokens', () => forgetJoinTokenUses(this.#database));
     for (const facet of KNOWN_FACETS)
       if (isShared(facet)) await this.#attempt(`sets of facet ${facet}`, () => this.collect(facet));

@@ -31,8 +31,10 @@ CREATE TABLE rollout_plan (
   -- Hosts of which a fact in the selector is unknown: they are no targets.
   unknown_in_selector integer     NOT NULL DEFAULT 0,
   hash                bytea,
-  -- Classes of equal plans, and what refuses, once it is ready (rollouts/plan/plan.model.ts).
-  classes             jsonb       NOT NULL DEFAULT '[]'
+  -- Once it is ready: classes of equal plans, each at the place of its number; refusals and what is unknown, by code (rollouts/plan/plan.model.ts).
+  classes             jsonb       NOT NULL DEFAULT '[]',
+  refusals            jsonb       NOT NULL DEFAULT '[]',
+  unknowns            jsonb       NOT NULL DEFAULT '[]'
 );
 CREATE INDEX rollout_plan_asking_idx ON rollout_plan (answers_until) WHERE state = 'asking';
 CREATE INDEX rollout_plan_created_at_idx ON rollout_plan (created_at DESC, id);
@@ -142,7 +144,7 @@ CREATE TABLE rollout_target (
 CREATE UNIQUE INDEX rollout_target_position_key ON rollout_target (rollout_id, position);
 CREATE INDEX rollout_target_host_id_idx ON rollout_target (host_id);
 CREATE INDEX action_rollout_id_idx ON action (rollout_id) WHERE rollout_id IS NOT NULL;
-CREATE INDEX action_plan_id_idx ON action (plan_id) WHERE plan_id IS NOT NULL;
+CREATE INDEX action_plan_open_idx ON action (plan_id) WHERE plan_id IS NOT NULL AND state <> 'ended';
 
 -- What people asked of a rollout: the watcher takes them in their order. `answer` null: not taken yet; '' done; else why not.
 CREATE TABLE rollout_control (
