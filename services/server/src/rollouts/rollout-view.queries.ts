@@ -147,8 +147,8 @@ export function selectSummaries(
   limit: number,
 ): Promise<SummaryRow[]> {
   const params = new SqlParams();
-  const [stateIs, createdAt, id, count] = [state ?? null, after?.createdAt ?? null, after?.id ?? null, limit].map((value) =>
-    params.add(value),
+  const [stateIs, createdAt, id, count] = [state ?? null, after?.createdAt ?? null, after?.id ?? null, limit].map(
+    (value) => params.add(value),
   );
   return sql.query<SummaryRow>(
     `SELECT r.id, r.state, p.verb, p.kmod, p.selector, r.requested_by, r.created_at, r.ended_at,
@@ -225,7 +225,11 @@ export function selectNotes(sql: Sql, rolloutId: string): Promise<{ at: Date; te
 }
 
 /** Hosts of a rollout that may be tried again. */
-export function selectRetryable(sql: Sql, rolloutId: string, outcomes: readonly string[]): Promise<{ host_id: string }[]> {
+export function selectRetryable(
+  sql: Sql,
+  rolloutId: string,
+  outcomes: readonly string[],
+): Promise<{ host_id: string }[]> {
   return sql.query(
     `SELECT t.host_id FROM rollout_target t LEFT JOIN action a ON a.id = t.action_id WHERE t.rollout_id = $1 AND ${EFFECTIVE} = ANY ($2::text[]) ORDER BY t.position`,
     [rolloutId, outcomes],

@@ -5,7 +5,14 @@ import { FREE_KINDS, KIND_OF_OUTCOME } from './engine/budget.ts';
 import { rolloutOptionsOf } from './engine/options.ts';
 import { isEndedState, type FailureKind, type RolloutOptions } from './engine/rollout.model.ts';
 import { describeRollout } from './rollout.message.ts';
-import type { CountRow, FailureRow, ShownRow, ShownTargetRow, SummaryRow, WaveTimesRow } from './rollout-view.queries.ts';
+import type {
+  CountRow,
+  FailureRow,
+  ShownRow,
+  ShownTargetRow,
+  SummaryRow,
+  WaveTimesRow,
+} from './rollout-view.queries.ts';
 import { rolloutVerbOf } from './rollout-verb.ts';
 import {
   FAILURE_KINDS,
@@ -119,7 +126,9 @@ function budgetOf(
     const perWave = budget.wave[kind];
     const accepted = row.memory.accepted;
     return [
-      ...(whole === undefined ? [] : [line('whole', kind, hostsOf(whole, sum(counts)), counts, accepted[`whole ${kind}`])]),
+      ...(whole === undefined
+        ? []
+        : [line('whole', kind, hostsOf(whole, sum(counts)), counts, accepted[`whole ${kind}`])]),
       ...(perWave === undefined
         ? []
         : [line('wave', kind, hostsOf(perWave, size), inWave, accepted[`wave ${row.wave} ${kind}`])]),

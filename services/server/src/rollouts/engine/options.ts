@@ -11,10 +11,11 @@ const CONCURRENCY = 50;
 const CONCURRENCY_SHARE = '5%';
 const SEED_MAX = 2 ** 31 - 1;
 
-type Given = Omit<z.output<typeof createRolloutBody>, 'plan' | 'reason'>;
+/** As a caller gives them. */
+export type GivenOptions = Omit<z.output<typeof createRolloutBody>, 'plan' | 'reason'>;
 
 /** What holds, with what stands in place of what was left out. `total`: hosts of the rollout. */
-export function effectiveOptions(given: Given, total: number): RolloutOptions {
+export function effectiveOptions(given: GivenOptions, total: number): RolloutOptions {
   const order = given.order ?? { by: 'random' as const };
   return {
     waves: given.waves ?? ['100%'],
@@ -35,7 +36,7 @@ export function rolloutOptionsOf(stored: unknown): RolloutOptions {
   return effectiveOptionsSchema.parse(stored);
 }
 
-function concurrencyOf(given: Given['concurrency'], total: number): number | null {
+function concurrencyOf(given: GivenOptions['concurrency'], total: number): number | null {
   if (given === 'unlimited') return null;
   const hosts = given === undefined ? Math.min(CONCURRENCY, hostsOf(CONCURRENCY_SHARE, total)) : hostsOf(given, total);
   return Math.max(1, hosts);
