@@ -149,12 +149,12 @@ export class ActionStack {
     return this.app.get(QueriesService).open;
   }
 
-  /** As after the start: no hosts, no actions, no freeze. */
+  /** As after the start: no hosts, no actions, no plans, no freeze. */
   async reset(): Promise<void> {
     for (const host of this.#hosts.splice(0)) await host.disconnect(this.database);
     await this.idle();
     await this.database.query(
-      'TRUNCATE action, action_transition, unknown_result, host, host_session, host_inventory, idempotency_key',
+      'TRUNCATE action, action_transition, unknown_result, host, host_session, host_inventory, idempotency_key, rollout_plan CASCADE',
     );
     await this.database.query('UPDATE fleet_freeze SET frozen = false, by = NULL, reason = NULL, at = NULL');
     await this.database.tx('READ COMMITTED', updateResumed);
