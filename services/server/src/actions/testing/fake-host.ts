@@ -7,6 +7,7 @@ import {
   type ActionRequest,
   type ActionResult,
   type Hello,
+  type HostHealth,
   type KmodAnswer,
 } from '@modfleet/proto';
 import type { AgentGateway, GatewayConnection, ServerMessage } from '../../agent-session/agent-gateway.ts';
@@ -119,12 +120,12 @@ export class FakeHost {
     return async () => this.#gateway?.dispatch('onActionResult', connection, result);
   }
 
-  async answers(queryId: string, kmods: KmodAnswer[], error = ''): Promise<void> {
+  async answers(queryId: string, kmods: KmodAnswer[], error = '', health?: HostHealth): Promise<void> {
     await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), {
       queryId,
       kmods,
       error,
-      health: undefined,
+      health,
     });
   }
 
