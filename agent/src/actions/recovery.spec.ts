@@ -16,7 +16,15 @@ function open(verb: keyof typeof PLANS, lastStep: number): OpenAction {
 }
 
 function seen(state: KernelState, changes: Partial<Aftermath> = {}): Aftermath {
-  return { mayAct: true, sameBoot: true, state, parametersHold: true, ...changes };
+  return {
+    mayAct: true,
+    sameBoot: true,
+    state,
+    parametersHold: true,
+    holdings: [],
+    awaited: undefined,
+    ...changes,
+  };
 }
 
 function outcome(action: OpenAction, aftermath: Aftermath): string | number {

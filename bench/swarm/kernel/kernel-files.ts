@@ -75,7 +75,7 @@ export class KernelFiles implements HostFiles {
     const node = this.#node(found.value);
     const size =
       node === undefined || isLink(node) ? 0 : typeof node === 'string' ? Buffer.byteLength(node) : node.length;
-    return { kind: 'ok', value: { size, mtimeMs: 0, kind: node === undefined ? 'directory' : 'file' } };
+    return { kind: 'ok', value: { size, mtimeMs: 0, kind: node === undefined ? 'directory' : 'file', mode: 0o644 } };
   }
 
   statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
