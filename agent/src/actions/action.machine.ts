@@ -247,7 +247,9 @@ function onStepping(
     case 'kernel_died': {
       const failure = failureOf(event.end);
       if (!kept) return closeWith(frame, verdict, index + 1, failure);
-      return end({ ...failure, message: `what was done was confirmed and is kept, but ${failure.message}` }, verdict);
+      // Never stuck: what returns late inside a window is put back once more, and this is kept.
+      const message = `what was done was confirmed and is kept, but ${failure.message}`;
+      return end({ ...failure, outcome: Outcome.OUTCOME_FAILED, message }, verdict);
     }
     default:
       return assertNever(event.end);

@@ -26,7 +26,7 @@ export function digestOf(request: ActionRequest): string {
 }
 
 /** A verdict that allows these steps. */
-export function anOkVerdict(...steps: readonly [StepKind, string][]): Verdict {
+export function anOkVerdict(...steps: readonly (readonly [StepKind, string])[]): Verdict {
   return {
     allowed: true,
     decidedBy: 'ok',
