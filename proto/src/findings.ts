@@ -65,6 +65,8 @@ export const REASON_CODES = [
   'rejected_by_kernel',
   /** The programs said yes, /proc/modules says otherwise. */
   'not_verified',
+  /** A file of the host could not be written as the step wanted it. */
+  'not_written',
   /** The same id was used for another request. */
   'id_conflict',
   /** The journal cannot be written: nothing was begun. */

@@ -26,6 +26,7 @@ export * from './outcomes.ts';
 export * from './findings.ts';
 export * from './reload-paths.ts';
 export * from './confirm.ts';
+export * from './undo.ts';
 export * from './envelopes.ts';
 export * from './trust-bundle.ts';
 export * from './join-string.ts';

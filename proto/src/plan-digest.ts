@@ -12,8 +12,8 @@ const RISKS: readonly string[] = ['needs_confirm_window', 'protected'];
  * Digest of what a host would do: SHA-256 over its steps in order (kind, kmod, parameters), its side effects (the kinds of things that it may lose, and
  * `alsoTried`: kmods that load along without a step of their own) and its risk (whether a confirm window is needed, which protection is set aside).
  *
- * Words do not count, nor the names in evidence: eth0 of one host and ens3 of another are one class. Nor does it count whether a window already covers
- * the risk: a plan that is looked at without one and runs inside one is the same. A plan without steps has a digest, too: always the same one. Pure.
+ * Words do not count, nor the names in evidence: eth0 of one host and ens3 of another are one class. A plan without steps has a digest, too: always the
+ * same one. Pure.
  */
 export function planDigest(
   { plan, findings }: Pick<Verdict, 'plan' | 'findings'>,

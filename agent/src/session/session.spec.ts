@@ -147,6 +147,10 @@ describe('a session', () => {
       return (await nextOf(server, 'queryAnswer')).value;
     };
     expect(await ask('vfio-pci')).toMatchObject({ queryId: 'q', kmods: [{ name: 'vfio_pci' }], error: '' });
+    const health = { queryId: 'q', kmods: [], timeoutMs: 100, health: true };
+    server.send({ $case: 'query', value: health });
+    expect((await nextOf(server, 'queryAnswer')).value).toMatchObject({ kmods: [], health: { links: ['eth0 up'] } });
+    expect((await ask('vfio')).health).toBeUndefined();
     expect((await ask('broken')).error).toContain('EIO');
     expect((await ask('../x')).error).toContain('is no kmod name');
     expect((await ask(...Array.from({ length: 101 }, () => 'a'))).error).toContain('at most 100');
