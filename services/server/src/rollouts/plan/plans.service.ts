@@ -79,7 +79,7 @@ export class PlansService {
     if (number === undefined || !isContractVerb(verb))
       throw new AppError('body_invalid', `hosts cannot be asked for ${verb} by this server yet`);
     const scope = scopeOf(caller, 'read');
-    const { hosts, unknown } = await resolveTarget(sql, body, scope);
+    const { hosts, unknown, unknownIds } = await resolveTarget(sql, body, scope);
     requireSize(hosts.length, unknown);
     const hostIds = hosts.map(({ id }) => id);
     const drafts = draftTargets(await this.#plans.hosts(sql, hostIds), caller, body.hosts !== undefined);
@@ -91,7 +91,7 @@ export class PlansService {
     const expiresAt = new Date(answersUntil.getTime() + PLAN_LIFE_S * 1000);
     const times = { createdAt: now, answersUntil, expiresAt };
     const asker = { requestedBy: caller.name, reason };
-    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: number, unknownInSelector: unknown });
+    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: number, unknownHosts: unknownIds });
     const asked = drafts.flatMap(({ host, judged }) => (judged === undefined ? host.id : []));
     const dryRun = { ...question, verb, dryRun: true, expiresAt: answersUntil, planId: id, reason, ...NO_ROLLOUT };
     const created = await this.#ask(sql, asked, dryRun, caller);
