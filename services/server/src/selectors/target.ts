@@ -14,6 +14,8 @@ export interface ResolvedTarget {
   readonly hosts: readonly { readonly id: string; readonly name: string }[];
   /** Hosts of which a fact in the selector is unknown; they are not in `hosts`. */
   readonly unknown: number;
+  /** Their ids. */
+  readonly unknownIds: readonly string[];
 }
 
 /**
@@ -22,11 +24,14 @@ export interface ResolvedTarget {
  * @throws SelectorError; AppError host_not_found, host_ambiguous, host_retired.
  */
 export async function resolveTarget(sql: Sql, target: Target, scope: HostScope): Promise<ResolvedTarget> {
-  if (target.hosts !== undefined) return { hosts: await namedHosts(sql, target.hosts, scope), unknown: 0 };
+  if (target.hosts !== undefined)
+    return { hosts: await namedHosts(sql, target.hosts, scope), unknown: 0, unknownIds: [] };
   const rows = await selectedHosts(sql, target.all === true ? undefined : (target.selector ?? ''), scope);
+  const unknownIds = rows.filter((row) => row.matches === null).map(({ id }) => id);
   return {
     hosts: rows.filter((row) => row.matches === true).map(({ id, name }) => ({ id, name })),
-    unknown: rows.filter((row) => row.matches === null).length,
+    unknown: unknownIds.length,
+    unknownIds,
   };
 }
 

@@ -28,8 +28,8 @@ CREATE TABLE rollout_plan (
   answers_until       timestamptz NOT NULL,
   ready_at            timestamptz,
   expires_at          timestamptz NOT NULL,
-  -- Hosts of which a fact in the selector is unknown: they are no targets.
-  unknown_in_selector integer     NOT NULL DEFAULT 0,
+  -- Hosts of which a fact in the selector is unknown: they are no targets. Which ones: to whoever may not read all of them only theirs are counted.
+  unknown_hosts       uuid[]      NOT NULL DEFAULT '{}',
   hash                bytea,
   -- Once it is ready: classes of equal plans, each at the place of its number; refusals and what is unknown, by code (rollouts/plan/plan.model.ts).
   classes             jsonb       NOT NULL DEFAULT '[]',

@@ -14,13 +14,13 @@ export interface InsertedPlan {
   readonly createdAt: Date;
   readonly answersUntil: Date;
   readonly expiresAt: Date;
-  readonly unknownInSelector: number;
+  readonly unknownHosts: readonly string[];
 }
 
 export async function insertPlan(sql: Sql, plan: InsertedPlan): Promise<void> {
   await sql.query(
     `INSERT INTO rollout_plan (id, verb, kmod, parameters, confirm_window_s, overrides, selector, reason, requested_by, created_at, answers_until, expires_at,
-                               unknown_in_selector)
+                               unknown_hosts)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
     [
       plan.id,
@@ -35,7 +35,7 @@ export async function insertPlan(sql: Sql, plan: InsertedPlan): Promise<void> {
       plan.createdAt,
       plan.answersUntil,
       plan.expiresAt,
-      plan.unknownInSelector,
+      plan.unknownHosts,
     ],
   );
 }

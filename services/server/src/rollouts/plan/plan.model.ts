@@ -55,6 +55,7 @@ export interface StoredPlan extends PlanQuestion, PlanGroups {
   readonly answersUntil: Date;
   readonly readyAt: Date | null;
   readonly expiresAt: Date;
+  /** Of hosts in the scope that it was read in. */
   readonly unknownInSelector: number;
   /** SHA-256; null before it is ready. */
   readonly hash: Buffer | null;

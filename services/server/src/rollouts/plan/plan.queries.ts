@@ -1,4 +1,5 @@
 import type { HostScope, Labels } from '../../access/host-scope.ts';
+import { scopeCondition } from '../../access/host-scope.queries.ts';
 import { outcomeNumber } from '../../actions/action.states.ts';
 import type { Sql } from '../../database/database.service.ts';
 import { SqlParams } from '../../database/sql-params.ts';
@@ -29,8 +30,18 @@ export interface PlanRow {
   readonly unknowns: PlanUnknown[];
 }
 
-const COLUMNS = `p.id, p.state, p.verb, p.kmod, p.parameters, p.confirm_window_s, p.overrides, p.selector, p.reason, p.requested_by, p.created_at,
-  p.answers_until, p.ready_at, p.expires_at, p.unknown_in_selector, p.hash, p.classes, p.refusals, p.unknowns`;
+const columns = (
+  scope: HostScope,
+  params: SqlParams,
+): string => `p.id, p.state, p.verb, p.kmod, p.parameters, p.confirm_window_s, p.overrides, p.selector, p.reason, p.requested_by, p.created_at,
+  p.answers_until, p.ready_at, p.expires_at, p.hash, p.classes, p.refusals, p.unknowns, ${unknownInScope(scope, params)} AS unknown_in_selector`;
+
+/** Hosts in scope of which a fact in the selector of plan `p` was unknown: others are not counted for whoever may not read them. */
+function unknownInScope(scope: HostScope, params: SqlParams): string {
+  if (scope === 'all') return 'cardinality(p.unknown_hosts)';
+  const condition = scopeCondition(scope, params, 'uh.labels');
+  return `(SELECT count(*)::int FROM host uh WHERE uh.id = ANY (p.unknown_hosts) AND ${condition})`;
+}
 
 /** All hosts of plan `p` are in scope. */
 const inScope = (scope: HostScope, params: SqlParams): string =>
@@ -53,7 +64,7 @@ export const STANDING = `CASE
 
 export async function selectPlan(sql: Sql, id: string, scope: HostScope): Promise<PlanRow | undefined> {
   const params = new SqlParams();
-  const text = `SELECT ${COLUMNS} FROM rollout_plan p WHERE p.id = ${params.add(id)} AND ${inScope(scope, params)}`;
+  const text = `SELECT ${columns(scope, params)} FROM rollout_plan p WHERE p.id = ${params.add(id)} AND ${inScope(scope, params)}`;
   return (await sql.query<PlanRow>(text, params.values))[0];
 }
 

@@ -165,7 +165,9 @@ export const planTargetSchema = z
     kernelRelease: z.string(),
     hardware: z
       .string()
-      .describe('What kind of machine: vm, container, or physical with its product name where known.'),
+      .describe(
+        'What kind of machine, as far as the host told: vm or container and which (vm kvm); empty: it told neither.',
+      ),
     action: z.uuid().nullable().describe('The dry run that asked the host.'),
   })
   .meta({ id: 'PlanTarget' });

@@ -3,8 +3,9 @@ import { Outcome } from '@modfleet/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ActionStack } from '../../actions/testing/action-stack.ts';
 import { type FakeHost, resultOf } from '../../actions/testing/fake-host.ts';
-import type { ActionList, AuditList, Problem, RolloutPlanList } from '../../api-types.ts';
+import type { ActionList, AuditList, Problem, RolloutPlan, RolloutPlanList } from '../../api-types.ts';
 import { RetentionService } from '../../retention/retention.service.ts';
+import { Fleet } from '../../testing/fleet.ts';
 import { onTestDatabase } from '../../testing/on-test-database.ts';
 import { testCaller } from '../../testing/test-access.ts';
 import { IN_USE, NOT_LOADED, PlanBench, WOULD_UNLOAD } from '../testing/plan-bench.ts';
@@ -244,6 +245,22 @@ describe('the rights to a plan', () => {
     }
     expect((await stack.call('GET', `/rollout-plans/${prod.id}`, undefined, viewer)).status).toBe(200);
     expect((await bench.ask<Problem>(PROD, viewer)).body.code).toBe('forbidden');
+  });
+
+  it('count hosts of which the selector knows nothing to those alone who may read them', async () => {
+    const fleet = new Fleet(stack.app);
+    const loaded = ['floppy'];
+    await fleet.add({ name: 'stage-1', labels: { env: 'staging' }, loaded, presence: 'silent' });
+    await fleet.add({ name: 'stage-2', labels: { env: 'staging' } });
+    await fleet.add({ name: 'prod-1', labels: { env: 'prod' } });
+    await fleet.add({ name: 'stage-3', labels: { env: 'staging' }, loaded });
+    const { id, unknownInSelector } = await bench.plan({ selector: '@loaded=floppy', answerWithin: 1 });
+    expect(unknownInSelector).toBe(3);
+    const { token } = await testCaller(stack.app, [['viewer', 'env=staging']]);
+    const seen = await stack.call<RolloutPlan>('GET', `/rollout-plans/${id}`, undefined, {
+      authorization: `Bearer ${token}`,
+    });
+    expect(seen.body).toMatchObject({ id, unknownInSelector: 2, counts: { total: 1 } });
   });
 
   it('that do not reach a host make it refused, and an error where it was named', async () => {

@@ -79,7 +79,7 @@ export class PlansService {
     if (number === undefined || !isContractVerb(verb))
       throw new AppError('body_invalid', `hosts cannot be asked for ${verb} by this server yet`);
     const scope = scopeOf(caller, 'read');
-    const { hosts, unknown } = await resolveTarget(sql, body, scope);
+    const { hosts, unknown, unknownIds } = await resolveTarget(sql, body, scope);
     requireSize(hosts.length, unknown);
     const hostIds = hosts.map(({ id }) => id);
     const drafts = draftTargets(await this.#plans.hosts(sql, hostIds), caller, body.hosts !== undefined);
@@ -91,7 +91,7 @@ export class PlansService {
     const expiresAt = new Date(answersUntil.getTime() + PLAN_LIFE_S * 1000);
     const times = { createdAt: now, answersUntil, expiresAt };
     const asker = { requestedBy: caller.name, reason };
-    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: number, unknownInSelector: unknown });
+    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: number, unknownHosts: unknownIds });
     const asked = drafts.flatMap(({ host, judged }) => (judged === undefined ? host.id : []));
     const dryRun = { ...question, verb, dryRun: true, expiresAt: answersUntil, planId: id, reason, ...NO_ROLLOUT };
     const created = await this.#ask(sql, asked, dryRun, caller);
@@ -101,7 +101,8 @@ export class PlansService {
     const audited = targets.map(({ hostId }) => hostId);
     await this.#audit.record(sql, source, { ...planDecision(body), object: id, hosts: audited });
     return {
-      plan: await this.#item(sql, await this.#require(sql, id, 'all'), scope),
+      // What matches is a target: it was looked up in this transaction.
+      plan: await this.#item(sql, await this.#require(sql, id, 'all'), []),
       asked: [...created.ids].map(([hostId, actionId]) => ({ hostId, actionId, verb })),
     };
   }
@@ -115,9 +116,10 @@ export class PlansService {
 
   /** A plan of which a host is out of scope is not found. @throws AppError plan_not_found. */
   get(id: string, scope: HostScope): Promise<PlanItem> {
-    return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) =>
-      this.#item(sql, await this.#require(sql, id, scope), scope),
-    );
+    return this.#database.tx('REPEATABLE READ READ ONLY', async (sql) => {
+      const plan = await this.#require(sql, id, scope);
+      return this.#item(sql, plan, await newMatchesOf(sql, plan, scope));
+    });
   }
 
   /** @throws AppError plan_not_found, plan_not_ready, plan_expired. */
@@ -175,17 +177,16 @@ export class PlansService {
     throw new AppError('plan_not_found', `there is no plan ${what}; GET /api/v1/rollout-plans lists them`);
   }
 
-  async #item(sql: Sql, plan: StoredPlan, scope: HostScope): Promise<PlanItem> {
-    const { id, selector } = plan;
-    return toPlanItem(plan, {
-      counts: toCounts(await countStandings(sql, id)),
-      newMatches:
-        selector === null
-          ? []
-          : await selectNewMatches(sql, id, selector === '' ? undefined : selector, scope, NEW_MATCHES_MAX),
-      rollouts: await selectRolloutsOf(sql, id),
-    });
+  async #item(sql: Sql, plan: StoredPlan, newMatches: PlanItem['newMatches']): Promise<PlanItem> {
+    const counts = toCounts(await countStandings(sql, plan.id));
+    return toPlanItem(plan, { counts, newMatches, rollouts: await selectRolloutsOf(sql, plan.id) });
   }
+}
+
+/** None where hosts were named. */
+async function newMatchesOf(sql: Sql, { id, selector }: StoredPlan, scope: HostScope): Promise<PlanItem['newMatches']> {
+  if (selector === null) return [];
+  return selectNewMatches(sql, id, selector === '' ? undefined : selector, scope, NEW_MATCHES_MAX);
 }
 
 /** What a dry run for a plan has of a rollout's action. */
