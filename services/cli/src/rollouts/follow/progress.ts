@@ -2,7 +2,7 @@ import type { RolloutWave } from '@modfleet/server/api-types';
 import type { Io, Sink } from '../../io.ts';
 import { clean } from '../../output/clean.ts';
 import { colorsFor, type Colors } from '../../output/style.ts';
-import { displayWidth, truncate } from '../../output/width.ts';
+import { displayWidth, truncate, wrap } from '../../output/width.ts';
 import { count } from '../../output/words.ts';
 import { sampleText } from '../plan/plan-words.ts';
 import { budgetReasons, rolloutHeadline } from './headline.ts';
@@ -25,10 +25,15 @@ export function progressLines(rollout: AnyRollout, io: Io, sink: Sink): string[]
   const colors = colorsFor(io, sink);
   const cut = (text: string, paint: (text: string) => string = (plain) => plain) =>
     paint(truncate(clean(text), (sink.columns ?? Infinity) - 1));
-  const lines = [cut(`${rolloutHeadline(rollout)}.`, (text) => colors.bold(headColor(rollout, colors)(text)))];
-  if (rollout.message !== '') lines.push(cut(rollout.message));
-  if (rollout.state === 'paused')
-    lines.push(...budgetReasons(rollout).map((why) => cut(`Why: ${why}.`, colors.yellow)));
+  const whole = (text: string, paint: (text: string) => string = (plain) => plain) =>
+    wrap(clean(text), sink.columns).map(paint);
+  const lines = [
+    ...whole(`${rolloutHeadline(rollout)}.`, (text) => colors.bold(headColor(rollout, colors)(text))),
+    ...(rollout.message === '' ? [] : whole(rollout.message)),
+    ...(rollout.state === 'paused'
+      ? budgetReasons(rollout).flatMap((why) => whole(`Why: ${why}.`, colors.yellow))
+      : []),
+  ];
   const waves = shownWaves(rollout);
   const width = Math.max(...waves.map((wave) => waveName(wave).length));
   lines.push(
