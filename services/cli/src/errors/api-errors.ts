@@ -5,7 +5,7 @@ import { fieldWords, inWords } from './field-words.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
 /** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
-const HTTP_ADVICE = /; (GET|POST|PATCH|DELETE) \/api\/v1[^;]*$/;
+const HTTP_ADVICE = /(; | \()(GET|POST|PATCH|DELETE) \/api\/v1[^;]*$/;
 
 /** The server said no, with a problem document (RFC 9457). */
 export class ApiError extends CliError {
@@ -186,10 +186,12 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
   plan_not_ready: (_problem, { plan }) => [`how far it is: modfleet rollouts show-plan ${plan ?? 'PLAN'}`],
   plan_expired: () => ['ask the hosts anew: modfleet rollouts plan VERB NAME -l SELECTOR'],
   plan_too_large: () => ['take fewer hosts at a time: -l SELECTOR'],
-  plan_empty: (_problem, { plan, rollout }) => [
-    rollout === undefined
-      ? `what each host said: modfleet rollouts show-plan ${plan ?? 'PLAN'} --targets`
-      : `how each host ended: modfleet rollouts show ${rollout} --targets`,
+  plan_empty: (_problem, { plan, rollout, selector }) => [
+    rollout !== undefined
+      ? `how each host ended: modfleet rollouts show ${rollout} --targets`
+      : plan !== undefined
+        ? `what each host said: modfleet rollouts show-plan ${plan} --targets`
+        : `see which match: modfleet hosts list${selector === undefined ? '' : ` -l ${shellWord(selector)}`}`,
   ],
   rollout_not_found: () => ['see which there are: modfleet rollouts list'],
   rollout_conflict: (problem) => [

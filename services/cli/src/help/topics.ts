@@ -36,8 +36,8 @@ const EXIT_CODES = `Exit codes are fixed; scripts can rely on them.
 
 An action ends with 0 when its outcome is succeeded or unchanged, else with 1. A dry run ends with 0 when the action would be allowed.
 A rollout is followed with "rollouts watch" or "rollouts create --watch". With --exit-status that ends with 0 only when it succeeded whole: every host as asked,
-and healthy after its wave. 1: it failed, was aborted or rolled back, or it succeeded within its budget and some host is not as asked. 8: it succeeded, and of some
-hosts nobody can say. When --timeout is over first: 6 while it is paused or awaits approval, 7 while it is under way.
+and healthy after its wave; with 1 when it failed, was aborted or rolled back. When --timeout is over first: 6 while it is paused or awaits approval, 7 while it
+is under way.
 Data goes to stdout, talk to stderr. To a pipe, tables are printed with tabs, without a head and uncut; --json FIELDS prints JSON.
 `;
 

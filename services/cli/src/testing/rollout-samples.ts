@@ -220,7 +220,7 @@ export function rollout(fields: Partial<Rollout> = {}): Rollout {
 export function paused(fields: Partial<Rollout> = {}): Rollout {
   return rollout({
     state: 'paused',
-    message: 'Paused: 1 host failed, and none may.',
+    message: 'over its budget: 1 failed in all, budget 0',
     waves: [
       FIRST_WAVE,
       wave(1, { state: 'running', counts: counts({ total: 4, ended: { succeeded: 2, unchanged: 1, failed: 1 } }) }),

@@ -27,7 +27,7 @@ describe.each([
     cli.server().on(`POST ${AT}/${route}`, json(controlled(true, paused()), 202));
     const done = await cli.run(['rollouts', verb, ROLLOUT_ID, '--reason', 'looking'], { columns: 100 });
     expect([done.code, done.err]).toEqual([0, expect.stringContaining(said)]);
-    expect(done.out).toContain('Paused, wave 2 of 3');
+    expect(done.out).toContain('Paused, wave 1 of 2');
     expect(cli.server().requests[0]?.body).toEqual({ reason: 'looking' });
     cli.server().on(`POST ${AT}/${route}`, json(controlled(false, rollout()), 202));
     const asked = await cli.run(['rollouts', verb, ROLLOUT_ID, '--json', 'taken,state']);
@@ -119,8 +119,8 @@ describe('rollouts approve', () => {
       1 host matches the selector now and did not when this was made; not meant: web-50
 
       Waves:
-        1 (canary): 2 hosts
-        2: 38 hosts, 40 in all
+        0 (canary): 2 hosts
+        1: 38 hosts, 40 in all
 
       Approve: unload floppy on 40 hosts? [y/N] Approved: it begins.
       "

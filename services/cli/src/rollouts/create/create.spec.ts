@@ -144,10 +144,10 @@ describe('rollouts create --dry-run', () => {
       order          random
 
       Waves:
-        1 (canary): 2 hosts
-        2: 2 hosts, 4 in all
-        3: 16 hosts, 20 in all
-        4: 20 hosts, 40 in all
+        0 (canary): 2 hosts
+        1: 2 hosts, 4 in all
+        2: 16 hosts, 20 in all
+        3: 20 hosts, 40 in all
 
       At most so many hosts may fail:
         refused: no limit
@@ -186,9 +186,9 @@ describe('rollouts create --dry-run', () => {
       Waves:
         before these a canary: one host of each kernel release and kind of hardware; how many, the plan
           will tell
-        1: 2 hosts
-        2: 18 hosts, 20 in all
-        3: 180 hosts, 200 in all
+        0: 2 hosts
+        1: 18 hosts, 20 in all
+        2: 180 hosts, 200 in all
 
       At most so many hosts may fail:
         refused: no limit
@@ -216,8 +216,8 @@ describe('rollouts create --dry-run', () => {
       rollout: { plan: PLAN_ID, waves: ['10', '100%'] },
       hosts: 40,
       waves: [
-        { wave: 1, canary: false, hosts: 10, inAll: 10 },
-        { wave: 2, canary: false, hosts: 30, inAll: 40 },
+        { wave: 0, canary: false, hosts: 10, inAll: 10 },
+        { wave: 1, canary: false, hosts: 30, inAll: 40 },
       ],
     });
   });

@@ -2,7 +2,7 @@ import { hostsOf } from '../options/amount.ts';
 
 /** A wave before the rollout is there. */
 export interface ForeseenWave {
-  /** From 1. */
+  /** From 0. */
   readonly wave: number;
   readonly canary: boolean;
   readonly hosts: number;
@@ -23,7 +23,7 @@ export function foreseenWaves(waves: readonly string[], total: number, canaries:
     if (reach > (reaches.at(-1) ?? 0)) reaches.push(reach);
   }
   return reaches.map((inAll, at) => ({
-    wave: at + 1,
+    wave: at,
     canary: canaries > 0 && at === 0,
     hosts: inAll - (reaches[at - 1] ?? 0),
     inAll,

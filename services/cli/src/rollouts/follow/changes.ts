@@ -1,6 +1,6 @@
 import { count } from '../../output/words.ts';
 import { sampleText } from '../plan/plan-words.ts';
-import { budgetReasons, rolloutHeadline, soFar } from './headline.ts';
+import { budgetReasons, messageSentence, rolloutHeadline, soFar } from './headline.ts';
 import { nextCommands } from './next.ts';
 import { waveName, waveState } from './rollout.page.ts';
 import { type AnyRollout, needsPerson, tally } from './tally.ts';
@@ -20,7 +20,7 @@ export function changeLines(
 ): string[] {
   const isNew = told === undefined || told.state !== rollout.state;
   return [
-    ...(isNew ? [`${rolloutHeadline(rollout)}.${rollout.message === '' ? '' : ` ${rollout.message}`}`] : []),
+    ...(isNew ? [`${rolloutHeadline(rollout)}. ${messageSentence(rollout)}`.trimEnd()] : []),
     ...(rollout.state === 'paused'
       ? fresh(budgetReasons(rollout), isNew || told === undefined ? [] : budgetReasons(told))
       : []),
@@ -32,7 +32,7 @@ export function changeLines(
 }
 
 function fresh(now: readonly string[], before: readonly string[]): string[] {
-  return now.filter((text) => !before.includes(text)).map((text) => `${text}`);
+  return now.filter((text) => !before.includes(text));
 }
 
 function waveChanges(rollout: AnyRollout, told: AnyRollout | undefined, io: Pick<Io, 'now' | 'timeZone'>): string[] {
@@ -41,7 +41,7 @@ function waveChanges(rollout: AnyRollout, told: AnyRollout | undefined, io: Pick
     if (wave.state === 'pending' || before?.state === wave.state) return [];
     const { total, asAsked } = tally(wave.counts);
     const how = wave.state === 'running' ? count(total, 'host') : `${asAsked} of ${count(total, 'host')} as asked`;
-    return [`wave ${waveName(wave)} of ${rollout.waves.length} ${waveState(wave, io)}: ${how}`];
+    return [`wave ${waveName(wave)} of ${rollout.waves.length - 1} ${waveState(wave, io)}: ${how}`];
   });
 }
 

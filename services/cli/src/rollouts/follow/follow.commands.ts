@@ -50,10 +50,9 @@ what the next command is, is told.
 
 With --exit-status, for scripts:
   0  it succeeded whole: every host is as asked, and healthy after its wave
-  1  it failed, was aborted or rolled back; or it succeeded within its budget, and some host is not as asked
+  1  it failed (some host is not as asked, or nobody can say), was aborted, or rolled back
   6  with --timeout: the time is over, and it is paused or awaits approval
   7  with --timeout: the time is over, and it is still under way
-  8  it succeeded, and of some hosts nobody can say (unreachable, unconfirmed, interrupted)
 Without it: 0, once it has ended or the time is over.`;
 
 export const registerFollow: Register = (rollouts, run) => {
@@ -85,7 +84,7 @@ export const registerFollow: Register = (rollouts, run) => {
         wordOf('--outcome', OUTCOMES),
       ),
     )
-    .addOption(new Option('--wave <n>', 'only hosts of this wave, the first is 1').argParser(waveNumber))
+    .addOption(new Option('--wave <n>', 'only hosts of this wave; the first is 0').argParser(waveNumber))
     .option('--unhealthy', 'only hosts that were not healthy after their wave')
     .option('--notes', 'what happened, and when')
     .addOption(limitOption())
@@ -122,8 +121,7 @@ function wordOf<W extends string>(option: string, words: readonly W[]): (text: s
 }
 
 function waveNumber(text: string): number {
-  const n = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
-  if (n < 1)
-    throw usageError(`--wave takes the number of a wave, the first is 1; not ${JSON.stringify(text.slice(0, 32))}`);
-  return n;
+  if (!/^[0-9]{1,3}$/.test(text))
+    throw usageError(`--wave takes the number of a wave, the first is 0; not ${JSON.stringify(text.slice(0, 32))}`);
+  return Number(text);
 }

@@ -36,12 +36,12 @@ function running(rollout: AnyRollout): string {
   return wave?.state === 'baking' ? 'baking' : 'running';
 }
 
-/** ", wave 2 of 3": counted from 1 for people. */
+/** ", wave 1 of 2": by their numbers, from 0, as the timeline has them. */
 function waveWords({ wave, waves }: AnyRollout): string {
-  return waves.length < 2 ? '' : `, wave ${wave + 1} of ${waves.length}`;
+  return waves.length < 2 ? '' : `, wave ${wave} of ${waves.length - 1}`;
 }
 
-/** "12 of 40 hosts as asked; 1 failed, 3 under way, 24 to come". */
+/** "12 of 40 hosts as asked, can return on 9 of them; 1 failed, 3 under way, 24 to come". */
 export function soFar(rollout: AnyRollout): string {
   const { total, asAsked, underWay, waiting, pending } = tally(rollout.counts);
   const rest = [
@@ -51,7 +51,8 @@ export function soFar(rollout: AnyRollout): string {
     ...(pending > 0 && !isEnded(rollout) ? [`${pending} to come`] : []),
     ...(rollout.counts.unhealthy > 0 ? [`${rollout.counts.unhealthy} not healthy afterwards`] : []),
   ];
-  return `${asAsked} of ${count(total, 'host')} as asked${rest.length === 0 ? '' : `; ${rest.join(', ')}`}`;
+  const back = takesAway(rollout.verb) && rollout.canReturn > 0 ? `, can return on ${rollout.canReturn} of them` : '';
+  return `${asAsked} of ${count(total, 'host')} as asked${back}${rest.length === 0 ? '' : `; ${rest.join(', ')}`}`;
 }
 
 function succeeded(rollout: AnyRollout): string {
@@ -80,6 +81,12 @@ function backWords({ rollback }: AnyRollout): string {
     ...(unknown > 0 ? [`of ${unknown} nobody can say whether they changed, and nothing is done to them`] : []),
   ];
   return `${restored} of ${count(total, 'host')} put back${rest.length === 0 ? '' : `; ${list(rest)}`}`;
+}
+
+/** What the server says of it, as a sentence; empty where it says nothing. */
+export function messageSentence({ message }: AnyRollout): string {
+  if (message === '') return '';
+  return sentence(/[.!?]$/.test(message) ? message : `${message}.`);
 }
 
 /** Why it is paused, by the budget; none: somebody paused it, and its message says so. */

@@ -5,7 +5,7 @@ import { colorsFor, type Colors } from '../../output/style.ts';
 import { displayWidth, truncate, wrap } from '../../output/width.ts';
 import { count } from '../../output/words.ts';
 import { sampleText } from '../plan/plan-words.ts';
-import { budgetReasons, rolloutHeadline } from './headline.ts';
+import { budgetReasons, messageSentence, rolloutHeadline } from './headline.ts';
 import { nextCommands } from './next.ts';
 import { headColor, waveName, waveState } from './rollout.page.ts';
 import { type AnyRollout, needsPerson, otherEnds, tally } from './tally.ts';
@@ -29,7 +29,7 @@ export function progressLines(rollout: AnyRollout, io: Io, sink: Sink): string[]
     wrap(clean(text), sink.columns).map(paint);
   const lines = [
     ...whole(`${rolloutHeadline(rollout)}.`, (text) => colors.bold(headColor(rollout, colors)(text))),
-    ...(rollout.message === '' ? [] : whole(rollout.message)),
+    ...(rollout.message === '' ? [] : whole(messageSentence(rollout))),
     ...(rollout.state === 'paused'
       ? budgetReasons(rollout).flatMap((why) => whole(`Why: ${why}.`, colors.yellow))
       : []),

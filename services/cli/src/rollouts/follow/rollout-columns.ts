@@ -48,7 +48,7 @@ const WAITS = { unreachable: 'not connected', in_use: 'in use' } as const;
 /** The hosts of a rollout. The order of raw cells is part of the command's contract (docs/cli.md). */
 export const rolloutTargetColumns: Column<RolloutTarget>[] = [
   { head: 'HOST', cell: (row) => row.host.name, shrink: 1, color: (colors) => colors.bold },
-  { head: 'WAVE', cell: (row) => String(row.wave + 1) },
+  { head: 'WAVE', cell: (row) => String(row.wave) },
   { head: 'STATE', cell: targetState, raw: (row) => row.state, color: targetColor },
   { head: 'OUTCOME', cell: (row) => row.resolvedOutcome ?? row.outcome ?? '', pipeOnly: true },
   { head: 'CODE', cell: (row) => row.code, hideEmpty: true },

@@ -7,7 +7,7 @@ import { clock, exactClock } from '../../output/time.ts';
 import { count } from '../../output/words.ts';
 import { wideFor, type Wide } from '../../output/wide.ts';
 import { hostsText, sampleText } from '../plan/plan-words.ts';
-import { budgetReasons, rolloutHeadline } from './headline.ts';
+import { messageSentence, rolloutHeadline } from './headline.ts';
 import { nextCommands } from './next.ts';
 import { optionLines } from './options-words.ts';
 import { type AnyRollout, isEnded, needsPerson, tally } from './tally.ts';
@@ -21,8 +21,7 @@ export function renderRollout(rollout: AnyRollout, io: Io, sink: Sink = io.out):
   const wide = wideFor(sink);
   return [
     ...wide(`${rolloutHeadline(rollout)}.`).map((line) => colors.bold(headColor(rollout, colors)(line))),
-    ...(rollout.message === '' ? [] : wide(rollout.message)),
-    ...(rollout.state === 'paused' ? budgetReasons(rollout).flatMap((why) => wide(`Why: ${why}.`)) : []),
+    ...(rollout.message === '' ? [] : wide(messageSentence(rollout))),
     '\n',
     facts(rollout, io),
     `\nWaves:\n`,
@@ -63,9 +62,9 @@ function facts(rollout: AnyRollout, io: Io): string {
   ]);
 }
 
-/** A wave as people count: from 1. */
+/** A wave by its number, from 0, as the API and the timeline have it. */
 export function waveName(wave: Pick<RolloutWave, 'wave' | 'canary'>): string {
-  return `${wave.wave + 1}${wave.canary ? ' (canary)' : ''}`;
+  return `${wave.wave}${wave.canary ? ' (canary)' : ''}`;
 }
 
 export function waveState(wave: RolloutWave, io: Pick<Io, 'now' | 'timeZone'>): string {

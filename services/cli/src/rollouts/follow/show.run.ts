@@ -32,7 +32,7 @@ export interface RolloutShowOptions extends ListOptions {
   readonly notes?: boolean;
   readonly state?: RolloutTargetStateWord;
   readonly outcome?: RolloutTargetOutcomeWord;
-  /** From 1, as people count. */
+  /** From 0, as everywhere. */
   readonly wave?: number;
   readonly unhealthy?: boolean;
 }
@@ -117,7 +117,7 @@ async function targets(context: Context, id: string, options: RolloutShowOptions
   const fields = jsonFields(options.json, TARGET_FIELDS);
   const api = context.api();
   const { state, outcome, wave, unhealthy } = options;
-  const query = { state, outcome, wave: wave === undefined ? undefined : wave - 1, unhealthy };
+  const query = { state, outcome, wave, unhealthy };
   const answer = await fetchPages<RolloutTargetList>(
     (page) => api.get(path`/rollouts/${id}/targets`, { ...query, ...page }, { rollout: id }),
     options,

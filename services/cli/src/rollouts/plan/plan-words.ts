@@ -1,6 +1,6 @@
 import type { HostRef, RolloutPlan } from '@modfleet/server/api-types';
-import { count, list, sentence } from '../../output/words.ts';
-import { task } from '../verbs.ts';
+import { count, list, sentence, shellWord } from '../../output/words.ts';
+import { task, typedVerb } from '../verbs.ts';
 
 /** Any plan or rollout says which hosts it is about in the same way: selector null: named; "": all. */
 export function hostsText(selector: string | null): string {
@@ -38,4 +38,17 @@ function part(n: number, words: string): string[] {
 /** kmods that the steps of a class touch besides the one that was asked for, in their order. */
 export function alongWith(steps: readonly { readonly kmod: string }[], kmod: string): string[] {
   return [...new Set(steps.map((step) => step.kmod))].filter((name) => name !== kmod);
+}
+
+/** The command that asks the same of the same hosts; those that were named are to be named again. */
+export function typedPlan(plan: RolloutPlan): string {
+  const { selector, confirmWindow } = plan;
+  return [
+    `modfleet rollouts plan ${typedVerb(plan.verb)} ${plan.kmod}`,
+    selector === null ? '--host HOST' : selector === '' ? '--all' : `-l ${shellWord(selector)}`,
+    ...Object.entries(plan.parameters).map(([key, value]) => `--param ${shellWord(`${key}=${value}`)}`),
+    ...(confirmWindow === null ? [] : [`--confirm-window ${confirmWindow}`]),
+    ...plan.overrides.map((word) => `--override ${word}`),
+    ...(plan.reason === null ? [] : [`--reason ${shellWord(plan.reason)}`]),
+  ].join(' ');
 }

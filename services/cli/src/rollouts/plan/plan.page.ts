@@ -7,7 +7,7 @@ import { colorsFor, type Colors } from '../../output/style.ts';
 import { clock, exactClock } from '../../output/time.ts';
 import { count, list } from '../../output/words.ts';
 import { takesAway } from '../verbs.ts';
-import { alongWith, hostsText, planHeadline, sampleText } from './plan-words.ts';
+import { alongWith, hostsText, planHeadline, sampleText, typedPlan } from './plan-words.ts';
 
 /** New matches named; the JSON has more. */
 const MATCHES = 10;
@@ -22,7 +22,7 @@ export function renderPlan(plan: RolloutPlan, io: Io, sink: Sink = io.out): stri
     '\n',
     facts(plan, io),
     ...planBodyLines(plan, io, sink),
-    renderNext(next(plan)),
+    renderNext(next(plan, io.now())),
   ].join('');
 }
 
@@ -155,9 +155,10 @@ function namesOf({ newMatches }: RolloutPlan): string {
 }
 
 /** The last line is the one to go on with. */
-function next(plan: RolloutPlan): [string, string][] {
+function next(plan: RolloutPlan, now: Date): [string, string][] {
   const show = `modfleet rollouts show-plan ${plan.id}`;
   if (plan.state === 'asking') return [['see it when all have answered', show]];
+  if (Date.parse(plan.expiresAt) <= now.getTime()) return [['it is too old; ask the hosts anew', typedPlan(plan)]];
   const { refused, unknown, wouldChange } = plan.counts;
   return [
     ...(refused > 0 ? [['each host that refuses', `${show} --standing refused`] as [string, string]] : []),

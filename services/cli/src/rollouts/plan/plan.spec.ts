@@ -162,6 +162,24 @@ describe('rollouts plan', () => {
     expect(out).not.toContain('rollouts create');
   });
 
+  it('names the rollout that is in its way, and the command to see it', async () => {
+    const detail =
+      'rollout R has not ended and wants the opposite: load floppy; abort it (POST /api/v1/rollouts/R/abort)';
+    cli.server().on('POST /rollout-plans', problem(409, 'rollout_conflict', detail, { candidates: [PLAN_ID] }));
+    const { code, err } = await cli.run(PLAN);
+    expect([code, err.split('\n')[0]]).toEqual([
+      6,
+      'modfleet: rollout R has not ended and wants the opposite: load floppy; abort it',
+    ]);
+    expect(err).toContain(`modfleet rollouts show ${PLAN_ID}`);
+  });
+
+  it('of no host at all says where to look', async () => {
+    cli.server().on('POST /rollout-plans', problem(409, 'plan_empty', 'no host matches env=prod'));
+    const { code, err } = await cli.run(PLAN);
+    expect([code, err]).toEqual([6, expect.stringContaining('modfleet hosts list -l env=prod')]);
+  });
+
   it('says what a selector has wrong, with a caret', async () => {
     cli.server().on('POST /rollout-plans', problem(400, 'selector_invalid', 'a comma is missing', { offset: 3 }));
     const { code, err } = await cli.run(['rollouts', 'plan', 'unload', 'floppy', '-l', 'env prod']);
@@ -184,6 +202,16 @@ describe('rollouts show-plan', () => {
       '12 would change and 28 have not answered yet.\nIt is still asking: what is below is not all.',
     );
     expect(out).not.toContain('rollouts create');
+  });
+
+  it('of one that is too old offers to ask anew, and no rollout', async () => {
+    cli
+      .server()
+      .on(GET, json(plan({ expiresAt: '2026-11-22T14:03:00.000Z', confirmWindow: 120, overrides: ['route'] })));
+    const { out } = await cli.run(['rollouts', 'show-plan', PLAN_ID], { columns: 100 });
+    expect(out.trimEnd().split('\n').at(-1)).toBe(
+      '  it is too old; ask the hosts anew:  modfleet rollouts plan unload floppy -l env=prod --confirm-window 120 --override route --reason CVE-2026-1',
+    );
   });
 
   it('lists its hosts, with what narrows them', async () => {
