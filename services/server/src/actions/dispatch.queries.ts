@@ -43,7 +43,7 @@ export async function claimNext(
     [hostId, replicaId, readEpoch()],
   );
   const [next] = rows;
-  if (next?.rollout_id == null) return next?.id;
+  if (next === undefined || next.rollout_id === null) return next?.id;
   const gate = await sql.query('SELECT 1 FROM rollout_gate WHERE rollout_id = $1 AND open FOR SHARE', [
     next.rollout_id,
   ]);

@@ -75,7 +75,7 @@ function take(draft: Draft, { kind, seq }: ProvenControl, words: string): void {
 function complaintAboutPromote(draft: Draft, { kind }: ProvenControl): string | undefined {
   if (kind !== 'promote') return undefined;
   const wave = draft.waves[draft.rollout.wave];
-  return wave?.bakeUntil == null || wave.endedAt !== null || draft.now >= wave.bakeUntil
+  return (wave?.bakeUntil ?? null) === null || wave?.endedAt !== null || draft.now >= (wave.bakeUntil ?? 0)
     ? 'no bake is under way that could be skipped'
     : undefined;
 }

@@ -99,7 +99,7 @@ export class RolloutManager implements OnApplicationBootstrap, OnModuleDestroy {
     // The lease of this process's own watcher ran out: it stops by itself at its next step.
     before?.watcher.stop();
     const watcher = new RolloutWatcher(lease, this.#parts);
-    const done = watcher.run().finally(() => this.#ended(lease, watcher));
+    const done = watcher.run().then(() => this.#ended(lease, watcher));
     this.#watchers.set(lease.rolloutId, { watcher, done });
   }
 

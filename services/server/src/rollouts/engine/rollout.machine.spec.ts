@@ -274,7 +274,7 @@ function check(before: RolloutModel, decision: Decision, after: RolloutModel, li
     const is = after.targets.get(id);
     if (was.outcome !== null) expect(is?.outcome).toBe(was.outcome);
     if (was.resolvedOutcome !== null) expect(is?.resolvedOutcome).toBe(was.resolvedOutcome);
-    if (is?.resolvedOutcome != null) expect(['unconfirmed', 'stuck']).toContain(is.outcome);
+    if ((is?.resolvedOutcome ?? null) !== null) expect(['unconfirmed', 'stuck']).toContain(is?.outcome);
     expect((is?.state === 'ended') === (is?.outcome !== null)).toBe(true);
   }
   expect(after.targets.size).toBe(before.targets.size);

@@ -60,7 +60,7 @@ function endWave(draft: Draft): boolean {
   const wave = current(draft);
   if (wave === undefined || wave.endedAt !== null) return false;
   const done = doneWave(draft, wave);
-  if (done?.bakeUntil == null || draft.now < done.bakeUntil) return false;
+  if (done === undefined || draft.now < (done.bakeUntil ?? Infinity)) return false;
   if (!lookedAfter(draft, done)) return false;
   draft.putWave({ ...done, endedAt: draft.now });
   const sick = draft.all().filter(({ wave: number, health }) => number === wave.number && health.length > 0).length;
@@ -100,7 +100,7 @@ function takeLooks(draft: Draft, { looks }: StepInput): void {
     if (target === undefined || target.healthSeen || target.state !== 'ended') continue;
     const wave = draft.waves[target.wave];
     if (problems !== null) draft.put({ ...target, healthSeen: true, health: problems });
-    else if (wave?.bakeUntil != null && draft.now >= wave.bakeUntil + SILENT_AFTER_MS)
+    else if (draft.now >= (wave?.bakeUntil ?? Infinity) + SILENT_AFTER_MS)
       draft.put({
         ...target,
         healthSeen: true,
