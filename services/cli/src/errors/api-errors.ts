@@ -4,15 +4,18 @@ import { CliError } from './cli-error.ts';
 import { fieldWords, inWords } from './field-words.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
-/** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
-const HTTP_ADVICE = /(; | \()(GET|POST|PATCH|DELETE) \/api\/v1[^;]*$/;
+/** The way out for callers of HTTP, at the end of a server's sentence or in brackets; people get commands instead. */
+const HTTP_ADVICE = /; (?:GET|POST|PATCH|DELETE) \/api\/v1[^;]*$| \((?:GET|POST|PATCH|DELETE) \/api\/v1[^)]*\)/g;
 
 /** The server said no, with a problem document (RFC 9457). */
 export class ApiError extends CliError {
   readonly problem: Problem;
   constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
     const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
-    const detail = inWords(problem.detail.replace(HTTP_ADVICE, ''), problem.errors?.map((error) => error.path) ?? []);
+    const detail = inWords(
+      problem.detail.replaceAll(HTTP_ADVICE, ''),
+      problem.errors?.map((error) => error.path) ?? [],
+    );
     super(`${detail}${id}`, { exitCode: exitOf(problem), hints, details });
     this.name = 'ApiError';
     this.problem = problem;

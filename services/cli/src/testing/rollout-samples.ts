@@ -166,7 +166,7 @@ export function rollout(fields: Partial<Rollout> = {}): Rollout {
     plan: PLAN_ID,
     parent: null,
     state: 'running',
-    message: '',
+    message: 'Wave 1 is under way; floppy is unloaded on 4 of 40 hosts; 2 under way.',
     verb: 'unload',
     kmod: 'floppy',
     parameters: {},
@@ -220,7 +220,8 @@ export function rollout(fields: Partial<Rollout> = {}): Rollout {
 export function paused(fields: Partial<Rollout> = {}): Rollout {
   return rollout({
     state: 'paused',
-    message: 'over its budget: 1 failed in all, budget 0',
+    message:
+      'Paused; floppy is unloaded on 5 of 40 hosts. Nothing more is sent. Over its budget: 1 failed in all, budget 0.',
     waves: [
       FIRST_WAVE,
       wave(1, { state: 'running', counts: counts({ total: 4, ended: { succeeded: 2, unchanged: 1, failed: 1 } }) }),
@@ -249,7 +250,7 @@ export function paused(fields: Partial<Rollout> = {}): Rollout {
 export function succeeded(fields: Partial<Rollout> = {}): Rollout {
   return rollout({
     state: 'succeeded',
-    message: '',
+    message: 'Floppy is unloaded on 40 of 40 hosts, as far as every one of them reported. It can return on 33 of them.',
     endedAt: '2026-11-22T14:10:00.000Z',
     wave: 2,
     waves: [

@@ -3,6 +3,7 @@ import { path } from '../../api/api.ts';
 import type { Context } from '../../context.ts';
 import { CliError, usageError } from '../../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { clean } from '../../output/clean.ts';
 import { jsonFields, type JsonOption } from '../../output/json-fields.ts';
 import { count } from '../../output/words.ts';
 import { CONTROL_FIELDS } from '../follow/rollout-output.ts';
@@ -45,7 +46,7 @@ export async function approveRollout(context: Context, id: string, options: Appr
   const plan = await api.get<RolloutPlan>(path`/rollout-plans/${rollout.plan}`, {}, { plan: rollout.plan });
   io.err.write(renderApproval(rollout, plan, io));
   if (!options.yes) {
-    const question = `Approve: ${task(rollout)} on ${count(rollout.counts.total, 'host')}? [y/N] `;
+    const question = `Approve: ${clean(task(rollout))} on ${count(rollout.counts.total, 'host')}? [y/N] `;
     const answer = await io.input.readLine(question, false);
     if (!/^y(es)?$/i.test(answer.trim())) throw new CliError('not approved', { exitCode: EXIT.negative });
   }

@@ -150,11 +150,20 @@ describe('rollouts approve', () => {
     cli.server().on(`POST ${AT}/approve`, problem(403, 'approval_own', 'you have asked for it'));
     const own = await cli.run([...APPROVE, '--yes']);
     expect([own.code, own.err]).toEqual([4, expect.stringContaining('somebody else has to look at it')]);
-    cli.server().on(`POST ${AT}/approve`, problem(409, 'rollout_changed', 'it has changed'));
-    expect((await cli.run([...APPROVE, '--yes'])).code).toBe(6);
+    cli
+      .server()
+      .on(
+        `POST ${AT}/approve`,
+        problem(409, 'rollout_changed', 'look at it again (GET /api/v1/rollouts/ID) and approve what is there'),
+      );
+    const changed = await cli.run([...APPROVE, '--yes']);
+    expect([changed.code, changed.err.split('\n').at(-3)]).toEqual([
+      6,
+      'modfleet: look at it again and approve what is there',
+    ]);
     cli.server().on(`GET ${AT}`, json(rollout()));
     const begun = await cli.run([...APPROVE, '--yes']);
-    expect([begun.code, begun.err]).toEqual([6, expect.stringContaining('it awaits no approval'.slice(3))]);
+    expect([begun.code, begun.err]).toEqual([6, expect.stringContaining('awaits no approval')]);
   });
 });
 

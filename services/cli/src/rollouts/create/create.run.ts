@@ -4,6 +4,7 @@ import { readText } from '../../config/cli-config.ts';
 import type { Context } from '../../context.ts';
 import { CliError, usageError } from '../../errors/cli-error.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { clean } from '../../output/clean.ts';
 import { noteFreeze } from '../../output/page.ts';
 import { count, shellWord } from '../../output/words.ts';
 import { readRolloutFile, type RolloutFile } from '../file/rollout-file.ts';
@@ -87,7 +88,7 @@ async function plannedAndMeant(
   noteFreeze(plan.freeze, io);
   io.err.write(renderPlan(plan, io, io.err));
   if (!options.yes) {
-    const question = `Begin: ${task(plan)} on ${count(plan.counts.total, 'host')}? [y/N] `;
+    const question = `Begin: ${clean(task(plan))} on ${count(plan.counts.total, 'host')}? [y/N] `;
     const answer = await io.input.readLine(question, false);
     if (!/^y(es)?$/i.test(answer.trim()))
       throw new CliError('not created; the plan is there', {

@@ -123,7 +123,13 @@ describe('rollouts create', () => {
 
 describe('rollouts create --dry-run', () => {
   it('shows the waves in hosts, and asks nothing of any host', async () => {
-    const items = [planTarget(1), planTarget(2, { kernelRelease: '6.12.1' }), planTarget(3)];
+    const items = [
+      planTarget(1),
+      planTarget(2, { kernelRelease: '6.12.1' }),
+      planTarget(3),
+      // It refuses for good: no canary is needed of its kind.
+      planTarget(36, { code: 'denied_by_host_policy', hardware: 'physical' }),
+    ];
     cli.server().on(GET_PLAN, json(plan()));
     cli.server().on(`${GET_PLAN}/targets`, json({ items, nextCursor: null, asOf: AS_OF, freeze: null }));
     const options = ['--waves', '1,10%,50%', '--canary', '--budget', 'failed=5%,wave.failed=10%', '--bake', '90s'];
@@ -136,7 +142,7 @@ describe('rollouts create --dry-run', () => {
       plan           33333333-3333-4333-8333-333333333333
       good until     23 Nov 14:03:00
       hosts          env=prod
-      at a time      2 hosts
+      at a time      1 host
       bake           90s
       when exceeded  pause
       deadline       1h after its creation
@@ -145,9 +151,10 @@ describe('rollouts create --dry-run', () => {
 
       Waves:
         0 (canary): 2 hosts
-        1: 2 hosts, 4 in all
-        2: 16 hosts, 20 in all
-        3: 20 hosts, 40 in all
+        1: 1 host, 3 in all
+        2: 16 hosts, 19 in all
+        3: 20 hosts, 39 in all
+        to 1 host nothing is sent: see what refuses in the plan
 
       At most so many hosts may fail:
         refused: no limit
@@ -217,7 +224,7 @@ describe('rollouts create --dry-run', () => {
       hosts: 40,
       waves: [
         { wave: 0, canary: false, hosts: 10, inAll: 10 },
-        { wave: 1, canary: false, hosts: 30, inAll: 40 },
+        { wave: 1, canary: false, hosts: 29, inAll: 39 },
       ],
     });
   });

@@ -19,6 +19,8 @@ export interface DryRun {
   /** Undefined: it would be asked for with the rollout. */
   readonly made: RolloutPlan | undefined;
   readonly hosts: number;
+  /** Of them those that refuse, for a reason that does not pass by itself: they are in no wave. */
+  readonly refusing: number;
   readonly waves: readonly ForeseenWave[];
 }
 
@@ -29,7 +31,7 @@ const USUAL = { concurrency: 50, share: 0.05, bake: 60, deadline: 3600 } as cons
 export function renderDryRun(
   plan: string | CreatePlanBody,
   settings: RolloutSettings,
-  { made, hosts, waves }: DryRun,
+  { made, hosts, refusing, waves }: DryRun,
   again: string,
   io: Io,
 ): string {
@@ -48,9 +50,12 @@ export function renderDryRun(
       ? wide('The plan is still asking its hosts: no rollout is created from it before it is ready.')
       : []),
     '\n',
-    renderFields(facts(plan, settings, made, hosts, io)),
+    renderFields(facts(plan, settings, made, hosts - refusing, io)),
     '\nWaves:\n',
     ...waveLines(waves, settings.canary === true && made === undefined, wide),
+    ...(refusing === 0
+      ? []
+      : wide(`  to ${count(refusing, 'host')} nothing is sent: see what refuses in the plan`, '    ')),
     '\nAt most so many hosts may fail:\n',
     ...budgetLines(settings, hosts, waves, wide),
     renderNext([['begin it', again]]),

@@ -8,7 +8,7 @@ import type { RolloutSettings } from '../options/settings.ts';
 import { renderDryRun, type DryRun } from './dry-run.page.ts';
 import { foreseenWaves } from './waves.ts';
 
-const FIELDS = ['plan', 'rollout', 'hosts', 'waves'] as const;
+const FIELDS = ['plan', 'rollout', 'hosts', 'refusing', 'waves'] as const;
 
 /**
  * `modfleet rollouts create … --dry-run`: what would be asked for, in waves of so many hosts. Nothing is asked of any host, and nothing is created.
@@ -33,23 +33,28 @@ export async function createDryRun(
 
 async function ofPlan(api: Api, id: string, settings: RolloutSettings): Promise<DryRun> {
   const plan = await api.get<RolloutPlan>(path`/rollout-plans/${id}`, {}, { plan: id });
-  const { total } = plan.counts;
-  const canaries = settings.canary ? await kindsOf(api, id) : 0;
-  return { made: plan, hosts: total, waves: foreseenWaves(settings.waves?.map(String) ?? [], total, canaries) };
+  const out = plan.refusals.filter((refusal) => !refusal.retried);
+  const refusing = out.reduce((sum, { hosts }) => sum + hosts, 0);
+  const runnable = plan.counts.total - refusing;
+  const outCodes = out.map(({ code }) => code);
+  const canaries = settings.canary ? await kindsOf(api, id, outCodes) : 0;
+  const waves = foreseenWaves(settings.waves?.map(String) ?? [], runnable, canaries);
+  return { made: plan, hosts: plan.counts.total, refusing, waves };
 }
 
-/** Kinds of hosts in a plan: one of each goes first. */
-async function kindsOf(api: Api, id: string): Promise<number> {
+/** Kinds of hosts in a plan that something is sent to: one of each goes first. */
+async function kindsOf(api: Api, id: string, outCodes: readonly string[]): Promise<number> {
   const { items } = await fetchPages<PlanTargetList>(
     (page) => api.get(path`/rollout-plans/${id}/targets`, { ...page }, { plan: id }),
     { allPages: true },
   );
-  return new Set(items.map(({ kernelRelease, hardware }) => `${kernelRelease}\0${hardware}`)).size;
+  const sent = items.filter(({ standing, code }) => standing !== 'refused' || !outCodes.includes(code));
+  return new Set(sent.map(({ kernelRelease, hardware }) => `${kernelRelease}\0${hardware}`)).size;
 }
 
 async function ofHosts(api: Api, body: CreatePlanBody, settings: RolloutSettings): Promise<DryRun> {
   const hosts = body.hosts?.length ?? (await matched(api, body.selector));
-  return { made: undefined, hosts, waves: foreseenWaves(settings.waves?.map(String) ?? [], hosts, 0) };
+  return { made: undefined, hosts, refusing: 0, waves: foreseenWaves(settings.waves?.map(String) ?? [], hosts, 0) };
 }
 
 async function matched(api: Api, selector: string | undefined): Promise<number> {

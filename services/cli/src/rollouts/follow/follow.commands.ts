@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { RolloutStateWord, RolloutTargetOutcomeWord, RolloutTargetStateWord } from '@modfleet/server/api-types';
+import { OUTCOMES } from '../../actions/actions.commands.ts';
 import { allPagesOption, durationOption, jsonOption, limitOption } from '../../command-line/options.ts';
 import type { Register } from '../../command-line/runner.ts';
 import { usageError } from '../../errors/cli-error.ts';
@@ -28,17 +29,8 @@ const TARGET_STATES = [
   'ended',
 ] as const satisfies readonly RolloutTargetStateWord[];
 
-const OUTCOMES = [
-  'succeeded',
-  'unchanged',
-  'refused',
-  'failed',
-  'reverted',
-  'expired',
-  'cancelled',
-  'interrupted',
-  'unconfirmed',
-  'stuck',
+const TARGET_OUTCOMES = [
+  ...OUTCOMES,
   'unreachable',
   'drifted',
   'not_run',
@@ -80,8 +72,8 @@ export const registerFollow: Register = (rollouts, run) => {
       ),
     )
     .addOption(
-      new Option('--outcome <word>', `only hosts that ended so: ${OUTCOMES.join(', ')}`).argParser(
-        wordOf('--outcome', OUTCOMES),
+      new Option('--outcome <word>', `only hosts that ended so: ${TARGET_OUTCOMES.join(', ')}`).argParser(
+        wordOf('--outcome', TARGET_OUTCOMES),
       ),
     )
     .addOption(new Option('--wave <n>', 'only hosts of this wave; the first is 0').argParser(waveNumber))

@@ -70,7 +70,8 @@ describe('rollouts show', () => {
     expect((await show()).out).toMatchInlineSnapshot(`
       "Paused, wave 1 of 2: unload floppy, 5 of 40 hosts as asked, can return on 2 of them; 1 failed, 34 to
       come.
-      Over its budget: 1 failed in all, budget 0.
+      Paused; floppy is unloaded on 5 of 40 hosts. Nothing more is sent. Over its budget: 1 failed in all,
+      budget 0.
 
       rollout    44444444-4444-4444-8444-444444444444
       plan       33333333-3333-4333-8333-333333333333
@@ -196,7 +197,7 @@ describe('rollouts watch', () => {
       "14:03:30  Running, wave 1 of 2: unload floppy, 4 of 40 hosts as asked, can return on 2 of them; 2 under way, 34 to come.
       14:03:30  wave 0 (canary) of 2 ended: 2 of 2 hosts as asked
       14:03:30  wave 1 of 2 running: 4 hosts
-      14:03:30  Paused, wave 1 of 2: unload floppy, 5 of 40 hosts as asked, can return on 2 of them; 1 failed, 34 to come. Over its budget: 1 failed in all, budget 0.
+      14:03:30  Paused, wave 1 of 2: unload floppy, 5 of 40 hosts as asked, can return on 2 of them; 1 failed, 34 to come. Paused; floppy is unloaded on 5 of 40 hosts. Nothing more is sent. Over its budget: 1 failed in all, budget 0.
       14:03:30  the budget is exceeded: failed 1, at most 0 in the whole rollout
       14:03:30  failed (rejected_by_kernel) on 1 host: rmmod ended with EBUSY (web-7)
       14:03:30    which hosts: failed: modfleet rollouts show 44444444-4444-4444-8444-444444444444 --outcome failed
@@ -228,7 +229,8 @@ describe('rollouts watch', () => {
       ",
         "Paused, wave 1 of 2: unload floppy, 5 of 40 hosts as asked, can return on 2 of them; 1
       failed, 34 to come.
-      Over its budget: 1 failed in all, budget 0.
+      Paused; floppy is unloaded on 5 of 40 hosts. Nothing more is sent. Over its budget: 1
+      failed in all, budget 0.
       Why: the budget is exceeded: failed 1, at most 0 in the whole rollout.
         wave 0 (canary)  [####################] 2 of 2 as asked  ended
         wave 1           [####################] 3 of 4 as asked; 1 failed  running

@@ -83,9 +83,12 @@ function backWords({ rollback }: AnyRollout): string {
   return `${restored} of ${count(total, 'host')} put back${rest.length === 0 ? '' : `; ${list(rest)}`}`;
 }
 
-/** What the server says of it, as a sentence; empty where it says nothing. */
-export function messageSentence({ message }: AnyRollout): string {
-  if (message === '') return '';
+/** States whose reason only the server's message tells; of the others the headline says the same. */
+const WITH_A_REASON: readonly AnyRollout['state'][] = ['paused', 'aborting', 'aborted', 'rolling_back', 'failed'];
+
+/** What the server says of it, as a sentence; empty where it adds nothing. */
+export function messageSentence({ message, state }: AnyRollout): string {
+  if (message === '' || !WITH_A_REASON.includes(state)) return '';
   return sentence(/[.!?]$/.test(message) ? message : `${message}.`);
 }
 

@@ -27,9 +27,10 @@ export function progressLines(rollout: AnyRollout, io: Io, sink: Sink): string[]
     paint(truncate(clean(text), (sink.columns ?? Infinity) - 1));
   const whole = (text: string, paint: (text: string) => string = (plain) => plain) =>
     wrap(clean(text), sink.columns).map(paint);
+  const said = messageSentence(rollout);
   const lines = [
     ...whole(`${rolloutHeadline(rollout)}.`, (text) => colors.bold(headColor(rollout, colors)(text))),
-    ...(rollout.message === '' ? [] : whole(messageSentence(rollout))),
+    ...(said === '' ? [] : whole(said)),
     ...(rollout.state === 'paused'
       ? budgetReasons(rollout).flatMap((why) => whole(`Why: ${why}.`, colors.yellow))
       : []),

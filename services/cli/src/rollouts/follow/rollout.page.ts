@@ -19,9 +19,10 @@ const CAUSES = 10;
 export function renderRollout(rollout: AnyRollout, io: Io, sink: Sink = io.out): string {
   const colors = colorsFor(io, sink);
   const wide = wideFor(sink);
+  const said = messageSentence(rollout);
   return [
     ...wide(`${rolloutHeadline(rollout)}.`).map((line) => colors.bold(headColor(rollout, colors)(line))),
-    ...(rollout.message === '' ? [] : wide(messageSentence(rollout))),
+    ...(said === '' ? [] : wide(said)),
     '\n',
     facts(rollout, io),
     `\nWaves:\n`,

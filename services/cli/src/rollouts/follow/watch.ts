@@ -1,7 +1,6 @@
 import { path, type Api } from '../../api/api.ts';
 import { Reconnect } from '../../api/reconnect.ts';
-import { CliError } from '../../errors/cli-error.ts';
-import { EXIT } from '../../errors/exit-codes.ts';
+import { goesOn } from '../../errors/goes-on.ts';
 import type { Io } from '../../io.ts';
 import { clean } from '../../output/clean.ts';
 import { exactClock } from '../../output/time.ts';
@@ -35,7 +34,10 @@ export async function watchRollout(api: Api, io: Io, id: string, forMs?: number)
     teller.end();
     return rollout;
   } catch (error) {
-    throw goesOn(error, id);
+    throw goesOn(error, 'The rollout goes on by itself', [
+      `follow it again: modfleet rollouts watch ${id}`,
+      `hold it: modfleet rollouts pause ${id}`,
+    ]);
   } finally {
     done.abort();
   }
@@ -106,14 +108,4 @@ function lineByLine(io: Io): Teller {
     },
     end: () => undefined,
   };
-}
-
-function goesOn(error: unknown, id: string): unknown {
-  if (!(error instanceof CliError) || (error.exitCode !== EXIT.unreachable && error.exitCode !== EXIT.interrupted))
-    return error;
-  return new CliError(`${error.message}. The rollout goes on by itself`, {
-    exitCode: error.exitCode,
-    hints: [`follow it again: modfleet rollouts watch ${id}`, `hold it: modfleet rollouts pause ${id}`],
-    cause: error,
-  });
 }

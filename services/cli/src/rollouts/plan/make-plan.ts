@@ -2,6 +2,7 @@ import type { CreatePlanBody, RolloutPlan } from '@modfleet/server/api-types';
 import { path, type Api } from '../../api/api.ts';
 import { Reconnect } from '../../api/reconnect.ts';
 import { CliError } from '../../errors/cli-error.ts';
+import { goesOn } from '../../errors/goes-on.ts';
 import { EXIT } from '../../errors/exit-codes.ts';
 import type { Io } from '../../io.ts';
 import { clean } from '../../output/clean.ts';
@@ -22,7 +23,7 @@ export async function makePlan(api: Api, io: Io, body: CreatePlanBody): Promise<
   const made = await api.change<RolloutPlan>({ method: 'POST', path: '/rollout-plans', body, asked });
   const until = exactClock(made.answersUntil, io.now(), io.timeZone);
   io.err.write(
-    `Plan ${made.id}: ${count(made.counts.total, 'host')} asked what it would do to ${clean(task(made))}; nothing is touched. Answers count until ${until}.\n`,
+    `Plan ${made.id}: asking ${count(made.counts.total, 'host')} what would be done: ${clean(task(made))}. Nothing is touched; answers count until ${until}.\n`,
   );
   return waitForPlan(api, io, made);
 }
@@ -57,23 +58,13 @@ export async function waitForPlan(api: Api, io: Io, plan: RolloutPlan): Promise<
     if (!lively) io.err.write(`${answered(latest)}.\n`);
     return latest;
   } catch (error) {
-    throw goesOn(error, plan.id);
+    throw goesOn(error, 'The plan is made all the same', [`see it: modfleet rollouts show-plan ${plan.id}`]);
   } finally {
     if (lively) io.err.write('\r\u001b[K');
   }
 }
 
+/** Who cannot say has not answered, whatever the reason. */
 function answered({ counts }: RolloutPlan): string {
-  return `${counts.total - counts.asked} of ${count(counts.total, 'host')} answered`;
-}
-
-/** Who does not answer by the end is counted as unknown; until then the number is of answers. */
-function goesOn(error: unknown, id: string): unknown {
-  const leaves: readonly number[] = [EXIT.unreachable, EXIT.interrupted, EXIT.timeout];
-  if (!(error instanceof CliError) || !leaves.includes(error.exitCode)) return error;
-  return new CliError(`${error.message}. The plan is made all the same`, {
-    exitCode: error.exitCode,
-    hints: [`see it: modfleet rollouts show-plan ${id}`],
-    cause: error,
-  });
+  return `${counts.total - counts.asked - counts.unknown} of ${count(counts.total, 'host')} answered`;
 }

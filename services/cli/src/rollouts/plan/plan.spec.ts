@@ -59,7 +59,7 @@ describe('rollouts plan', () => {
       "
     `);
     expect(err.replaceAll('\u001b[K', '<clear>').replaceAll('\r', '<back>')).toMatchInlineSnapshot(`
-      "Plan 33333333-3333-4333-8333-333333333333: 40 hosts asked what it would do to unload floppy; nothing is touched. Answers count until 14:03:30.
+      "Plan 33333333-3333-4333-8333-333333333333: asking 40 hosts what would be done: unload floppy. Nothing is touched; answers count until 14:03:30.
       <back>0 of 40 hosts answered <clear><back>12 of 40 hosts answered <clear><back><clear>"
     `);
     expect(cli.server().requests[0]?.body).toEqual({
@@ -76,7 +76,7 @@ describe('rollouts plan', () => {
     cli.server().on(GET, json(plan()));
     const { out, err } = await cli.run(PLAN);
     expect(err).toBe(
-      `Plan ${PLAN_ID}: 40 hosts asked what it would do to unload floppy; nothing is touched. Answers count until 14:03:30.\n40 of 40 hosts answered.\n`,
+      `Plan ${PLAN_ID}: asking 40 hosts what would be done: unload floppy. Nothing is touched; answers count until 14:03:30.\n39 of 40 hosts answered.\n`,
     );
     expect(out.trimEnd().split('\n').at(-1)).toMatch(new RegExp(`^  go on: +modfleet rollouts create ${PLAN_ID}$`));
   });
