@@ -101,8 +101,9 @@ export async function insertRollout(
     [rollout.id, sizes],
   );
   await sql.query(
-    `INSERT INTO rollout_target (rollout_id, host_id, position, wave, class, late, state, outcome, code, message, ended_at)
-     SELECT $1, r.host_id, r.position, r.wave, r.class, r.late, r.state, r.outcome, r.code, r.message, CASE WHEN r.state = 'ended' THEN $3::timestamptz END
+    `INSERT INTO rollout_target (rollout_id, host_id, position, wave, class, late, state, outcome, code, message, changed, ended_at)
+     SELECT $1, r.host_id, r.position, r.wave, r.class, r.late, r.state, r.outcome, r.code, r.message,
+            CASE WHEN r.state = 'ended' THEN false END, CASE WHEN r.state = 'ended' THEN $3::timestamptz END
        FROM jsonb_to_recordset($2::jsonb) AS r(host_id uuid, position int, wave int, class int, late boolean, state text, outcome text, code text, message text)`,
     [rollout.id, JSON.stringify(targets), rollout.created_at],
   );

@@ -77,7 +77,8 @@ export function countTargets(sql: Sql, rolloutId: string): Promise<CountRow[]> {
     `SELECT s.*, count(*)::int AS hosts FROM (
        SELECT t.wave, ${STATE} AS state, t.wait, ${EFFECTIVE} AS outcome, t.outcome = 'refused' AND t.attempts = 0 AS planned,
               t.health <> '[]'::jsonb AS unhealthy,
-              a.verb IN (2, 5) AND ${EFFECTIVE} IN ('succeeded', 'unchanged') AND jsonb_array_length(coalesce(a.result -> 'reloadPaths', '[]')) > 0 AS can_return,
+              a.verb IN (2, 5) AND ${EFFECTIVE} IN ('succeeded', 'unchanged') AND jsonb_array_length(coalesce(a.result -> 'reloadPaths', '[]')) > 0
+                AND t.undo_state = '' AS can_return,
               CASE t.undo_state WHEN '' THEN 'none' WHEN 'ended' THEN CASE WHEN t.undo_outcome IN ('succeeded', 'unchanged') THEN 'restored' ELSE 'failed' END
                 ELSE t.undo_state END AS undo,
               t.state = 'ended' AND t.changed IS NULL AS unknown

@@ -37,7 +37,7 @@ export function describeRollout({ row, verb, counts, canReturn, rollback }: Desc
     case 'aborting':
       return `Aborting; ${so}${open}.${why}`;
     case 'aborted':
-      return `Aborted; ${so}.${why}`;
+      return `Aborted; ${so}.${why}${returnWords(canReturn)}`;
     case 'rolling_back':
       return `Rolling back: ${rollback?.restored ?? 0} of ${rollback?.total ?? 0} hosts that changed are as they were.${why}`;
     case 'rolled_back':
@@ -45,7 +45,8 @@ export function describeRollout({ row, verb, counts, canReturn, rollback }: Desc
     case 'succeeded':
       return `${capital(so)}, as far as every one of them reported.${returnWords(canReturn)}`;
     case 'failed':
-      return `${capital(so)}.${why}${returnWords(canReturn)}`;
+      // What was put back is not as was asked for any more.
+      return rollback === null ? `${capital(so)}.${why}${returnWords(canReturn)}` : why.trim();
     default:
       return row.state satisfies never;
   }

@@ -23,7 +23,8 @@ export function rolloutHeadline(rollout: AnyRollout): string {
     case 'succeeded':
       return succeeded(rollout);
     case 'failed':
-      return `Failed: ${what}, ${soFar(rollout)}`;
+      // After a roll back what hosts were before it is no news.
+      return `Failed: ${what}, ${rollout.rollback === null ? soFar(rollout) : backWords(rollout)}`;
     case 'aborted':
       return `Aborted: ${what}, ${soFar(rollout)}`;
     default:

@@ -50,7 +50,7 @@ describe('a rollout', () => {
     world.run(20);
     expect([world.model.rollout.state, world.model.rollout.why]).toEqual([
       'failed',
-      '10 of 12 hosts are as was asked for',
+      '2 of 12 hosts are not as was asked for',
     ]);
   });
 
@@ -124,7 +124,7 @@ describe('a rollout', () => {
     world.run();
     expect([world.model.rollout.state, world.model.rollout.why]).toEqual([
       'failed',
-      '4 of 4 hosts are as was asked for, 1 not healthy afterwards',
+      '0 of 4 hosts are not as was asked for, 1 not healthy afterwards',
     ]);
   });
 

@@ -132,7 +132,7 @@ function settle(draft: Draft, because = ''): void {
   const { asAsked, unhealthy, total } = draft.standing();
   if (asAsked === total && unhealthy === 0) return end(draft, 'succeeded', '');
   const sick = unhealthy === 0 ? '' : `, ${unhealthy} not healthy afterwards`;
-  end(draft, 'failed', `${because}${asAsked} of ${total} hosts are as was asked for${sick}`);
+  end(draft, 'failed', `${because}${total - asAsked} of ${total} hosts are not as was asked for${sick}`);
 }
 
 function end(draft: Draft, state: 'succeeded' | 'failed' | 'aborted', why: string): void {
