@@ -225,14 +225,15 @@ export function selectNotes(sql: Sql, rolloutId: string): Promise<{ at: Date; te
   return sql.query('SELECT at, text FROM rollout_note WHERE rollout_id = $1 ORDER BY seq LIMIT 1000', [rolloutId]);
 }
 
-/** Hosts of a rollout that may be tried again. */
+/** Hosts of a rollout that may be tried again: not those that the plan had called refused, which takes another plan. */
 export function selectRetryable(
   sql: Sql,
   rolloutId: string,
   outcomes: readonly string[],
 ): Promise<{ host_id: string }[]> {
   return sql.query(
-    `SELECT t.host_id FROM rollout_target t LEFT JOIN action a ON a.id = t.action_id WHERE t.rollout_id = $1 AND ${EFFECTIVE} = ANY ($2::text[]) ORDER BY t.position`,
+    `SELECT t.host_id FROM rollout_target t LEFT JOIN action a ON a.id = t.action_id WHERE t.rollout_id = $1 AND ${EFFECTIVE} = ANY ($2::text[]) AND NOT (t.outcome = 'refused' AND t.attempts = 0)
+      ORDER BY t.position`,
     [rolloutId, outcomes],
   );
 }

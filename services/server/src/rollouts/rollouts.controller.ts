@@ -187,7 +187,7 @@ export class RolloutsController {
       const item = await create(sql);
       return { status: 201, body: item, location: `/api/v1/rollouts/${item.id}` };
     });
-    if (!replayed) this.#rollouts.begin(body.id);
+    if (!replayed) this.#rollouts.begin(body);
     return body;
   }
 }

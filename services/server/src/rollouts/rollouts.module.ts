@@ -11,6 +11,7 @@ import { PlansController } from './plan/plans.controller.ts';
 import { PlansService } from './plan/plans.service.ts';
 import { RolloutChanges } from './rollout-changes.service.ts';
 import { RolloutControlsController } from './rollout-controls.controller.ts';
+import { RolloutMetrics } from './rollout-metrics.service.ts';
 import { RolloutReader } from './rollout-reader.service.ts';
 import { RolloutWatch } from './rollout-watch.service.ts';
 import { RolloutsController } from './rollouts.controller.ts';
@@ -25,6 +26,7 @@ import { RolloutsService } from './rollouts.service.ts';
     PlanSettler,
     PlansService,
     RolloutChanges,
+    RolloutMetrics,
     RolloutStore,
     HealthLook,
     RolloutManager,

@@ -23,6 +23,7 @@ import type { StoredPlan } from './plan/plan.model.ts';
 import { requireNoConflict } from './rollout-conflict.ts';
 import { lockRolloutsOfKmod } from './rollout-conflict.queries.ts';
 import { RolloutChanges } from './rollout-changes.service.ts';
+import { RolloutMetrics } from './rollout-metrics.service.ts';
 import { drafted } from './rollout-draft.ts';
 import { rolloutHash } from './rollout-hash.ts';
 import {
@@ -65,6 +66,7 @@ export class RolloutsService {
   readonly #audit: AuditService;
   readonly #changes: RolloutChanges;
   readonly #access: AccessRepository;
+  readonly #metrics: RolloutMetrics;
 
   constructor(
     @Inject(DatabaseService) database: DatabaseService,
@@ -74,6 +76,7 @@ export class RolloutsService {
     @Inject(AuditService) audit: AuditService,
     @Inject(RolloutChanges) changes: RolloutChanges,
     @Inject(AccessRepository) access: AccessRepository,
+    @Inject(RolloutMetrics) metrics: RolloutMetrics,
   ) {
     this.#database = database;
     this.#plans = plans;
@@ -82,6 +85,7 @@ export class RolloutsService {
     this.#audit = audit;
     this.#changes = changes;
     this.#access = access;
+    this.#metrics = metrics;
   }
 
   /**
@@ -112,7 +116,8 @@ export class RolloutsService {
   }
 
   /** After the commit. Never fails: a watcher would find it within a second. */
-  begin(id: string): void {
+  begin({ id, verb }: Pick<RolloutItem, 'id' | 'verb'>): void {
+    this.#metrics.created(verb);
     this.#changes.ask(id);
   }
 

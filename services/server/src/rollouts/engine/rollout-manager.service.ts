@@ -9,6 +9,7 @@ import { DatabaseService } from '../../database/database.service.ts';
 import { FREEZE_CHANNEL } from '../../freeze/freeze.service.ts';
 import { REPLICA_ID } from '../../presence/replica-id.ts';
 import { RolloutChanges } from '../rollout-changes.service.ts';
+import { RolloutMetrics } from '../rollout-metrics.service.ts';
 import { HealthLook } from './health-look.service.ts';
 import { giveUpLease, type Lease, takeLeases } from './lease.queries.ts';
 import { RolloutStore } from './rollout-store.ts';
@@ -43,12 +44,13 @@ export class RolloutManager implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(AuditService) audit: AuditService,
     @Inject(AccessRepository) { seals }: AccessRepository,
     @Inject(RolloutChanges) changes: RolloutChanges,
+    @Inject(RolloutMetrics) metrics: RolloutMetrics,
   ) {
     this.#database = database;
     this.#bus = bus;
     this.#replicaId = replicaId;
     const announce = (rolloutId: string): void => changes.announce(rolloutId);
-    this.#parts = { database, store, batch, health, audit, seals, announce };
+    this.#parts = { database, store, batch, health, audit, seals, metrics, announce };
     changes.onAsked((rolloutId) => this.#asked(rolloutId));
   }
 

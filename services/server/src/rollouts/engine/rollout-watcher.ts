@@ -7,6 +7,7 @@ import { SERVER_SOURCE } from '../../audit/audit-source.ts';
 import type { AuditService } from '../../audit/audit.service.ts';
 import { isUnavailable } from '../../database/database.errors.ts';
 import type { DatabaseService, Sql } from '../../database/database.service.ts';
+import type { RolloutMetrics } from '../rollout-metrics.service.ts';
 import { selectUndo } from './command.queries.ts';
 import type { HealthLook } from './health-look.service.ts';
 import { holdLease, type Lease, LEASE_S } from './lease.queries.ts';
@@ -34,6 +35,7 @@ export interface WatcherParts {
   readonly health: HealthLook;
   readonly audit: AuditService;
   readonly seals: AccessSeals;
+  readonly metrics: Pick<RolloutMetrics, 'decided'>;
   /** After a commit that changed something. */
   readonly announce: (rolloutId: string) => void;
 }
@@ -133,6 +135,7 @@ export class RolloutWatcher {
       return { ...sent, changed, more: reports.length >= REPORTS_AT_ONCE };
     });
     if (done === undefined) return false;
+    this.#parts.metrics.decided(model, done.decision);
     this.#rollout = { ...rollout, model: applied(model, done.decision) };
     this.#left.push(...done.left);
     this.#parts.batch.begin(done.created);

@@ -31,7 +31,7 @@ function begin(draft: Draft): void {
   const wave = current(draft);
   if (wave === undefined || wave.startedAt !== null) return;
   draft.putWave({ ...wave, startedAt: draft.now });
-  draft.note(`wave ${wave.number} of ${draft.waves.length - 1} begins: ${wave.size} hosts`);
+  draft.note(`wave ${wave.number} of ${draft.waves.length - 1} begins: ${wave.size} ${wave.size === 1 ? 'host' : 'hosts'}`);
 }
 
 /** Who is not connected waits, or is passed over; who is back, or has waited long enough to be asked again, is next. */
@@ -64,7 +64,7 @@ function endWave(draft: Draft): boolean {
   if (!lookedAfter(draft, done)) return false;
   draft.putWave({ ...done, endedAt: draft.now });
   const sick = draft.all().filter(({ wave: number, health }) => number === wave.number && health.length > 0).length;
-  draft.note(`wave ${wave.number} is over${sick === 0 ? '' : `: ${sick} hosts are not healthy`}`);
+  draft.note(`wave ${wave.number} is over${sick === 0 ? '' : `: ${sick} of its hosts not healthy`}`);
   return sick === 0 && wave.number < draft.waves.length - 1;
 }
 
