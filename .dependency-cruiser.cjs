@@ -26,7 +26,7 @@ module.exports = {
       'The resident program holds nothing that acts or decides about actions: that is the helper (ADR 0015).',
       { path: '^agent/src/resident[.]ts$' },
       {
-        path: '^agent/src/(actions/(engine|action-run|host/|steps/|journal/file|findings/verdict)|helper/(?!wire/)|confirm/(?!confirmer|tls-confirmer))',
+        path: '^agent/src/(actions/(engine|action-run|host/|steps/|journal/file|findings/verdict)|helper/(?!wire/)|host/host-writes|confirm/(?!confirmer|tls-confirmer))',
         reachable: true,
       },
     ),

@@ -106,7 +106,7 @@ export function buildProgram(io: ProgramIo): Command {
     .argument('<name...>', 'the kmod, or several')
     .option(
       '--param <name=value>',
-      'a parameter of the load; may be repeated',
+      'a parameter of the load, or to be set; may be repeated',
       (one: string, all: string[]) => [...all, one],
       [],
     )

@@ -1,3 +1,5 @@
+import type { UndoStep } from '../gen/modfleet/types/v1/action.ts';
+
 /** Kinds of undo step, as a result records them and a restore does them. */
 export const UNDO_KINDS = ['load', 'unload', 'set_parameters', 'persist', 'unpersist'] as const;
 
@@ -6,6 +8,15 @@ export type UndoKind = (typeof UNDO_KINDS)[number];
 
 /** Undo steps of one restore: a load with all its dependencies has far fewer. */
 export const UNDO_STEPS_MAX = 128;
+
+/** Bytes of all names and values of one restore: what a host's courier hands to its helper in one frame (128 KiB) has room for them. */
+export const UNDO_BYTES_MAX = 65_536;
+
+/** Bytes of all names and values. */
+export function undoBytes(undo: readonly UndoStep[]): number {
+  const words = undo.flatMap(({ kmod, parameters }) => [kmod, ...parameters]);
+  return words.reduce((sum, word) => sum + Buffer.byteLength(word), 0);
+}
 
 /** Whether a text from the wire is a kind of undo step that this build knows. */
 export function isUndoKind(word: string): word is UndoKind {

@@ -26,7 +26,7 @@ const anyDamage: fc.Arbitrary<Damage> = fc.oneof(
 );
 const anyWork = fc.array(
   fc.record({
-    verb: fc.constantFrom('load' as const, 'unload' as const, 'reload' as const),
+    verb: fc.constantFrom('load' as const, 'unload' as const, 'reload' as const, 'ensure_loaded' as const),
     dryRun: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
   }),
   { minLength: 1, maxLength: 3 },

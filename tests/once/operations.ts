@@ -1,11 +1,15 @@
+import type { VerbWord } from '@modfleet/proto';
 import fc from 'fast-check';
 import type { DiskFault, PowerCut } from '../../agent/src/actions/testing/simulated-disk.ts';
+
+/** What people may ask for; a restore is made of results. */
+export type AskedVerb = Exclude<VerbWord, 'restore'>;
 
 /** What can happen in the world of the simulation. Numbers that pick (`which`) are taken modulo what there is. */
 export type Operation =
   | {
       readonly op: 'create';
-      readonly verb: 'load' | 'unload' | 'reload';
+      readonly verb: AskedVerb;
       readonly kmod: string;
       readonly dryRun: boolean;
       readonly lifeMs: number;
@@ -46,15 +50,12 @@ export function anyOperation(steps: boolean): fc.Arbitrary<Operation> {
   return fc.oneof(
     {
       weight: 10,
-      arbitrary: one<'create', { verb: 'load' | 'unload' | 'reload'; kmod: string; dryRun: boolean; lifeMs: number }>(
-        'create',
-        {
-          verb: fc.constantFrom('load', 'unload', 'reload'),
-          kmod: fc.constantFrom('x', 'y'),
-          dryRun: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
-          lifeMs: fc.constantFrom(2_000, 30_000, 300_000, 3_600_000, 86_400_000),
-        },
-      ),
+      arbitrary: one<'create', { verb: AskedVerb; kmod: string; dryRun: boolean; lifeMs: number }>('create', {
+        verb: fc.constantFrom('load', 'unload', 'reload', 'ensure_loaded', 'ensure_unloaded', 'set_parameters'),
+        kmod: fc.constantFrom('x', 'y'),
+        dryRun: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
+        lifeMs: fc.constantFrom(2_000, 30_000, 300_000, 3_600_000, 86_400_000),
+      }),
     },
     { weight: 2, arbitrary: one<'cancel', { which: number }>('cancel', { which }) },
     { weight: 2, arbitrary: one<'freeze', { frozen: boolean }>('freeze', { frozen: fc.boolean() }) },

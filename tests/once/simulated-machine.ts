@@ -1,4 +1,5 @@
 import type { ActionRequest, PlanStep } from '@modfleet/proto';
+import type { KernelState } from '../../agent/src/actions/action-host.ts';
 import type { StepEnd, StepReport } from '../../agent/src/actions/action.machine.ts';
 import { refusalVerdict } from '../../agent/src/actions/findings/refusal.ts';
 import { KmodActionEngine } from '../../agent/src/actions/engine.ts';
@@ -13,6 +14,9 @@ import { SimulatedProcess } from './process.ts';
 
 const STATE = '/var/lib/modfleet';
 const JOURNAL = `${STATE}/actions.journal`;
+
+/** What /proc/modules shows of a kmod while such a step is at work on it; of a write it shows nothing. */
+const THROUGH: Readonly<Record<string, KernelState>> = { rmmod: 'unloading', modprobe: 'loading' };
 
 /** A program that changes the kernel. It lives on when its agent dies, and ends when the machine stops. */
 interface Program {
@@ -88,6 +92,7 @@ export class SimulatedMachine {
     this.#programs.length = 0;
     this.kernel.loaded.clear();
     this.kernel.halfway.clear();
+    this.kernel.parameters.clear();
     this.#boots += 1;
     this.kernel.bootId = `boot-${this.#boots}`;
     this.#bootedAt = this.#world.now();
@@ -108,11 +113,11 @@ export class SimulatedMachine {
     const program = this.#programs[0];
     if (program === undefined || this.asleep) return;
     const { step, id } = program;
-    const { halfway, loaded, effects } = this.kernel;
-    const unloads = step.kind === 'rmmod';
+    const { halfway, effects } = this.kernel;
+    const through = THROUGH[step.kind];
     if (how === 'stuck') {
       program.late = true;
-      halfway.set(step.kmod, unloads ? 'unloading' : 'loading');
+      if (through !== undefined) halfway.set(step.kmod, through);
       program.report({ kind: 'stuck', message: 'it does not return' });
       return;
     }
@@ -120,8 +125,7 @@ export class SimulatedMachine {
     halfway.delete(step.kmod);
     if (how === 'done') {
       effects.push(`${id} ${step.kind} ${step.kmod}`);
-      if (unloads) loaded.delete(step.kmod);
-      else loaded.add(step.kmod);
+      this.kernel.apply(step);
     }
     program.report(how === 'done' ? { kind: 'done' } : { kind: 'rejected', message: 'no' });
   }

@@ -1,4 +1,6 @@
+import type { VerbWord } from '@modfleet/proto';
 import fc from 'fast-check';
+import type { StepKind } from '../../agent/src/actions/findings/facts.ts';
 import { anyOperation, type Operation } from './operations.ts';
 import { World } from './world.ts';
 
@@ -57,6 +59,17 @@ async function runOnce(operations: readonly Operation[]): Promise<{ world: World
   }
 }
 
+/** Steps of which a verb that has succeeded has done at least one: of several, some may have been so already. */
+const DOES = {
+  load: ['modprobe'],
+  unload: ['rmmod'],
+  reload: ['modprobe'],
+  ensure_loaded: ['modprobe', 'persist'],
+  ensure_unloaded: ['rmmod', 'unpersist'],
+  set_parameters: ['set_parameters'],
+  restore: [],
+} as const satisfies Record<VerbWord, readonly StepKind[]>;
+
 /** What must hold when all is well again. */
 function atTheEnd(world: World): string[] {
   const { effects } = world.machine.kernel;
@@ -64,7 +77,7 @@ function atTheEnd(world: World): string[] {
   const untrue = [...world.tables.rows.values()].filter((row) => {
     const { verb, kmod, dryRun } = row.request;
     if (row.words.at(-1) !== 'succeeded' || dryRun) return false;
-    return !effects.includes(`${row.id} ${verb === 'unload' ? 'rmmod' : 'modprobe'} ${kmod}`);
+    return !DOES[verb].some((step) => effects.includes(`${row.id} ${step} ${kmod}`));
   });
   const unsaid = world.machine.agent?.engine.unacknowledged() ?? [];
   return [

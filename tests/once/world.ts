@@ -240,7 +240,7 @@ export class World {
       hostId: HOST,
       verb,
       kmod,
-      parameters: [],
+      parameters: verb === 'set_parameters' ? [`p=${this.#ids % 2}`] : [],
       dryRun,
       reason: null,
       requestedBy: 'ops',

@@ -25,7 +25,7 @@ export interface ActionHost {
   hasParameters(kmod: string, parameters: readonly string[]): Promise<boolean | undefined>;
   /** Kmods that this plan may load, unload or change, also those that modprobe tries along. */
   touchedBy(plan: readonly PlanStep[]): Promise<readonly string[]>;
-  /** How the host stands, as far as an undo of these kmods asks. */
+  /** How the host stands, as far as an undo of these kmods asks. @throws where what is loaded cannot be read */
   record(kmods: readonly string[]): Promise<HostRecord>;
   /** Whether what the step wants is so now. */
   holds(step: PlanStep): Promise<Holding>;

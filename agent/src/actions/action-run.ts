@@ -284,6 +284,7 @@ export class ActionRun {
     const mayReturn = begun && state === 'absent' && verb !== Verb.VERB_SET_PARAMETERS;
     const reloadPaths = mayReturn ? await this.#reloadPaths(verdict) : [];
     const taintAfter = begun ? await host.taint() : undefined;
+    const undo = begun ? await this.#undo(verdict) : [];
     const result: ActionResult = {
       actionId: this.request.actionId,
       requestDigest: Buffer.from(this.digest, 'hex'),
@@ -293,7 +294,8 @@ export class ActionRun {
       steps: this.#steps,
       message:
         (ending.message === '' ? successMessage(this.request, reloadPaths) : ending.message) +
-        taintWords(this.#taintBefore, taintAfter),
+        taintWords(this.#taintBefore, taintAfter) +
+        (undo === undefined ? UNDO_UNKNOWN : ''),
       reasonCode: ending.code,
       loadedAfter: state === 'unknown' ? undefined : state !== 'absent',
       taintBefore: this.#taintBefore,
@@ -304,7 +306,7 @@ export class ActionRun {
       // 0: the host did not know the server's time.
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
       confirm: this.#confirm,
-      undo: begun ? await this.#undo(verdict) : [],
+      undo: undo ?? [],
       healthBefore: begun ? this.#before?.health : undefined,
     };
     const written = await book.putResult(result, this.digest, expiresAtMs);
@@ -315,15 +317,15 @@ export class ActionRun {
     return result;
   }
 
-  /** From what is seen now: also after a step that failed, a revert, or a crash. */
-  async #undo(verdict: Verdict | undefined): Promise<UndoStep[]> {
+  /** From what is seen now: also after a step that failed, a revert, or a crash. Undefined: what changed cannot be seen. */
+  async #undo(verdict: Verdict | undefined): Promise<UndoStep[] | undefined> {
     if (this.#before === undefined || verdict === undefined) return [];
     try {
       const now = await this.#ports.host.record(this.#before.kmods.map((kmod) => kmod.name));
       return undoOf(verdict.plan, this.#before, now);
     } catch (error) {
       this.#ports.log.warn({ actionId: this.request.actionId, err: error }, 'what changed could not be read');
-      return [];
+      return undefined;
     }
   }
 
@@ -340,6 +342,8 @@ export class ActionRun {
     this.#ports.tell(verdict === undefined ? { actionId, phase } : { actionId, phase, verdict });
   }
 }
+
+const UNDO_UNKNOWN = '; what would undo it cannot be told, as what is loaded cannot be read';
 
 const NO_WINDOW = 'this agent gives no confirm windows; nothing was touched';
 

@@ -1,6 +1,7 @@
 import { assertNever, isKnownVerb, type KnownVerb, Outcome, type PlanStep, Verb } from '@modfleet/proto';
 import type { Holding, KernelState } from './action-host.ts';
 import type { Ending } from './action.machine.ts';
+import { splitParameter } from './findings/parameters.ts';
 import type { OpenAction } from './ledger.ts';
 
 /** What the kernel's state proves of an action whose agent died between intent and result. */
@@ -109,9 +110,10 @@ export function wantsOf(plan: readonly PlanStep[]): PlanStep[] {
   );
 }
 
-function aspectOf({ kind }: PlanStep): string {
+function aspectOf({ kind, parameters }: PlanStep): string {
   if (kind === 'rmmod' || kind === 'modprobe') return 'kernel';
-  return kind === 'persist' || kind === 'unpersist' ? 'file' : kind;
+  if (kind === 'persist' || kind === 'unpersist') return 'file';
+  return [kind, ...parameters.map((parameter) => splitParameter(parameter).name)].join(' ');
 }
 
 /** The kmod that this action has begun to unload, and has not yet loaded again as its plan says. Pure. */

@@ -228,6 +228,19 @@ describe('the inventory of a host', () => {
     expect(loadedChanges()).toBe(1);
   });
 
+  it('looks again at what an action of ours wrote, and at nothing else', async () => {
+    await inventory.start(NEVER);
+    const changed = (facet: Facet): number => told.filter((one) => 'facet' in one && one.facet === facet).length;
+    const before = [changed(Facet.FACET_PARAMETERS), changed(Facet.FACET_CONFIG)];
+    files.nodes.set('/sys/module/dummy/parameters/numdummies', '3\n');
+    files.nodes.set('/etc/modules-load.d/modfleet-dummy.conf', 'dummy\n');
+    inventory.lookAfter({ parametersOf: ['dummy'], lists: false });
+    await until(() => changed(Facet.FACET_PARAMETERS) > (before[0] ?? 0));
+    expect(changed(Facet.FACET_CONFIG)).toBe(before[1]);
+    inventory.lookAfter({ parametersOf: [], lists: true });
+    await until(() => changed(Facet.FACET_CONFIG) > (before[1] ?? 0));
+  });
+
   it('answers now: presence, count, holders, blocks', async () => {
     await inventory.start(NEVER);
     files.nodes.set('/proc/modules', 'virtio 1 3 virtio_net,virtio_pci, Live 0x0\n');

@@ -176,6 +176,13 @@ class HostInventory implements Inventory {
     return answerNow(this.#parts.files, await this.#available.look(), kmods, readers);
   }
 
+  lookAfter({ parametersOf, lists }: Parameters<Inventory['lookAfter']>[0]): void {
+    if (this.#stopped) return;
+    for (const name of parametersOf) this.#parametersAgain?.add(name);
+    if (parametersOf.length > 0) void this.#looks[Facet.FACET_PARAMETERS].trigger();
+    if (lists) void this.#looks[Facet.FACET_CONFIG].trigger();
+  }
+
   health(): Promise<HostHealth> {
     return readHostHealth(this.#parts.files);
   }

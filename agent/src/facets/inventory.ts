@@ -30,6 +30,8 @@ export interface Inventory {
   onKmodEvents(listener: (events: KmodEvents) => void): void;
   /** Reads now: presence, reference count, holders, blocks. */
   answer(kmods: readonly string[]): Promise<KmodAnswer[]>;
+  /** An action of ours wrote values of these kmods, or lists of what loads at boot: no uevent tells of that. */
+  lookAfter(written: { readonly parametersOf: readonly string[]; readonly lists: boolean }): void;
   /** Reads now. */
   health(): Promise<HostHealth>;
 }

@@ -45,3 +45,15 @@ export function quarantinedResult(request: ActionRequest, serverNowMs: number): 
   const result = plainResult(request, digest, Outcome.OUTCOME_REFUSED, 'quarantined', message);
   return { ...result, finishedAtMs: serverNowMs };
 }
+
+/** What an action may have written that no uevent tells of. */
+export function writtenBy({ steps }: ActionResult): {
+  readonly parametersOf: readonly string[];
+  readonly lists: boolean;
+} {
+  const begun = steps.flatMap(({ step }) => (step === undefined ? [] : [step]));
+  return {
+    parametersOf: begun.filter(({ kind }) => kind === 'set_parameters').map(({ kmod }) => kmod),
+    lists: begun.some(({ kind }) => kind === 'persist' || kind === 'unpersist'),
+  };
+}

@@ -4,6 +4,7 @@ import type { Inquiry } from '../identity/certificate-keeper.ts';
 import { adviceFor, CLOCK_TOLERANCE_MS, clockWords } from '../identity/diagnosis-words.ts';
 import { SuspendWatch } from '../time/suspend-watch.ts';
 import { EventBuffer } from './event-buffer.ts';
+import { writtenBy } from './messages.ts';
 import { diagnosed, planRetry, shouldDiagnose } from './retry.ts';
 import type { RetryState } from './retry.ts';
 import { wordsFor } from './session-end.ts';
@@ -58,6 +59,7 @@ export class SessionSupervisor {
     });
     engine.onProgress((report) => this.#current?.progress(report));
     engine.onResult((result) => {
+      inventory.lookAfter(writtenBy(result));
       this.#current?.result(result);
       // The network may have gone and come back: an old connection can stall for longer than a new one takes. What was said is said again.
       // Once for each action: its result is said again over the new session.

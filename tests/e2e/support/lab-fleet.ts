@@ -30,7 +30,7 @@ export interface LabHostWanted {
 
 /** What POST /actions is asked for. */
 export interface ActionAsked {
-  readonly verb: 'load' | 'unload' | 'reload';
+  readonly verb: 'load' | 'unload' | 'reload' | 'ensure_loaded' | 'ensure_unloaded' | 'set_parameters';
   readonly kmod: string;
   readonly parameters?: Readonly<Record<string, string>>;
   readonly reason?: string;
@@ -59,6 +59,12 @@ export interface ActionSeen {
     readonly steps: readonly unknown[];
     readonly loadedAfter: boolean | null;
     readonly reloadPaths: readonly unknown[];
+    readonly undo: readonly { readonly kind: string; readonly kmod: string; readonly parameters: readonly string[] }[];
+    readonly healthBefore: {
+      readonly bootId: string;
+      readonly links: readonly string[];
+      readonly mounts: readonly string[];
+    } | null;
   } | null;
   readonly timeline: readonly { readonly at: string; readonly state: string; readonly outcome: string | null }[];
 }

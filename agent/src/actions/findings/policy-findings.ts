@@ -1,3 +1,4 @@
+import { Verb } from '@modfleet/proto';
 import { fnmatch } from '../../kmod/glob.ts';
 import {
   type ActionFacts,
@@ -10,7 +11,7 @@ import {
   removes,
 } from './facts.ts';
 import { obstacleFindings } from './obstacle-findings.ts';
-import { stakeFindings } from './stake-findings.ts';
+import { setStakeFindings, stakeFindings } from './stake-findings.ts';
 
 /** What we say: the host's policy, what the host stands on, what cannot be done here. Pure. */
 export function policyFindings(question: Question, facts: ActionFacts, policy: ActionPolicy): RawFinding[] {
@@ -20,6 +21,7 @@ export function policyFindings(question: Question, facts: ActionFacts, policy: A
     ...windowAsSet(question, policy),
     ...died(facts),
     ...(removes(question) ? stakeFindings(question, facts, policy) : []),
+    ...(question.verb === Verb.VERB_SET_PARAMETERS ? setStakeFindings(question, facts) : []),
     ...obstacleFindings(facts.obstacles),
   ];
 }

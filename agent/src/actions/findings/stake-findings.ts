@@ -29,6 +29,21 @@ export function stakeFindings(question: Question, facts: ActionFacts, policy: Ac
   return [...byPolicy, ...facts.stakes.map((stake) => stakeFinding(question, stake))];
 }
 
+/**
+ * What a value of a kmod that stays could still cut off: the way to the server, and interfaces. A window makes a note of it, as its revert writes the
+ * former values back; no override is asked for, as nothing goes away. Pure.
+ */
+export function setStakeFindings({ kmod, confirmWindowSeconds }: Question, { stakes }: ActionFacts): RawFinding[] {
+  return stakes
+    .filter(({ kind }) => kind === 'route' || kind === 'interface')
+    .map(({ message, evidence: shown }) => ({
+      code: 'needs_confirm_window',
+      refuses: confirmWindowSeconds === 0,
+      message: `a value of ${kmod} could cut the host off: ${message}`,
+      evidence: shown,
+    }));
+}
+
 /** True where only the window's revert stands between this stake and its loss. */
 export function reliesOnRevert(question: Question, stake: Stake): boolean {
   return stake.restorable !== false && isSoftened(question, stake);

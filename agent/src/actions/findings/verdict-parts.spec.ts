@@ -134,6 +134,19 @@ describe('set_parameters', () => {
     expect([verdict.decidedBy, steps(verdict)]).toEqual([decidedBy, plan]);
   });
 
+  it('of what carries the way to the server is written inside a window only', () => {
+    const facts = at({
+      stakes: [{ kind: 'route', message: 'it carries eth0', evidence: [evidence('interface', 'eth0')] }],
+    });
+    expect(decideAll([set(['a=2'], facts)], ACT).decidedBy).toBe('needs_confirm_window');
+    const inWindow = part(Verb.VERB_SET_PARAMETERS, facts, { parameters: ['a=2'], confirmWindowSeconds: 60 });
+    const verdict = decideAll([inWindow], ACT);
+    expect([verdict.decidedBy, verdict.findings[0]?.refuses]).toEqual(['ok', false]);
+    expect(verdict.digest).not.toEqual(decideAll([set(['a=2'])], ACT).digest);
+    const disk = at({ stakes: [{ kind: 'storage', message: 'it carries /', evidence: [] }] });
+    expect(decideAll([set(['a=2'], disk)], ACT).decidedBy).toBe('ok');
+  });
+
   it('is the host’s policy’s, too', () => {
     expect(decideAll([set(['a=2'])], { ...ACT, deny: ['dummy'] }).decidedBy).toBe('denied_by_host_policy');
     expect(decideAll([set(['a=2'])], { ...ACT, window: ['dummy'] }).decidedBy).toBe('needs_confirm_window');

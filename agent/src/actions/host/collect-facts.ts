@@ -58,15 +58,17 @@ export async function collectFacts(
     index === undefined
       ? { ...NO_TREE, missing: await view.indexMissing() }
       : await treeFacts(files, index, config, modules, question);
+  const isSet = question.verb === Verb.VERB_SET_PARAMETERS;
   const isAtStake = removes(question) && (loaded !== undefined || tree.builtin);
-  const stake = isAtStake ? await usageFacts(view, question.kmod, loaded) : NOTHING_AT_STAKE;
+  const stake = isAtStake
+    ? await usageFacts(view, question.kmod, loaded)
+    : { ...NOTHING_AT_STAKE, stakes: isSet ? await stakesOf(view, question.kmod) : [] };
   const configured = { question, config, index, loaded: loaded !== undefined, tree };
   const facts: ActionFacts = {
     kernel,
     loaded,
     tree,
-    runtimeParameters:
-      question.verb === Verb.VERB_SET_PARAMETERS ? await readRuntimeParameters(files, question.kmod) : new Map(),
+    runtimeParameters: isSet ? await readRuntimeParameters(files, question.kmod) : new Map(),
     persistence: isLasting(question) ? await readPersistence(files, question.kmod) : undefined,
     obstacles: obstaclesOf(configured),
     reloadObstacles: reloadObstaclesOf(configured),
@@ -81,23 +83,27 @@ const NOTHING_AT_STAKE = { stakes: [], users: [], unseen: [] } as const;
 
 async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | undefined) {
   const { files } = view.sources;
-  const [aliases, processes, storage, interfaces] = [
-    await view.aliases(),
-    await view.processes(),
-    await view.storage(),
-    await view.interfaces(),
-  ];
+  const [aliases, processes] = [await view.aliases(), await view.processes()];
   const nodesByDriver = await view.nodesByDriver();
   const openDevices = await readOpenDevices(files, kmod, aliases, nodesByDriver, processes);
-  const stakes = await readStakes({
-    files,
+  const stakes = await stakesOf(view, kmod, openDevices);
+  // Who holds it is asked where somebody does: it is a walk through every open file.
+  if (loaded !== undefined && loaded.refcount !== 0) return { stakes, ...(await usersOf(view, kmod, openDevices)) };
+  const unseen = await unseenHolders({ files, kmod, aliases, nodesByDriver, processes });
+  return { stakes: [...stakes, ...unseen], users: [], unseen: [] };
+}
+
+/** What stands on it. Without open devices: what a kmod that stays can still cut off. */
+async function stakesOf(view: HostView, kmod: string, openDevices: readonly OpenDevice[] = []) {
+  return readStakes({
+    files: view.sources.files,
     kmod,
     modules: await view.modules(),
-    aliases,
+    aliases: await view.aliases(),
     indexed: (await view.index()) !== undefined,
-    storage,
+    storage: await view.storage(),
     blockDevices: await view.blockDevices(),
-    interfaces,
+    interfaces: await view.interfaces(),
     carrying: await view.carrying(),
     serverRoute: await view.serverRoute(),
     foreignNetworks: await view.foreignNetworks(),
@@ -106,10 +112,6 @@ async function usageFacts(view: HostView, kmod: string, loaded: LoadedFacts | un
     openDevices,
     tools: view.tools,
   });
-  // Who holds it is asked where somebody does: it is a walk through every open file.
-  if (loaded !== undefined && loaded.refcount !== 0) return { stakes, ...(await usersOf(view, kmod, openDevices)) };
-  const unseen = await unseenHolders({ files, kmod, aliases, nodesByDriver, processes });
-  return { stakes: [...stakes, ...unseen], users: [], unseen: [] };
 }
 
 async function usersOf(view: HostView, kmod: string, openDevices: readonly OpenDevice[]) {

@@ -121,6 +121,13 @@ describe('set_parameters', () => {
     expect(verdict.decidedBy).toBe('parameter_not_writable');
   });
 
+  it('of the card that leads to the server asks for a window', async () => {
+    const { plan } = aHost({ '/sys/module/virtio_net/parameters/napi_tx': 'Y\n' });
+    const asked = { verb: Verb.VERB_SET_PARAMETERS, kmod: 'virtio_net', parameters: ['napi_tx=0'] };
+    expect((await plan(asked)).verdict.decidedBy).toBe('needs_confirm_window');
+    expect((await plan({ ...asked, confirmWindowSeconds: 60 })).steps).toEqual(['set_parameters virtio_net napi_tx=0']);
+  });
+
   it('reaches code that is built in', async () => {
     const { plan } = aHost({ '/sys/module/ipv6/parameters/disable': '0\n' });
     const asked = { verb: Verb.VERB_SET_PARAMETERS, kmod: 'ipv6', parameters: ['disable=1'] };

@@ -148,6 +148,7 @@ export class LinuxActionHost implements ActionHost {
 
   async record(kmods: readonly string[]): Promise<HostRecord> {
     const { files } = this.#sources;
+    if ((await readProcModules(files)).kind !== 'ok') throw new Error('/proc/modules cannot be read');
     const records = await readKmods(files, kmods);
     const withFiles = records.map(async ({ name, loaded, parameters }): Promise<KmodRecord> => {
       const runtime = parameters.length === 0 ? [] : [...(await readRuntimeParameters(files, name))];

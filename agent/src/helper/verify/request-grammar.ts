@@ -7,7 +7,9 @@ import {
   isOverride,
   isUndoKind,
   type TimeReading,
+  UNDO_BYTES_MAX,
   UNDO_STEPS_MAX,
+  undoBytes,
   type UndoStep,
   Verb,
   type WayToServer,
@@ -77,6 +79,7 @@ function complaintAboutVerb({ verb, parameters, undo, approvedPlans }: ActionReq
   if (verb === Verb.VERB_RESTORE && parameters.length > 0) return 'a restore has its parameters in its undo steps';
   if ((verb === Verb.VERB_RESTORE) !== undo.length > 0) return 'a restore has undo steps, and nothing else has';
   if (undo.length > UNDO_STEPS_MAX) return `it has more than ${UNDO_STEPS_MAX} undo steps`;
+  if (undoBytes(undo) > UNDO_BYTES_MAX) return `its undo steps have more than ${UNDO_BYTES_MAX} bytes`;
   if (approvedPlans.length > MAX_PLANS) return `it has more than ${MAX_PLANS} approved plans`;
   if (approvedPlans.some((digest) => digest.length !== DIGEST_BYTES)) return 'an approved plan is no digest';
   return undo.map(complaintAboutUndo).find((one) => one !== undefined);

@@ -31,6 +31,10 @@ export class FakeInventory implements Inventory {
   onKmodEvents(listener: (events: KmodEvents) => void): void {
     this.#onEvents = listener;
   }
+  readonly lookedAfter: Parameters<Inventory['lookAfter']>[0][] = [];
+  lookAfter(written: Parameters<Inventory['lookAfter']>[0]): void {
+    this.lookedAfter.push(written);
+  }
   health(): Promise<HostHealth> {
     return Promise.resolve({ bootId: 'boot', taint: 0, links: ['eth0 up'], mounts: ['/dev/vda1 / ext4'] });
   }
