@@ -102,7 +102,7 @@ export function buildProgram(io: ProgramIo): Command {
   program
     .command('verdict')
     .description('what this machine would say of an action; nothing is touched')
-    .argument('<verb>', 'load, unload or reload')
+    .argument('<verb>', 'load, unload, reload, ensure_loaded, ensure_unloaded or set_parameters')
     .argument('<name...>', 'the kmod, or several')
     .option(
       '--param <name=value>',

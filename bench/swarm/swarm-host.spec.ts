@@ -55,14 +55,15 @@ describe.each(['debian-6.1', 'debian-6.12'])('a simulated host with the kernel o
     await inventory.stop();
   });
 
-  const judge = async (host: SwarmHost, verb: Verb, kmod: string): Promise<string> => {
-    const action = new LinuxActionHost(
+  const actionHost = (host: SwarmHost): LinuxActionHost =>
+    new LinuxActionHost(
       { files: host.files, exec: host.exec, ownPaths: [], serverRoute: () => undefined, mayChange: true },
       { mode: 'act', allow: [], deny: [], protected: [], window: [], window_limit: 600 },
       undefined,
+      host.writes,
     );
-    return (await action.assess(ActionRequest.fromPartial({ verb, kmod }), undefined)).decidedBy;
-  };
+  const judge = async (host: SwarmHost, verb: Verb, kmod: string): Promise<string> =>
+    (await actionHost(host).assess(ActionRequest.fromPartial({ verb, kmod }), undefined)).decidedBy;
 
   it.each<[string, Verb, FindingCode | 'ok']>([
     ['sctp', Verb.VERB_UNLOAD, 'ok'],
@@ -73,6 +74,26 @@ describe.each(['debian-6.1', 'debian-6.12'])('a simulated host with the kernel o
     ['no_such_kmod', Verb.VERB_LOAD, 'not_found'],
   ])('is judged as a real one: %s', async (kmod, verb, decidedBy) => {
     expect(await judge(hostOf(kernel, ['sctp']), verb, kmod)).toBe(decidedBy);
+  });
+
+  it('takes parameters at run time, and lists of kmods to load at boot', async () => {
+    const host = hostOf(kernel, ['nf_conntrack']);
+    const action = actionHost(host);
+    const ask = async (changes: Partial<ActionRequest>) => {
+      const verdict = await action.assess(ActionRequest.fromPartial({ kmod: 'nf_conntrack', ...changes }), undefined);
+      for (const step of verdict.plan) expect((await action.execute(step, 'id')).end).toEqual({ kind: 'done' });
+      return verdict.plan.map((step) => [step.kind, ...step.parameters].join(' '));
+    };
+    const acct = { verb: Verb.VERB_SET_PARAMETERS, parameters: ['acct=Y'] };
+    expect(await ask(acct)).toEqual(['set_parameters acct=Y']);
+    expect(await ask(acct)).toEqual([]);
+    expect(await ask({ verb: Verb.VERB_ENSURE_LOADED })).toEqual(['persist']);
+    expect(await ask({ verb: Verb.VERB_ENSURE_LOADED })).toEqual([]);
+    const { kmods, health } = await action.record(['nf_conntrack']);
+    expect(kmods[0]).toMatchObject({ loaded: true, persisted: true });
+    expect(health).toMatchObject({ oopsCount: 0, links: ['enp0s3 up', 'lo unknown'], mounts: ['/dev/vda1 / ext4'] });
+    const undo = [{ kind: 'unpersist', kmod: 'nf_conntrack', parameters: [] }];
+    expect(await ask({ verb: Verb.VERB_RESTORE, undo })).toEqual(['unpersist']);
   });
 
   it('keeps a kmod that is held, and says so', async () => {

@@ -19,6 +19,7 @@ import type { CapturedKernel } from './captured-kernel.ts';
 import type { HostPlan } from './host-kinds.ts';
 import { KernelExec } from './kernel/kernel-exec.ts';
 import { KernelFiles } from './kernel/kernel-files.ts';
+import { KernelWrites } from './kernel/kernel-writes.ts';
 import { type Behaviour, SimulatedKernel } from './kernel/simulated-kernel.ts';
 
 /** Until the server says otherwise, ms. Ten thousand hosts share the cores that look at devices and files for them: once, when they come up, until they are told. */
@@ -66,6 +67,7 @@ export class SwarmHost {
   readonly #parts: SwarmHostParts;
   readonly files: KernelFiles;
   readonly exec: KernelExec;
+  readonly writes: KernelWrites;
   readonly #store = new MemoryIdentityStore();
   readonly #journal = new MemoryJournal();
   readonly #clock = BOOT_CLOCK;
@@ -84,10 +86,13 @@ export class SwarmHost {
       ['/proc/sys/kernel/random/boot_id', `${randomUUID()}\n`],
       ['/etc/machine-id', `${randomUUID().replaceAll('-', '')}\n`],
       ['/proc/sys/kernel/tainted', '0\n'],
+      ['/sys/kernel/oops_count', '0\n'],
+      ['/sys/kernel/warn_count', '0\n'],
     ]);
     this.kernel = new SimulatedKernel(captured.build, texts, plan.kmods, behaviour);
     this.files = new KernelFiles(captured.tree, this.kernel);
     this.exec = new KernelExec(this.kernel, parts.stepMs);
+    this.writes = new KernelWrites(this.kernel);
   }
 
   /** Looks at the whole host once, as an agent does when its machine comes up; from then on it watches. */
@@ -135,6 +140,7 @@ export class SwarmHost {
     const engine: ActionEngine = createActionEngine({
       files: this.files,
       exec: this.exec,
+      writes: this.writes,
       clock: bootClock,
       serverClock,
       stateDir: '/var/lib/modfleet',

@@ -31,11 +31,19 @@ export function compareCommands(
   return one.epoch - other.epoch || one.sequence - other.sequence;
 }
 
-/** What a request has in place of an envelope that nobody has signed: a question asked on the host itself. No helper takes it. */
-export const UNSIGNED = {
+/**
+ * What a request has that nobody has signed, a question asked on the host itself: no envelope, no plans that were approved and nothing to undo. No
+ * helper takes it.
+ */
+export const UNSIGNED: Pick<
+  ActionRequest,
+  'epoch' | 'sequence' | 'notBeforeMs' | 'signature' | 'commandCertificate' | 'undo' | 'approvedPlans'
+> = {
   epoch: 0,
   sequence: 0,
   notBeforeMs: 0,
   signature: Buffer.alloc(0),
   commandCertificate: Buffer.alloc(0),
-} as const satisfies Partial<ActionRequest>;
+  undo: [],
+  approvedPlans: [],
+};

@@ -18,6 +18,7 @@ export const FINDINGS = [
   { code: 'protected', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'builtin', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'not_found', layer: FindingLayer.FINDING_LAYER_KERNEL },
+  { code: 'parameter_not_writable', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'release_files_missing', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'unload_unsupported', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'busy', layer: FindingLayer.FINDING_LAYER_POLICY },
@@ -32,7 +33,9 @@ export const FINDINGS = [
   { code: 'parameter_invalid', layer: FindingLayer.FINDING_LAYER_KERNEL },
   { code: 'blocked', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'custom_command', layer: FindingLayer.FINDING_LAYER_POLICY },
+  { code: 'persistence_foreign', layer: FindingLayer.FINDING_LAYER_POLICY },
   { code: 'needs_confirm_window', layer: FindingLayer.FINDING_LAYER_POLICY },
+  { code: 'drifted', layer: FindingLayer.FINDING_LAYER_POLICY },
 ] as const satisfies readonly { readonly code: string; readonly layer: FindingLayer }[];
 
 /** Code of a finding. */
@@ -62,6 +65,8 @@ export const REASON_CODES = [
   'rejected_by_kernel',
   /** The programs said yes, /proc/modules says otherwise. */
   'not_verified',
+  /** A file of the host could not be written as the step wanted it. */
+  'not_written',
   /** The same id was used for another request. */
   'id_conflict',
   /** The journal cannot be written: nothing was begun. */

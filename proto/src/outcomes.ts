@@ -68,6 +68,10 @@ export const VERB_WORDS = {
   [Verb.VERB_LOAD]: 'load',
   [Verb.VERB_UNLOAD]: 'unload',
   [Verb.VERB_RELOAD]: 'reload',
+  [Verb.VERB_ENSURE_LOADED]: 'ensure_loaded',
+  [Verb.VERB_ENSURE_UNLOADED]: 'ensure_unloaded',
+  [Verb.VERB_SET_PARAMETERS]: 'set_parameters',
+  [Verb.VERB_RESTORE]: 'restore',
 } as const satisfies Record<KnownVerb, string>;
 
 /** One of the words above. */

@@ -39,8 +39,20 @@ describe('requestDigest', () => {
     { epoch: 1 },
     { sequence: 1 },
     { notBeforeMs: 1 },
+    { undo: [{ kind: 'load', kmod: 'dummy', parameters: [] }] },
+    { approvedPlans: [Buffer.alloc(32)] },
   ])('changes with %o', (change) => {
     expect(hex({ ...request, ...change })).not.toBe(hex(request));
+  });
+
+  it('depends on the order of undo steps, and not on that of approved plans', () => {
+    const [one, other] = ['a', 'b'].map((kmod) => ({ kind: 'load', kmod, parameters: ['z=1', 'a=1'] }));
+    if (one === undefined || other === undefined) throw new Error('two steps');
+    expect(hex({ ...request, undo: [one, other] })).not.toBe(hex({ ...request, undo: [other, one] }));
+    const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+    expect(hex({ ...request, approvedPlans: [first, second] })).toBe(
+      hex({ ...request, approvedPlans: [second, first] }),
+    );
   });
 
   it('does not say who signed it', () => {
@@ -49,7 +61,7 @@ describe('requestDigest', () => {
 
   it('is what an agent of before signatures computes, where it leaves out what that does not know', () => {
     // Of the release before: the digest of this request, as it was.
-    const numbered = { ...request, epoch: 3, sequence: 7, notBeforeMs: 9 };
+    const numbered = { ...request, epoch: 3, sequence: 7, notBeforeMs: 9, approvedPlans: [Buffer.alloc(32)] };
     expect(Buffer.from(requestDigestBeforeSignatures(numbered)).toString('hex')).toBe(hex(request));
     expect(hex(request)).toBe('0859f4c019e66720b1777d4fdfb27dbed3bf01b3b54ffecc2ed2fb1983e474a7');
   });

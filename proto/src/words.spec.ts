@@ -43,7 +43,7 @@ describe('verbs', () => {
 describe('findings', () => {
   it('are unique, each in a layer', () => {
     expect(new Set(FINDING_CODES).size).toBe(FINDING_CODES.length);
-    expect(FINDINGS.filter((finding) => finding.layer === FindingLayer.FINDING_LAYER_KERNEL)).toHaveLength(16);
+    expect(FINDINGS.filter((finding) => finding.layer === FindingLayer.FINDING_LAYER_KERNEL)).toHaveLength(17);
     expect(findingLayer('in_use')).toBe(FindingLayer.FINDING_LAYER_KERNEL);
     expect(isFindingCode('in_use')).toBe(true);
     expect(isFindingCode('nope')).toBe(false);

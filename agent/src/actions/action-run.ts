@@ -10,6 +10,7 @@ import {
   type ReloadPath,
   splitPaths,
   type StepResult,
+  type UndoStep,
   Verb,
   type Verdict,
 } from '@modfleet/proto';
@@ -22,13 +23,18 @@ import {
   type ActionEvent,
   type ActionState,
   type Ending,
+  loadsAgain,
+  type StepEnd,
   type StepReport,
   transition,
 } from './action.machine.ts';
 import type { Book } from './book.ts';
 import type { ConfirmWindows } from './confirm-windows.ts';
+import { withDrift } from './findings/drift-finding.ts';
 import { withWindowObstacle } from './findings/window-finding.ts';
 import { JournalDamagedError, JournalUnavailableError } from './journal/journal.ts';
+import type { HostRecord } from './undo/host-record.ts';
+import { undoOf } from './undo/undo.ts';
 
 /** What is known of how an action began. */
 export interface Begun {
@@ -37,6 +43,8 @@ export interface Begun {
   /** Boot time, ms; log lines before it are not of this action. */
   readonly startedBootMs: number;
   readonly taintBefore: number | undefined;
+  /** How the host stood before. */
+  readonly before?: HostRecord | undefined;
 }
 
 /** What a run needs of the world. */
@@ -67,6 +75,7 @@ export class ActionRun {
   #startedAtMs = 0;
   #begunAtBootMs = 0;
   #taintBefore: number | undefined;
+  #before: HostRecord | undefined;
   #windowOpen = false;
   #confirm: ConfirmReport | undefined;
 
@@ -91,6 +100,7 @@ export class ActionRun {
     this.#state = { kind: 'stepping', verdict, index: step };
     this.#startedAtMs = begun.startedAtMs;
     this.#taintBefore = begun.taintBefore;
+    this.#before = begun.before;
     this.#begunAtBootMs = begun.startedBootMs;
     return this.#pump(await this.#runStep(step, verdict.plan[step]));
   }
@@ -108,6 +118,7 @@ export class ActionRun {
     this.#startedAtMs = begun.startedAtMs;
     this.#begunAtBootMs = begun.startedBootMs;
     this.#taintBefore = begun.taintBefore;
+    this.#before = begun.before;
     return this.#end(ending, verdict);
   }
 
@@ -161,7 +172,8 @@ export class ActionRun {
     const { host, book, log } = this.#ports;
     try {
       const verdict = await host.assess(this.request, book.ledger.diedIn(await host.bootId()));
-      return { kind: 'assessed', verdict: await withWindowObstacle(this.request, verdict, this.#ports.windows) };
+      const answer = await withWindowObstacle(this.request, verdict, this.#ports.windows);
+      return { kind: 'assessed', verdict: withDrift(this.request, answer) };
     } catch (error) {
       log.error({ actionId: this.request.actionId, err: error }, 'the host could not be assessed');
       return {
@@ -177,6 +189,12 @@ export class ActionRun {
     this.#begunAtBootMs = clock.nowMs();
     this.#taintBefore = await host.taint();
     try {
+      this.#before = await host.record(await host.touchedBy(verdict.plan));
+    } catch (error) {
+      const message = `how this host stands could not be recorded, so nothing could put it back: ${messageOf(error)}`;
+      return { kind: 'intent_failed', code: 'unsupported', message: `${message}; nothing was touched` };
+    }
+    try {
       await book.putIntent({
         kind: 'intent',
         id: this.request.actionId,
@@ -187,6 +205,7 @@ export class ActionRun {
         startedAtMs: Math.round(now?.ms ?? 0),
         startedBootMs: this.#begunAtBootMs,
         taintBefore: this.#taintBefore,
+        before: this.#before,
       });
     } catch (error) {
       if (!(error instanceof JournalUnavailableError || error instanceof JournalDamagedError)) throw error;
@@ -215,9 +234,9 @@ export class ActionRun {
 
   async #closeWindow(failed: boolean): Promise<ActionEvent> {
     const { windows, stopped } = this.#ports;
-    const { actionId, verb } = this.request;
+    const { actionId } = this.request;
     if (windows === undefined) throw new Error(`action ${actionId} has a window that this host does not give`);
-    if (!failed && verb === Verb.VERB_RELOAD) await windows.putBack(actionId);
+    if (!failed && this.#hasLoadedAgain()) await windows.putBack(actionId);
     this.#confirm = failed ? await windows.giveUp(actionId, stopped) : await windows.ask(actionId, stopped);
     return { kind: 'window_ended', report: this.#confirm };
   }
@@ -240,15 +259,30 @@ export class ActionRun {
         detail: report.end.message,
       });
     }
-    return { kind: 'step_ended', end: report.end };
+    return { kind: 'step_ended', end: await this.#lookAgain(step, report.end) };
+  }
+
+  /** A restore loads with exactly what was recorded: a kmod that shows other values is not as it was. */
+  async #lookAgain(step: PlanStep, end: StepEnd): Promise<StepEnd> {
+    const { kmod, parameters } = step;
+    if (this.request.verb !== Verb.VERB_RESTORE || end.kind !== 'done' || step.kind !== 'modprobe') return end;
+    if ((await this.#ports.host.hasParameters(kmod, parameters)) !== false) return end;
+    return { kind: 'not_verified', message: `${kmod} is loaded, and not with the parameters that were recorded` };
+  }
+
+  /** Whether a kmod went and came again: what hung on it may not have come by itself. */
+  #hasLoadedAgain(): boolean {
+    const done = this.#steps.flatMap(({ step }) => (step === undefined ? [] : [step]));
+    return loadsAgain(done, done);
   }
 
   async #end(ending: Ending, verdict: Verdict | undefined): Promise<ActionResult> {
     const { host, book, serverClock } = this.#ports;
-    const { kmod, dryRun, expiresAtMs } = this.request;
+    const { verb, kmod, dryRun, expiresAtMs } = this.request;
     const begun = this.#steps.length > 0 || this.#startedAtMs > 0;
     const state = await host.stateOf(kmod);
-    const reloadPaths = begun && state === 'absent' ? await this.#reloadPaths(verdict) : [];
+    const mayReturn = begun && state === 'absent' && verb !== Verb.VERB_SET_PARAMETERS;
+    const reloadPaths = mayReturn ? await this.#reloadPaths(verdict) : [];
     const taintAfter = begun ? await host.taint() : undefined;
     const result: ActionResult = {
       actionId: this.request.actionId,
@@ -270,6 +304,8 @@ export class ActionRun {
       // 0: the host did not know the server's time.
       finishedAtMs: Math.round(serverClock.now()?.ms ?? 0),
       confirm: this.#confirm,
+      undo: begun ? await this.#undo(verdict) : [],
+      healthBefore: begun ? this.#before?.health : undefined,
     };
     const written = await book.putResult(result, this.digest, expiresAtMs);
     // Until the end is on disk the window's own file is all that tells what became of it; and what is stuck may yet have to be put back.
@@ -277,6 +313,18 @@ export class ActionRun {
     if (this.#windowOpen && isLast) await this.#ports.windows?.close(this.request.actionId);
     this.#result = result;
     return result;
+  }
+
+  /** From what is seen now: also after a step that failed, a revert, or a crash. */
+  async #undo(verdict: Verdict | undefined): Promise<UndoStep[]> {
+    if (this.#before === undefined || verdict === undefined) return [];
+    try {
+      const now = await this.#ports.host.record(this.#before.kmods.map((kmod) => kmod.name));
+      return undoOf(verdict.plan, this.#before, now);
+    } catch (error) {
+      this.#ports.log.warn({ actionId: this.request.actionId, err: error }, 'what changed could not be read');
+      return [];
+    }
   }
 
   /** Those of the verdict are seconds old; after a crash they may be of another time. */
@@ -313,6 +361,14 @@ function successMessage(request: ActionRequest, reloadPaths: readonly ReloadPath
       return `${kmod} is unloaded${wayBackWords(reloadPaths)}`;
     case Verb.VERB_RELOAD:
       return `${kmod} was unloaded and is loaded again`;
+    case Verb.VERB_ENSURE_LOADED:
+      return `${kmod} is loaded, and is loaded at boot`;
+    case Verb.VERB_ENSURE_UNLOADED:
+      return `${kmod} is unloaded, and no file of modfleet loads it at boot${wayBackWords(reloadPaths)}`;
+    case Verb.VERB_SET_PARAMETERS:
+      return `${kmod} has ${request.parameters.join(' ')}`;
+    case Verb.VERB_RESTORE:
+      return `put back: ${request.undo.map((step) => `${step.kind} ${step.kmod}`).join(', ')}`;
     default:
       return assertNever(verb);
   }

@@ -1,4 +1,4 @@
-import { Outcome } from '@modfleet/proto';
+import { ConfirmEnd, ConfirmReport, Outcome } from '@modfleet/proto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ActionEvent, type ActionState, type StepEnd, transition } from './action.machine.ts';
@@ -75,7 +75,70 @@ describe('an action on the host', () => {
     ]);
   });
 
+  describe('inside a confirm window', () => {
+    const framed = { ...frame, confirmWindowSeconds: 60 };
+    const plan = anOkVerdict(['rmmod', 'dummy'], ['unpersist', 'dummy'], ['persist', 'other']);
+    const done: ActionEvent = { kind: 'step_ended', end: { kind: 'done' } };
+    const stepping = (index: number, kept: boolean): ActionState => ({ kind: 'stepping', verdict: plan, index, kept });
+    const ended = (end: ConfirmEnd): ActionEvent => ({
+      kind: 'window_ended',
+      report: { ...ConfirmReport.create(), end, cause: 'no_server' },
+    });
+
+    it('does nothing lasting before it was kept, and all of it after, whatever the clock says', () => {
+      const closing = transition(framed, stepping(0, false), done, early);
+      expect(closing.effects).toEqual([{ kind: 'close_window', failed: false }]);
+      const kept = transition(framed, closing.next, ended(ConfirmEnd.CONFIRM_END_KEPT), late);
+      expect(kept.effects).toMatchObject([{ kind: 'run_step', index: 1 }]);
+      const next = transition(framed, kept.next, done, undefined);
+      expect(next.effects).toMatchObject([{ kind: 'run_step', index: 2 }]);
+      expect(transition(framed, next.next, done, late).effects).toMatchObject([
+        { kind: 'end', ending: { outcome: Outcome.OUTCOME_SUCCEEDED } },
+      ]);
+    });
+
+    it('does nothing lasting when it was not', () => {
+      const { next } = transition(framed, stepping(0, false), done, early);
+      expect(transition(framed, next, ended(ConfirmEnd.CONFIRM_END_REVERTED), early).effects).toMatchObject([
+        { kind: 'end', ending: { outcome: Outcome.OUTCOME_REVERTED } },
+      ]);
+    });
+
+    it('waits for the confirm where all is lasting', () => {
+      const lasting = anOkVerdict(['persist', 'dummy']);
+      const opening: ActionState = { kind: 'opening_window', verdict: lasting };
+      const { effects } = transition(framed, opening, { kind: 'window_opened' }, early);
+      expect(effects).toEqual([{ kind: 'close_window', failed: false }]);
+    });
+
+    it('a file that cannot be written takes nothing back of what was kept', () => {
+      const failed: ActionEvent = { kind: 'step_ended', end: { kind: 'not_written', message: 'EROFS' } };
+      expect(transition(framed, stepping(1, true), failed, early).effects).toMatchObject([
+        { kind: 'end', ending: { outcome: Outcome.OUTCOME_FAILED, code: 'not_written' } },
+      ]);
+    });
+  });
+
+  it('unloads nothing more when its time is over, and says what it has done', () => {
+    const plan = anOkVerdict(['unpersist', 'dummy'], ['rmmod', 'dummy'], ['rmmod', 'base']);
+    for (const [index, said] of [
+      [0, 'dummy is not listed to load at boot; the rest was not tried'],
+      [1, 'dummy is not listed to load at boot, dummy is unloaded; the rest was not tried'],
+    ] as const) {
+      const { effects } = transition(
+        frame,
+        { kind: 'stepping', verdict: plan, index },
+        { kind: 'step_ended', end: { kind: 'done' } },
+        late,
+      );
+      expect(effects).toMatchObject([
+        { kind: 'end', ending: { outcome: Outcome.OUTCOME_FAILED, message: expect.stringContaining(said) } },
+      ]);
+    }
+  });
+
   it.each<[Outcome, StepEnd]>([
+    [Outcome.OUTCOME_FAILED, { kind: 'not_written', message: '' }],
     [Outcome.OUTCOME_FAILED, { kind: 'rejected', message: '' }],
     [Outcome.OUTCOME_FAILED, { kind: 'not_verified', message: '' }],
     [Outcome.OUTCOME_STUCK, { kind: 'stuck', message: '' }],

@@ -7,6 +7,7 @@ import {
   type StepResult,
   type Verdict,
 } from '@modfleet/proto';
+import { isPersistent } from './findings/facts.ts';
 import { mayHavePassed, type ServerTime } from './server-time.ts';
 
 /*
@@ -14,9 +15,10 @@ import { mayHavePassed, type ServerTime } from './server-time.ts';
  * - No step before the intent is on disk, and none for a dry run, a refusal, or an action whose end state already holds.
  * - The first step begins only with a valid server time, and not when now + error bound passes `expiresAtMs`. Time is asked twice: at the turn,
  *   and again after the intent was written.
- * - Once the first step has begun a cancel is refused. A load asks for the time before each further step; what was unloaded is loaded again
- *   whatever the clock says (a host without its driver is worse than a late load).
- * - With a confirm window: no step before it is open, and success only when it was kept. A step that fails inside it ends in a revert.
+ * - Once the first step has begun a cancel is refused. The time is asked for before each further step, too; but what was unloaded is loaded again
+ *   whatever the clock says (a host without its driver is worse than a late load), and so is what was kept brought to its end.
+ * - With a confirm window: no step before it is open, and success only when it was kept. A step that fails inside it ends in a revert. No lasting step
+ *   (a file for the next boot) before it was kept: those come last in the plan, and run after its end.
  * - Every life ends in exactly one `end`; after it every event changes nothing.
  */
 
@@ -34,18 +36,26 @@ export type ActionState =
   | { readonly kind: 'assessing'; readonly cancelled: boolean }
   | { readonly kind: 'intending'; readonly cancelled: boolean; readonly verdict: Verdict }
   | { readonly kind: 'opening_window'; readonly verdict: Verdict }
-  | { readonly kind: 'stepping'; readonly verdict: Verdict; readonly index: number }
-  /** All steps are done, or one failed: the confirm window has the last word. */
-  | { readonly kind: 'closing_window'; readonly verdict: Verdict; readonly failure: Ending | undefined }
+  /** `kept`: the confirm window is over, and what comes now is lasting. */
+  | { readonly kind: 'stepping'; readonly verdict: Verdict; readonly index: number; readonly kept?: boolean }
+  /** All steps but lasting ones (from `next` on) are done, or one failed: the confirm window decides. */
+  | {
+      readonly kind: 'closing_window';
+      readonly verdict: Verdict;
+      readonly failure: Ending | undefined;
+      readonly next: number;
+    }
   | { readonly kind: 'ended' };
 
-/** How a step ended, judged by /proc/modules. */
+/** How a step ended, judged by what is seen afterwards: /proc/modules, sysfs, the file. */
 export type StepEnd =
   | { readonly kind: 'done' }
   /** The program said no, and /proc/modules agrees. */
   | { readonly kind: 'rejected'; readonly message: string }
   /** The program said yes, /proc/modules says otherwise. */
   | { readonly kind: 'not_verified'; readonly message: string }
+  /** A file of the host could not be written as wanted. */
+  | { readonly kind: 'not_written'; readonly message: string }
   /** Past its time, and the kernel is still at it. */
   | { readonly kind: 'stuck'; readonly message: string }
   /** The kernel oopsed. */
@@ -189,13 +199,16 @@ function onOpeningWindow(
   }
   if (event.kind !== 'window_opened') return stay(state);
   // A snapshot takes a moment; what it holds is as it was, so that closing this window puts nothing back.
-  return late(frame, now, verdict) ?? runStep(verdict, 0);
+  return late(frame, now, verdict) ?? nextStep(frame, verdict, 0, false);
 }
 
 function onClosingWindow(state: Extract<ActionState, { kind: 'closing_window' }>, event: ActionEvent): Transition {
   if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
   if (event.kind !== 'window_ended') return stay(state);
-  return end(state.failure ?? endingOfWindow(event.report), state.verdict);
+  const { verdict, failure, next } = state;
+  const ending = failure ?? endingOfWindow(event.report);
+  if (ending.outcome !== Outcome.OUTCOME_SUCCEEDED || next >= verdict.plan.length) return end(ending, verdict);
+  return runStep(verdict, next, [], true);
 }
 
 /** How an action ends whose steps were all done. */
@@ -217,26 +230,39 @@ function onStepping(
   event: ActionEvent,
   now: ServerTime,
 ): Transition {
-  const { verdict, index } = state;
+  const { verdict, index, kept = false } = state;
   if (event.kind === 'cancel') return { next: state, effects: [{ kind: 'tell_cancel_refused' }] };
   if (event.kind !== 'step_ended') return stay(state);
   switch (event.end.kind) {
-    case 'done':
-      if (index + 1 < verdict.plan.length) {
-        const tooLate = lateBetween(frame, verdict, index + 1, now);
-        return tooLate === undefined ? runStep(verdict, index + 1) : closeWith(frame, verdict, tooLate);
-      }
-      return frame.confirmWindowSeconds === 0
-        ? end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict)
-        : closeWith(frame, verdict, undefined);
+    case 'done': {
+      const tooLate = kept ? undefined : lateBetween(frame, verdict, index + 1, now);
+      return tooLate === undefined
+        ? nextStep(frame, verdict, index + 1, kept)
+        : closeWith(frame, verdict, index + 1, tooLate);
+    }
     case 'rejected':
     case 'not_verified':
+    case 'not_written':
     case 'stuck':
-    case 'kernel_died':
-      return closeWith(frame, verdict, failureOf(event.end));
+    case 'kernel_died': {
+      const failure = failureOf(event.end);
+      if (!kept) return closeWith(frame, verdict, index + 1, failure);
+      // Never stuck: what returns late inside a window is put back once more, and this is kept.
+      const message = `what was done was confirmed and is kept, but ${failure.message}`;
+      return end({ ...failure, outcome: Outcome.OUTCOME_FAILED, message }, verdict);
+    }
     default:
       return assertNever(event.end);
   }
+}
+
+/** The step at `index`, or the end of the steps; inside a confirm window that is before the first lasting one. */
+function nextStep(frame: ActionFrame, verdict: Verdict, index: number, kept: boolean): Transition {
+  const step = verdict.plan[index];
+  const isWindowOpen = frame.confirmWindowSeconds > 0 && !kept;
+  if (isWindowOpen && (step === undefined || isPersistent(step))) return closeWith(frame, verdict, index, undefined);
+  if (step === undefined) return end({ outcome: Outcome.OUTCOME_SUCCEEDED, code: '', message: '' }, verdict);
+  return runStep(verdict, index, [], kept);
 }
 
 function failureOf(stepEnd: Exclude<StepEnd, { kind: 'done' }>): Ending {
@@ -246,6 +272,8 @@ function failureOf(stepEnd: Exclude<StepEnd, { kind: 'done' }>): Ending {
       return { outcome: Outcome.OUTCOME_FAILED, code: 'rejected_by_kernel', message };
     case 'not_verified':
       return { outcome: Outcome.OUTCOME_FAILED, code: 'not_verified', message };
+    case 'not_written':
+      return { outcome: Outcome.OUTCOME_FAILED, code: 'not_written', message };
     case 'stuck':
       return { outcome: Outcome.OUTCOME_STUCK, code: 'stuck', message };
     case 'kernel_died':
@@ -256,10 +284,10 @@ function failureOf(stepEnd: Exclude<StepEnd, { kind: 'done' }>): Ending {
 }
 
 /** The end of the steps; inside a confirm window that has the last word. */
-function closeWith(frame: ActionFrame, verdict: Verdict, failure: Ending | undefined): Transition {
+function closeWith(frame: ActionFrame, verdict: Verdict, next: number, failure: Ending | undefined): Transition {
   if (frame.confirmWindowSeconds === 0 && failure !== undefined) return end(failure, verdict);
   return {
-    next: { kind: 'closing_window', verdict, failure },
+    next: { kind: 'closing_window', verdict, failure, next },
     effects: [{ kind: 'close_window', failed: failure !== undefined }],
   };
 }
@@ -270,15 +298,41 @@ const CANCELLED: Ending = {
   message: 'taken back before its first step; nothing was touched',
 };
 
-/** The end of a load whose time is over, or cannot be told any more, before a further step. */
+/** The end of an action whose time is over, or cannot be told any more, before a further step. */
 function lateBetween(frame: ActionFrame, verdict: Verdict, next: number, now: ServerTime): Ending | undefined {
   const before = verdict.plan.slice(0, next);
-  if (before.some((step) => step.kind === 'rmmod')) return undefined;
+  const rest = verdict.plan.slice(next);
+  if (rest.length === 0 || loadsAgain(before, rest)) return undefined;
   if (now !== undefined && !mayHavePassed(now, frame.expiresAtMs)) return undefined;
   const why = now === undefined ? 'the server time was lost' : 'its time was over';
-  const loaded = before.map((step) => step.kmod).join(', ');
-  const message = `${why} after ${next} of ${verdict.plan.length} steps: ${loaded} is loaded, the rest was not tried`;
+  const done = before.map(doneWords).join(', ');
+  const message = `${why} after ${next} of ${verdict.plan.length} steps: ${done}; the rest was not tried`;
   return { outcome: Outcome.OUTCOME_FAILED, code: now === undefined ? 'no_server_time' : 'expired', message };
+}
+
+/** Whether something is unloaded already that a later step loads again. Pure. */
+export function loadsAgain(before: readonly PlanStep[], rest: readonly PlanStep[]): boolean {
+  return before.some(
+    (gone) => gone.kind === 'rmmod' && rest.some((step) => step.kind === 'modprobe' && step.kmod === gone.kmod),
+  );
+}
+
+/** What a step that was done has made so. */
+function doneWords({ kind, kmod }: PlanStep): string {
+  switch (kind) {
+    case 'rmmod':
+      return `${kmod} is unloaded`;
+    case 'modprobe':
+      return `${kmod} is loaded`;
+    case 'set_parameters':
+      return `parameters of ${kmod} are set`;
+    case 'persist':
+      return `${kmod} is listed to load at boot`;
+    case 'unpersist':
+      return `${kmod} is not listed to load at boot`;
+    default:
+      return `${kind} ${kmod} is done`;
+  }
 }
 
 /** The end of an action whose time is over, or cannot be told. */
@@ -305,10 +359,10 @@ function late(frame: ActionFrame, now: ServerTime, verdict?: Verdict): Transitio
   );
 }
 
-function runStep(verdict: Verdict, index: number, before: readonly ActionEffect[] = []): Transition {
+function runStep(verdict: Verdict, index: number, before: readonly ActionEffect[] = [], kept = false): Transition {
   const step = verdict.plan[index];
   if (step === undefined) throw new Error(`plan has no step ${index}`);
-  return { next: { kind: 'stepping', verdict, index }, effects: [...before, { kind: 'run_step', index, step }] };
+  return { next: { kind: 'stepping', verdict, index, kept }, effects: [...before, { kind: 'run_step', index, step }] };
 }
 
 function end(ending: Ending, verdict?: Verdict): Transition {

@@ -243,3 +243,37 @@ describe('a window that was kept before the end could be written', () => {
     expect(result.outcome).toBe(Outcome.OUTCOME_INTERRUPTED);
   });
 });
+
+describe('a file for the next boot, inside a window', () => {
+  async function ensureUnloaded(end: ConfirmReport) {
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    kernel.persisted.add('dummy');
+    const window = new SimulatedWindow();
+    window.onEnd = () => {
+      window.end = end;
+      // Asked before the file is touched.
+      expect([kernel.loaded.size, kernel.persisted.size]).toEqual([0, 1]);
+      if (end === REVERTED) kernel.loaded.add('dummy');
+    };
+    const { engine, resultNo } = anEngine({ kernel, windows: window.windows });
+    await engine.start();
+    engine.submit(aRequest({ verb: Verb.VERB_ENSURE_UNLOADED, confirmWindowSeconds: 30 }));
+    return { result: await resultNo(1), kernel, window };
+  }
+
+  it('is removed when the change was kept', async () => {
+    const { result, kernel, window } = await ensureUnloaded(KEPT);
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_SUCCEEDED, confirm: KEPT });
+    expect(result.steps.map(({ step }) => step?.kind)).toEqual(['rmmod', 'unpersist']);
+    expect(result.undo.map(({ kind }) => kind)).toEqual(['load', 'persist']);
+    expect(kernel.persisted.size).toBe(0);
+    expect(window.calls).toContain('close');
+  });
+
+  it('stays when it was not, and there is nothing to undo', async () => {
+    const { result, kernel } = await ensureUnloaded(REVERTED);
+    expect(result).toMatchObject({ outcome: Outcome.OUTCOME_REVERTED, undo: [] });
+    expect(kernel.persisted.size).toBe(1);
+  });
+});

@@ -1,4 +1,4 @@
-import { type ActionRequest, type ActionResult, Outcome, Verb } from '@modfleet/proto';
+import { type ActionRequest, type ActionResult, Outcome, planDigest, type PlanStep, Verb } from '@modfleet/proto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KmodActionEngine } from './engine.ts';
@@ -8,6 +8,10 @@ import { QuietLog, SimulatedClock, SimulatedHost, SimulatedKernel } from './test
 
 const EXPIRES = 100_000;
 
+function aStep(kind: string, kmod: string): PlanStep {
+  return { kind, kmod, parameters: [], because: '' };
+}
+
 /** Few ids and kmods, so that frames repeat and collide. */
 const requests: readonly ActionRequest[] = [
   aRequest({ actionId: 'a', kmod: 'x', verb: Verb.VERB_LOAD, expiresAtMs: EXPIRES }),
@@ -16,6 +20,28 @@ const requests: readonly ActionRequest[] = [
   aRequest({ actionId: 'c', kmod: 'x', verb: Verb.VERB_RELOAD, expiresAtMs: EXPIRES }),
   aRequest({ actionId: 'd', kmod: 'y', verb: Verb.VERB_RELOAD, expiresAtMs: EXPIRES }),
   aRequest({ actionId: 'e', kmod: 'y', verb: Verb.VERB_LOAD, dryRun: true, expiresAtMs: EXPIRES }),
+  aRequest({ actionId: 'f', kmod: 'x', verb: Verb.VERB_ENSURE_LOADED, expiresAtMs: EXPIRES }),
+  aRequest({ actionId: 'g', kmod: 'x', verb: Verb.VERB_ENSURE_UNLOADED, expiresAtMs: EXPIRES }),
+  aRequest({ actionId: 'h', kmod: 'y', verb: Verb.VERB_SET_PARAMETERS, parameters: ['p=1'], expiresAtMs: EXPIRES }),
+  aRequest({
+    actionId: 'i',
+    kmod: 'x',
+    verb: Verb.VERB_RESTORE,
+    undo: [
+      { kind: 'unload', kmod: 'x', parameters: [] },
+      { kind: 'load', kmod: 'x', parameters: [] },
+      { kind: 'persist', kmod: 'x', parameters: [] },
+      { kind: 'set_parameters', kmod: 'y', parameters: ['p=0'] },
+    ],
+    expiresAtMs: EXPIRES,
+  }),
+  aRequest({
+    actionId: 'j',
+    kmod: 'x',
+    verb: Verb.VERB_ENSURE_LOADED,
+    approvedPlans: [planDigest({ plan: [aStep('persist', 'x')], findings: [] })].map((one) => Buffer.from(one)),
+    expiresAtMs: EXPIRES,
+  }),
 ];
 
 type Op =
@@ -63,6 +89,7 @@ class World {
       if (!alive.value) return new Promise(() => undefined);
       if (!journal.text.includes(`${id} {"kind":"intent"`)) this.faults.push(`${step.kind} of ${id} without an intent`);
       const known = this.clock.server.now();
+      // What was unloaded is loaded again whatever the clock says.
       const finishing = step.kind === 'modprobe' && this.kernel.effects.includes(`${id} rmmod ${step.kmod}`);
       if (!finishing && (known === undefined || known.ms > EXPIRES))
         this.faults.push(`${step.kind} of ${id} begun past its expiry`);
@@ -149,9 +176,11 @@ describe('action engine, over any order of frames, crashes and clock steps', () 
         expect(world.faults).toEqual([]);
         const repeated = world.kernel.effects.filter((effect, index) => world.kernel.effects.indexOf(effect) !== index);
         // The load half of a reload may be run again only when a crash hid that it was done, and then nothing was loaded.
-        expect(repeated.filter((effect) => !/^[cd] modprobe/.test(effect))).toEqual([]);
+        expect(repeated.filter((effect) => !/^[cdi] modprobe/.test(effect))).toEqual([]);
         for (const result of world.results) {
           if (result.reasonCode === 'id_conflict') continue;
+          // Approved for a plan that only writes the file: it has loaded nothing.
+          if (result.actionId === 'j') expect(world.kernel.effects).not.toContain('j modprobe x');
           const others = world.results.filter(
             (one) => one.actionId === result.actionId && one.reasonCode !== 'id_conflict',
           );

@@ -290,3 +290,69 @@ describe('action engine', () => {
     expect(engine.attributionOf('dummy')).toBeUndefined();
   });
 });
+
+describe('what an action changed', () => {
+  const run = async (kernel: SimulatedKernel, changes: Parameters<typeof aRequest>[0]) => {
+    const { engine, resultNo } = anEngine({ kernel });
+    await engine.start();
+    engine.submit(aRequest(changes));
+    return resultNo(1);
+  };
+
+  it('is in its result as what would undo it, and a restore of that leads back', async () => {
+    const kernel = new SimulatedKernel();
+    const done = await run(kernel, { verb: Verb.VERB_ENSURE_LOADED });
+    expect(done).toMatchObject({
+      outcome: Outcome.OUTCOME_SUCCEEDED,
+      undo: [
+        { kind: 'unpersist', kmod: 'dummy', parameters: [] },
+        { kind: 'unload', kmod: 'dummy', parameters: [] },
+      ],
+      healthBefore: { bootId: 'boot-1' },
+    });
+    const back = await run(kernel, { verb: Verb.VERB_RESTORE, undo: done.undo });
+    expect(back.outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+    expect([kernel.loaded.size, kernel.persisted.size]).toEqual([0, 0]);
+    expect(back.undo.map(({ kind }) => kind)).toEqual(['load', 'persist']);
+    expect((await run(kernel, { verb: Verb.VERB_RESTORE, undo: done.undo })).outcome).toBe(Outcome.OUTCOME_UNCHANGED);
+  });
+
+  it('of values is the former ones', async () => {
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    kernel.parameters.set('dummy.a', '1');
+    const done = await run(kernel, { verb: Verb.VERB_SET_PARAMETERS, parameters: ['a=2'] });
+    expect(done.undo).toEqual([{ kind: 'set_parameters', kmod: 'dummy', parameters: ['a=1'] }]);
+    expect(done.message).toBe('dummy has a=2');
+  });
+
+  it('is nothing where nothing was begun', async () => {
+    const kernel = new SimulatedKernel();
+    kernel.loaded.add('dummy');
+    expect(await run(kernel, {})).toMatchObject({ undo: [], healthBefore: undefined });
+    const refused = await run(new SimulatedKernel(), { approvedPlans: [Buffer.alloc(32)] });
+    expect(refused).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'drifted', steps: [], undo: [] });
+  });
+
+  it('is known after a crash: what the host was like before is in the journal', async () => {
+    const [kernel, journal] = [new SimulatedKernel(), new MemoryJournal()];
+    const first = anEngine({ kernel, journal, dies: true });
+    const begun = new Promise<void>((resolve) => {
+      first.host.afterStep = (step) => {
+        if (step.kind !== 'modprobe') return undefined;
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    await first.engine.start();
+    first.engine.submit(aRequest({ verb: Verb.VERB_ENSURE_LOADED }));
+    await begun;
+    const second = anEngine({ kernel, journal });
+    await second.engine.start();
+    expect(await second.resultNo(1)).toMatchObject({
+      outcome: Outcome.OUTCOME_INTERRUPTED,
+      undo: [{ kind: 'unload', kmod: 'dummy', parameters: [] }],
+      healthBefore: { bootId: 'boot-1' },
+    });
+  });
+});

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
+import type { HostWrites } from '../host/host-writes.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { ActionLog } from './action-host.ts';
 import { type EngineParts, KmodActionEngine } from './engine.ts';
@@ -17,6 +18,8 @@ import type { ServerRoute } from './protection/routes.ts';
 export interface HostActionEngineOptions {
   readonly files: HostFiles;
   readonly exec: Exec;
+  /** Without it no file of the host is written: for an engine that only looks, and for captured trees. */
+  readonly writes?: HostWrites | undefined;
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   /** Absolute; the journal is `actions.journal` in it. */
@@ -56,6 +59,7 @@ export function createActionEngine(options: HostActionEngineOptions): KmodAction
     },
     policy,
     hostId,
+    options.writes,
   );
   return new KmodActionEngine({
     host,

@@ -25,5 +25,7 @@ export function plainResult(
     startedAtMs: 0,
     finishedAtMs: 0,
     confirm: undefined,
+    undo: [],
+    healthBefore: undefined,
   };
 }

@@ -1,8 +1,9 @@
 import { Outcome, Verb } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import type { KernelState } from './action-host.ts';
+import type { StepKind } from './findings/facts.ts';
 import type { OpenAction } from './ledger.ts';
-import { type Aftermath, settle } from './recovery.ts';
+import { type Aftermath, awaitedOf, settle, settleKept, wantsOf } from './recovery.ts';
 import { anIntent, anOkVerdict, aRequest } from './testing/builders.ts';
 
 const PLANS = {
@@ -16,7 +17,15 @@ function open(verb: keyof typeof PLANS, lastStep: number): OpenAction {
 }
 
 function seen(state: KernelState, changes: Partial<Aftermath> = {}): Aftermath {
-  return { mayAct: true, sameBoot: true, state, parametersHold: true, ...changes };
+  return {
+    mayAct: true,
+    sameBoot: true,
+    state,
+    parametersHold: true,
+    holdings: [],
+    awaited: undefined,
+    ...changes,
+  };
 }
 
 function outcome(action: OpenAction, aftermath: Aftermath): string | number {
@@ -58,6 +67,53 @@ describe('what the kernel proves after a crash', () => {
   it('does not call a load done when the parameters are other ones', () => {
     expect(outcome(open(Verb.VERB_LOAD, 1), seen('live', { parametersHold: false }))).toBe(I);
     expect(outcome(open(Verb.VERB_LOAD, 1), seen('live', { parametersHold: undefined }))).toBe(S);
+  });
+
+  describe('of a plan of several kinds of steps', () => {
+    const restore = (lastStep: number, ...plan: readonly (readonly [StepKind, string])[]): OpenAction => ({
+      intent: anIntent(aRequest({ verb: Verb.VERB_RESTORE }), anOkVerdict(...plan)),
+      lastStep,
+    });
+
+    it('wants what the last step of each kind on each kmod wants', () => {
+      const { plan } = anOkVerdict(
+        ['unpersist', 'a'],
+        ['rmmod', 'a'],
+        ['rmmod', 'b'],
+        ['modprobe', 'a'],
+        ['persist', 'a'],
+      );
+      expect(wantsOf(plan).map(({ kind, kmod }) => `${kind} ${kmod}`)).toEqual(['rmmod b', 'modprobe a', 'persist a']);
+    });
+
+    it('waits for what it has begun to unload, until it is loaded again', () => {
+      const plan = [
+        ['rmmod', 'b'],
+        ['rmmod', 'a'],
+        ['modprobe', 'a'],
+        ['persist', 'a'],
+      ] as const;
+      const awaited = [0, 1, 2, 3].map((lastStep) => awaitedOf(restore(lastStep, ...plan)));
+      expect(awaited).toEqual([undefined, 'a', 'a', undefined]);
+    });
+
+    it('unloads nothing late', () => {
+      const open = restore(1, ['rmmod', 'a'], ['modprobe', 'a'], ['rmmod', 'b']);
+      expect(outcome(open, seen('absent', { awaited: 'absent', holdings: ['no', 'yes'] }))).toBe(I);
+    });
+
+    it('does not take what was there before for what came again', () => {
+      const open = restore(0, ['rmmod', 'a'], ['modprobe', 'a']);
+      expect(outcome(open, seen('live', { awaited: 'live', holdings: ['yes'] }))).toBe(I);
+      expect(outcome({ ...open, lastStep: 1 }, seen('live', { awaited: 'live', holdings: ['yes'] }))).toBe(S);
+    });
+
+    it('that was kept has succeeded where all of it is so, in the same boot', () => {
+      const { intent } = restore(0, ['rmmod', 'a'], ['unpersist', 'a']);
+      expect(settleKept(intent, true, 'absent', ['yes', 'yes']).outcome).toBe(S);
+      expect(settleKept(intent, true, 'absent', ['yes', 'no']).outcome).toBe(I);
+      expect(settleKept(intent, false, 'absent', ['yes', 'yes']).outcome).toBe(I);
+    });
   });
 
   it('finishes nothing on a damaged journal', () => {

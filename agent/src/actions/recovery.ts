@@ -1,5 +1,5 @@
 import { assertNever, isKnownVerb, type KnownVerb, Outcome, type PlanStep, Verb } from '@modfleet/proto';
-import type { KernelState } from './action-host.ts';
+import type { Holding, KernelState } from './action-host.ts';
 import type { Ending } from './action.machine.ts';
 import type { OpenAction } from './ledger.ts';
 
@@ -67,7 +67,25 @@ export const PROOFS = {
       unknown: 'interrupted',
     },
   },
-} as const satisfies Record<KnownVerb, Record<Phase, Record<KernelState, Proof>>>;
+} as const satisfies Partial<Record<KnownVerb, Record<Phase, Record<KernelState, Proof>>>>;
+
+/** What is seen of all that a plan wants at its end. `gone`: what it unloaded and was to load again is not loaded. */
+export type Whole = 'all' | 'not_all' | 'half_way' | 'unknown' | 'gone';
+
+/**
+ * Verbs whose steps are of several kinds, or on several kmods, and what of the whole is so now. That all is as it was asked for is what was asked; less
+ * proves nothing. What a restore unloaded to load it again is loaded now (`finish`), as by a reload.
+ */
+export const WHOLE_PROOFS = {
+  all: 'succeeded',
+  not_all: 'interrupted',
+  half_way: 'stuck',
+  unknown: 'interrupted',
+  gone: 'finish',
+} as const satisfies Record<Whole, Proof>;
+
+/** Verbs that the first table is about; the others are settled by the second. */
+type PlainVerb = keyof typeof PROOFS;
 
 /** What is seen after the agent is back. */
 export interface Aftermath {
@@ -77,6 +95,31 @@ export interface Aftermath {
   readonly state: KernelState;
   /** Whether the loaded kmod has the parameters that were asked for; undefined when that cannot be seen. */
   readonly parametersHold: boolean | undefined;
+  /** For each of {@link wantsOf} the plan whether it is so. */
+  readonly holdings: readonly Holding[];
+  /** The state of {@link awaitedOf}. */
+  readonly awaited: KernelState | undefined;
+}
+
+/** What has to be so at the end of a plan: of steps that undo each other the last. Pure. */
+export function wantsOf(plan: readonly PlanStep[]): PlanStep[] {
+  return plan.filter(
+    (step, index) =>
+      !plan.slice(index + 1).some((later) => later.kmod === step.kmod && aspectOf(later) === aspectOf(step)),
+  );
+}
+
+function aspectOf({ kind }: PlanStep): string {
+  if (kind === 'rmmod' || kind === 'modprobe') return 'kernel';
+  return kind === 'persist' || kind === 'unpersist' ? 'file' : kind;
+}
+
+/** The kmod that this action has begun to unload, and has not yet loaded again as its plan says. Pure. */
+export function awaitedOf({ intent, lastStep }: OpenAction): string | undefined {
+  const { plan } = intent.verdict;
+  const gone = plan.slice(0, lastStep + 1).filter((step) => step.kind === 'rmmod');
+  const rest = plan.slice(Math.max(lastStep, 1));
+  return gone.find(({ kmod }) => rest.some((step) => step.kind === 'modprobe' && step.kmod === kmod))?.kmod;
 }
 
 /** What to do with an open action: end it, or run its plan on from a step. */
@@ -96,7 +139,9 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
   if (!isKnownVerb(request.verb) || step === undefined)
     return interrupted('the journal holds a plan that this version does not know');
   const phase: Phase = step.kind === 'rmmod' ? 'unloading' : 'loading';
-  const proof: Proof = PROOFS[settledAs(request.verb, verdict.plan)][phase][seen.state];
+  const verb = settledAs(request.verb, verdict.plan);
+  if (!isPlain(verb)) return settleWhole(open, seen);
+  const proof: Proof = PROOFS[verb][phase][seen.state];
   switch (proof) {
     case 'succeeded':
       if (phase === 'loading' && seen.parametersHold === false) {
@@ -126,14 +171,74 @@ export function settle(open: OpenAction, seen: Aftermath): Settlement {
   }
 }
 
+function isPlain(verb: KnownVerb): verb is PlainVerb {
+  return Object.hasOwn(PROOFS, verb);
+}
+
+function settleWhole(open: OpenAction, seen: Aftermath): Settlement {
+  const { plan } = open.intent.verdict;
+  const { kmod } = open.intent.request;
+  const proof: Proof = WHOLE_PROOFS[wholeOf(open, seen)];
+  const words = holdingWords(plan, seen.holdings);
+  switch (proof) {
+    case 'succeeded':
+      return end(Outcome.OUTCOME_SUCCEEDED, '', `the agent was restarted meanwhile; ${words}`);
+    case 'stuck':
+      return end(
+        Outcome.OUTCOME_STUCK,
+        'stuck',
+        `a routine has not returned after the agent's restart; only a reboot ends this; ${words}`,
+      );
+    case 'interrupted':
+      return interrupted(`the agent ended while this ran on ${kmod}, and not all of it is to be seen: ${words}`);
+    case 'finish':
+      if (!seen.mayAct)
+        return interrupted(`${kmod} is not loaded, and the damaged journal does not say whether its load was tried`);
+      return { kind: 'finish', fromStep: firstLoadStep(open) };
+    default:
+      return assertNever(proof);
+  }
+}
+
+function wholeOf(open: OpenAction, { holdings, awaited }: Aftermath): Whole {
+  const rest = open.intent.verdict.plan.slice(firstLoadStep(open));
+  // Nothing is unloaded late: that is nobody's loss.
+  if (awaited === 'absent' && rest.every((step) => step.kind !== 'rmmod')) return 'gone';
+  if (holdings.includes('halfway')) return 'half_way';
+  // Its unload may not have begun, and then it has what it had.
+  const isUntried = awaited !== undefined && open.intent.verdict.plan[open.lastStep]?.kind === 'rmmod';
+  if (holdings.includes('no') || isUntried) return 'not_all';
+  return holdings.includes('unknown') ? 'unknown' : 'all';
+}
+
+const HOLDING_WORDS = {
+  yes: 'is so',
+  no: 'is not so',
+  halfway: 'is half way',
+  unknown: 'cannot be seen',
+} as const satisfies Record<Holding, string>;
+
+function holdingWords(plan: readonly PlanStep[], holdings: readonly Holding[]): string {
+  return wantsOf(plan)
+    .map(({ kind, kmod }, index) => `${kind} ${kmod} ${HOLDING_WORDS[holdings[index] ?? 'unknown']}`)
+    .join(', ');
+}
+
 /**
  * An action whose window was kept, and whose end was not written before the agent or the host went down. The server knows that it was kept; whether
  * that still holds is another matter after a reboot, or when somebody did something since. Pure.
  */
-export function settleKept({ request, verdict }: OpenAction['intent'], sameBoot: boolean, state: KernelState): Ending {
-  const words = stateWords(request.kmod, state);
+export function settleKept(
+  { request, verdict }: OpenAction['intent'],
+  sameBoot: boolean,
+  state: KernelState,
+  holdings: readonly Holding[],
+): Ending {
+  const isWhole = isKnownVerb(request.verb) && !isPlain(request.verb);
+  const words = isWhole ? holdingWords(verdict.plan, holdings) : stateWords(request.kmod, state);
   const wanted: KernelState = verdict.plan.every((step) => step.kind === 'rmmod') ? 'absent' : 'live';
-  if (sameBoot && state === wanted)
+  const holds = isWhole ? holdings.every((one) => one === 'yes') : state === wanted;
+  if (sameBoot && holds)
     return {
       outcome: Outcome.OUTCOME_SUCCEEDED,
       code: '',
@@ -149,7 +254,7 @@ function settledAs(verb: KnownVerb, plan: readonly PlanStep[]): KnownVerb {
 }
 
 function firstLoadStep(open: OpenAction): number {
-  return open.intent.verdict.plan.findIndex((step, index) => index >= open.lastStep && step.kind !== 'rmmod');
+  return open.intent.verdict.plan.findIndex((step, index) => index >= open.lastStep && step.kind === 'modprobe');
 }
 
 function stateWords(kmod: string, state: KernelState): string {

@@ -1,10 +1,10 @@
-import { type ActionResult, ConfirmEnd, type ConfirmReport, Outcome } from '@modfleet/proto';
-import type { KernelState } from './action-host.ts';
+import { type ActionResult, ConfirmEnd, type ConfirmReport, Outcome, type PlanStep, Verb } from '@modfleet/proto';
+import type { Holding, KernelState } from './action-host.ts';
 import { ActionRun, type Begun, type RunPorts } from './action-run.ts';
 import { type Ending, endingOfWindow } from './action.machine.ts';
 import type { IntentRecord } from './journal/journal.ts';
 import type { OpenAction } from './ledger.ts';
-import { settle, settleKept } from './recovery.ts';
+import { awaitedOf, settle, settleKept, wantsOf } from './recovery.ts';
 import { STEP_DEADLINE_MS } from './steps/step-runner.ts';
 
 /** How often a program that survived the agent is looked for: it costs a walk over all processes. */
@@ -66,7 +66,7 @@ export class Settler {
       log.warn({ actionId: request.actionId, confirm }, 'a confirm window was open when the agent started');
       const ending =
         confirm.end === ConfirmEnd.CONFIRM_END_KEPT
-          ? settleKept(open.intent, sameBoot, await host.stateOf(request.kmod))
+          ? settleKept(open.intent, sameBoot, await host.stateOf(request.kmod), await this.#holdings(open.intent))
           : endingOfWindow(confirm);
       return run.endWith(ending, verdict, begunIn(open.intent, sameBoot), confirm);
     }
@@ -75,6 +75,8 @@ export class Settler {
       sameBoot,
       state: await host.stateOf(request.kmod),
       parametersHold: await host.hasParameters(request.kmod, request.parameters),
+      holdings: await this.#holdings(open.intent),
+      awaited: await this.#stateOf(awaitedOf(open)),
     });
     log.warn(
       { actionId: request.actionId, kmod: request.kmod, settlement },
@@ -83,6 +85,16 @@ export class Settler {
     return settlement.kind === 'end'
       ? run.endWith(settlement.ending, verdict, begunIn(open.intent, sameBoot))
       : run.finishFrom(settlement.fromStep, verdict, open.intent);
+  }
+
+  async #holdings({ verdict }: IntentRecord): Promise<Holding[]> {
+    const holdings: Holding[] = [];
+    for (const step of wantsOf(verdict.plan)) holdings.push(await this.#ports.host.holds(step));
+    return holdings;
+  }
+
+  async #stateOf(kmod: string | undefined): Promise<KernelState | undefined> {
+    return kmod === undefined ? undefined : this.#ports.host.stateOf(kmod);
   }
 
   /** A program that a step started may have outlived the agent; it has the step's deadline before the kernel's state is taken as it is. */
@@ -104,8 +116,10 @@ export class Settler {
     for (const open of book.ledger.stuckActions()) {
       const { intent } = open;
       const sameBoot = intent.bootId === bootId;
-      if (sameBoot && (await host.stepStillRuns(intent.request.kmod))) continue;
-      const end = lateEnd(open, sameBoot, await host.stateOf(intent.request.kmod));
+      const { kmod, step } = stuckAt(open);
+      if (sameBoot && (await host.stepStillRuns(kmod))) continue;
+      const holds = step === undefined ? 'unknown' : await host.holds(step);
+      const end = lateEnd(open, sameBoot, await host.stateOf(kmod), holds);
       if (end === undefined) continue;
       const run = new ActionRun(intent.request, intent.digest, this.#ports);
       const begun = begunIn(intent, sameBoot);
@@ -136,17 +150,35 @@ function begunIn(intent: IntentRecord, sameBoot: boolean): Begun {
   return sameBoot ? intent : { ...intent, startedBootMs: Number.MAX_SAFE_INTEGER };
 }
 
+/** What a stuck action is stuck at. */
+function stuckAt({ intent, lastStep }: OpenAction): { readonly kmod: string; readonly step: PlanStep | undefined } {
+  const step = intent.verdict.plan[lastStep];
+  const { verb, kmod } = intent.request;
+  return { kmod: verb === Verb.VERB_RESTORE ? (step?.kmod ?? kmod) : kmod, step };
+}
+
+/** A write that does not return leaves nothing that shows it; that it has had its effect does. */
+function lateWrite({ kind, kmod }: PlanStep, holds: Holding, isLast: boolean) {
+  if (holds !== 'yes') return undefined;
+  if (isLast) return { outcome: Outcome.OUTCOME_SUCCEEDED, message: `${kind} of ${kmod} returned late, and is so` };
+  const message = `${kind} of ${kmod} returned late, and the steps after it were not tried`;
+  return { outcome: Outcome.OUTCOME_FAILED, message };
+}
+
 /** How a stuck action ended after all; undefined while it has not. Only a last step that had its effect late has done what was asked. Pure. */
 export function lateEnd(
   { intent, lastStep }: OpenAction,
   sameBoot: boolean,
   state: KernelState,
+  holds: Holding = 'unknown',
 ): { outcome: Outcome; message: string } | undefined {
   const { plan } = intent.verdict;
-  const { kmod } = intent.request;
+  const { kmod, step } = stuckAt({ intent, lastStep });
   if (!sameBoot) {
     return { outcome: Outcome.OUTCOME_INTERRUPTED, message: `${kmod} was stuck until the host rebooted` };
   }
+  if (step !== undefined && step.kind !== 'rmmod' && step.kind !== 'modprobe')
+    return lateWrite(step, holds, lastStep === plan.length - 1);
   if (state === 'unloading' || state === 'loading' || state === 'unknown') return undefined;
   const isLast = lastStep === plan.length - 1;
   const unloads = plan[lastStep]?.kind === 'rmmod';

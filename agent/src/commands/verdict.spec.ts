@@ -41,6 +41,7 @@ describe('modfleet-agent verdict', () => {
     ],
     plan: [],
     reloadPaths: [],
+    digest: Buffer.alloc(0),
   };
 
   it('says the answer first, then why, and nothing that fools a terminal', () => {
@@ -60,6 +61,7 @@ FINDINGS
       findings: [],
       plan: [{ kind: 'rmmod', kmod: 'base', parameters: [], because: 'asked for' }],
       reloadPaths: [{ kind: 'dependant', value: 'dependent' }],
+      digest: Buffer.alloc(0),
     };
     expect(verdictText(allowed, 'unload', 'base')).toBe(`unload base: would be done. Nothing was touched.
 

@@ -5,6 +5,7 @@ import {
   verbFromWord,
   type KnownVerb,
   UNSIGNED,
+  VERB_WORDS,
   Verdict,
 } from '@modfleet/proto';
 import type { ActionPolicy } from '../actions/findings/facts.ts';
@@ -15,7 +16,7 @@ import { verdictText } from './verdict-text.ts';
 
 /** `modfleet-agent verdict VERB NAME… [--param k=v] [--root DIR] [--json]`. */
 export interface VerdictOptions {
-  /** load, unload or reload. */
+  /** load, unload, reload, ensure_loaded, ensure_unloaded or set_parameters. */
   readonly verb: string;
   /** At least one; each gets a verdict of its own, as if it were asked for alone. */
   readonly names: readonly string[];
@@ -29,11 +30,14 @@ export interface VerdictOptions {
   readonly stdout: Writable;
 }
 
+/** A restore is the server's: it has undo steps, which an earlier action reported. */
+const ASKED: ReadonlySet<string> = new Set(Object.values(VERB_WORDS).filter((word) => word !== 'restore'));
+
 /** A word that is no verb. */
 export class VerbError extends Error {
   readonly code = 'verb_unknown';
   constructor(word: string) {
-    super(`${JSON.stringify(word)} is no verb: write load, unload or reload`);
+    super(`${JSON.stringify(word)} is no verb: write ${[...ASKED].join(', ')}`);
     this.name = 'VerbError';
   }
 }
@@ -45,7 +49,7 @@ export class VerbError extends Error {
  * @throws VerbError, KmodNameError
  */
 export async function verdictCommand(options: VerdictOptions): Promise<number> {
-  const verb = verbFromWord(options.verb);
+  const verb = ASKED.has(options.verb) ? verbFromWord(options.verb) : undefined;
   if (verb === undefined) throw new VerbError(options.verb);
   const kmods = options.names.map((name) => canonicalKmodName(name));
   const verdicts = await hostOf(options).assessTogether(kmods.map((kmod) => requestOf(options, verb, kmod)));

@@ -4,6 +4,7 @@ import type { ConfirmWindows } from '../actions/confirm-windows.ts';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { ProcSysSettings } from '../host/host-settings.ts';
+import type { HostWrites } from '../host/host-writes.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
 import type { Confirmer } from './confirmer.ts';
 import { FileWindowStore } from './file-window-store.ts';
@@ -20,6 +21,7 @@ import type { ServerAddress } from './window-plan.ts';
 export interface HostWindowsOptions {
   readonly files: HostFiles;
   readonly exec: Exec;
+  readonly writes?: HostWrites | undefined;
   readonly clock: BootClock;
   readonly serverClock: ServerClock;
   readonly stateDir: string;
@@ -58,7 +60,8 @@ export function createWindows(
 ): ConfirmWindows {
   const { files, exec, clock, serverClock, stateDir, log } = options;
   const owner = new LockedRevertOwner(exec, stateDir, log);
-  const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep: (ms: number) => delay(ms) };
+  const { writes } = options;
+  const ports = { files, exec, writes, settings: new ProcSysSettings(), clock, sleep: (ms: number) => delay(ms) };
   return new WindowKeeper({
     store: new FileWindowStore(stateDir),
     timer: new HostRevertTimer(files, exec, stateDir),

@@ -14,6 +14,7 @@ import { NodeExec } from '../exec/node-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { ProcSysSettings } from '../host/host-settings.ts';
+import { FsHostWrites } from '../host/host-writes.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 
 /** How long a reboot may take to end this process. */
@@ -40,7 +41,7 @@ export async function revertCommand({ stateDir, log, ...order }: RevertCommandOp
   const clock = new HostBootClock();
   const store = new FileWindowStore(stateDir);
   const sleep = (ms: number): Promise<void> => delay(ms);
-  const ports = { files, exec, settings: new ProcSysSettings(), clock, sleep };
+  const ports = { files, exec, settings: new ProcSysSettings(), writes: new FsHostWrites(), clock, sleep };
   return revertWindow(
     {
       ...ports,

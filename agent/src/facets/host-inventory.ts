@@ -1,4 +1,11 @@
-import { Facet, FACET_WORDS, type KmodAnswer, type KmodEvents, type KnownFacet } from '@modfleet/proto';
+import {
+  Facet,
+  FACET_WORDS,
+  type HostHealth,
+  type KmodAnswer,
+  type KmodEvents,
+  type KnownFacet,
+} from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { Exec } from '../exec/exec.ts';
 import type { HostFiles } from '../host/host-files.ts';
@@ -7,6 +14,7 @@ import { KmodWatch, type AttributionOf } from '../watch/kmod-watch.ts';
 import { udevadmSource } from '../watch/udevadm-source.ts';
 import type { UeventSource } from '../watch/uevent-source.ts';
 import { UeventWatch } from '../watch/uevent-watch.ts';
+import { readHostHealth } from '../health/host-health.ts';
 import { answerNow } from './answers.ts';
 import { AvailableObserver, type CollectAvailable } from './available.ts';
 import { ConfigObserver } from './config.ts';
@@ -166,6 +174,10 @@ class HostInventory implements Inventory {
   async answer(kmods: readonly string[]): Promise<KmodAnswer[]> {
     const readers = { list: this.#loaded.list, config: this.#config };
     return answerNow(this.#parts.files, await this.#available.look(), kmods, readers);
+  }
+
+  health(): Promise<HostHealth> {
+    return readHostHealth(this.#parts.files);
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Facet, KmodAnswer, KmodEvents } from '@modfleet/proto';
+import type { Facet, HostHealth, KmodAnswer, KmodEvents } from '@modfleet/proto';
 
 /** A facet as last observed. */
 export interface FacetSnapshot {
@@ -30,6 +30,8 @@ export interface Inventory {
   onKmodEvents(listener: (events: KmodEvents) => void): void;
   /** Reads now: presence, reference count, holders, blocks. */
   answer(kmods: readonly string[]): Promise<KmodAnswer[]>;
+  /** Reads now. */
+  health(): Promise<HostHealth>;
 }
 
 /** In ms, as the server sets them. */

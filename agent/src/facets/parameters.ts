@@ -4,7 +4,7 @@ import { readSysParameters, type SysParameter } from '../kmod/sys-module.ts';
 import { mapLimited, READ_WIDTH, type Observation } from './observation.ts';
 
 /** Parameters that show a running count, not a setting; their value would change the digest at every look. */
-const VOLATILE = new Set([
+export const VOLATILE_PARAMETERS: ReadonlySet<string> = new Set([
   'dm_bufio.allocated_get_free_pages_bytes',
   'dm_bufio.allocated_kmem_cache_bytes',
   'dm_bufio.allocated_vmalloc_bytes',
@@ -44,7 +44,7 @@ export class ParametersObserver {
 }
 
 function toKmodParameter(kmod: string, parameter: SysParameter): KmodParameter {
-  if (VOLATILE.has(`${kmod}.${parameter.name}`))
+  if (VOLATILE_PARAMETERS.has(`${kmod}.${parameter.name}`))
     return { name: parameter.name, unreadableReason: 'changes all the time: read it on the host' };
   return parameter.kind === 'value'
     ? { name: parameter.name, value: parameter.value, unreadableReason: '' }

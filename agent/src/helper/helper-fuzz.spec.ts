@@ -95,6 +95,18 @@ describe('the helper, fed with anything', () => {
         verb: fc.integer({ min: -2, max: 9 }) as fc.Arbitrary<ActionRequest['verb']>,
         kmod: text,
         parameters: fc.array(text, { maxLength: 80 }),
+        undo: fc.array(
+          fc.record({
+            kind: fc.oneof(text, fc.constantFrom('load', 'persist')),
+            kmod: text,
+            parameters: fc.array(text, { maxLength: 3 }),
+          }),
+          { maxLength: 3 },
+        ),
+        approvedPlans: fc.array(
+          fc.uint8Array({ maxLength: 40 }).map((some) => Buffer.from(some)),
+          { maxLength: 3 },
+        ),
         expiresAtMs: fc.maxSafeNat(),
         confirmWindowSeconds: fc.nat(10_000),
         overrides: fc.array(text, { maxLength: 4 }),
@@ -120,7 +132,9 @@ describe('the helper, fed with anything', () => {
       {
         actionId: fc.uuid(),
         hostId: fc.constantFrom(HOST_ID, '00000000-0000-4000-8000-0000000000ff'),
-        verb: fc.constantFrom(1 as const, 2 as const, 3 as const),
+        verb: fc.constantFrom(1 as const, 2 as const, 3 as const, 4 as const, 7 as const),
+        undo: fc.constantFrom([], [{ kind: 'load', kmod: 'dummy', parameters: ['a=1'] }]),
+        approvedPlans: fc.constantFrom([], [Buffer.alloc(32, 1)]),
         kmod: fc.constantFrom('dummy', 'floppy'),
         parameters: fc.array(fc.constantFrom('a=1', 'b=2'), { maxLength: 2 }),
         expiresAtMs: fc.constantFrom(60_000, 61_000, 3_600_000),

@@ -8,6 +8,7 @@ import type { FileLock } from '../exec/file-lock.ts';
 import { NodeExec, NoExec } from '../exec/node-exec.ts';
 import { ReadOnlyExec } from '../exec/read-only-exec.ts';
 import { FsHostFiles } from '../host/fs-host-files.ts';
+import { FsHostWrites } from '../host/host-writes.ts';
 import { HostBootClock } from '../time/boot-clock.ts';
 import { noRecovery, sessionAddressOf } from '../confirm/session-address.ts';
 import { ConfirmRelay } from './confirm-relay.ts';
@@ -123,6 +124,7 @@ function actingEngine(input: EngineInput): HelperEngine {
   return createActionEngine({
     ...shared(input),
     exec: settings.root === '/' ? new NodeExec() : new NoExec(),
+    writes: settings.root === '/' ? new FsHostWrites() : undefined,
     stopWaitMs: () => (options.signal.aborted ? TOLD_TO_END_MS : COURIER_GONE_MS),
     confirmer: input.confirms,
     sessionAddress: () => sessionAddressOf(settings, isApart),

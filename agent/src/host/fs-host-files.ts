@@ -230,7 +230,7 @@ function hostEntries(entries: readonly Dirent[]): HostEntry[] {
 }
 
 function hostStat(stats: Stats): HostStat {
-  return { size: stats.size, mtimeMs: stats.mtimeMs, kind: kindOf(stats) };
+  return { size: stats.size, mtimeMs: stats.mtimeMs, kind: kindOf(stats), mode: stats.mode & 0o7777 };
 }
 
 function kindOf(entry: Dirent | Stats): HostEntry['kind'] {

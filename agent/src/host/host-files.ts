@@ -11,11 +11,13 @@ export interface HostEntry {
   readonly kind: 'file' | 'directory' | 'link' | 'other';
 }
 
-/** Size in bytes and modification time in ms since the epoch. */
+/** Size in bytes, modification time in ms since the epoch, and who may do what. */
 export interface HostStat {
   readonly size: number;
   readonly mtimeMs: number;
   readonly kind: HostEntry['kind'];
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 
-/** Settings of network interfaces: the only files of the host that are ever written outside the agent's own folders. */
+/** Settings of network interfaces: beside those of host-writes.ts the only files of the host that are ever written outside the agent's own folders. */
 const WRITABLE = /^\/proc\/sys\/net\/ipv[46]\/(conf|neigh)\/[^/]+\/[a-z0-9_]+$/;
 
 /** Writes settings of the running kernel. */

@@ -15,6 +15,8 @@ export class MemoryHostFiles implements HostFiles {
   readonly nodes: Map<string, MemoryNode>;
   /** Modification times, ms; 0 for paths that are not here. */
   readonly mtimes = new Map<string, number>();
+  /** Permission bits; 0644 for paths that are not here. */
+  readonly modes = new Map<string, number>();
   /** Paths that were read, in order: what a test of cost looks at. */
   readonly reads: string[] = [];
 
@@ -71,8 +73,9 @@ export class MemoryHostFiles implements HostFiles {
     if (found.kind !== 'ok') return Promise.resolve(found);
     const node = this.nodes.get(found.value);
     const size = typeof node === 'string' ? Buffer.byteLength(node) : node instanceof Uint8Array ? node.length : 0;
+    const mode = this.modes.get(found.value) ?? 0o644;
     const mtimeMs = this.mtimes.get(found.value) ?? 0;
-    return Promise.resolve({ kind: 'ok', value: { size, mtimeMs, kind: this.#kindOf(found.value) } });
+    return Promise.resolve({ kind: 'ok', value: { size, mtimeMs, kind: this.#kindOf(found.value), mode } });
   }
 
   statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {

@@ -1,3 +1,5 @@
+import { LISTS_FOLDER } from '../host/host-writes.ts';
+
 /** What a process of an installed agent may do; compared by `modfleet-agent check` and by a test on a lab host with what the kernel says of it. */
 export interface Privileges {
   /** 0: root. The courier's user has another number on every host. */
@@ -31,7 +33,8 @@ export const EXPECTED: Readonly<Record<ProcessKind, Privileges>> = {
     capabilities: ['CAP_DAC_READ_SEARCH', 'CAP_NET_ADMIN', 'CAP_SYSLOG', 'CAP_SYS_MODULE', 'CAP_SYS_PTRACE'],
     noNewPrivileges: true,
     seccomp: true,
-    writable: [...SCRATCH, '/var/cache/modfleet-helper', '/var/lib/modfleet-helper'].sort(),
+    // Systemd leaves out what is not there (ReadWritePaths=-…); every systemd has the folder of these lists.
+    writable: [...SCRATCH, LISTS_FOLDER, '/var/cache/modfleet-helper', '/var/lib/modfleet-helper'].sort(),
   },
   evidence: {
     isRoot: true,

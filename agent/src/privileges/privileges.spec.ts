@@ -18,6 +18,7 @@ const MOUNTS = `22 1 254:0 / / ro,nosuid,noatime - ext4 /dev/vda rw
 33 22 254:0 /tmp/x /tmp rw - ext4 /dev/vda rw
 34 22 254:0 /var/tmp/x /var/tmp rw - ext4 /dev/vda rw
 35 22 254:0 /var/cache/modfleet-helper /var/cache/modfleet-helper rw - ext4 /dev/vda rw
+35 22 254:0 /etc/modules-load.d /etc/modules-load.d rw - ext4 /dev/vda rw
 36 22 254:0 /var/lib/modfleet-helper /var/lib/modfleet-helper rw - ext4 /dev/vda rw
 37 22 0:8 / /srv rw - ext4 /dev/vdb rw
 38 37 0:8 / /srv ro - ext4 /dev/vdb rw

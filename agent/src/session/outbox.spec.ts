@@ -10,7 +10,7 @@ type Answer = Extract<ToServer, { $case: 'queryAnswer' }>;
 const beat = (boottimeMs: number): Sign => ({ $case: 'heartbeat', value: { boottimeMs, facets: [] } });
 const answer = (queryId: string, error = ''): Answer => ({
   $case: 'queryAnswer',
-  value: { queryId, kmods: [], error },
+  value: { queryId, kmods: [], error, health: undefined },
 });
 const result = (actionId: string, message = '') =>
   ({ $case: 'actionResult', value: fakeResult(actionId, Outcome.OUTCOME_SUCCEEDED, message) }) as const;

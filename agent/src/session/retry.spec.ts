@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planRetry, shouldDiagnose } from './retry.ts';
+import { diagnosed, planRetry, shouldDiagnose } from './retry.ts';
 import type { SessionEnd } from './session-end.ts';
 
 const FAILED: SessionEnd = { kind: 'failed', welcomed: false, code: 14, details: 'read ECONNRESET' };
@@ -50,7 +50,8 @@ describe('planRetry', () => {
 
 describe('shouldDiagnose', () => {
   it.each<[string, SessionEnd, boolean]>([
-    ['a handshake that failed', FAILED, true],
+    ['a connection that just ended', FAILED, false],
+    ['a handshake that says why', { ...FAILED, details: 'tlsv13 alert certificate required' }, true],
     ['a port where nobody listens', { ...FAILED, details: 'connect ECONNREFUSED 10.0.2.2:7781' }, false],
     [
       'a server that cannot just now',
@@ -66,8 +67,25 @@ describe('shouldDiagnose', () => {
     expect(shouldDiagnose(end, { failures: 0 }, 0)).toBe(expected);
   });
 
-  it('asks at most twice a minute', () => {
-    expect(shouldDiagnose(FAILED, { failures: 1, diagnosedAtMs: 1000 }, 30_999)).toBe(false);
-    expect(shouldDiagnose(FAILED, { failures: 1, diagnosedAtMs: 1000 }, 31_000)).toBe(true);
+  it('asks about connections that just end when that goes on', () => {
+    expect([0, 1, 2, 3, 4].map((failures) => shouldDiagnose(FAILED, { failures }, 0))).toEqual([
+      false,
+      false,
+      false,
+      true,
+      true,
+    ]);
+  });
+
+  it('asks at most twice a minute, and less and less', () => {
+    let state = diagnosed({ failures: 4 }, 1000);
+    expect(shouldDiagnose(FAILED, state, 30_999)).toBe(false);
+    expect(shouldDiagnose(FAILED, state, 31_000)).toBe(true);
+    state = diagnosed(state, 31_000);
+    expect([shouldDiagnose(FAILED, state, 90_999), shouldDiagnose(FAILED, state, 91_000)]).toEqual([false, true]);
+    for (let count = 0; count < 20; count += 1) state = diagnosed(state, 100_000);
+    expect([shouldDiagnose(FAILED, state, 699_999), shouldDiagnose(FAILED, state, 700_000)]).toEqual([false, true]);
+    const welcomed = planRetry({ kind: 'silent', welcomed: true }, state, false, 0).state;
+    expect(shouldDiagnose(FAILED, { ...welcomed, failures: 4 }, 130_000)).toBe(true);
   });
 });

@@ -13,8 +13,15 @@ const HOPELESS_MS = 10 * 60_000;
 /** Longest wait of an agent that another one displaced, ms. */
 const DISPLACED_MS = 2 * 60_000;
 
-/** Between two diagnoses, ms. */
+/** Between two diagnoses, ms; doubles with each that did not help, up to {@link DIAGNOSE_SELDOM_MS}. */
 const DIAGNOSE_EVERY_MS = 30_000;
+const DIAGNOSE_SELDOM_MS = 10 * 60_000;
+
+/**
+ * Failures in a row before a connection that just ended is asked about. A server that comes back with 10,000 hosts at its door turns most of them away for a minute:
+ * if each of those asked why, the asking would cost it more handshakes than the coming back.
+ */
+const PATIENCE = 4;
 
 /** gRPC codes by which the server refuses a host that it could authenticate: PERMISSION_DENIED and UNAUTHENTICATED. */
 const REFUSALS: ReadonlySet<number> = new Set([7, 16]);
@@ -25,22 +32,31 @@ export interface RetryState {
   readonly failures: number;
   /** Boot time of the last diagnosis, ms. */
   readonly diagnosedAtMs?: number;
+  /** Diagnoses since the last Welcome. */
+  readonly diagnoses?: number;
+}
+
+/** After a diagnosis. */
+export function diagnosed(state: RetryState, nowMs: number): RetryState {
+  return { ...state, diagnosedAtMs: nowMs, diagnoses: (state.diagnoses ?? 0) + 1 };
 }
 
 /**
  * Whether the server should be asked what is wrong. A broken session is not asked about, nor a port where nobody listens; nor a server that took the
- * connection and says that it cannot just now: it knows this host, and thousands that ask would keep it from recovering.
+ * connection and says that it cannot just now: it knows this host, and thousands that ask would keep it from recovering. What says that it is about the certificate is
+ * asked about at once, a connection that just ended when that happens again and again.
  */
 export function shouldDiagnose(end: SessionEnd, state: RetryState, nowMs: number): boolean {
-  if (state.diagnosedAtMs !== undefined && nowMs - state.diagnosedAtMs < DIAGNOSE_EVERY_MS) return false;
+  const everyMs = Math.min(DIAGNOSE_SELDOM_MS, DIAGNOSE_EVERY_MS * 2 ** Math.max(0, (state.diagnoses ?? 0) - 1));
+  if (state.diagnosedAtMs !== undefined && nowMs - state.diagnosedAtMs < everyMs) return false;
+  const isPatient = state.failures + 1 < PATIENCE;
   if (end.kind === 'reconnect') return end.reason === 'retired';
-  if (end.kind === 'ended') return !end.welcomed;
+  if (end.kind === 'ended') return !end.welcomed && !isPatient;
   if (end.kind !== 'failed') return false;
   if (REFUSALS.has(end.code)) return true;
-  if (end.answered === true) return false;
-  return (
-    !end.welcomed && !/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Name resolution/.test(end.details)
-  );
+  if (end.answered === true || end.welcomed) return false;
+  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|Name resolution/.test(end.details)) return false;
+  return /alert|certificate/i.test(end.details) || !isPatient;
 }
 
 /**
@@ -59,7 +75,7 @@ export function planRetry(
   random: number,
 ): { readonly delayMs: number; readonly state: RetryState } {
   const failures = wasWelcomed(end) ? 0 : state.failures + 1;
-  const next = { ...state, failures };
+  const next = { ...state, failures, ...(failures === 0 && state.diagnoses !== undefined ? { diagnoses: 0 } : {}) };
   if (hopeless || isDisplaced(end)) {
     const longestMs = hopeless ? HOPELESS_MS : DISPLACED_MS;
     return { delayMs: longestMs * (0.5 + random / 2), state: next };

@@ -143,10 +143,14 @@ describe('a session', () => {
     server.send({ $case: 'ping', value: { token: 7 } });
     expect((await nextOf(server, 'pong')).value.token).toBe(7);
     const ask = async (...kmods: string[]) => {
-      server.send({ $case: 'query', value: { queryId: 'q', kmods, timeoutMs: 100 } });
+      server.send({ $case: 'query', value: { queryId: 'q', kmods, timeoutMs: 100, health: false } });
       return (await nextOf(server, 'queryAnswer')).value;
     };
     expect(await ask('vfio-pci')).toMatchObject({ queryId: 'q', kmods: [{ name: 'vfio_pci' }], error: '' });
+    const health = { queryId: 'q', kmods: [], timeoutMs: 100, health: true };
+    server.send({ $case: 'query', value: health });
+    expect((await nextOf(server, 'queryAnswer')).value).toMatchObject({ kmods: [], health: { links: ['eth0 up'] } });
+    expect((await ask('vfio')).health).toBeUndefined();
     expect((await ask('broken')).error).toContain('EIO');
     expect((await ask('../x')).error).toContain('is no kmod name');
     expect((await ask(...Array.from({ length: 101 }, () => 'a'))).error).toContain('at most 100');

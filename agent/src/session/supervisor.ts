@@ -4,7 +4,7 @@ import type { Inquiry } from '../identity/certificate-keeper.ts';
 import { adviceFor, CLOCK_TOLERANCE_MS, clockWords } from '../identity/diagnosis-words.ts';
 import { SuspendWatch } from '../time/suspend-watch.ts';
 import { EventBuffer } from './event-buffer.ts';
-import { planRetry, shouldDiagnose } from './retry.ts';
+import { diagnosed, planRetry, shouldDiagnose } from './retry.ts';
 import type { RetryState } from './retry.ts';
 import { wordsFor } from './session-end.ts';
 import type { SessionEnd } from './session-end.ts';
@@ -82,7 +82,7 @@ export class SessionSupervisor {
         const { renewed, ...found } = await this.#inquire();
         hopeless = found.hopeless;
         // With a new certificate it begins anew; what may be wrong then is asked about at once.
-        state = renewed ? { failures: 0 } : { ...state, diagnosedAtMs: bootClock.nowMs() };
+        state = renewed ? { failures: 0 } : diagnosed(state, bootClock.nowMs());
       }
       const plan = planRetry(end, state, hopeless, random());
       state = plan.state;

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { HostEntry, HostFiles, HostStat, ReadOutcome } from '../../../agent/src/host/host-files.ts';
+import { LISTS_FOLDER } from '../../../agent/src/host/host-writes.ts';
 import { failure, resolvePath } from '../../../agent/src/host/resolve-path.ts';
 import { isLink, type Tree, type TreeNode } from './tree.ts';
 
@@ -47,8 +48,10 @@ export class KernelFiles implements HostFiles {
   async list(hostPath: string): Promise<ReadOutcome<readonly HostEntry[]>> {
     const found = this.#find(hostPath);
     if (found.kind !== 'ok') return found;
-    const entries = this.#tree.folder(found.value);
-    if (entries === undefined) return { kind: 'not_found' };
+    const shared = this.#tree.folder(found.value);
+    const own = this.#ownIn(found.value);
+    if (shared === undefined && own.length === 0 && found.value !== LISTS_FOLDER) return { kind: 'not_found' };
+    const entries = own.length === 0 ? (shared ?? []) : withOwn(shared ?? [], own);
     const value =
       found.value === SYS_MODULE.slice(0, -1) ? entries.filter(({ name }) => this.#own.hasSysModule(name)) : entries;
     return { kind: 'ok', value };
@@ -75,11 +78,18 @@ export class KernelFiles implements HostFiles {
     const node = this.#node(found.value);
     const size =
       node === undefined || isLink(node) ? 0 : typeof node === 'string' ? Buffer.byteLength(node) : node.length;
-    return { kind: 'ok', value: { size, mtimeMs: 0, kind: node === undefined ? 'directory' : 'file' } };
+    return { kind: 'ok', value: { size, mtimeMs: 0, kind: node === undefined ? 'directory' : 'file', mode: 0o644 } };
   }
 
   statMany(hostPaths: readonly string[]): Promise<ReadOutcome<HostStat>[]> {
     return Promise.all(hostPaths.map((hostPath) => this.stat(hostPath)));
+  }
+
+  /** This host's own files in a folder. Only of lists of kmods: the others stand where the tree has one, too. */
+  #ownIn(folder: string): readonly HostEntry[] {
+    if (folder !== LISTS_FOLDER) return [];
+    const names = [...this.#own.texts.keys()].filter((file) => path.posix.dirname(file) === folder);
+    return names.map((file) => ({ name: path.posix.basename(file), kind: 'file' }));
   }
 
   #file(hostPath: string): ReadOutcome<string | Uint8Array> {
@@ -103,7 +113,7 @@ export class KernelFiles implements HostFiles {
   #stands(file: string): boolean {
     if (file.startsWith(SYS_MODULE) && !this.#own.hasSysModule(file.slice(SYS_MODULE.length).split('/', 1)[0] ?? ''))
       return false;
-    return this.#node(file) !== undefined || this.#tree.folder(file) !== undefined;
+    return file === LISTS_FOLDER || this.#node(file) !== undefined || this.#tree.folder(file) !== undefined;
   }
 
   #node(file: string): TreeNode | undefined {
@@ -117,4 +127,9 @@ export class KernelFiles implements HostFiles {
     const set = this.#own.parameter(kmod, name);
     return set === undefined ? node : `${set}\n`;
   }
+}
+
+function withOwn(shared: readonly HostEntry[], own: readonly HostEntry[]): HostEntry[] {
+  const entries = new Map([...shared, ...own].map((entry) => [entry.name, entry]));
+  return [...entries.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
 }

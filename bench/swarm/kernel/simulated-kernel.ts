@@ -53,6 +53,8 @@ export class SimulatedKernel implements OwnFiles {
   readonly #behaviour: Behaviour;
   /** In the order of loading. */
   readonly #loaded = new Map<string, Loaded>();
+  /** Of code that is built in: what was set. */
+  readonly #builtinParameters = new Map<string, Map<string, string>>();
   readonly #listeners: ((action: 'add' | 'remove', kmod: string) => void)[] = [];
   #procModules: string | undefined;
 
@@ -125,7 +127,17 @@ export class SimulatedKernel implements OwnFiles {
   }
 
   parameter(kmod: string, name: string): string | undefined {
-    return this.#loaded.get(kmod)?.parameters.get(name);
+    return (this.#loaded.get(kmod)?.parameters ?? this.#builtinParameters.get(kmod))?.get(name);
+  }
+
+  /** As a write to /sys/module/KMOD/parameters/NAME, of one that is there. False: nothing of that name is. */
+  setParameter(kmod: string, name: string, value: string): boolean {
+    const loaded = this.#loaded.get(kmod);
+    if (loaded === undefined && !this.build.builtin.has(kmod)) return false;
+    const parameters = loaded?.parameters ?? this.#builtinParameters.get(kmod) ?? new Map<string, string>();
+    parameters.set(name, value);
+    if (loaded === undefined) this.#builtinParameters.set(kmod, parameters);
+    return true;
   }
 
   #add(name: string, parameters: readonly string[]): void {

@@ -32,8 +32,8 @@ export interface Io {
   readonly timeZone: string | undefined;
   /** A new random UUID (idempotency keys). */
   newId(): string;
-  /** Resolves after so many milliseconds; rejects when `signal` aborts first. */
-  wait(ms: number): Promise<void>;
+  /** Resolves after so many milliseconds; rejects when `signal` aborts first, or `until`, after which nobody waits any more. */
+  wait(ms: number, until?: AbortSignal): Promise<void>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }

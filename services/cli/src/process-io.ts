@@ -19,8 +19,9 @@ export function processIo(env: Io['env']): Io {
     now: () => new Date(),
     timeZone: undefined,
     newId: randomUUID,
-    wait: async (ms) => {
-      await setTimeout(ms, undefined, { signal: interrupt.signal });
+    wait: async (ms, until) => {
+      const signal = until === undefined ? interrupt.signal : AbortSignal.any([interrupt.signal, until]);
+      await setTimeout(ms, undefined, { signal });
     },
     signal: interrupt.signal,
   };

@@ -24,7 +24,7 @@ import { TestFleet } from '../support/fleet.ts';
 const GROWTH_MAX = 100;
 const HANDSHAKE_MS = 30_000;
 /** Unfinished handshakes of one address (agent-listeners.service.ts). */
-const UNFINISHED_MAX = 250;
+const UNFINISHED_MAX = 128;
 
 /** A host of the fleet that floods the server: its connection ends with a reason, memory stays, the host beside it notices nothing. */
 describe('a flood', () => {

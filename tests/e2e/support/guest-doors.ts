@@ -56,6 +56,8 @@ class GuestFiles extends MemoryHostFiles {
 
   override async stat(path: string): ReturnType<MemoryHostFiles['stat']> {
     const { code } = await this.#host.run(`test -e ${path}`);
-    return code === 0 ? { kind: 'ok', value: { size: 0, mtimeMs: 0, kind: 'file' } } : { kind: 'not_found' };
+    return code === 0
+      ? { kind: 'ok', value: { size: 0, mtimeMs: 0, kind: 'file', mode: 0o644 } }
+      : { kind: 'not_found' };
   }
 }

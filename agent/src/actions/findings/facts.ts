@@ -1,16 +1,22 @@
-import {
-  type Evidence,
-  type FindingCode,
-  type KnownVerb,
-  type OverrideWord,
-  type PlanStep,
-  Verb,
-} from '@modfleet/proto';
+import { type Evidence, type FindingCode, type OverrideWord, type PlanStep, Verb } from '@modfleet/proto';
+import type { RuntimeParameter } from '../../kmod/runtime-parameters.ts';
 import type { KernelState } from '../action-host.ts';
+
+/**
+ * What one question may be about. An action is one such question, or several in order: ensure_loaded is a load and then `persist`, ensure_unloaded
+ * `unpersist` and an unload, a restore one for each of its undo steps (findings/questions.ts).
+ */
+export type Asked =
+  | typeof Verb.VERB_LOAD
+  | typeof Verb.VERB_UNLOAD
+  | typeof Verb.VERB_RELOAD
+  | typeof Verb.VERB_SET_PARAMETERS
+  | 'persist'
+  | 'unpersist';
 
 /** What is asked, checked and with its words. */
 export interface Question {
-  readonly verb: KnownVerb;
+  readonly verb: Asked;
   /** Canonical. */
   readonly kmod: string;
   /** name=value. */
@@ -20,6 +26,8 @@ export interface Question {
   readonly confirmWindowSeconds: number;
   /** Protections to be set aside inside that window. */
   readonly overrides: readonly OverrideWord[];
+  /** Its parameters were read from this kmod when it was loaded: names that its file does not list are no mistake. */
+  readonly recorded?: boolean;
 }
 
 /** The host's own say (agent.yaml). Globs over canonical names. */
@@ -64,6 +72,15 @@ export interface LoadedFacts {
   readonly parameters: ReadonlyMap<string, string>;
   /** Parameters that exist and cannot be read. */
   readonly hiddenParameters: readonly string[];
+}
+
+/** The file by which modfleet lists a kmod to load at boot. */
+export interface Persistence {
+  readonly path: string;
+  /** foreign: there is something, and not byte for byte what we write. */
+  readonly state: 'absent' | 'ours' | 'foreign' | 'unreadable' | 'no_folder';
+  /** First line of what is foreign; why it cannot be read. */
+  readonly detail: string;
 }
 
 /** One kmod file that a load would read. */
@@ -129,6 +146,10 @@ export interface ActionFacts {
   /** Undefined: not loaded. */
   readonly loaded: LoadedFacts | undefined;
   readonly tree: TreeFacts;
+  /** Parameters of the loaded kmod, or of code that is built in, by name. Read where they are to be set. */
+  readonly runtimeParameters: ReadonlyMap<string, RuntimeParameter>;
+  /** Read where it is asked for. */
+  readonly persistence: Persistence | undefined;
   readonly obstacles: readonly ConfigObstacle[];
   /** Of an unload in a confirm window: what of the configuration would keep its revert from loading the kmod again. */
   readonly reloadObstacles: readonly ConfigObstacle[];
@@ -145,7 +166,17 @@ export interface ActionFacts {
 
 /** Whether its files and configuration are judged as those of a load: an unload in a confirm window may have to be undone by one. */
 export function asksForLoad({ verb, confirmWindowSeconds }: Question): boolean {
-  return verb !== Verb.VERB_UNLOAD || confirmWindowSeconds > 0;
+  return loads({ verb }) || (verb === Verb.VERB_UNLOAD && confirmWindowSeconds > 0);
+}
+
+/** Whether it loads the kmod, and what that needs. */
+export function loads({ verb }: Pick<Question, 'verb'>): boolean {
+  return verb === Verb.VERB_LOAD || verb === Verb.VERB_RELOAD;
+}
+
+/** Whether it takes the kmod away, be it for a moment. */
+export function removes({ verb }: Pick<Question, 'verb'>): boolean {
+  return verb === Verb.VERB_UNLOAD || verb === Verb.VERB_RELOAD;
 }
 
 /** A finding before its layer is looked up. */
@@ -157,7 +188,15 @@ export interface RawFinding {
 }
 
 /** A step before it goes out. */
-export type Step = PlanStep & { readonly kind: 'rmmod' | 'modprobe' };
+export type Step = PlanStep & { readonly kind: StepKind };
+
+/** Kinds of step. A kind without an executor does not compile (steps/). */
+export type StepKind = 'rmmod' | 'modprobe' | 'set_parameters' | 'persist' | 'unpersist';
+
+/** Whether a step changes what the next boot does, and not the kernel. Inside a confirm window these run after it was kept. */
+export function isPersistent({ kind }: Pick<PlanStep, 'kind'>): boolean {
+  return kind === 'persist' || kind === 'unpersist';
+}
 
 /** One thing to check. */
 export function evidence(kind: string, value: string): Evidence {

@@ -3,6 +3,8 @@ import { type ActionFacts, evidence, type LoadedFacts, type Question, type RawFi
 import { unfitFiles, unreadFiles } from './file-findings.ts';
 import { invalidValues } from './parameter-values.ts';
 import { parameterFindings, splitParameter } from './parameters.ts';
+import { persistenceFindings } from './persistence-findings.ts';
+import { setParameterFindings } from './set-parameter-findings.ts';
 
 const MODULES = '/proc/modules';
 
@@ -18,6 +20,11 @@ export function kernelFindings(question: Question, facts: ActionFacts): RawFindi
       return [...switches(facts), ...unloadFindings(question, facts)];
     case Verb.VERB_RELOAD:
       return [...switches(facts), ...reloadFindings(question, facts)];
+    case Verb.VERB_SET_PARAMETERS:
+      return setParameterFindings(question, facts);
+    case 'persist':
+    case 'unpersist':
+      return persistenceFindings(question, facts);
   }
 }
 
@@ -209,11 +216,11 @@ const GENERIC_PARAMETERS = new Set(['dyndbg', 'async_probe']);
 
 /** modprobe and the kernel ignore an unknown parameter in silence: nobody would know that it did not count. */
 function unknownParameters(
-  { kmod, parameters }: Question,
+  { kmod, parameters, recorded }: Question,
   known: ReadonlyMap<string, string> | undefined,
   path: string,
 ): RawFinding[] {
-  if (known === undefined) return [];
+  if (known === undefined || recorded === true) return [];
   const names = parameters.map((parameter) => parameter.slice(0, parameter.indexOf('=')).replaceAll('-', '_'));
   const unknown = names.filter((name) => !known.has(name) && !GENERIC_PARAMETERS.has(name));
   if (unknown.length === 0) return [];

@@ -11,9 +11,10 @@ import {
   verbFromWord,
 } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
-import type { KernelState } from '../action-host.ts';
+import type { Holding, KernelState } from '../action-host.ts';
 import type { OpenAction } from '../ledger.ts';
-import { type Aftermath, PROOFS, settle } from '../recovery.ts';
+import type { StepKind } from './facts.ts';
+import { type Aftermath, PROOFS, settle, type Whole } from '../recovery.ts';
 import { anIntent, anOkVerdict, aRequest } from '../testing/builders.ts';
 
 const page = await readFile(new URL('../../../../docs/outcomes.md', import.meta.url), 'utf8');
@@ -86,6 +87,11 @@ describe('docs/outcomes.md, after a crash', () => {
     }
   }
 
+  function seenOf(changes: Partial<Aftermath>): Aftermath {
+    const plain = { mayAct: true, sameBoot: true, state: 'unknown', parametersHold: undefined } as const;
+    return { ...plain, holdings: [], awaited: undefined, ...changes };
+  }
+
   function word(open: OpenAction, seen: Aftermath): string {
     const settled = settle(open, seen);
     if (settled.kind === 'finish') {
@@ -98,9 +104,63 @@ describe('docs/outcomes.md, after a crash', () => {
   }
 
   it('has a row for every verb and kind of step that a plan can hold', () => {
-    expect(Object.values(VERB_WORDS).sort()).toEqual([...new Set(table.map((row) => row.verb))].sort());
-    expect(Object.keys(PROOFS)).toHaveLength(Object.keys(VERB_WORDS).length);
+    const verbs = [...new Set([...table, ...wholes].map((row) => row.verb))];
+    expect(Object.values(VERB_WORDS).sort()).toEqual(verbs.sort());
+    expect(Object.keys(PROOFS)).toHaveLength(3);
     expect(table).toHaveLength(5);
+    expect(wholes).toHaveLength(4);
+  });
+
+  /** Of the second table, whose columns are what is seen of the whole. */
+  const WHOLES = ['all', 'not_all', 'half_way', 'unknown', 'gone'] as const satisfies readonly Whole[];
+  const wholes = section
+    .split('\n')
+    .filter((line) => /^\| (ensure_\w+|set_parameters|restore) /.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')))
+    .map(([, verb = '', ...cells]) => ({ verb, cells: cells.slice(0, WHOLES.length) }));
+
+  /** What is seen of a plan of two steps when the whole of it stands so. */
+  const HOLDINGS = {
+    all: ['yes', 'yes'],
+    not_all: ['yes', 'no'],
+    half_way: ['halfway', 'no'],
+    unknown: ['yes', 'unknown'],
+    gone: ['no', 'yes'],
+  } as const satisfies Record<Whole, readonly Holding[]>;
+
+  /** A plan of two wants, of which the first is on a kmod; of a restore it goes and comes again. */
+  function openedWhole(verb: string): OpenAction {
+    const known = verbFromWord(verb);
+    if (known === undefined) throw new Error(`no verb ${verb}`);
+    const steps: [StepKind, string][] =
+      verb === 'restore'
+        ? [
+            ['rmmod', 'dummy'],
+            ['modprobe', 'dummy'],
+            ['persist', 'dummy'],
+          ]
+        : [
+            ['modprobe', 'dummy'],
+            ['persist', 'dummy'],
+          ];
+    return { intent: anIntent(aRequest({ verb: known }), anOkVerdict(...steps)), lastStep: 1 };
+  }
+
+  const everyWhole = wholes.flatMap(({ verb, cells }) =>
+    WHOLES.map((whole, column) => ({ verb, whole, cell: cells[column] ?? 'missing' })).filter(
+      ({ cell }) => cell !== '',
+    ),
+  );
+
+  it.each(everyWhole)('$verb, $whole: $cell', ({ verb, whole, cell }) => {
+    const open = openedWhole(verb);
+    for (const sameBoot of [true, false])
+      for (const mayAct of [true, false]) {
+        const awaited = verb === 'restore' ? (whole === 'gone' ? 'absent' : 'live') : undefined;
+        const seen = seenOf({ sameBoot, mayAct, holdings: HOLDINGS[whole], awaited });
+        const lost = !sameBoot || (cell === 'finish' && !mayAct);
+        expect([sameBoot, mayAct, word(open, seen)]).toEqual([sameBoot, mayAct, lost ? 'interrupted' : cell]);
+      }
   });
 
   const everyCell = table.flatMap(({ verb, step, cells }) =>
@@ -114,9 +174,12 @@ describe('docs/outcomes.md, after a crash', () => {
           for (const parametersHold of [true, false, undefined]) {
             const otherParameters = parametersHold === false && step.startsWith('modprobe') && cell === 'succeeded';
             const lost = !sameBoot || otherParameters || (cell === 'finish' && !mayAct);
-            expect([sameBoot, mayAct, parametersHold, word(open, { sameBoot, mayAct, parametersHold, state })]).toEqual(
-              [sameBoot, mayAct, parametersHold, lost ? 'interrupted' : cell],
-            );
+            expect([
+              sameBoot,
+              mayAct,
+              parametersHold,
+              word(open, seenOf({ sameBoot, mayAct, parametersHold, state })),
+            ]).toEqual([sameBoot, mayAct, parametersHold, lost ? 'interrupted' : cell]);
           }
     }
   });

@@ -1,33 +1,49 @@
-import { Verb } from '@modfleet/proto';
-import type { ActionFacts, Question, Step } from './facts.ts';
+import { assertNever, Verb } from '@modfleet/proto';
+import { type ActionFacts, isPersistent, type Question, type Step } from './facts.ts';
+import { settable } from './set-parameter-findings.ts';
 
 /**
- * The steps, in order; what is shown is what runs. Dependencies are steps of their own, so that nothing loads unseen. Unloading takes nothing
- * along: `rmmod` knows neither dependencies nor configuration. Pure.
+ * The steps of one question, in order. Dependencies are steps of their own, so that nothing loads unseen. Unloading takes nothing along: `rmmod` knows
+ * neither dependencies nor configuration. Pure.
  */
-export function planOf(question: Question, facts: ActionFacts): Step[] {
-  const steps = stepsOf(question, facts);
-  const { confirmWindowSeconds: seconds } = question;
-  const last = steps.at(-1);
-  if (seconds === 0 || last === undefined) return steps;
-  const because = `${last.because}; then the server must confirm within ${seconds} s, or the host puts back what it can`;
-  return [...steps.slice(0, -1), { ...last, because }];
-}
-
-function stepsOf(question: Question, facts: ActionFacts): Step[] {
-  switch (question.verb) {
+export function stepsOf(question: Question, facts: ActionFacts): Step[] {
+  const { verb, kmod } = question;
+  switch (verb) {
     case Verb.VERB_LOAD:
       return loadSteps(question, facts, 'asked for');
     case Verb.VERB_UNLOAD:
-      return [removal(question.kmod, 'asked for')];
+      return [removal(kmod, 'asked for')];
     case Verb.VERB_RELOAD:
       return facts.loaded === undefined
         ? loadSteps(question, facts, 'asked for; it is not loaded, so there is nothing to unload')
         : [
-            removal(question.kmod, 'asked for: first half of the reload'),
+            removal(kmod, 'asked for: first half of the reload'),
             ...loadSteps(question, facts, 'second half of the reload'),
           ];
+    case Verb.VERB_SET_PARAMETERS: {
+      const because = 'asked for; written at run time, and read back';
+      return [{ kind: 'set_parameters', kmod, parameters: settable(question, facts), because }];
+    }
+    case 'persist':
+      return [
+        { kind: verb, kmod, parameters: [], because: `at boot it is loaded by ${facts.persistence?.path ?? ''}` },
+      ];
+    case 'unpersist':
+      return [{ kind: verb, kmod, parameters: [], because: `${facts.persistence?.path ?? ''} loads it at boot` }];
+    default:
+      return assertNever(verb);
   }
+}
+
+/** The same steps, with what a confirm window means for them. Pure. */
+export function withWindowWords(steps: readonly Step[], seconds: number): Step[] {
+  const last = steps.findLastIndex((step) => !isPersistent(step));
+  if (seconds === 0 || steps.length === 0) return [...steps];
+  const after = `then the server must confirm within ${seconds} s, or the host puts back what it can`;
+  return steps.map((step, index) => {
+    if (index === last) return { ...step, because: `${step.because}; ${after}` };
+    return isPersistent(step) ? { ...step, because: `${step.because}; only after the server has confirmed` } : step;
+  });
 }
 
 function removal(kmod: string, because: string): Step {

@@ -1,6 +1,14 @@
-import { Verb } from '@modfleet/proto';
 import { fnmatch } from '../../kmod/glob.ts';
-import { type ActionFacts, type ActionPolicy, evidence, POLICY_FILE, type Question, type RawFinding } from './facts.ts';
+import {
+  type ActionFacts,
+  type ActionPolicy,
+  evidence,
+  loads,
+  POLICY_FILE,
+  type Question,
+  type RawFinding,
+  removes,
+} from './facts.ts';
 import { obstacleFindings } from './obstacle-findings.ts';
 import { stakeFindings } from './stake-findings.ts';
 
@@ -11,7 +19,7 @@ export function policyFindings(question: Question, facts: ActionFacts, policy: A
     ...denied(question, facts, policy),
     ...windowAsSet(question, policy),
     ...died(facts),
-    ...(question.verb === Verb.VERB_LOAD ? [] : stakeFindings(question, facts, policy)),
+    ...(removes(question) ? stakeFindings(question, facts, policy) : []),
     ...obstacleFindings(facts.obstacles),
   ];
 }
@@ -42,10 +50,11 @@ function unsupported({ dryRun }: Question, { kernel, missingPrograms }: ActionFa
   return findings;
 }
 
-function denied({ verb, kmod, dryRun }: Question, { tree }: ActionFacts, policy: ActionPolicy): RawFinding[] {
+function denied(question: Question, { tree }: ActionFacts, policy: ActionPolicy): RawFinding[] {
+  const { kmod, dryRun } = question;
   const deny = policy.deny.find((glob) => fnmatch(glob, kmod));
-  const along =
-    verb === Verb.VERB_UNLOAD ? [] : [...tree.dependencies.map((file) => file.name), ...tree.softDependencies];
+  // An unload in a confirm window has them for its revert only.
+  const along = loads(question) ? [...tree.dependencies.map((file) => file.name), ...tree.softDependencies] : [];
   const outside = policy.allow.length > 0 && !policy.allow.some((glob) => fnmatch(glob, kmod));
   const findings: RawFinding[] = [];
   if (policy.mode === 'observe') {
@@ -94,10 +103,10 @@ function windowAsSet({ kmod, confirmWindowSeconds: seconds }: Question, policy: 
     return [{ code: 'denied_by_host_policy', refuses: true, message, evidence: shown }];
   }
   const glob = policy.window.find((each) => fnmatch(each, kmod));
-  if (glob === undefined || seconds > 0) return [];
+  if (glob === undefined) return [];
   const message = `the host's policy changes ${kmod} inside a confirm window only`;
   const shown = [evidence('config', `${POLICY_FILE}: policy.window: ${glob}`)];
-  return [{ code: 'needs_confirm_window', refuses: true, message, evidence: shown }];
+  return [{ code: 'needs_confirm_window', refuses: seconds === 0, message, evidence: shown }];
 }
 
 /** Bit 7 of the taint: the kernel has oopsed or hit a BUG (Documentation/admin-guide/tainted-kernels.rst). */

@@ -1,4 +1,4 @@
-import { type FindingCode, findingLayer, type Verdict } from '@modfleet/proto';
+import { type FindingCode, findingLayer, planDigest, type Verdict } from '@modfleet/proto';
 
 /** A verdict that rests on nothing but the question itself. */
 export function refusalVerdict(code: FindingCode, message: string): Verdict {
@@ -8,5 +8,6 @@ export function refusalVerdict(code: FindingCode, message: string): Verdict {
     findings: [{ layer: findingLayer(code), code, refuses: true, message, evidence: [] }],
     plan: [],
     reloadPaths: [],
+    digest: Buffer.from(planDigest({ plan: [], findings: [] })),
   };
 }

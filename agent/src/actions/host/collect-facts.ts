@@ -3,9 +3,10 @@ import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import type { ProcModule } from '../../kmod/proc-modules.ts';
+import { readRuntimeParameters } from '../../kmod/runtime-parameters.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
 import type { KernelState } from '../action-host.ts';
-import { type ActionFacts, asksForLoad, type LoadedFacts, type Question } from '../findings/facts.ts';
+import { type ActionFacts, asksForLoad, type LoadedFacts, type Question, removes } from '../findings/facts.ts';
 import type { ServerRoute } from '../protection/routes.ts';
 import { readStakes } from '../protection/stakes.ts';
 import { type OpenDevice, readOpenDevices, unseenHolders } from '../usage/open-devices.ts';
@@ -13,7 +14,9 @@ import { ruleBlindness } from '../usage/rule-users.ts';
 import type { ToolLists } from '../usage/tool-lists.ts';
 import { readUsers } from '../usage/users.ts';
 import { HostView } from './host-view.ts';
+import { modulesAfter } from './modules-after.ts';
 import { obstaclesOf, reloadObstaclesOf } from './obstacles.ts';
+import { readPersistence } from './persistence.ts';
 import { NO_TREE, treeFacts } from './tree-facts.ts';
 
 /** What facts are collected from. */
@@ -32,16 +35,20 @@ export interface Collected {
   readonly facts: ActionFacts;
 }
 
-/** Reads all that a verdict rests on; now, unless a view of this very moment is given. Touches nothing. */
+/**
+ * Reads all that a verdict rests on; now, unless a view of this very moment is given. `earlier`: what will have been done before it in the same action.
+ * Touches nothing.
+ */
 export async function collectFacts(
   sources: FactSources,
   question: Question,
   died: string | undefined,
   view: HostView = new HostView(sources),
+  earlier: readonly Question[] = [],
 ): Promise<Collected> {
   const { files } = sources;
   const [modules, index, config, kernel] = [
-    await view.modules(),
+    modulesAfter(await view.modules(), earlier),
     await view.index(),
     await view.config(),
     await view.kernel(),
@@ -51,13 +58,16 @@ export async function collectFacts(
     index === undefined
       ? { ...NO_TREE, missing: await view.indexMissing() }
       : await treeFacts(files, index, config, modules, question);
-  const removes = question.verb !== Verb.VERB_LOAD && (loaded !== undefined || tree.builtin);
-  const stake = removes ? await usageFacts(view, question.kmod, loaded) : NOTHING_AT_STAKE;
+  const isAtStake = removes(question) && (loaded !== undefined || tree.builtin);
+  const stake = isAtStake ? await usageFacts(view, question.kmod, loaded) : NOTHING_AT_STAKE;
   const configured = { question, config, index, loaded: loaded !== undefined, tree };
   const facts: ActionFacts = {
     kernel,
     loaded,
     tree,
+    runtimeParameters:
+      question.verb === Verb.VERB_SET_PARAMETERS ? await readRuntimeParameters(files, question.kmod) : new Map(),
+    persistence: isLasting(question) ? await readPersistence(files, question.kmod) : undefined,
     obstacles: obstaclesOf(configured),
     reloadObstacles: reloadObstaclesOf(configured),
     ...stake,
@@ -165,12 +175,16 @@ export function kernelStateOf(module: ProcModule): KernelState {
   return module.state === KmodState.KMOD_STATE_LOADING ? 'loading' : 'live';
 }
 
+function isLasting({ verb }: Question): boolean {
+  return verb === 'persist' || verb === 'unpersist';
+}
+
 function missingPrograms({ exec, files }: FactSources, question: Question): string[] {
   // A captured root tree has no programs to ask for.
   if (files.root !== '/') return [];
   const needed = [
     ...(asksForLoad(question) ? (['modprobe'] as const) : []),
-    ...(question.verb === Verb.VERB_LOAD ? [] : (['rmmod'] as const)),
+    ...(removes(question) ? (['rmmod'] as const) : []),
   ];
   return needed.filter((program) => exec.find(program) === undefined);
 }

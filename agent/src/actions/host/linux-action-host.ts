@@ -1,43 +1,45 @@
-import {
-  type ActionRequest,
-  canonicalKmodName,
-  CONFIRM_WINDOW_MAX_S,
-  CONFIRM_WINDOW_MIN_S,
-  isConfirmWindow,
-  isKnownVerb,
-  isOverride,
-  type PlanStep,
-  type ReloadPath,
-  type Verdict,
-  Verb,
-} from '@modfleet/proto';
-import { messageOf } from '../../error-words.ts';
+import { type ActionRequest, type PlanStep, type ReloadPath, Verb, type Verdict } from '@modfleet/proto';
+import { readKmods } from '../../confirm/snapshot/read-kmods.ts';
+import { readHostHealth } from '../../health/host-health.ts';
+import { type HostWrites, listPath, NoHostWrites } from '../../host/host-writes.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
+import { readRuntimeParameters } from '../../kmod/runtime-parameters.ts';
 import { readSysParameters } from '../../kmod/sys-module.ts';
-import type { ActionHost, KernelState } from '../action-host.ts';
+import type { ActionHost, Holding, KernelState } from '../action-host.ts';
 import type { StepReport } from '../action.machine.ts';
-import type { ActionPolicy, Question } from '../findings/facts.ts';
-import { PARAMETER, sameValue, splitParameter } from '../findings/parameters.ts';
-import { decide } from '../findings/verdict.ts';
+import type { ActionPolicy } from '../findings/facts.ts';
+import { sameValue, splitParameter } from '../findings/parameters.ts';
+import { questionsOf } from '../findings/questions.ts';
 import { refusalVerdict } from '../findings/refusal.ts';
+import { decideAll, type Part } from '../findings/verdict.ts';
 import { readKernelLog } from '../steps/kernel-log.ts';
 import { runStep } from '../steps/step-runner.ts';
+import type { HostRecord, KmodRecord } from '../undo/host-record.ts';
 import { collectFacts, type FactSources, kernelStateOf } from './collect-facts.ts';
 import { HostView } from './host-view.ts';
 import { PathsBack } from './paths-back.ts';
+import { readPersistence } from './persistence.ts';
+import { softDependencies } from './tree-facts.ts';
 
 /** A running Linux host, through the agent's two doors. */
 export class LinuxActionHost implements ActionHost {
   readonly #sources: FactSources;
   readonly #policy: ActionPolicy;
   readonly #hostId: string | undefined;
+  readonly #writes: HostWrites;
 
-  /** `hostId` undefined: requests are not checked for whom they are meant (the `verdict` command). */
-  constructor(sources: FactSources, policy: ActionPolicy, hostId: string | undefined) {
+  /** `hostId` undefined: requests are not checked for whom they are meant (the `verdict` command). Without `writes` no file of the host is written. */
+  constructor(
+    sources: FactSources,
+    policy: ActionPolicy,
+    hostId: string | undefined,
+    writes: HostWrites = new NoHostWrites(),
+  ) {
     this.#sources = sources;
     this.#policy = policy;
     this.#hostId = hostId;
+    this.#writes = writes;
   }
 
   async assess(request: ActionRequest, died: string | undefined): Promise<Verdict> {
@@ -55,12 +57,17 @@ export class LinuxActionHost implements ActionHost {
   }
 
   async #assess(request: ActionRequest, died: string | undefined, view: HostView, back: PathsBack): Promise<Verdict> {
-    const question = checkRequest(request, this.#hostId);
-    if (typeof question === 'string') return refusalVerdict('unsupported', question);
-    const { facts } = await collectFacts(this.#sources, question, died, view);
-    const isUnload = question.verb === Verb.VERB_UNLOAD && facts.loaded !== undefined;
-    const paths = isUnload ? await back.of(question.kmod) : [];
-    return decide(question, facts, this.#policy, paths);
+    const questions = questionsOf(request, this.#hostId);
+    if (typeof questions === 'string') return refusalVerdict('unsupported', questions);
+    const parts: Part[] = [];
+    for (const [index, question] of questions.entries()) {
+      const { facts } = await collectFacts(this.#sources, question, died, view, questions.slice(0, index));
+      const isUnload = question.verb === Verb.VERB_UNLOAD && facts.loaded !== undefined;
+      const removed = questions.flatMap((one) => (one.verb === 'unpersist' ? [listPath(one.kmod)] : []));
+      const paths = isUnload ? (await back.of(question.kmod)).filter((path) => !isOfList(path, removed)) : [];
+      parts.push({ question, facts, reloadPaths: paths });
+    }
+    return decideAll(parts, this.#policy);
   }
 
   async bootId(): Promise<string> {
@@ -82,7 +89,14 @@ export class LinuxActionHost implements ActionHost {
   async execute(step: PlanStep, actionId: string): Promise<StepReport> {
     const systemd = (await this.#sources.files.stat('/run/systemd/system')).kind === 'ok';
     return runStep(
-      { exec: this.#sources.exec, systemd, stateOf: (kmod) => this.stateOf(kmod), taint: () => this.taint() },
+      {
+        exec: this.#sources.exec,
+        files: this.#sources.files,
+        writes: this.#writes,
+        systemd,
+        stateOf: (kmod) => this.stateOf(kmod),
+        taint: () => this.taint(),
+      },
       step,
       actionId,
     );
@@ -117,29 +131,63 @@ export class LinuxActionHost implements ActionHost {
   async reloadPaths(kmod: string): Promise<readonly ReloadPath[]> {
     return new PathsBack(new HostView(this.#sources)).of(kmod);
   }
+
+  async touchedBy(plan: readonly PlanStep[]): Promise<readonly string[]> {
+    const own = [...new Set(plan.map((step) => step.kmod))];
+    const loading = plan.filter((step) => step.kind === 'modprobe').map((step) => step.kmod);
+    if (loading.length === 0) return own;
+    const view = new HostView(this.#sources);
+    const index = await view.index();
+    if (index === undefined) return own;
+    const loaded = new Set((await view.modules()).map((module) => module.name));
+    const along = softDependencies(index, await view.config(), loading).filter(
+      (name) => !loaded.has(name) && !index.builtin.has(name),
+    );
+    return [...new Set([...own, ...along])];
+  }
+
+  async record(kmods: readonly string[]): Promise<HostRecord> {
+    const { files } = this.#sources;
+    const records = await readKmods(files, kmods);
+    const withFiles = records.map(async ({ name, loaded, parameters }): Promise<KmodRecord> => {
+      const runtime = parameters.length === 0 ? [] : [...(await readRuntimeParameters(files, name))];
+      const writable = runtime.filter(([, one]) => one.writable).map(([parameter]) => parameter);
+      const { state } = await readPersistence(files, name);
+      return { name, loaded, parameters, writable, persisted: state === 'ours' };
+    });
+    const health = await readHostHealth(files);
+    return { bootId: health.bootId, kmods: await Promise.all(withFiles), health };
+  }
+
+  async holds({ kind, kmod, parameters }: PlanStep): Promise<Holding> {
+    switch (kind) {
+      case 'rmmod':
+      case 'modprobe': {
+        const state = await this.stateOf(kmod);
+        if (state === 'loading' || state === 'unloading') return 'halfway';
+        if (state === 'unknown') return 'unknown';
+        if (kind === 'rmmod') return state === 'absent' ? 'yes' : 'no';
+        return state === 'live' && (await this.hasParameters(kmod, parameters)) !== false ? 'yes' : 'no';
+      }
+      case 'set_parameters':
+        return asHolding(await this.hasParameters(kmod, parameters));
+      case 'persist':
+      case 'unpersist': {
+        const { state } = await readPersistence(this.#sources.files, kmod);
+        if (state === 'unreadable') return 'unknown';
+        return (state === 'ours') === (kind === 'persist') ? 'yes' : 'no';
+      }
+      default:
+        return 'unknown';
+    }
+  }
 }
 
-/** The question in a request, or why there is none. A server checks all this; a host does not rely on it. */
-export function checkRequest(request: ActionRequest, hostId: string | undefined): Question | string {
-  const { verb, kmod, parameters, dryRun } = request;
-  if (hostId !== undefined && request.hostId !== hostId)
-    return `this action is meant for host ${request.hostId}, and this is ${hostId}`;
-  if (!isKnownVerb(verb)) return `verb ${String(verb)} is not known to this agent`;
-  try {
-    if (canonicalKmodName(kmod) !== kmod) return `${JSON.stringify(kmod)} is not in canonical form`;
-  } catch (error) {
-    return messageOf(error);
-  }
-  const bad = parameters.find((parameter) => !PARAMETER.test(parameter));
-  if (bad !== undefined) return `${JSON.stringify(bad)} is no parameter: name=value without white space and quotes`;
-  const names = parameters.map((parameter) => splitParameter(parameter).name);
-  if (new Set(names).size !== names.length) return 'a parameter is given twice';
-  if (verb === Verb.VERB_UNLOAD && parameters.length > 0) return 'an unload takes no parameters';
-  const { confirmWindowSeconds, overrides } = request;
-  if (confirmWindowSeconds !== 0 && !isConfirmWindow(confirmWindowSeconds))
-    return `a confirm window has ${CONFIRM_WINDOW_MIN_S} to ${CONFIRM_WINDOW_MAX_S} seconds, not ${confirmWindowSeconds}`;
-  const unknown = overrides.find((word) => !isOverride(word));
-  if (unknown !== undefined)
-    return `override ${JSON.stringify(unknown)} is not known to this agent; nothing but the route can be set aside`;
-  return { verb, kmod, parameters, dryRun, confirmWindowSeconds, overrides: overrides.filter(isOverride) };
+function asHolding(answer: boolean | undefined): Holding {
+  return answer === undefined ? 'unknown' : answer ? 'yes' : 'no';
+}
+
+/** A way back over a list that the action takes away. */
+function isOfList({ kind, value }: ReloadPath, removed: readonly string[]): boolean {
+  return kind === 'modules_load' && removed.some((path) => value === path || value.startsWith(`${path}:`));
 }

@@ -8,7 +8,7 @@ import {
   type ModprobeConfig,
 } from '../../kmod/modprobe-config.ts';
 import type { ModprobeEntry } from '../../kmod/modprobe-lines.ts';
-import { asksForLoad, type ConfigObstacle, type Question, type TreeFacts } from '../findings/facts.ts';
+import { asksForLoad, type ConfigObstacle, type Question, removes, type TreeFacts } from '../findings/facts.ts';
 import { aliasMatches } from './alias-lookup.ts';
 
 /** What configuration is asked about. */
@@ -25,7 +25,7 @@ export interface ObstacleContext {
 export function obstaclesOf(context: ObstacleContext): ConfigObstacle[] {
   const { question, config, loaded } = context;
   const { verb, kmod } = question;
-  const isRemoval = verb !== Verb.VERB_LOAD && loaded;
+  const isRemoval = removes(question) && loaded;
   const remove = isRemoval ? effectiveCommand(config, 'remove', kmod) : undefined;
   const isLoad = verb === Verb.VERB_RELOAD || (verb === Verb.VERB_LOAD && !loaded);
   return [

@@ -1,3 +1,4 @@
+import { Verb } from '@modfleet/proto';
 import { messageOf } from '../../error-words.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import { whyUnreadable } from '../../host/read-outcome.ts';
@@ -35,13 +36,15 @@ export async function treeFacts(
   const file = index.files.get(kmod);
   const builtin = index.builtin.has(kmod);
   const loads = asksForLoad(question);
+  // Parameters that are set at run time are held against the types that the file says.
+  const opens = loads || question.verb === Verb.VERB_SET_PARAMETERS;
   const loadedNames = new Set(modules.map((module) => module.name));
   // modules.dep lists what is loaded first last.
   const needed = loads
     ? [...(file?.depends ?? [])].reverse().filter((name) => !loadedNames.has(name) && !index.builtin.has(name))
     : [];
   const there = new Set([...loadedNames, ...index.builtin.keys(), ...needed, kmod]);
-  const read = (one: KmodFile): Promise<FileFacts> => fileFacts(files, index.folder, one, loads ? there : undefined);
+  const read = (one: KmodFile): Promise<FileFacts> => fileFacts(files, index.folder, one, opens ? there : undefined);
   return {
     missing: undefined,
     builtin,
@@ -59,7 +62,7 @@ export async function treeFacts(
 }
 
 /** What modprobe also tries for these: their soft dependencies, what those need and want in turn, aliases resolved where they can be. */
-function softDependencies(index: KmodIndex, config: ModprobeConfig, planned: readonly string[]): string[] {
+export function softDependencies(index: KmodIndex, config: ModprobeConfig, planned: readonly string[]): string[] {
   const found = new Set<string>();
   const pending = [...planned];
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {

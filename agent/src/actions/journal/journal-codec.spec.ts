@@ -6,11 +6,31 @@ import { anIntent, anOkVerdict, aRequest } from '../testing/builders.ts';
 import { decodeJournal, encodeJournal, JOURNAL_HEADER } from './journal-codec.ts';
 import { JournalDamagedError, type JournalRecord, LOST_ID } from './journal.ts';
 
-const request = aRequest({ parameters: ['whom=fleet'], kmod: 'mf_hello' });
+const request = aRequest({
+  parameters: ['whom=fleet'],
+  kmod: 'mf_hello',
+  undo: [{ kind: 'load', kmod: 'mf_hello', parameters: ['times=7'] }],
+  approvedPlans: [Buffer.alloc(32, 7)],
+});
 const records: readonly JournalRecord[] = [
   { kind: 'kernel_died', id: 'k', bootId: 'b', detail: 'oops\nin two lines' },
   anIntent(request, anOkVerdict(['modprobe', 'mf_hello'])),
-  { ...anIntent(aRequest({ actionId: 'other' }), anOkVerdict(['modprobe', 'dummy'])), taintBefore: undefined },
+  {
+    ...anIntent(aRequest({ actionId: 'other' }), anOkVerdict(['modprobe', 'dummy'])),
+    taintBefore: undefined,
+    before: {
+      bootId: 'b',
+      kmods: [{ name: 'dummy', loaded: true, parameters: [['a', '1']], writable: ['a'], persisted: true }],
+      health: {
+        bootId: 'b',
+        taint: 1,
+        oopsCount: 0,
+        warnCount: undefined,
+        links: ['eth0 up'],
+        mounts: ['/dev/vda / ext4'],
+      },
+    },
+  },
   { kind: 'step', id: request.actionId, index: 1 },
   {
     kind: 'result',

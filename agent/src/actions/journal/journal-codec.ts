@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { ActionRequest, ActionResult, Verdict } from '@modfleet/proto';
+import { ActionRequest, ActionResult, HostHealth, Verdict } from '@modfleet/proto';
 import * as z from 'zod';
 import {
   JOURNAL_FORMAT,
@@ -29,6 +29,19 @@ const RECORD = /^([0-9a-f]{8}) (\S+ .*)$/s;
 const TORN_ID = /^[0-9a-f]{8} (\S+) /;
 
 const common = { id: z.string() };
+const hostRecord = z.object({
+  bootId: z.string(),
+  kmods: z.array(
+    z.object({
+      name: z.string(),
+      loaded: z.boolean(),
+      parameters: z.array(z.tuple([z.string(), z.string()])),
+      writable: z.array(z.string()),
+      persisted: z.boolean(),
+    }),
+  ),
+  health: z.unknown().transform((value) => HostHealth.fromJSON(value)),
+});
 const sealSchema = z.object({ kind: z.literal('sealed') });
 const recordSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -44,6 +57,8 @@ const recordSchema = z.discriminatedUnion('kind', [
       .number()
       .nullable()
       .transform((value) => value ?? undefined),
+    // Not of an older agent.
+    before: hostRecord.optional(),
   }),
   z.object({ kind: z.literal('step'), ...common, index: z.number().int().nonnegative() }),
   z.object({
@@ -152,6 +167,7 @@ function plainOf(record: JournalRecord): unknown {
         request: ActionRequest.toJSON(record.request),
         verdict: Verdict.toJSON(record.verdict),
         taintBefore: record.taintBefore ?? null,
+        before: record.before && { ...record.before, health: HostHealth.toJSON(record.before.health) },
       };
     case 'result':
       return { ...record, result: ActionResult.toJSON(record.result) };

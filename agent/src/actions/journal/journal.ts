@@ -1,4 +1,5 @@
 import type { ActionRequest, ActionResult, Outcome, Verdict } from '@modfleet/proto';
+import type { HostRecord } from '../undo/host-record.ts';
 
 /** Version of the records below. A reader refuses what it does not know; a new version reads all older ones. */
 export const JOURNAL_FORMAT = 2;
@@ -19,6 +20,8 @@ export interface IntentRecord {
   readonly startedBootMs: number;
   /** /proc/sys/kernel/tainted before the first step. */
   readonly taintBefore: number | undefined;
+  /** How the host stood before the first step: what an undo is computed from. Undefined of an older agent. */
+  readonly before?: HostRecord | undefined;
 }
 
 /** Step `index` (from 1; the first is covered by the intent) is about to begin. */

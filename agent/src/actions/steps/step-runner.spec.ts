@@ -1,6 +1,8 @@
 import type { PlanStep } from '@modfleet/proto';
 import { describe, expect, it } from 'vitest';
 import type { Exec, ExecResult, ProgramName } from '../../exec/exec.ts';
+import { NoHostWrites } from '../../host/host-writes.ts';
+import { MemoryHostFiles } from '../../host/memory-host-files.ts';
 import type { KernelState } from '../action-host.ts';
 import { errnoOf } from './errno-words.ts';
 import { pickLines } from './kernel-log.ts';
@@ -12,6 +14,8 @@ const ok: ExecResult['ended'] = { kind: 'exited', code: 0 };
 
 /** A host whose programs end as told and leave the kmod in a state. */
 class ScriptedHost {
+  readonly files = new MemoryHostFiles();
+  readonly writes = new NoHostWrites();
   readonly calls: string[][] = [];
   readonly taints: number[];
   readonly state: KernelState;

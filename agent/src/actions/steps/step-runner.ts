@@ -2,8 +2,12 @@ import type { PlanStep, StepResult } from '@modfleet/proto';
 import type { Exec, ExecResult } from '../../exec/exec.ts';
 import { asProperties, UNLOAD_RIGHTS } from '../../exec/unit-rights.ts';
 import type { KernelState } from '../action-host.ts';
+import type { HostFiles } from '../../host/host-files.ts';
+import type { HostWrites } from '../../host/host-writes.ts';
 import type { StepEnd, StepReport } from '../action.machine.ts';
+import type { StepKind } from '../findings/facts.ts';
 import { errnoOf } from './errno-words.ts';
+import { runWriteStep, WRITE_DEADLINE_MS, type WriteStepKind } from './write-steps.ts';
 
 /** An exit routine returns in milliseconds; emulated and loaded machines take seconds. Past this it is called stuck. */
 const UNLOAD_DEADLINE_MS = 20_000;
@@ -15,6 +19,9 @@ const LOAD_DEADLINE_MS = 65_000;
 export const STEP_DEADLINE_MS: Readonly<Record<StepKind, number>> = {
   rmmod: UNLOAD_DEADLINE_MS,
   modprobe: LOAD_DEADLINE_MS,
+  set_parameters: WRITE_DEADLINE_MS,
+  persist: WRITE_DEADLINE_MS,
+  unpersist: WRITE_DEADLINE_MS,
 };
 
 /** What systemd waits for a stuck unload when the host stops: four times this (kernel-facts 7). */
@@ -28,14 +35,16 @@ const TAINT_DIE = 128;
 /** What a step needs of the host. */
 export interface StepHost {
   readonly exec: Exec;
+  readonly files: HostFiles;
+  readonly writes: HostWrites;
   /** systemd is there and takes transient units. */
   readonly systemd: boolean;
   stateOf(kmod: string): Promise<KernelState>;
   taint(): Promise<number | undefined>;
 }
 
-/** Kinds of step; a kind without an executor does not compile. */
-export type StepKind = 'rmmod' | 'modprobe';
+/** Steps that start a program; the others are in write-steps.ts. A kind without an executor does not compile. */
+type ProgramStepKind = Exclude<StepKind, WriteStepKind>;
 
 interface Executor {
   /** The state that the step is to reach, and the one that it leads through. */
@@ -57,11 +66,12 @@ const EXECUTORS = {
     run: (host, step) =>
       host.exec.run('modprobe', ['--', step.kmod, ...step.parameters], { timeoutMs: LOAD_DEADLINE_MS }),
   },
-} as const satisfies Record<StepKind, Executor>;
+} as const satisfies Record<ProgramStepKind, Executor>;
 
 /** Runs one step to its end or its deadline. */
 export async function runStep(host: StepHost, step: PlanStep, actionId: string): Promise<StepReport> {
-  const executor = isStepKind(step.kind) ? EXECUTORS[step.kind] : undefined;
+  if (isWriteStep(step)) return judgedByTaint(host, step);
+  const executor = isProgramStep(step.kind) ? EXECUTORS[step.kind] : undefined;
   if (executor === undefined)
     return {
       result: resultOf(step),
@@ -83,6 +93,15 @@ export async function runStep(host: StepHost, step: PlanStep, actionId: string):
       verified: state === executor.wanted,
     },
   };
+}
+
+/** A value that a driver was given can kill the kernel as well as its init routine. */
+async function judgedByTaint(host: StepHost, step: PlanStep & { readonly kind: WriteStepKind }): Promise<StepReport> {
+  const before = await host.taint();
+  const report = await runWriteStep(host, step);
+  if (!isNewDeath(before, await host.taint())) return report;
+  const message = `the kernel oopsed while ${step.kind} of ${step.kmod} ran; reboot this host`;
+  return { ...report, end: { kind: 'kernel_died', message } };
 }
 
 /** How a step ended. Pure. */
@@ -161,8 +180,12 @@ async function runRmmod(host: StepHost, step: PlanStep, actionId: string): Promi
   return host.exec.run('rmmod', [step.kmod], { timeoutMs: UNLOAD_DEADLINE_MS });
 }
 
-function isStepKind(kind: string): kind is StepKind {
+function isProgramStep(kind: string): kind is ProgramStepKind {
   return Object.hasOwn(EXECUTORS, kind);
+}
+
+function isWriteStep(step: PlanStep): step is PlanStep & { readonly kind: WriteStepKind } {
+  return Object.hasOwn(STEP_DEADLINE_MS, step.kind) && !isProgramStep(step.kind);
 }
 
 function isNewDeath(before: number | undefined, after: number | undefined): boolean {

@@ -1,5 +1,5 @@
 import { type ActionRequest, requestDigest, UNSIGNED, type Verdict, Verb } from '@modfleet/proto';
-import type { ActionFacts, ActionPolicy, FileFacts, LoadedFacts, Question } from '../findings/facts.ts';
+import type { ActionFacts, ActionPolicy, FileFacts, LoadedFacts, Question, StepKind } from '../findings/facts.ts';
 import type { IntentRecord } from '../journal/journal.ts';
 
 export const HOST_ID = '00000000-0000-4000-8000-000000000001';
@@ -26,13 +26,14 @@ export function digestOf(request: ActionRequest): string {
 }
 
 /** A verdict that allows these steps. */
-export function anOkVerdict(...steps: readonly ['rmmod' | 'modprobe', string][]): Verdict {
+export function anOkVerdict(...steps: readonly (readonly [StepKind, string])[]): Verdict {
   return {
     allowed: true,
     decidedBy: 'ok',
     findings: [],
     plan: steps.map(([kind, kmod]) => ({ kind, kmod, parameters: [], because: 'asked for' })),
     reloadPaths: [],
+    digest: Buffer.alloc(0),
   };
 }
 
@@ -99,6 +100,8 @@ export function someFacts(changes: FactChanges = {}): ActionFacts {
   const { kernel, tree, ...rest } = changes;
   return {
     loaded: undefined,
+    runtimeParameters: new Map(),
+    persistence: undefined,
     obstacles: [],
     reloadObstacles: [],
     stakes: [],

@@ -1,7 +1,10 @@
-import { type ActionRequest, type PlanStep, type Verdict, Verb } from '@modfleet/proto';
-import type { ActionHost, ActionLog, KernelState } from '../action-host.ts';
+import { type ActionRequest, planDigest, type PlanStep, type Verdict, Verb } from '@modfleet/proto';
+import type { ActionHost, ActionLog, Holding, KernelState } from '../action-host.ts';
 import type { StepEnd, StepReport } from '../action.machine.ts';
+import type { StepKind } from '../findings/facts.ts';
+import { splitParameter } from '../findings/parameters.ts';
 import { refusalVerdict } from '../findings/refusal.ts';
+import type { HostRecord } from '../undo/host-record.ts';
 import { anOkVerdict } from './builders.ts';
 
 /** A machine's kernel, which outlives its agents. */
@@ -10,9 +13,49 @@ export class SimulatedKernel {
   readonly halfway = new Map<string, KernelState>();
   bootId = 'boot-1';
   taint = 0;
+  /** Kmods that modfleet lists to load at boot. */
+  readonly persisted = new Set<string>();
+  /** Run-time parameters: `kmod.name` to value. */
+  readonly parameters = new Map<string, string>();
   /** Every step that had its effect: `actionId kind kmod`. */
   readonly effects: string[] = [];
+
+  apply({ kind, kmod, parameters }: PlanStep): void {
+    if (kind === 'rmmod') this.loaded.delete(kmod);
+    if (kind === 'modprobe') this.loaded.add(kmod);
+    if (kind === 'persist') this.persisted.add(kmod);
+    if (kind === 'unpersist') this.persisted.delete(kmod);
+    if (kind !== 'set_parameters') return;
+    for (const parameter of parameters) {
+      const { name, value } = splitParameter(parameter);
+      this.parameters.set(`${kmod}.${name}`, value);
+    }
+  }
+
+  /** Whether what a step wants is so. */
+  holds({ kind, kmod, parameters }: PlanStep): boolean {
+    switch (kind) {
+      case 'rmmod':
+        return !this.loaded.has(kmod);
+      case 'modprobe':
+        return this.loaded.has(kmod);
+      case 'set_parameters':
+        return parameters
+          .map(splitParameter)
+          .every(({ name, value }) => this.parameters.get(`${kmod}.${name}`) === value);
+      default:
+        return this.persisted.has(kmod) === (kind === 'persist');
+    }
+  }
 }
+
+const STEP_OF: Readonly<Record<string, StepKind>> = {
+  load: 'modprobe',
+  unload: 'rmmod',
+  set_parameters: 'set_parameters',
+  persist: 'persist',
+  unpersist: 'unpersist',
+};
 
 /** One agent's view of it. */
 export class SimulatedHost implements ActionHost {
@@ -29,16 +72,35 @@ export class SimulatedHost implements ActionHost {
     this.kernel = kernel;
   }
 
-  async assess({ verb, kmod }: ActionRequest, died: string | undefined): Promise<Verdict> {
+  async assess(request: ActionRequest, died: string | undefined): Promise<Verdict> {
     if (died !== undefined) return refusalVerdict('kernel_died', died);
-    const present = this.kernel.loaded.has(kmod);
+    const plan = this.#wanted(request).filter((step) => !this.kernel.holds(step) || request.verb === Verb.VERB_RELOAD);
+    const verdict = { ...anOkVerdict(), plan, decidedBy: plan.length === 0 ? 'unchanged' : 'ok' };
+    return { ...verdict, digest: Buffer.from(planDigest(verdict)) };
+  }
+
+  #wanted({ verb, kmod, parameters, undo }: ActionRequest): PlanStep[] {
+    const step = (kind: StepKind, name = kmod, given: string[] = []): PlanStep => ({
+      kind,
+      kmod: name,
+      parameters: given,
+      because: 'asked for',
+    });
     switch (verb) {
       case Verb.VERB_LOAD:
-        return present ? { ...anOkVerdict(), decidedBy: 'unchanged' } : anOkVerdict(['modprobe', kmod]);
+        return [step('modprobe')];
       case Verb.VERB_UNLOAD:
-        return present ? anOkVerdict(['rmmod', kmod]) : { ...anOkVerdict(), decidedBy: 'unchanged' };
+        return [step('rmmod')];
+      case Verb.VERB_ENSURE_LOADED:
+        return [step('modprobe'), step('persist')];
+      case Verb.VERB_ENSURE_UNLOADED:
+        return [step('rmmod'), step('unpersist')];
+      case Verb.VERB_SET_PARAMETERS:
+        return [step('set_parameters', kmod, parameters)];
+      case Verb.VERB_RESTORE:
+        return undo.map((one) => step(STEP_OF[one.kind] ?? 'persist', one.kmod, one.parameters));
       default:
-        return present ? anOkVerdict(['rmmod', kmod], ['modprobe', kmod]) : anOkVerdict(['modprobe', kmod]);
+        return this.kernel.loaded.has(kmod) ? [step('rmmod'), step('modprobe')] : [step('modprobe')];
     }
   }
 
@@ -59,8 +121,7 @@ export class SimulatedHost implements ActionHost {
     const end = this.ends(step);
     if (end.kind === 'done') {
       this.kernel.effects.push(`${actionId} ${step.kind} ${step.kmod}`);
-      if (step.kind === 'rmmod') this.kernel.loaded.delete(step.kmod);
-      else this.kernel.loaded.add(step.kmod);
+      this.kernel.apply(step);
     }
     if (end.kind === 'stuck') this.kernel.halfway.set(step.kmod, step.kind === 'rmmod' ? 'unloading' : 'loading');
     await this.afterStep(step, actionId);
@@ -73,6 +134,30 @@ export class SimulatedHost implements ActionHost {
 
   async hasParameters(): Promise<boolean> {
     return true;
+  }
+
+  async touchedBy(plan: readonly PlanStep[]): Promise<readonly string[]> {
+    return [...new Set(plan.map((step) => step.kmod))];
+  }
+
+  async record(kmods: readonly string[]): Promise<HostRecord> {
+    const { kernel } = this;
+    const records = kmods.map((name) => ({
+      name,
+      loaded: kernel.loaded.has(name),
+      parameters: [...kernel.parameters]
+        .filter(([key]) => key.startsWith(`${name}.`))
+        .map(([key, value]): [string, string] => [key.slice(name.length + 1), value]),
+      writable: [...kernel.parameters.keys()].map((key) => key.slice(name.length + 1)),
+      persisted: kernel.persisted.has(name),
+    }));
+    const health = { bootId: kernel.bootId, taint: kernel.taint, links: [], mounts: [] };
+    return { bootId: kernel.bootId, kmods: records, health };
+  }
+
+  async holds(step: PlanStep): Promise<Holding> {
+    if (this.kernel.halfway.has(step.kmod)) return 'halfway';
+    return this.kernel.holds(step) ? 'yes' : 'no';
   }
 
   async kernelLog(): Promise<readonly string[]> {

@@ -15,14 +15,19 @@ export function kmodLacks(before: readonly KmodRecord[], now: readonly KmodRecor
     const halfway = is?.halfway;
     if (!was.loaded) {
       const isThere = is?.loaded === true || (halfway !== undefined && halfway !== was.halfway);
-      return isThere ? [{ kind: 'extra_kmod', name: was.name, halfway }] : [];
+      return isThere ? [{ kind: 'extra_kmod', name: was.name, halfway }] : parameterLacks(was, is);
     }
     if (is?.loaded !== true) return [{ kind: 'kmod', kmod: was, halfway }];
-    const values = new Map(is.parameters);
-    return was.parameters
-      .filter(([name, value]) => (values.get(name) ?? value) !== value)
-      .map(([name, value]) => ({ kind: 'parameter', kmod: was.name, name, was: value, is: values.get(name) ?? '' }));
+    return parameterLacks(was, is);
   });
+}
+
+/** Also of code that is built in, which is not loaded and has parameters. */
+function parameterLacks(was: KmodRecord, is: KmodRecord | undefined): Lack[] {
+  const values = new Map(is?.parameters);
+  return was.parameters
+    .filter(([name, value]) => (values.get(name) ?? value) !== value)
+    .map(([name, value]) => ({ kind: 'parameter', kmod: was.name, name, was: value, is: values.get(name) ?? '' }));
 }
 
 /** Links first (parents before children), then what belongs to them, then addresses, then what needs those. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeExec } from '../../exec/fake-exec.ts';
 import type { ExecResult } from '../../exec/exec.ts';
 import { MemoryHostFiles } from '../../host/memory-host-files.ts';
+import { MemoryHostWrites } from '../../host/memory-host-writes.ts';
 import { putBack, type PutBackRights } from './put-back.ts';
 import { checkSnapshot, readSnapshot } from './read-snapshot.ts';
 import { aLink, aSnapshot } from './testing/builders.ts';
@@ -80,6 +81,26 @@ describe('a kmod', () => {
     const report = await putBack(host.ports, before, ALL);
     expect(host.ran('modprobe')).toEqual(['-- drv a=1 b=2']);
     expect(report).toEqual({ restored: ['parameter drv.a: was 1'], missing: [] });
+  });
+
+  it('with a changed parameter that can be written stays, and gets its value back', async () => {
+    const host = aHost(line('drv'), { rmmod: unloads });
+    host.files.nodes.set('/sys/module/drv/parameters/a', '5\n');
+    const writes = new MemoryHostWrites(host.files);
+    const before = aSnapshot({ kmods: [loaded('drv', [['a', '1']])] });
+    const report = await putBack({ ...host.ports, writes }, before, ALL);
+    expect(report).toEqual({ restored: ['parameter drv.a: was 1'], missing: [] });
+    expect([writes.calls, host.ran('rmmod')]).toEqual([['drv a=1'], []]);
+  });
+
+  it('that is built in gets its value back, or is reported', async () => {
+    const host = aHost('');
+    host.files.nodes.set('/sys/module/core/parameters/a', '5\n');
+    const before = aSnapshot({ kmods: [{ name: 'core', loaded: false, parameters: [['a', '1']] }] });
+    expect((await putBack(host.ports, before, ALL)).missing).toEqual(['parameter core.a: was 1, is 5']);
+    const writes = new MemoryHostWrites(host.files);
+    expect((await putBack({ ...host.ports, writes }, before, ALL)).missing).toEqual([]);
+    expect(host.ran('modprobe')).toEqual([]);
   });
 
   it('that refuses a value it shows is loaded with those that it needs', async () => {

@@ -1,6 +1,7 @@
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
 import type { HostSettings } from '../../host/host-settings.ts';
+import type { HostWrites } from '../../host/host-writes.ts';
 import type { BootClock } from '../../time/clock.ts';
 import type { HostSnapshot } from './host-snapshot.ts';
 import { isHalfway, isMomentary, isWaitedFor, type Lack, lackName, lackWords } from './lack.ts';
@@ -42,6 +43,8 @@ export interface PutBackPorts {
   readonly files: HostFiles;
   readonly exec: Exec;
   readonly settings: HostSettings;
+  /** Undefined: values of kmods come back with a load only. */
+  readonly writes?: Pick<HostWrites, 'setParameter'> | undefined;
   readonly clock: BootClock;
   readonly sleep: (ms: number) => Promise<void>;
 }

@@ -1,6 +1,7 @@
 import { KmodState } from '@modfleet/proto';
 import type { Exec } from '../../exec/exec.ts';
 import type { HostFiles } from '../../host/host-files.ts';
+import type { HostWrites } from '../../host/host-writes.ts';
 import { valueOf } from '../../host/read-outcome.ts';
 import { readProcModules } from '../../kmod/proc-modules.ts';
 import type { KmodRecord } from './host-snapshot.ts';
@@ -25,11 +26,13 @@ type Parameters = KmodRecord['parameters'];
 interface KmodPorts {
   readonly files: HostFiles;
   readonly exec: Exec;
+  /** Undefined: a value comes back with a load only. */
+  readonly writes?: Pick<HostWrites, 'setParameter'> | undefined;
 }
 
 /**
- * Unloads what the plan loaded (newest first), loads what it unloaded (oldest first, with the parameters recorded), and loads anew what has other
- * parameters now, with all that are recorded. What is half way is left alone. What happened is judged by /proc/modules. Returns what was put back,
+ * Unloads what the plan loaded (newest first), loads what it unloaded (oldest first, with the parameters recorded), and gives
+ * back the values of what has other ones now: at run time where that is possible, else by loading it anew with all that are recorded. What is half way is left alone. What happened is judged by /proc/modules. Returns what was put back,
  * by name.
  */
 export async function putKmodsBack(
@@ -47,11 +50,29 @@ export async function putKmodsBack(
     if (await load(ports, lack.kmod)) done.push(lackName(lack));
   }
   for (const kmod of before) {
-    const changed = lacks.filter((lack) => lack.kind === 'parameter' && lack.kmod === kmod.name);
-    if (changed.length > 0 && (await unload(ports, kmod.name)) && (await load(ports, kmod)))
+    const changed = lacks.filter((lack) => lack.kind === 'parameter').filter((lack) => lack.kmod === kmod.name);
+    if (changed.length === 0) continue;
+    if ((await writeBack(ports, kmod, changed)) || (kmod.loaded && (await loadWithFormer(ports, kmod))))
       done.push(...changed.map(lackName));
   }
   return done;
+}
+
+/** At run time, where all of them take it: the kmod stays, and all that hangs on it. */
+async function writeBack(
+  { files, writes }: KmodPorts,
+  { name, parameters }: KmodRecord,
+  changed: readonly Extract<Lack, { kind: 'parameter' }>[],
+): Promise<boolean> {
+  if (writes === undefined) return false;
+  for (const { name: parameter, was } of changed) await writes.setParameter(name, parameter, was);
+  const [is] = await readKmods(files, [name]);
+  const now = new Map(is?.parameters ?? []);
+  return parameters.every(([parameter, value]) => (now.get(parameter) ?? value) === value);
+}
+
+async function loadWithFormer(ports: KmodPorts, kmod: KmodRecord): Promise<boolean> {
+  return (await unload(ports, kmod.name)) && load(ports, kmod);
 }
 
 /**

@@ -27,7 +27,12 @@ export async function readKmods(files: HostFiles, wanted: readonly string[]): Pr
   );
   return [
     ...records,
-    ...wanted.filter((name) => !names.has(name)).map((name) => ({ name, loaded: false, parameters: [] })),
+    ...(await Promise.all(
+      wanted
+        .filter((name) => !names.has(name))
+        // Code that is built in is not listed, and may have parameters.
+        .map(async (name) => ({ name, loaded: false, parameters: await readParameters(files, name) })),
+    )),
   ];
 }
 

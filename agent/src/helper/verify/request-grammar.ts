@@ -1,10 +1,14 @@
 import {
   type ActionRequest,
   canonicalKmodName,
+  DIGEST_BYTES,
   isConfirmWindow,
   isKnownVerb,
   isOverride,
+  isUndoKind,
   type TimeReading,
+  UNDO_STEPS_MAX,
+  type UndoStep,
   Verb,
   type WayToServer,
   isUuid,
@@ -19,6 +23,9 @@ export type Complaint = string | undefined;
 const PARAMETER = /^[A-Za-z0-9_][A-Za-z0-9_.-]*=[^\s"'\p{Cc}]*$/u;
 const MAX_PARAMETER_BYTES = 1_024;
 const MAX_PARAMETERS = 64;
+
+/** Plans that a rollout may have been approved for: one a class of hosts. */
+const MAX_PLANS = 256;
 
 /** Ids that one frame may acknowledge. */
 const MAX_IDS = 4_096;
@@ -38,14 +45,12 @@ const EARLIEST_SERVER_TIME_MS = 1_577_836_800_000;
 
 /** Every field of a request by itself; what they mean together is the verdict's business. Pure. */
 export function complaintAboutRequest(request: ActionRequest): Complaint {
-  const { actionId, verb, kmod, parameters, expiresAtMs, notBeforeMs, confirmWindowSeconds, overrides } = request;
+  const { actionId, verb, kmod, expiresAtMs, notBeforeMs, confirmWindowSeconds, overrides } = request;
   if (!isUuid(actionId)) return 'its action id is no UUID';
   if (!isKnownVerb(verb)) return `verb ${String(verb)} is not known to this helper`;
   if (!isCanonical(kmod)) return 'its kmod is no canonical kmod name';
-  if (parameters.length > MAX_PARAMETERS) return `it has more than ${MAX_PARAMETERS} parameters`;
-  if (parameters.some((one) => !PARAMETER.test(one) || Buffer.byteLength(one) > MAX_PARAMETER_BYTES))
-    return 'a parameter is not name=value without white space and quotes, or is longer than 1 KiB';
-  if (verb === Verb.VERB_UNLOAD && parameters.length > 0) return 'an unload takes no parameters';
+  const wrong = complaintAboutParameters(request.parameters) ?? complaintAboutVerb(request);
+  if (wrong !== undefined) return wrong;
   if (!Number.isSafeInteger(expiresAtMs)) return 'its expiry is no time';
   if (!Number.isSafeInteger(notBeforeMs) || notBeforeMs > expiresAtMs) return 'it would expire before it may begin';
   if (notBeforeMs !== 0 && expiresAtMs - notBeforeMs > LONGEST_LIFE_MS) return 'its time is longer than a day';
@@ -55,6 +60,35 @@ export function complaintAboutRequest(request: ActionRequest): Complaint {
   if (new Set(overrides).size !== overrides.length || !overrides.every(isOverride))
     return 'it sets a protection aside that cannot be set aside';
   return undefined;
+}
+
+function complaintAboutParameters(parameters: readonly string[]): Complaint {
+  if (parameters.length > MAX_PARAMETERS) return `it has more than ${MAX_PARAMETERS} parameters`;
+  if (parameters.some((one) => !PARAMETER.test(one) || Buffer.byteLength(one) > MAX_PARAMETER_BYTES))
+    return 'a parameter is not name=value without white space and quotes, or is longer than 1 KiB';
+  return undefined;
+}
+
+/** What only some verbs have. */
+function complaintAboutVerb({ verb, parameters, undo, approvedPlans }: ActionRequest): Complaint {
+  const isUnload = verb === Verb.VERB_UNLOAD || verb === Verb.VERB_ENSURE_UNLOADED;
+  if (isUnload && parameters.length > 0) return 'an unload takes no parameters';
+  if (verb === Verb.VERB_SET_PARAMETERS && parameters.length === 0) return 'it has no parameters to set';
+  if (verb === Verb.VERB_RESTORE && parameters.length > 0) return 'a restore has its parameters in its undo steps';
+  if ((verb === Verb.VERB_RESTORE) !== undo.length > 0) return 'a restore has undo steps, and nothing else has';
+  if (undo.length > UNDO_STEPS_MAX) return `it has more than ${UNDO_STEPS_MAX} undo steps`;
+  if (approvedPlans.length > MAX_PLANS) return `it has more than ${MAX_PLANS} approved plans`;
+  if (approvedPlans.some((digest) => digest.length !== DIGEST_BYTES)) return 'an approved plan is no digest';
+  return undo.map(complaintAboutUndo).find((one) => one !== undefined);
+}
+
+function complaintAboutUndo({ kind, kmod, parameters }: UndoStep): Complaint {
+  if (!isUndoKind(kind)) return 'it has an undo step that is not known to this helper';
+  if (!isCanonical(kmod)) return 'the kmod of an undo step is no canonical kmod name';
+  const takes = kind === 'load' || kind === 'set_parameters';
+  if (!takes && parameters.length > 0) return `an undo step ${kind} takes no parameters`;
+  if (kind === 'set_parameters' && parameters.length === 0) return 'an undo step sets no parameters';
+  return complaintAboutParameters(parameters);
 }
 
 /** An expiry further away than a server grants is not a server's. Pure. */

@@ -75,5 +75,7 @@ export function fakeResult(actionId: string, outcome: Outcome, message = ''): Ac
     startedAtMs: 0,
     finishedAtMs: 0,
     confirm: undefined,
+    undo: [],
+    healthBefore: undefined,
   };
 }

@@ -1,5 +1,5 @@
 import { Facet, KmodPresence, LoadedKmod, encodeFacet, sha256 } from '@modfleet/proto';
-import type { KmodAnswer, KmodEvents } from '@modfleet/proto';
+import type { HostHealth, KmodAnswer, KmodEvents } from '@modfleet/proto';
 import type { FacetSnapshot, Inventory, InventoryIntervals } from '../../facets/inventory.ts';
 
 /** An inventory that says what a test tells it. */
@@ -30,6 +30,9 @@ export class FakeInventory implements Inventory {
   }
   onKmodEvents(listener: (events: KmodEvents) => void): void {
     this.#onEvents = listener;
+  }
+  health(): Promise<HostHealth> {
+    return Promise.resolve({ bootId: 'boot', taint: 0, links: ['eth0 up'], mounts: ['/dev/vda1 / ext4'] });
   }
   answer(kmods: readonly string[]): Promise<KmodAnswer[]> {
     if (kmods.includes('broken')) return Promise.reject(new Error('/proc/modules cannot be read (EIO)'));

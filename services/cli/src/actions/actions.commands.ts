@@ -5,7 +5,8 @@ import { hostName, kmodName, oneOf, uuid } from '../command-line/values.ts';
 import type { ActionsListOptions, ActionShowOptions } from './actions.run.ts';
 
 const STATES = ['queued', 'dispatched', 'received', 'started', 'ended'] as const;
-const OUTCOMES = [
+/** How an action may end. */
+export const OUTCOMES = [
   'succeeded',
   'unchanged',
   'refused',

@@ -116,6 +116,14 @@ function succeeded(action: AnyAction, on: string): string {
       return isReturnSeen(action)
         ? `Unloaded, can return: ${on}`
         : `Unloaded: ${on}. Whether it can return is not known`;
+    case 'ensure_loaded':
+      return `Loaded, and at boot: ${on}`;
+    case 'ensure_unloaded':
+      return `Unloaded, and not listed by modfleet to load at boot${action.canReturn ? ', can return' : ''}: ${on}`;
+    case 'set_parameters':
+      return `Parameters set: ${on}`;
+    case 'restore':
+      return `Put back: ${on}`;
     default:
       return assertNever(action.verb);
   }

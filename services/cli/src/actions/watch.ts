@@ -1,7 +1,6 @@
 import { path, type Api } from '../api/api.ts';
 import { Reconnect } from '../api/reconnect.ts';
-import { CliError } from '../errors/cli-error.ts';
-import { EXIT } from '../errors/exit-codes.ts';
+import { goesOn } from '../errors/goes-on.ts';
 import type { Io } from '../io.ts';
 import { clean } from '../output/clean.ts';
 import { exactClock } from '../output/time.ts';
@@ -40,7 +39,7 @@ export async function watchAction(api: Api, io: Io, id: string): Promise<AnyActi
       orGoesOn(id, () => reconnect.lost(error));
     }
     await reconnect.pause().catch((error: unknown) => {
-      throw goesOn(error, id);
+      throw actionGoesOn(error, id);
     });
   }
 }
@@ -59,16 +58,13 @@ function orGoesOn(id: string, step: () => void): void {
   try {
     step();
   } catch (error) {
-    throw goesOn(error, id);
+    throw actionGoesOn(error, id);
   }
 }
 
-function goesOn(error: unknown, id: string): unknown {
-  if (!(error instanceof CliError) || (error.exitCode !== EXIT.unreachable && error.exitCode !== EXIT.interrupted))
-    return error;
-  return new CliError(`${error.message}. The action goes on by itself`, {
-    exitCode: error.exitCode,
-    hints: [`how it ends: modfleet actions watch ${id}`, `call it off: modfleet actions cancel ${id}`],
-    cause: error,
-  });
+function actionGoesOn(error: unknown, id: string): unknown {
+  return goesOn(error, 'The action goes on by itself', [
+    `how it ends: modfleet actions watch ${id}`,
+    `call it off: modfleet actions cancel ${id}`,
+  ]);
 }

@@ -31,13 +31,14 @@ export interface Api {
   post<T>(path: string, body: unknown): Promise<T>;
   /** A list whole, as text of the type `accept`, as it comes. Breaking off in the middle is an error, never an end. */
   download(request: { path: string; query: Query; accept: string; asked?: Asked }): AsyncIterable<string>;
-  /** Server-sent events. Ends when the server ends; comments keep it open. */
+  /** Server-sent events. Ends when the server ends, or with an error when `until` is aborted; comments keep it open. */
   stream(request: {
     method: 'GET' | 'POST';
     path: string;
     query?: Query;
     body?: unknown;
     lastEventId?: string | undefined;
+    until?: AbortSignal | undefined;
     asked?: Asked;
   }): AsyncIterable<StreamEvent>;
 }

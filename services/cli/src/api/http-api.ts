@@ -43,6 +43,7 @@ interface Request {
   readonly headers?: Readonly<Record<string, string>>;
   readonly asked?: Asked | undefined;
   readonly stream?: boolean;
+  readonly until?: AbortSignal | undefined;
 }
 
 export class HttpApi implements Api {
@@ -121,11 +122,12 @@ export class HttpApi implements Api {
 
   async #send(request: Request): Promise<FetchResponse> {
     const url = `${this.#settings.url}/api/v1${request.path}${queryText(request.query)}`;
-    const timeout = request.stream ? [] : [AbortSignal.timeout(ANSWER_TIMEOUT_MS)];
+    const ends = request.stream ? [] : [AbortSignal.timeout(ANSWER_TIMEOUT_MS)];
+    if (request.until !== undefined) ends.push(request.until);
     const init: FetchInit = {
       method: request.method,
       redirect: 'error',
-      signal: AbortSignal.any([this.#io.signal, ...timeout]),
+      signal: AbortSignal.any([this.#io.signal, ...ends]),
       headers: {
         accept: 'application/json, application/problem+json',
         'user-agent': `modfleet/${VERSION}`,

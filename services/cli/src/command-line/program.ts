@@ -15,6 +15,7 @@ import { registerHosts } from '../hosts/hosts.commands.ts';
 import { registerJoinTokens } from '../join-tokens/join-tokens.commands.ts';
 import { registerKmods } from '../kmods/kmods.commands.ts';
 import { registerLogin } from '../login/login.commands.ts';
+import { registerRollouts } from '../rollouts/rollouts.commands.ts';
 import { registerSignIn } from '../sign-in/sign-in.commands.ts';
 import type { Io } from '../io.ts';
 import { VERSION } from '../version.ts';
@@ -29,6 +30,7 @@ const NOUNS = [
   registerKmods,
   registerDrivers,
   registerActions,
+  registerRollouts,
   registerEvents,
   registerFleet,
   registerJoinTokens,

@@ -4,15 +4,18 @@ import { CliError } from './cli-error.ts';
 import { fieldWords, inWords } from './field-words.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 
-/** The way out for callers of HTTP at the end of a server's sentence; people get commands instead. */
-const HTTP_ADVICE = /; (GET|POST|PATCH|DELETE) \/api\/v1[^;]*$/;
+/** The way out for callers of HTTP, at the end of a server's sentence or in brackets; people get commands instead. */
+const HTTP_ADVICE = /; (?:GET|POST|PATCH|DELETE) \/api\/v1[^;]*$| \((?:GET|POST|PATCH|DELETE) \/api\/v1[^)]*\)/g;
 
 /** The server said no, with a problem document (RFC 9457). */
 export class ApiError extends CliError {
   readonly problem: Problem;
   constructor(problem: Problem, hints: readonly string[], details: readonly string[] = []) {
     const id = problem.status >= 500 ? ` (request ${problem.requestId})` : '';
-    const detail = inWords(problem.detail.replace(HTTP_ADVICE, ''), problem.errors?.map((error) => error.path) ?? []);
+    const detail = inWords(
+      problem.detail.replaceAll(HTTP_ADVICE, ''),
+      problem.errors?.map((error) => error.path) ?? [],
+    );
     super(`${detail}${id}`, { exitCode: exitOf(problem), hints, details });
     this.name = 'ApiError';
     this.problem = problem;
@@ -29,6 +32,10 @@ export interface Asked {
   readonly kmod?: string | undefined;
   /** The command to which the name of a kmod belongs; `kmods hosts` when nothing is said. */
   readonly kmodCommand?: string | undefined;
+  /** Id of the rollout plan. */
+  readonly plan?: string | undefined;
+  /** Id of the rollout. */
+  readonly rollout?: string | undefined;
   /** How to sign in again. */
   readonly again?: string | undefined;
 }
@@ -75,6 +82,16 @@ const EXIT_BY_CODE = {
   actor_unknown: 3,
   driver_unknown: 3,
   action_not_found: 3,
+  plan_not_found: 3,
+  plan_not_ready: 6,
+  plan_expired: 6,
+  plan_too_large: 2,
+  plan_empty: 6,
+  rollout_not_found: 3,
+  rollout_conflict: 6,
+  rollout_state: 6,
+  rollout_changed: 6,
+  approval_own: 4,
   join_token_not_found: 3,
   account_not_found: 3,
   password_not_found: 3,
@@ -168,6 +185,27 @@ const HINTS: Partial<Record<ErrorCode, Hint>> = {
     `a kmod of that name: modfleet kmods hosts ${shellWord(kmod ?? 'NAME')}`,
   ],
   action_not_found: () => ['see the latest: modfleet actions list'],
+  plan_not_found: () => ['see which there are: modfleet rollouts list-plans'],
+  plan_not_ready: (_problem, { plan }) => [`how far it is: modfleet rollouts show-plan ${plan ?? 'PLAN'}`],
+  plan_expired: () => ['ask the hosts anew: modfleet rollouts plan VERB NAME -l SELECTOR'],
+  plan_too_large: () => ['take fewer hosts at a time: -l SELECTOR'],
+  plan_empty: (_problem, { plan, rollout, selector }) => [
+    rollout !== undefined
+      ? `how each host ended: modfleet rollouts show ${rollout} --targets`
+      : plan !== undefined
+        ? `what each host said: modfleet rollouts show-plan ${plan} --targets`
+        : `see which match: modfleet hosts list${selector === undefined ? '' : ` -l ${shellWord(selector)}`}`,
+  ],
+  rollout_not_found: () => ['see which there are: modfleet rollouts list'],
+  rollout_conflict: (problem) => [
+    ...(problem.candidates ?? []).slice(0, 3).map((id) => `look at it: modfleet rollouts show ${shellWord(id)}`),
+    'those that are under way: modfleet rollouts list --state running',
+  ],
+  rollout_state: (_problem, { rollout }) => [`how it stands: modfleet rollouts show ${rollout ?? 'ID'}`],
+  rollout_changed: (_problem, { rollout }) => [`look at it again: modfleet rollouts approve ${rollout ?? 'ID'}`],
+  approval_own: (_problem, { rollout }) => [
+    `somebody else has to look at it: modfleet rollouts approve ${rollout ?? 'ID'}`,
+  ],
   join_token_not_found: () => ['see which there are: modfleet join-tokens list'],
   forbidden: () => ['see what you may: modfleet whoami'],
   account_not_found: () => ['see which there are: modfleet accounts list'],

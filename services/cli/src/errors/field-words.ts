@@ -3,6 +3,18 @@ const OPTIONS: Readonly<Record<string, string>> = {
   routes: '--route',
   maxUses: '--uses',
   expiresIn: '--expires-in',
+  answerWithin: '--wait',
+  confirmWindow: '--confirm-window',
+  overrides: '--override',
+  waves: '--waves',
+  concurrency: '--concurrency',
+  bake: '--bake',
+  budget: '--budget',
+  onBudget: '--on-budget',
+  deadline: '--deadline',
+  offline: '--offline',
+  order: '--order',
+  requireApproval: '--require-approval',
 };
 
 /** A field of the API as it was typed: `routes.0` is an option, `labels.@os` a label. What is called alike stays as it is. */

@@ -16,6 +16,9 @@ import { knownColumns } from '../kmods/kmod-host-columns.ts';
 import { liveColumns } from '../kmods/kmod-live.page.ts';
 import { skewColumns, variantColumns } from '../kmods/skew-columns.ts';
 import { fleetColumns, hostKmodColumns } from '../kmods/kmods-list.run.ts';
+import { noteColumns } from '../rollouts/follow/show.run.ts';
+import { rolloutColumns, rolloutTargetColumns } from '../rollouts/follow/rollout-columns.ts';
+import { planColumns, planTargetColumns } from '../rollouts/plan/plan-columns.ts';
 import { sessionColumns } from '../sign-in/sessions.run.ts';
 import { TOPICS } from './topics.ts';
 
@@ -70,6 +73,11 @@ function pipes(): [command: string, heads: string[]][] {
     ['kmods skew NAME', variantColumns()],
     ['drivers hosts', driverColumns()],
     ['actions list, and commands about one action', actionColumns(at, undefined)],
+    ['rollouts list, and commands about one rollout', rolloutColumns(at, undefined)],
+    ['rollouts show --targets', rolloutTargetColumns],
+    ['rollouts show --notes', noteColumns(at, undefined)],
+    ['rollouts list-plans', planColumns(at, undefined)],
+    ['rollouts show-plan --targets', planTargetColumns],
     ['join-tokens list', joinTokenColumns(at, undefined)],
     ['accounts list', accountColumns(at, undefined)],
     ['grants list', grantColumns(at, undefined)],

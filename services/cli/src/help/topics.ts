@@ -24,17 +24,20 @@ An empty selector is an error: for all hosts leave -l out, or say --all where a 
 const EXIT_CODES = `Exit codes are fixed; scripts can rely on them.
 
   0    done, or answered
-  1    the answer is no: an action ended without success, or --exit-status found nothing
+  1    the answer is no: an action ended without success, or --exit-status found nothing; a rollout that is not as asked
   2    bad input: nothing was sent, or the server refused to read it
-  3    no such host, kmod, driver, action or token
+  3    no such host, kmod, driver, action, plan, rollout or token
   4    not signed in, no token, or one that is not accepted
   5    the server or its database cannot be reached
-  6    a conflict: several hosts of that name, the fleet is frozen, a retired host, ...
-  7    no answer in time
+  6    a conflict: several hosts of that name, the fleet is frozen, a retired host, ...; a rollout that waits for a person
+  7    no answer in time; a rollout that is still under way
   8    with --exit-status: the answer is not complete, some hosts are unknown
-  130  interrupted by Ctrl-C (an action that was accepted goes on)
+  130  interrupted by Ctrl-C (an action or rollout that was accepted goes on)
 
 An action ends with 0 when its outcome is succeeded or unchanged, else with 1. A dry run ends with 0 when the action would be allowed.
+A rollout is followed with "rollouts watch" or "rollouts create --watch". With --exit-status that ends with 0 only when it succeeded whole: every host as asked,
+and healthy after its wave; with 1 when it failed, was aborted or rolled back. When --timeout is over first: 6 while it is paused or awaits approval, 7 while it
+is under way.
 Data goes to stdout, talk to stderr. To a pipe, tables are printed with tabs, without a head and uncut; --json FIELDS prints JSON.
 `;
 

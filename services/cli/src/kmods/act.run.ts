@@ -1,4 +1,4 @@
-import type { Action, CreateActionBody, Verb } from '@modfleet/server/api-types';
+import type { Action, CreateActionBody } from '@modfleet/server/api-types';
 import { actionFields, freezeOf, printAction } from '../actions/action-output.ts';
 import { exitOfAction } from '../actions/outcome.ts';
 import { watchAction } from '../actions/watch.ts';
@@ -9,8 +9,12 @@ import type { JsonOption } from '../output/json-fields.ts';
 import { noteFreeze } from '../output/page.ts';
 import { exactClock } from '../output/time.ts';
 
+export type ActVerb = 'load' | 'unload' | 'reload';
+
 export interface ActOptions {
-  readonly host: string;
+  readonly host?: readonly string[];
+  readonly selector?: string;
+  readonly all?: boolean;
   readonly dryRun?: boolean;
   readonly watch?: boolean;
   readonly reason?: string;
@@ -23,11 +27,50 @@ export interface ActOptions {
   readonly json?: JsonOption;
 }
 
-/** `modfleet kmods load|unload|reload NAME --host H`. A dry run is always waited for: its verdict is what was asked for. */
-export async function act(context: Context, verb: Verb, kmod: string, options: ActOptions): Promise<ExitCode> {
+/** `modfleet kmods load|unload|reload NAME`: on one host at once; for more it is planned, and begun as a rollout. */
+export async function act(context: Context, verb: ActVerb, kmod: string, options: ActOptions): Promise<ExitCode> {
+  const { selector, all } = options;
+  const hosts = [...new Set(options.host)];
+  const [host] = hosts;
+  if (host === undefined && selector === undefined && !all)
+    throw usageError(
+      'say which hosts are meant',
+      `one, at once: modfleet kmods ${verb} ${kmod} --host HOST`,
+      `many, planned first: modfleet kmods ${verb} ${kmod} -l SELECTOR, or --all`,
+    );
+  if (host !== undefined && hosts.length === 1 && selector === undefined && !all)
+    return actOnHost(context, verb, kmod, host, options);
+  return planForMany(context, verb, kmod, options);
+}
+
+/** What a plan has no place for is refused, not passed over. */
+async function planForMany(context: Context, verb: ActVerb, kmod: string, options: ActOptions): Promise<ExitCode> {
+  if (options.watch)
+    throw usageError(
+      '--watch is for one host: for more it is only planned here',
+      'follow the rollout: modfleet rollouts create PLAN --watch',
+    );
+  if (options.expiresIn !== undefined)
+    throw usageError(
+      '--expires-in is for one host',
+      'how long a rollout takes at most: modfleet rollouts create PLAN --deadline 2h',
+    );
+  if (options.reason?.trim() === '') throw usageError('--reason is empty');
+  const { rolloutPlan } = await import('../rollouts/plan/plan.run.ts');
+  return rolloutPlan(context, verb, kmod, options);
+}
+
+/** A dry run is always waited for: its verdict is what was asked for. */
+async function actOnHost(
+  context: Context,
+  verb: ActVerb,
+  kmod: string,
+  host: string,
+  options: ActOptions,
+): Promise<ExitCode> {
   const { io } = context;
   const fields = actionFields(options.json);
-  const { host, reason, confirmWindow, override } = options;
+  const { reason, confirmWindow, override } = options;
   if (override !== undefined && confirmWindow === undefined)
     throw usageError('--override needs --confirm-window: without one the host could not come back by itself');
   if (reason?.trim() === '') throw usageError('--reason is empty');

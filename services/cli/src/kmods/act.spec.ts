@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { OutcomeWord } from '@modfleet/server/api-types';
 import { cut, events, json, problem } from '../testing/fake-server.ts';
 import { useCli } from '../testing/run-cli.ts';
+import { plan, PLAN_ID } from '../testing/rollout-samples.ts';
 import { action, ACTION_ID, unloaded, verdict } from '../testing/samples.ts';
 
 const cli = useCli();
@@ -297,5 +298,44 @@ describe('Ctrl-C during a watch', () => {
     });
     expect(code).toBe(130);
     expect(err).toContain('The action goes on by itself');
+  });
+});
+
+describe('kmods unload on more than one host', () => {
+  const many = ['kmods', 'unload', 'floppy'];
+
+  it.each([
+    [['-l', 'env=prod'], { selector: 'env=prod' }],
+    [['--all'], { all: true }],
+    [['--host', 'web-1', '--host', 'web-2'], { hosts: ['web-1', 'web-2'] }],
+    [['-l', 'env=prod', '--dry-run'], { selector: 'env=prod' }],
+  ])('%j makes a plan, shows it, and ends with the command to go on with', async (which, hosts) => {
+    cli.server().on('POST /rollout-plans', json(plan(), 202));
+    const { code, out } = await cli.run([...many, ...which, '--confirm-window', '--reason', 'CVE-2026-1']);
+    expect(code).toBe(0);
+    expect(out).toContain('Unload floppy on 40 hosts: 31 would change');
+    expect(out.trimEnd()).toMatch(new RegExp(`modfleet rollouts create ${PLAN_ID}$`));
+    expect(cli.server().requests.map(({ body }) => body)).toEqual([
+      { verb: 'unload', kmod: 'floppy', ...hosts, confirmWindow: 120, reason: 'CVE-2026-1' },
+    ]);
+  });
+
+  it('one host named twice is one host', async () => {
+    cli.server().on('POST /actions', json(action(), 202));
+    expect((await cli.run([...UNLOAD, '--host', 'web-1'])).code).toBe(0);
+  });
+
+  it.each([
+    [[], 'say which hosts are meant', 'modfleet kmods unload floppy -l SELECTOR, or --all'],
+    [['--all', '--watch'], '--watch is for one host', 'modfleet rollouts create PLAN --watch'],
+    [['--all', '--expires-in', '5m'], '--expires-in is for one host', '--deadline 2h'],
+    [['--all', '--host', 'web-1'], 'named in more than one way', '-l SELECTOR'],
+    [['--all', '--override', 'route'], '--override needs --confirm-window', ''],
+    [['--all', '--reason', ' '], '--reason is empty', ''],
+  ])('%j is refused before anything is sent', async (options, message, hint) => {
+    const { code, err } = await cli.run([...many, ...options]);
+    expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+    expect(err).toContain(hint);
+    expect(cli.server().requests).toEqual([]);
   });
 });

@@ -10,7 +10,14 @@ import {
   selectorOption,
 } from '../command-line/options.ts';
 import type { Register } from '../command-line/runner.ts';
-import { hostName, kmodName, kmodOrAlias, parameter, someOf } from '../command-line/values.ts';
+import { hostName, kmodName, kmodOrAlias, someOf } from '../command-line/values.ts';
+import {
+  allHostsOption,
+  confirmWindowOption,
+  hostsOption,
+  overrideOption,
+  paramOption,
+} from '../rollouts/plan/plan-options.ts';
 import type { ActOptions } from './act.run.ts';
 import type { KmodHostsOptions } from './kmod-hosts.run.ts';
 import type { KmodsListOptions } from './kmods-list.run.ts';
@@ -20,7 +27,6 @@ import type { SkewOptions } from './skew.run.ts';
 import { PRESENCES } from './presences.ts';
 
 const EXPIRY = { min: 5_000, max: 86_400_000 };
-const CONFIRM_WINDOW = { min: 30_000, max: 600_000 };
 const QUERY_TIMEOUT = { min: 100, max: 30_000 };
 
 const SKEW_NOTE = `
@@ -124,37 +130,36 @@ export const registerKmods: Register = (program, run) => {
       .command(verb)
       .description(DESCRIPTIONS[verb])
       .argument('<name>', 'kmod; "-" and "_" are one', kmodName)
-      .addOption(new Option('--host <host>', 'the host: name or id').argParser(hostName).makeOptionMandatory())
+      .addOption(hostsOption('the host, name or id; several, -l or --all: only planned, to be begun as a rollout'))
+      .addOption(selectorOption())
+      .addOption(allHostsOption())
       .option('--dry-run', 'only say what would happen: findings, verdict and plan')
       .option('--watch', 'wait for the end and tell how it went')
       .option('--reason <text>', 'why; kept with the action')
       .addOption(durationOption('--expires-in <time>', 'no step begins later than this (default: 2m)', EXPIRY))
-      .addOption(
-        durationOption(
-          '--confirm-window [time]',
-          'for steps that could cut the host off: it must confirm within this, or it puts itself back (30s to 10m, a number alone means seconds; without a time: 2m)',
-          CONFIRM_WINDOW,
-        ),
-      )
-      .addOption(
-        new Option(
-          '--override <protection>',
-          "route: set aside the protection of what carries the host's own connection; only inside a confirm window",
-        ).choices(['route']),
-      )
+      .addOption(confirmWindowOption())
+      .addOption(overrideOption())
       .addOption(jsonOption())
       .action((name: string, options: ActOptions) =>
         run(async (context) => (await import('./act.run.ts')).act(context, verb, name, options)),
       );
-    if (verb !== 'unload')
-      command.addOption(
-        new Option('--param <key=value>', 'parameter of the load; may be given several times').argParser(parameter),
-      );
+    if (verb !== 'unload') command.addOption(paramOption('parameter of the load; may be given several times'));
+    command.addHelpText('after', actNote(verb));
   }
 };
 
 const DESCRIPTIONS = {
-  load: 'load a kmod on one host',
-  unload: 'unload a kmod on one host; it says what can bring it back',
-  reload: 'unload a kmod on one host, then load it',
+  load: 'load a kmod on one host, or plan it for many',
+  unload: 'unload a kmod on one host, or plan it for many; it says what can bring it back',
+  reload: 'unload a kmod on one host, then load it; or plan it for many',
 } as const;
+
+function actNote(verb: keyof typeof DESCRIPTIONS): string {
+  return `
+On one host it is done at once. For more (-l, --all, several --host) every host is asked what it would do, and that is shown; nothing is touched before
+the rollout is created with the command in the last line.
+
+Examples:
+  modfleet kmods ${verb} floppy --host web-1 --watch
+  modfleet kmods ${verb} floppy -l env=prod`;
+}

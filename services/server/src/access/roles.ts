@@ -10,7 +10,7 @@ export const PERMISSIONS = {
   act: ['operator', 'admin'],
   /** Stop the sending of actions to the whole fleet, and let it go on. */
   freeze: ['operator', 'admin'],
-  /** Say yes to a rollout that somebody else asked for. No route asks for it yet. */
+  /** Say yes to a rollout that somebody else asked for. */
   approve: ['approver', 'admin'],
   /** Label and retire hosts. */
   hosts: ['admin'],

@@ -47,6 +47,19 @@ export interface RequesterFacts {
   readonly name: string;
 }
 
+/** What a rollout does, to which hosts, and who asked for it; or what somebody asked of it. */
+export interface RolloutFacts {
+  readonly rolloutId: string;
+  /** create, approve, pause …: a seal of one is none of another. */
+  readonly what: string;
+  /** Of all that the rollout does (rollouts/rollout-hash.ts). */
+  readonly hash: Buffer;
+  readonly accountId: string;
+  readonly tokenId: string | null;
+  readonly signInId: string | null;
+  readonly name: string;
+}
+
 /** What of a join token lets machines in, and how many. */
 export interface JoinTokenFacts {
   readonly id: string;
@@ -104,6 +117,10 @@ export class AccessSeals {
 
   requester({ actionId, accountId, tokenId, signInId, name }: RequesterFacts): Buffer {
     return this.#seal('requester-named', [actionId, accountId, tokenId, signInId, name]);
+  }
+
+  rollout({ rolloutId, what, hash, accountId, tokenId, signInId, name }: RolloutFacts): Buffer {
+    return this.#seal('rollout', [rolloutId, what, hash.toString('hex'), accountId, tokenId, signInId, name]);
   }
 
   /** `unnamed`: as servers of before migration 0015 sealed it, without sign-in and name. Undefined: it is not sealed. */

@@ -3,6 +3,7 @@ import {
   ConfirmEnd,
   type ConfirmReport,
   FindingLayer,
+  type HostHealth,
   Outcome,
   outcomeWord,
   requestDigest,
@@ -15,6 +16,7 @@ import {
   type PlanStep,
   type ReloadPath,
   type StepResult,
+  type UndoStep,
   type Verdict,
 } from '@modfleet/proto';
 import type { ActionEvent } from './action.machine.ts';
@@ -45,13 +47,9 @@ export function toRequest(action: Sent): ActionRequest {
     notBeforeMs: action.notBefore?.getTime() ?? 0,
     signature: Buffer.from(action.signature ?? []),
     commandCertificate: Buffer.from(action.commandCertificate ?? []),
-    ...rolloutFields(action),
+    undo: action.undo.map(({ kind, kmod, parameters }) => ({ kind, kmod, parameters: [...parameters] })),
+    approvedPlans: action.approvedPlans.map((digest) => Buffer.from(digest)),
   };
-}
-
-/** What only a rollout asks for, `undo` and `approvedPlans`: the one place where they join a request. The contract has no fields for them yet: not sent. */
-function rolloutFields(_action: Pick<Sent, 'undo' | 'approvedPlans'>): Partial<ActionRequest> {
-  return {};
 }
 
 /** What is to be signed. */
@@ -74,6 +72,7 @@ export function toStoredVerdict(verdict: Verdict): StoredVerdict {
     })),
     plan: verdict.plan.slice(0, LIST_LIMIT).map(planStep),
     reloadPaths: verdict.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
+    digest: verdict.digest.length === 0 ? null : Buffer.from(verdict.digest).toString('hex'),
   };
 }
 
@@ -87,6 +86,8 @@ export function toStoredResult(result: ActionResult): StoredResult {
     kernelLog: result.kernelLog.slice(0, LIST_LIMIT).map(text),
     reloadPaths: result.reloadPaths.slice(0, LIST_LIMIT).map(reloadPath),
     confirm: result.confirm === undefined ? null : confirmReport(result.confirm),
+    undo: result.undo.slice(0, LIST_LIMIT).map(undoStep),
+    healthBefore: result.healthBefore === undefined ? null : toHealth(result.healthBefore),
   };
 }
 
@@ -171,6 +172,26 @@ function planStep(step: PlanStep): StoredVerdict['plan'][number] {
     kmod: text(step.kmod),
     parameters: step.parameters.slice(0, LIST_LIMIT).map(text),
     because: text(step.because),
+  };
+}
+
+function undoStep(step: UndoStep): NonNullable<StoredResult['undo']>[number] {
+  return {
+    kind: text(step.kind),
+    kmod: text(step.kmod),
+    parameters: step.parameters.slice(0, LIST_LIMIT).map(text),
+  };
+}
+
+/** What a host says of its health, fit to be stored. */
+export function toHealth(health: HostHealth): NonNullable<StoredResult['healthBefore']> {
+  return {
+    bootId: text(health.bootId),
+    taint: health.taint,
+    oopsCount: health.oopsCount ?? null,
+    warnCount: health.warnCount ?? null,
+    links: health.links.slice(0, LIST_LIMIT).map(text),
+    mounts: health.mounts.slice(0, LIST_LIMIT).map(text),
   };
 }
 

@@ -55,7 +55,7 @@ export function canReturn(
   action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>,
 ): boolean {
   const outcome = action.resolvedOutcome ?? action.outcome;
-  if (action.verb !== 'unload' || action.dryRun) return false;
+  if ((action.verb !== 'unload' && action.verb !== 'ensure_unloaded') || action.dryRun) return false;
   return (outcome === 'succeeded' || outcome === 'unchanged') && (action.result?.reloadPaths.length ?? 0) > 0;
 }
 
@@ -71,10 +71,10 @@ function sentence(action: Described, outcome: OutcomeWord): string {
   switch (outcome) {
     case 'succeeded':
       if (action.dryRun) return `Dry run on ${host}: it would be done; nothing was touched.`;
-      return `${kmod} is ${DONE[action.verb]} on ${host}, seen in /proc/modules.`;
+      return `${done(action.verb, kmod)} on ${host}, ${SEEN[action.verb]}.`;
     case 'unchanged':
       if (action.dryRun) return `Dry run on ${host}: nothing would change. Nothing was touched.`;
-      return `Nothing to do: ${kmod} was ${action.verb === 'unload' ? 'not' : 'already'} loaded on ${host}.`;
+      return `Nothing to do: ${already(action.verb, kmod)} on ${host}.`;
     case 'refused':
       if (onlySetUp(action))
         return `Dry run on ${host}: refused as the host is set up, and for nothing else${because(action)}`;
@@ -110,7 +110,57 @@ function onlySetUp(action: Described): boolean {
   return action.dryRun && (action.verdict?.plan.length ?? 0) > 0;
 }
 
-const DONE = { load: 'loaded', unload: 'unloaded', reload: 'loaded again' } as const satisfies Record<VerbWord, string>;
+function done(verb: VerbWord, kmod: string): string {
+  switch (verb) {
+    case 'load':
+      return `${kmod} is loaded`;
+    case 'unload':
+      return `${kmod} is unloaded`;
+    case 'reload':
+      return `${kmod} is loaded again`;
+    case 'ensure_loaded':
+      return `${kmod} is loaded, and listed to load at boot,`;
+    case 'ensure_unloaded':
+      return `${kmod} is unloaded, and no file of modfleet lists it to load at boot`;
+    case 'set_parameters':
+      return `The parameters of ${kmod} are set`;
+    case 'restore':
+      return `What an earlier action changed of ${kmod} is put back`;
+    default:
+      return assertNever(verb);
+  }
+}
+
+/** How a host knows. */
+const SEEN = {
+  load: 'seen in /proc/modules',
+  unload: 'seen in /proc/modules',
+  reload: 'seen in /proc/modules',
+  ensure_loaded: 'seen in /proc/modules and /etc/modules-load.d',
+  ensure_unloaded: 'seen in /proc/modules and /etc/modules-load.d',
+  set_parameters: 'read back from /sys/module',
+  restore: 'each step seen by the host',
+} as const satisfies Record<VerbWord, string>;
+
+function already(verb: VerbWord, kmod: string): string {
+  switch (verb) {
+    case 'load':
+    case 'reload':
+      return `${kmod} was already loaded`;
+    case 'unload':
+      return `${kmod} was not loaded`;
+    case 'ensure_loaded':
+      return `${kmod} was already loaded, and listed to load at boot,`;
+    case 'ensure_unloaded':
+      return `${kmod} was not loaded, and no file of modfleet lists it to load at boot,`;
+    case 'set_parameters':
+      return `the parameters of ${kmod} already had these values`;
+    case 'restore':
+      return `all of it was already as before`;
+    default:
+      return assertNever(verb);
+  }
+}
 
 function because(action: Described): string {
   const reason = action.hostMessage || action.verdict?.findings.find((finding) => finding.refuses)?.message;

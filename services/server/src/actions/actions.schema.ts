@@ -10,7 +10,10 @@ import {
   nextCursor,
 } from '../http/common.schema.ts';
 
-export const verbWord = z.enum(['load', 'unload', 'reload']);
+/** What may be asked for. */
+export const verbWord = z.enum(['load', 'unload', 'reload', 'ensure_loaded', 'ensure_unloaded', 'set_parameters']);
+/** What an action may be: `restore` is asked for by the server alone, with what a host has reported. */
+export const actionVerbWord = z.enum([...verbWord.options, 'restore']);
 export const actionStateWord = z.enum(['queued', 'dispatched', 'received', 'started', 'ended']);
 export const outcomeWord = z.enum([
   'succeeded',
@@ -35,13 +38,17 @@ const parameterValue = z
 
 /** Parameters of a kmod as a caller gives them. */
 export const parametersInput = z.record(parameterName, parameterValue);
+/** Verbs that take a kmod away. */
+const UNLOADS: readonly string[] = ['unload', 'ensure_unloaded'];
 
 export const createActionBody = z
   .strictObject({
     host: z.string().min(1).max(255).describe('Host id, or its name when only one host has it.'),
     verb: verbWord,
     kmod: kmodNameInput,
-    parameters: parametersInput.optional().describe('For load and reload.'),
+    parameters: parametersInput
+      .optional()
+      .describe('For load, reload, ensure_loaded and set_parameters, which needs them.'),
     dryRun: z.boolean().optional().describe('true: findings, verdict and plan only; nothing is touched.'),
     expiresIn: z
       .int()
@@ -70,8 +77,12 @@ export const createActionBody = z
     message: 'an override needs a confirm window: add confirmWindow',
     path: ['overrides'],
   })
-  .refine((body) => body.verb !== 'unload' || Object.keys(body.parameters ?? {}).length === 0, {
+  .refine((body) => !UNLOADS.includes(body.verb) || Object.keys(body.parameters ?? {}).length === 0, {
     message: 'an unload takes no parameters',
+    path: ['parameters'],
+  })
+  .refine((body) => body.verb !== 'set_parameters' || Object.keys(body.parameters ?? {}).length > 0, {
+    message: 'set_parameters needs at least one parameter',
     path: ['parameters'],
   });
 
@@ -105,6 +116,11 @@ export const verdictSchema = z
     findings: z.array(findingSchema),
     plan: z.array(planStepSchema),
     reloadPaths: z.array(reloadPathSchema),
+    digest: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('SHA-256 over steps, side effects and risk, in hex; null of an older agent.'),
   })
   .meta({ id: 'Verdict' });
 
@@ -136,6 +152,21 @@ export const confirmReportSchema = z.strictObject({
   endedBy: z.string().describe('agent, timer or boot.'),
 });
 
+export const undoStepSchema = z.strictObject({
+  kind: z.string().describe('load, unload, set_parameters, persist, unpersist.'),
+  kmod: z.string(),
+  parameters: z.array(z.string()),
+});
+
+export const hostHealthSchema = z.strictObject({
+  bootId: z.string(),
+  taint: z.int(),
+  oopsCount: z.int().nullable().describe('Since boot; null where the kernel does not count.'),
+  warnCount: z.int().nullable().describe('Since boot; null where the kernel does not count.'),
+  links: z.array(z.string()).describe('Network interface and its state.'),
+  mounts: z.array(z.string()).describe('Source, target and type, without pseudo file systems.'),
+});
+
 export const actionResultSchema = z
   .strictObject({
     steps: z.array(stepResultSchema),
@@ -146,13 +177,18 @@ export const actionResultSchema = z
     kernelLog: z.array(z.string()),
     reloadPaths: z.array(reloadPathSchema),
     confirm: confirmReportSchema.nullable().optional().describe('How the confirm window ended; null without one.'),
+    undo: z
+      .array(undoStepSchema)
+      .optional()
+      .describe('What would put the host back as it was before, in order; empty when nothing was changed.'),
+    healthBefore: hostHealthSchema.nullable().optional().describe('Before the first step; null when none began.'),
   })
   .meta({ id: 'ActionResult' });
 
 export const actionFields = {
   id: z.uuid(),
   host: hostRef,
-  verb: verbWord,
+  verb: actionVerbWord,
   kmod: z.string(),
   parameters: z.record(z.string(), z.string()),
   dryRun: z.boolean(),

@@ -15,7 +15,8 @@ export async function lockHostDispatch(sql: Sql, hostId: string): Promise<void> 
  * The next action of the host that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
  * row: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
  * its expiry, nothing else in flight on the host, the host neither retired, revoked nor quarantined, its session held by this replica. And commands are not
- * stopped (the row of command_stop is share-locked likewise), and the action's is of this epoch, or of before commands were signed.
+ * stopped (the row of command_stop is share-locked likewise), and the action's is of this epoch, or of before commands were signed. An action of a rollout: its
+ * gate is open, held likewise; behind one that is not, the host's next action has its turn.
  *
  * @param readEpoch asked after the lock: no raise comes in between.
  */
@@ -27,21 +28,31 @@ export async function claimNext(
 ): Promise<string | undefined> {
   const thawed = await sql.query('SELECT 1 FROM fleet_freeze WHERE id = 1 AND NOT frozen FOR SHARE');
   if (thawed.length === 0 || !(await shareCommands(sql))) return undefined;
-  const rows = await sql.query<{ id: string }>(
-    `SELECT a.id
+  const rows = await sql.query<{ id: string; rollout_id: string | null }>(
+    `SELECT a.id, a.rollout_id
        FROM action a
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
       WHERE a.host_id = $1 AND a.state = 'queued' AND a.expires_at > clock_timestamp()
         AND (a.epoch = $3 OR a.epoch = 0)
+        AND ${GATE_IS_OPEN}
         AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = $1 AND o.state IN ${IN_FLIGHT})
       ORDER BY a.created_at, a.id
       LIMIT 1
         FOR UPDATE OF a`,
     [hostId, replicaId, readEpoch()],
   );
-  return rows[0]?.id;
+  const [next] = rows;
+  if (next === undefined || next.rollout_id === null) return next?.id;
+  const gate = await sql.query('SELECT 1 FROM rollout_gate WHERE rollout_id = $1 AND open FOR SHARE', [
+    next.rollout_id,
+  ]);
+  return gate.length > 0 ? next.id : undefined;
 }
+
+/** The action is of no rollout, or of one that may send. A dry run for a plan is of none. */
+const GATE_IS_OPEN =
+  '(a.rollout_id IS NULL OR EXISTS (SELECT 1 FROM rollout_gate g WHERE g.rollout_id = a.rollout_id AND g.open))';
 
 /** OUTCOME_UNCONFIRMED of the contract. */
 const UNCONFIRMED = 9;
@@ -90,7 +101,7 @@ export async function selectHostsWithWork(sql: Sql, replicaId: string, epoch: nu
        FROM action a
        JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $1 AND s.disconnected_at IS NULL
        JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
-      WHERE a.state = 'queued' AND a.expires_at > clock_timestamp() AND (a.epoch = $2 OR a.epoch = 0)
+      WHERE a.state = 'queued' AND a.expires_at > clock_timestamp() AND (a.epoch = $2 OR a.epoch = 0) AND ${GATE_IS_OPEN}
         AND NOT EXISTS (SELECT 1 FROM fleet_freeze f WHERE f.frozen)
         AND NOT EXISTS (SELECT 1 FROM command_stop c WHERE c.at IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = a.host_id AND o.state IN ${IN_FLIGHT})`,

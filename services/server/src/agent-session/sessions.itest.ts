@@ -203,7 +203,7 @@ describe('sessions', () => {
       $case: 'actionProgress',
       value: { actionId: 'a', phase: 1, verdict: undefined, confirmDeadlineMs: 0 },
     });
-    session.send({ $case: 'queryAnswer', value: { queryId: 'q', kmods: [], error: '' } });
+    session.send({ $case: 'queryAnswer', value: { queryId: 'q', kmods: [], error: '', health: undefined } });
     session.send({
       $case: 'actionProgress',
       value: { actionId: 'b', phase: 2, verdict: undefined, confirmDeadlineMs: 0 },

@@ -187,7 +187,9 @@ async function follow(
 }
 /** Until what is stored lies before the edge: another database's transaction holds it back too, and who begins to follow then is told what is beyond it. */
 async function settled(): Promise<void> {
-  const newest = await stack.database.query<{ id: number }>('SELECT max(stored_by::text::bigint) AS id FROM kmod_event');
+  const newest = await stack.database.query<{ id: number }>(
+    'SELECT max(stored_by::text::bigint) AS id FROM kmod_event',
+  );
   await expect.poll(() => followEdge(stack.database), { timeout: 60_000 }).toBeGreaterThan(newest[0]?.id ?? 0);
 }
 const kmodsOf = (seen: readonly StreamedEvent[]): unknown[] =>

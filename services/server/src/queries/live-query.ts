@@ -46,11 +46,13 @@ export class LiveQuery {
     return this.#over || this.#open.size === 0;
   }
 
-  answer(hostId: string, kmods: HostAnswer['kmods']): void {
+  /** `health` undefined: it was not asked for. */
+  answer(hostId: string, kmods: HostAnswer['kmods'], health?: HostAnswer['health']): void {
     const target = this.#close(hostId);
     if (target === undefined) return;
     this.#answered += 1;
-    this.#answers.push({ host: { id: target.id, name: target.name }, kmods, elapsedMs: this.#elapsed() });
+    const told = health === undefined ? {} : { health };
+    this.#answers.push({ host: { id: target.id, name: target.name }, kmods, ...told, elapsedMs: this.#elapsed() });
     this.#wake?.();
   }
 

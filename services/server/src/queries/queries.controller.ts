@@ -68,7 +68,7 @@ export class QueriesController {
     try {
       const kmods = [...new Set(body.kmods)];
       const live = this.#queries.ask(
-        { queryId, kmods, hosts, timeoutMs: body.timeoutMs ?? DEFAULT_TIMEOUT_MS },
+        { queryId, kmods, health: body.health ?? false, hosts, timeoutMs: body.timeoutMs ?? DEFAULT_TIMEOUT_MS },
         over.signal,
       );
       const stream = this.#streams.open(reply, formatOf(request));

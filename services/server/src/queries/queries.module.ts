@@ -4,5 +4,5 @@ import { QueriesService } from './queries.service.ts';
 import { QueryTargets } from './query-targets.service.ts';
 
 /** Live questions to hosts. */
-@Module({ controllers: [QueriesController], providers: [QueriesService, QueryTargets] })
+@Module({ controllers: [QueriesController], providers: [QueriesService, QueryTargets], exports: [QueriesService] })
 export class QueriesModule {}

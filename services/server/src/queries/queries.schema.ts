@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostHealthSchema } from '../actions/actions.schema.ts';
 import {
   blockSchema,
   loadedKmodSchema,
@@ -16,6 +17,7 @@ export const queryBody = z
   .strictObject({
     kmods: z.array(kmodNameInput).min(1).max(100),
     ...targetFields,
+    health: z.literal(true).optional().describe("true: each host's health, too."),
     timeoutMs: z.int().min(100).max(30_000).optional().describe('Milliseconds to wait; 2000 when absent.'),
   })
   .refine(exactlyOneTarget, { message: exactlyOneTargetMessage });
@@ -41,7 +43,15 @@ export const kmodAnswerSchema = z.strictObject({
 });
 
 export const queryAnswerSchema = z
-  .strictObject({ host: hostRef, kmods: z.array(kmodAnswerSchema), elapsedMs: z.int() })
+  .strictObject({
+    host: hostRef,
+    kmods: z.array(kmodAnswerSchema),
+    health: hostHealthSchema
+      .nullable()
+      .optional()
+      .describe('Only where it was asked for; null: the agent does not tell.'),
+    elapsedMs: z.int(),
+  })
   .meta({ id: 'QueryAnswer' });
 
 export const queryEndSchema = z

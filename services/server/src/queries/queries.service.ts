@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { Query, QueryAnswer } from '@modfleet/proto';
+import { toHealth } from '../actions/action.mapper.ts';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import { AppError } from '../errors/app-error.ts';
 import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
@@ -16,6 +17,8 @@ const FORGET_MS = 1_000;
 export interface Question {
   readonly queryId: string;
   readonly kmods: readonly string[];
+  /** The hosts' health, too. */
+  readonly health: boolean;
   readonly hosts: readonly HeldHost[];
   readonly timeoutMs: number;
 }
@@ -31,7 +34,10 @@ export class QueriesService implements OnModuleInit {
   /** Questions asked here. */
   readonly #own = new Map<string, LiveQuery>();
   /** Questions that hosts of this replica were asked: who wants the answers. */
-  readonly #askers = new Map<string, { readonly asker: string; readonly hostIds: Set<string> }>();
+  readonly #askers = new Map<
+    string,
+    { readonly asker: string; readonly health: boolean; readonly hostIds: Set<string> }
+  >();
 
   constructor(@Inject(AgentGateway) gateway: AgentGateway, @Inject(ReplicaMail) mail: ReplicaMail) {
     this.#gateway = gateway;
@@ -83,6 +89,7 @@ export class QueriesService implements OnModuleInit {
         queryId,
         asker: this.#mail.self,
         kmods: [...question.kmods],
+        health: question.health,
         hostIds,
         timeoutMs,
       });
@@ -90,9 +97,9 @@ export class QueriesService implements OnModuleInit {
     return live;
   }
 
-  #askHere({ queryId, asker, kmods, hostIds, timeoutMs }: MessageOf<'ask'>): void {
-    const query: Query = { queryId, kmods, timeoutMs };
-    this.#askers.set(queryId, { asker, hostIds: new Set(hostIds) });
+  #askHere({ queryId, asker, kmods, health, hostIds, timeoutMs }: MessageOf<'ask'>): void {
+    const query: Query = { queryId, kmods, timeoutMs, health };
+    this.#askers.set(queryId, { asker, health, hostIds: new Set(hostIds) });
     setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
     const gone = hostIds.filter(
       (hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here',
@@ -104,14 +111,22 @@ export class QueriesService implements OnModuleInit {
     const asked = this.#askers.get(answer.queryId);
     if (asked === undefined || !asked.hostIds.delete(hostId)) return;
     const kmods = answer.kmods.map(toKmodAnswer);
-    this.#mail.send(asked.asker, { kind: 'answer', queryId: answer.queryId, hostId, kmods, error: answer.error });
+    const health = asked.health ? { health: answer.health === undefined ? null : toHealth(answer.health) } : {};
+    this.#mail.send(asked.asker, {
+      kind: 'answer',
+      queryId: answer.queryId,
+      hostId,
+      kmods,
+      ...health,
+      error: answer.error,
+    });
   }
 
-  #fromReplica({ queryId, hostId, kmods, error }: MessageOf<'answer'>): void {
+  #fromReplica({ queryId, hostId, kmods, health, error }: MessageOf<'answer'>): void {
     const live = this.#own.get(queryId);
     if (error !== '') return live?.noAnswer(hostId, 'error', error);
     const parsed = kmodAnswers.safeParse(kmods);
-    if (parsed.success) live?.answer(hostId, parsed.data satisfies HostAnswer['kmods']);
+    if (parsed.success) live?.answer(hostId, parsed.data satisfies HostAnswer['kmods'], health);
     else live?.noAnswer(hostId, 'error', 'the answer was not understood; do all servers run the same version?');
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hostHealthSchema } from '../actions/actions.schema.ts';
 
 const kmodAnswers = z.json();
 
@@ -14,6 +15,7 @@ export const replicaMessage = z.discriminatedUnion('kind', [
     queryId: z.uuid(),
     asker: z.uuid(),
     kmods: z.array(z.string()),
+    health: z.boolean().default(false),
     hostIds: z.array(z.uuid()),
     timeoutMs: z.int(),
   }),
@@ -23,6 +25,7 @@ export const replicaMessage = z.discriminatedUnion('kind', [
     queryId: z.uuid(),
     hostId: z.uuid(),
     kmods: kmodAnswers,
+    health: hostHealthSchema.nullable().optional(),
     error: z.string(),
   }),
   /** A host that was asked for is not connected here any more. */

@@ -7,6 +7,7 @@ import {
   type ActionRequest,
   type ActionResult,
   type Hello,
+  type HostHealth,
   type KmodAnswer,
 } from '@modfleet/proto';
 import type { AgentGateway, GatewayConnection, ServerMessage } from '../../agent-session/agent-gateway.ts';
@@ -119,8 +120,13 @@ export class FakeHost {
     return async () => this.#gateway?.dispatch('onActionResult', connection, result);
   }
 
-  async answers(queryId: string, kmods: KmodAnswer[], error = ''): Promise<void> {
-    await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), { queryId, kmods, error });
+  async answers(queryId: string, kmods: KmodAnswer[], error = '', health?: HostHealth): Promise<void> {
+    await this.#gateway?.dispatch('onQueryAnswer', this.#connected(), {
+      queryId,
+      kmods,
+      error,
+      health,
+    });
   }
 
   #connected(): GatewayConnection {
@@ -148,6 +154,8 @@ export function resultOf(request: ActionRequest, outcome: Outcome, change: Parti
     startedAtMs: 0,
     finishedAtMs: 0,
     confirm: undefined,
+    undo: [],
+    healthBefore: undefined,
     ...change,
   };
 }

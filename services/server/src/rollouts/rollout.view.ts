@@ -1,0 +1,231 @@
+import type { z } from 'zod';
+import { toRecord } from '../actions/action.view.ts';
+import { hostsOf } from './engine/amounts.ts';
+import { FREE_KINDS, KIND_OF_OUTCOME } from './engine/budget.ts';
+import { rolloutOptionsOf } from './engine/options.ts';
+import { isEndedState, type FailureKind, type RolloutOptions } from './engine/rollout.model.ts';
+import { describeRollout } from './rollout.message.ts';
+import type {
+  CountRow,
+  FailureRow,
+  ShownRow,
+  ShownTargetRow,
+  SummaryRow,
+  WaveTimesRow,
+} from './rollout-view.queries.ts';
+import { rolloutVerbOf } from './rollout-verb.ts';
+import {
+  FAILURE_KINDS,
+  type budgetLineSchema,
+  type rolloutCountsSchema,
+  type rolloutItemSchema,
+  type rolloutSummarySchema,
+  type rolloutTargetSchema,
+  type rolloutWaveSchema,
+} from './rollouts.schema.ts';
+
+export type RolloutItem = z.output<typeof rolloutItemSchema>;
+type Counts = z.output<typeof rolloutCountsSchema>;
+type ShownWave = z.output<typeof rolloutWaveSchema>;
+type BudgetLine = z.output<typeof budgetLineSchema>;
+
+/** Everything that a rollout's item is made of, read at one moment. */
+export interface Shown {
+  readonly row: ShownRow;
+  readonly waves: readonly WaveTimesRow[];
+  readonly counts: readonly CountRow[];
+  readonly failures: readonly FailureRow[];
+}
+
+/** A rollout as the API shows it. Counts are sums of the same rows: of a wave, of all, of a budget. */
+export function toRolloutItem({ row, waves, counts, failures }: Shown): RolloutItem {
+  const options = rolloutOptionsOf(row.options);
+  const total = countsOf(counts);
+  const verb = rolloutVerbOf(row.verb);
+  const rollback = rollbackOf(row, counts);
+  const canReturn = sum(counts.filter(({ can_return: can }) => can));
+  return {
+    id: row.id,
+    plan: row.plan_id,
+    parent: row.parent_id,
+    state: row.state,
+    message: describeRollout({ row, verb, counts: total, canReturn, rollback }),
+    verb,
+    kmod: row.kmod,
+    parameters: toRecord(row.parameters),
+    confirmWindow: row.confirm_window_s === 0 ? null : row.confirm_window_s,
+    selector: row.selector,
+    reason: row.reason,
+    requestedBy: row.requested_by,
+    createdAt: row.created_at.toISOString(),
+    startedAt: iso(row.started_at),
+    endedAt: iso(row.ended_at),
+    deadlineAt: row.deadline.toISOString(),
+    options,
+    hash: row.hash.toString('hex'),
+    approval:
+      row.approved_by === null || row.approved_at === null
+        ? null
+        : { by: row.approved_by, at: row.approved_at.toISOString() },
+    wave: row.wave,
+    waves: waves.map((wave) => toWave(wave, counts, options)),
+    counts: total,
+    failures: failures.flatMap(toFailure),
+    budget: budgetOf(row, waves, counts, options),
+    canReturn,
+    rollback,
+    version: row.version,
+  };
+}
+
+function toWave(wave: WaveTimesRow, counts: readonly CountRow[], { canary }: RolloutOptions): ShownWave {
+  const state =
+    wave.ended_at !== null
+      ? 'ended'
+      : wave.done_at !== null
+        ? 'baking'
+        : wave.started_at !== null
+          ? 'running'
+          : 'pending';
+  return {
+    wave: wave.number,
+    canary: canary && wave.number === 0,
+    state,
+    counts: countsOf(counts.filter((row) => row.wave === wave.number)),
+    startedAt: iso(wave.started_at),
+    bakeUntil: iso(wave.bake_until),
+    endedAt: iso(wave.ended_at),
+  };
+}
+
+function countsOf(rows: readonly CountRow[]): Counts {
+  const ended: Counts['ended'] = {};
+  for (const { outcome, hosts } of rows) if (outcome !== null) ended[outcome] = (ended[outcome] ?? 0) + hosts;
+  const inState = (...states: CountRow['state'][]) => sum(rows.filter(({ state }) => states.includes(state)));
+  return {
+    total: sum(rows),
+    pending: inState('pending'),
+    waiting: inState('waiting'),
+    dispatched: inState('dispatched', 'running'),
+    ended,
+    unhealthy: sum(rows.filter(({ unhealthy }) => unhealthy)),
+  };
+}
+
+/** As engine/budget.ts counts, over rows that are counted already. */
+function budgetOf(
+  row: ShownRow,
+  waves: readonly WaveTimesRow[],
+  counts: readonly CountRow[],
+  { budget }: RolloutOptions,
+): BudgetLine[] {
+  const inWave = counts.filter(({ wave }) => wave === row.wave);
+  const size = waves.find(({ number }) => number === row.wave)?.size ?? 0;
+  return FAILURE_KINDS.flatMap((kind) => {
+    const whole = budget.whole[kind] ?? (FREE_KINDS.includes(kind) ? undefined : '0');
+    const perWave = budget.wave[kind];
+    const accepted = row.memory.accepted;
+    return [
+      ...(whole === undefined
+        ? []
+        : [line('whole', kind, hostsOf(whole, sum(counts)), counts, accepted[`whole ${kind}`])]),
+      ...(perWave === undefined
+        ? []
+        : [line('wave', kind, hostsOf(perWave, size), inWave, accepted[`wave ${row.wave} ${kind}`])]),
+    ];
+  });
+}
+
+function line(
+  scope: BudgetLine['scope'],
+  kind: FailureKind,
+  limit: number,
+  rows: readonly CountRow[],
+  accepted = 0,
+): BudgetLine {
+  const count = sum(rows.filter((row) => isFailure(row, kind)));
+  return { scope, kind, limit, count, exceeded: count > Math.max(limit, accepted) };
+}
+
+function isFailure(row: CountRow, kind: FailureKind): boolean {
+  if (kind === 'unhealthy') return row.unhealthy;
+  if (row.outcome === null) return kind === 'unreachable' && row.wait === 'unreachable';
+  return !row.planned && KIND_OF_OUTCOME[row.outcome] === kind;
+}
+
+function rollbackOf(row: ShownRow, counts: readonly CountRow[]): RolloutItem['rollback'] {
+  if (row.memory.undoUntil === undefined) return null;
+  const of = (undo: CountRow['undo']) => sum(counts.filter((one) => one.undo === undo));
+  return {
+    total: sum(counts.filter(({ undo }) => undo !== 'none')),
+    pending: of('pending'),
+    dispatched: of('dispatched'),
+    restored: of('restored'),
+    failed: of('failed'),
+    unknown: sum(counts.filter(({ unknown, outcome }) => unknown && outcome !== 'not_run')),
+  };
+}
+
+function toFailure({ outcome, ...rest }: FailureRow): RolloutItem['failures'] {
+  const kind = outcome === 'unhealthy' ? 'unhealthy' : KIND_OF_OUTCOME[outcome];
+  return kind === undefined ? [] : [{ kind, ...rest }];
+}
+
+export function toSummary(row: SummaryRow): z.output<typeof rolloutSummarySchema> {
+  return {
+    id: row.id,
+    state: row.state,
+    verb: rolloutVerbOf(row.verb),
+    kmod: row.kmod,
+    selector: row.selector,
+    requestedBy: row.requested_by,
+    createdAt: row.created_at.toISOString(),
+    endedAt: iso(row.ended_at),
+    hosts: row.hosts,
+    ended: row.ended,
+    asAsked: row.as_asked,
+  };
+}
+
+export function toTarget(row: ShownTargetRow): z.output<typeof rolloutTargetSchema> {
+  return {
+    host: { id: row.host_id, name: row.name },
+    wave: row.wave,
+    state: row.state,
+    wait: row.wait === '' ? null : row.wait,
+    outcome: row.outcome,
+    resolvedOutcome: row.resolved,
+    late: row.late,
+    code: row.code,
+    message: row.message,
+    evidence: row.evidence ?? [],
+    attempts: row.attempts,
+    action: row.action_id,
+    health: row.health,
+    healthSeen: row.health_seen,
+    rollback:
+      row.undo_state === ''
+        ? null
+        : {
+            state: row.undo_state,
+            outcome: row.undo_outcome as z.output<typeof rolloutTargetSchema>['outcome'] as never,
+            message: row.undo_message,
+            action: row.undo_action_id,
+          },
+    startedAt: iso(row.started_at),
+    endedAt: iso(row.ended_at),
+  };
+}
+
+/** Nothing more will be told of it, unless somebody asks for a roll back. */
+export function isOverItem({ state, endedAt }: Pick<RolloutItem, 'state' | 'endedAt'>): boolean {
+  return isEndedState(state) && endedAt !== null;
+}
+
+function sum(rows: readonly { readonly hosts: number }[]): number {
+  return rows.reduce((total, { hosts }) => total + hosts, 0);
+}
+
+function iso(time: Date | null): string | null {
+  return time?.toISOString() ?? null;
+}
