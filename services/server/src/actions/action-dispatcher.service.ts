@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
 import { DatabaseService } from '../database/database.service.ts';
 import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
 import { EpochFile } from '../signing/epoch-file.ts';
@@ -34,11 +35,14 @@ import { HostWork } from './host-work.ts';
  * - Nothing is signed here: what is forwarded is what was signed when it was accepted, of the epoch that holds.
  */
 
+/** Of the connections to Postgres that sending takes at most: thousands of hosts may have something to be sent at once, and the API is to answer meanwhile. */
+const POOL_SHARE = 0.4;
+
 /** Sends actions to the hosts of this replica. Wake-ups may be lost: the sweep finds what they leave. */
 @Injectable()
 export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('actions');
-  readonly #work = new HostWork((hostId, fromStart) => this.#round(hostId, fromStart));
+  readonly #work: HostWork;
   /** Hosts that have not been told again what they were sent before: a freeze held, or Postgres was away. */
   readonly #owed = new Set<string>();
   readonly #database: DatabaseService;
@@ -59,7 +63,10 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(DispatchRights) rights: DispatchRights,
     @Inject(AuditService) audit: AuditService,
     @Inject(EpochFile) epoch: EpochFile,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'dbPoolSize'>,
   ) {
+    const atOnce = Math.max(1, Math.floor(config.dbPoolSize * POOL_SHARE));
+    this.#work = new HostWork((hostId, fromStart) => this.#round(hostId, fromStart), atOnce);
     this.#database = database;
     this.#actions = actions;
     this.#changes = changes;

@@ -35,6 +35,47 @@ describe('HostWork', () => {
     expect(rounds).toEqual(['a next', 'b next']);
   });
 
+  it('makes no more rounds at a time than it may, in the order of asking, and one for a host that waits', async () => {
+    const rounds: string[] = [];
+    const open: (() => void)[] = [];
+    const work = new HostWork((hostId) => {
+      rounds.push(hostId);
+      return new Promise((resolve) => open.push(resolve));
+    }, 2);
+    for (const hostId of ['a', 'b', 'c', 'd', 'c', 'a']) work.request(hostId, false);
+    await settle();
+    expect(rounds).toEqual(['a', 'b']);
+    for (const so of [
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c', 'd', 'a'],
+    ]) {
+      open.shift()?.();
+      await settle();
+      expect(rounds).toEqual(so);
+    }
+    for (const end of open) end();
+    await work.idle();
+    work.request('e', false);
+    work.request('f', false);
+    await settle();
+    expect(rounds.slice(5)).toEqual(['e', 'f']);
+  });
+
+  it('begins nothing after the stop, also of what waited for its turn', async () => {
+    const rounds: string[] = [];
+    let open = (): void => undefined;
+    const work = new HostWork((hostId) => {
+      rounds.push(hostId);
+      return new Promise((resolve) => (open = resolve));
+    }, 1);
+    for (const hostId of ['a', 'b', 'c']) work.request(hostId, false);
+    const stopping = work.stop();
+    open();
+    await stopping;
+    expect(rounds).toEqual(['a']);
+  });
+
   it('begins nothing after the stop, and waits for what is under way', async () => {
     const { work, rounds, release } = heldWork();
     work.request('a', false);

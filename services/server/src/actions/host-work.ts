@@ -5,17 +5,22 @@ interface Pending {
 }
 
 /**
- * One loop a host: calls that come while it runs lead to one more round, not to more loops.
+ * One loop a host: calls that come while it runs lead to one more round, not to more loops. So many rounds at a time and no more, in the order of asking: each needs
+ * the database, and thousands of hosts that are to be sent something at once would leave nothing of it to anybody else.
  */
 export class HostWork {
   readonly #hosts = new Map<string, Pending>();
   readonly #loops = new Set<Promise<void>>();
   readonly #work: (hostId: string, fromStart: boolean) => Promise<void>;
+  /** Rounds that may begin now. */
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
   #stopped = false;
 
-  /** @param work one round; must not throw. */
-  constructor(work: (hostId: string, fromStart: boolean) => Promise<void>) {
+  /** @param work one round; must not throw. @param atOnce rounds at a time. */
+  constructor(work: (hostId: string, fromStart: boolean) => Promise<void>, atOnce = Number.POSITIVE_INFINITY) {
     this.#work = work;
+    this.#free = atOnce;
   }
 
   request(hostId: string, fromStart: boolean): void {
@@ -46,10 +51,16 @@ export class HostWork {
 
   async #loop(hostId: string, pending: Pending): Promise<void> {
     while (pending.wanted && !this.#stopped) {
+      if (this.#free > 0) this.#free -= 1;
+      else await new Promise<void>((resolve) => this.#waiting.push(resolve));
       const { fromStart } = pending;
       pending.wanted = false;
       pending.fromStart = false;
-      await this.#work(hostId, fromStart);
+      // It may have waited until after the stop.
+      if (!this.#stopped) await this.#work(hostId, fromStart);
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free += 1;
+      else next();
     }
     this.#hosts.delete(hostId);
   }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { StoredVerdict } from '../../actions/action.model.ts';
 import type { DryRunEnd, Judged, PlanHost, PlanQuestion } from './plan.model.ts';
 import {
+  answerSeconds,
   classDigest,
   evidenceOf,
   type HashedTarget,
@@ -78,6 +79,12 @@ describe('judging a dry run', () => {
     expect(evidenceOf(IN_USE, { standing: 'unknown', code: 'in_use' })).toEqual([]);
     expect(evidenceOf(null, { standing: 'refused', code: 'in_use' })).toEqual([]);
     expect(['in_use', 'busy', 'builtin'].map(isRetried)).toEqual([true, true, false]);
+  });
+});
+
+describe('the time for answers', () => {
+  it('is half a minute, and longer for many hosts', () => {
+    expect([1, 3_000, 3_001, 10_000, 50_000].map(answerSeconds)).toEqual([30, 30, 31, 100, 500]);
   });
 });
 

@@ -26,6 +26,15 @@ export function isRetried(code: string): boolean {
   return RETRIED.has(code);
 }
 
+const ANSWERS_DEFAULT_S = 30;
+/** A server sends to some hundreds of hosts a second, and not to all at once: those that come last are to have their time, too. */
+const HOSTS_A_SECOND = 100;
+
+/** How long hosts are waited for where nobody says, in seconds. A plan that all have answered is ready before. */
+export function answerSeconds(hosts: number): number {
+  return Math.max(ANSWERS_DEFAULT_S, Math.ceil(hosts / HOSTS_A_SECOND));
+}
+
 /** What a dry run's end means. `undefined`: it had not ended when the time for answers was over. */
 export function judge(end: DryRunEnd | undefined, answersUntil: Date): Judged {
   if (end === undefined || end.outcome === 'expired') return unknown('no_answer', noAnswer(answersUntil));

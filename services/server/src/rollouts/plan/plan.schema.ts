@@ -39,7 +39,12 @@ export const createPlanBody = z
       .describe('Seconds within which each host must obtain a confirm after its step, or put itself back.'),
     overrides: z.array(z.enum(OVERRIDES)).max(OVERRIDES.length).optional(),
     reason: z.string().max(1000).optional(),
-    answerWithin: z.int().min(1).max(600).optional().describe('Seconds to wait for the hosts; 30 when absent.'),
+    answerWithin: z
+      .int()
+      .min(1)
+      .max(600)
+      .optional()
+      .describe('Seconds to wait for the hosts; when absent 30, or one for each hundred hosts where that is more.'),
     ...targetFields,
   })
   .refine(exactlyOneTarget, { message: exactlyOneTargetMessage })

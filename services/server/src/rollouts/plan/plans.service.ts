@@ -25,13 +25,13 @@ import {
   selectRolloutsOf,
 } from './plan.queries.ts';
 import { PlanRepository } from './plan.repository.ts';
+import { answerSeconds } from './plan.rules.ts';
 import { PlanSettler } from './plan-settler.service.ts';
 import { PLAN_LIFE_S } from './plan-settlement.ts';
 import { insertPlan } from './plan-state.queries.ts';
 import { insertTargets, selectTargets } from './plan-target.queries.ts';
 import { toCounts, toPlanItem, toPlanTarget } from './plan.view.ts';
 
-const ANSWERS_DEFAULT_S = 30;
 const NEW_MATCHES_MAX = 100;
 
 /** A plan that was stored, and what has to be begun after the commit. */
@@ -87,7 +87,7 @@ export class PlansService {
     const now = await selectNow(sql);
     const question = questionOf(body);
     const id = randomUUID();
-    const answersUntil = new Date(now.getTime() + (body.answerWithin ?? ANSWERS_DEFAULT_S) * 1000);
+    const answersUntil = new Date(now.getTime() + (body.answerWithin ?? answerSeconds(hosts.length)) * 1000);
     const expiresAt = new Date(answersUntil.getTime() + PLAN_LIFE_S * 1000);
     const times = { createdAt: now, answersUntil, expiresAt };
     const asker = { requestedBy: caller.name, reason };

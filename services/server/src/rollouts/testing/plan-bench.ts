@@ -1,8 +1,8 @@
 import { Outcome, Verdict } from '@modfleet/proto';
-import { expect } from 'vitest';
 import type { ActionStack, Answer } from '../../actions/testing/action-stack.ts';
 import { type FakeHost, resultOf } from '../../actions/testing/fake-host.ts';
 import type { PlanTargetList, RolloutPlan } from '../../api-types.ts';
+import { comesTrue } from '../../testing/comes-true.ts';
 import { planSchema, planTargetListSchema } from '../plan/plan.schema.ts';
 
 /** What a host says of a dry run. */
@@ -49,8 +49,8 @@ export class PlanBench {
   /** The same, taken. */
   async plan(body: object, headers: Record<string, string> = {}): Promise<RolloutPlan> {
     const answer = await this.ask(body, headers);
-    expect(answer.status, JSON.stringify(answer.body)).toBe(202);
-    expect(answer.headers.get('location')).toBe(`/api/v1/rollout-plans/${answer.body.id}`);
+    if (answer.status !== 202 || answer.headers.get('location') !== `/api/v1/rollout-plans/${answer.body.id}`)
+      throw new Error(`no plan: ${answer.status} ${JSON.stringify(answer.body)}`);
     return planSchema.parse(answer.body);
   }
 
@@ -62,15 +62,19 @@ export class PlanBench {
     return planTargetListSchema.parse((await this.#stack().call('GET', `/rollout-plans/${id}/targets${query}`)).body);
   }
 
-  async ready(id: string): Promise<RolloutPlan> {
-    await expect.poll(async () => (await this.show(id)).state, { timeout: 15_000, interval: 50 }).toBe('ready');
-    return this.show(id);
+  /** Once it is ready. */
+  ready(id: string): Promise<RolloutPlan> {
+    return comesTrue(async () => {
+      const plan = await this.show(id);
+      if (plan.state !== 'ready') throw new Error(`the plan ${id} is ${plan.state}`);
+      return plan;
+    });
   }
 
   /** Waits for the dry run and answers it. */
   async answers(host: FakeHost, outcome: Outcome, verdict: Verdict | undefined, message = ''): Promise<void> {
     const request = await host.next('actionRequest');
-    expect(request.dryRun).toBe(true);
+    if (!request.dryRun) throw new Error('a plan asked for more than a dry run');
     await host.reports(resultOf(request, outcome, { verdict, message }));
     await host.next('resultAck');
   }
