@@ -47,7 +47,7 @@ function toPlaced(row: PlannedHostRow) {
 }
 
 function pendingRow(row: PlannedHostRow) {
-  const late = row.class === null;
+  const late = row.standing === 'unknown';
   return {
     host_id: row.host_id,
     class: row.class,

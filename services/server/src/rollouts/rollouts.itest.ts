@@ -208,6 +208,7 @@ describe('who may', () => {
     expect((await bench.post(`/rollouts/${made.id}/approve`, { hash: made.hash }, headers)).status).toBe(202);
     const done = await bench.in(made.id, 'succeeded', 'failed');
     expect([done.state, done.approval?.by]).toEqual(['succeeded', other.name]);
+    expect(Date.parse(done.deadlineAt) - Date.parse(done.startedAt ?? '')).toBe(3_600_000);
   });
 
   it('sees nothing of a rollout with hosts that are not theirs, and stops none', async () => {

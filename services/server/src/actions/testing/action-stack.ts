@@ -153,6 +153,11 @@ export class ActionStack {
   async reset(): Promise<void> {
     for (const host of this.#hosts.splice(0)) await host.disconnect(this.database);
     await this.idle();
+    // Their watchers lose their leases, and take no lock any more.
+    await this.database.query(
+      `UPDATE rollout SET lease_term = lease_term + 1, lease_expires_at = '-infinity', ended_at = coalesce(ended_at, now())`,
+    );
+    await this.database.query(`UPDATE rollout_control SET answer = '' WHERE answer IS NULL`);
     await this.database.query(
       'TRUNCATE action, action_transition, unknown_result, host, host_session, host_inventory, idempotency_key, rollout_plan CASCADE',
     );

@@ -65,7 +65,12 @@ function take(draft: Draft, { kind, seq }: ProvenControl, words: string): void {
       return draft.rollBack(`rolled back ${words}`, seq);
     case 'approve':
       draft.move('running', '');
-      draft.rollout = { ...draft.rollout, startedAt: draft.now };
+      // The time that it may take begins with the yes.
+      draft.rollout = {
+        ...draft.rollout,
+        startedAt: draft.now,
+        deadline: draft.now + draft.rollout.options.deadline * 1000,
+      };
       return;
     default:
       throw new Error(`no control: ${String(kind satisfies never)}`);

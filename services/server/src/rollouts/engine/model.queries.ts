@@ -73,10 +73,21 @@ export async function updateWaves(sql: Sql, rolloutId: string, rows: readonly Wa
 }
 
 /** The caller holds the lease. @returns the new version. */
-export async function updateRollout(sql: Sql, row: Omit<RolloutRow, 'options' | 'deadline'>): Promise<number> {
+export async function updateRollout(sql: Sql, row: Omit<RolloutRow, 'options'>): Promise<number> {
   const rows = await sql.query<{ version: number }>(
-    `UPDATE rollout SET state = $2, state_why = $3, wave = $4, memory = $5, started_at = $6, ended_at = $7, version = version + 1 WHERE id = $1 RETURNING version`,
-    [row.id, row.state, row.state_why, row.wave, JSON.stringify(row.memory), row.started_at, row.ended_at],
+    `UPDATE rollout SET state = $2, state_why = $3, wave = $4, memory = $5, started_at = $6, ended_at = $7, deadline = $8,
+            version = version + 1
+      WHERE id = $1 RETURNING version`,
+    [
+      row.id,
+      row.state,
+      row.state_why,
+      row.wave,
+      JSON.stringify(row.memory),
+      row.started_at,
+      row.ended_at,
+      row.deadline,
+    ],
   );
   return rows[0]?.version ?? 0;
 }

@@ -84,6 +84,7 @@ export class RolloutStore {
       memory: rollout.memory,
       started_at: date(rollout.startedAt),
       ended_at: date(rollout.endedAt),
+      deadline: new Date(rollout.deadline),
     });
     return true;
   }

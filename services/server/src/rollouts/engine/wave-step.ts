@@ -31,7 +31,9 @@ function begin(draft: Draft): void {
   const wave = current(draft);
   if (wave === undefined || wave.startedAt !== null) return;
   draft.putWave({ ...wave, startedAt: draft.now });
-  draft.note(`wave ${wave.number} of ${draft.waves.length - 1} begins: ${wave.size} ${wave.size === 1 ? 'host' : 'hosts'}`);
+  draft.note(
+    `wave ${wave.number} of ${draft.waves.length - 1} begins: ${wave.size} ${wave.size === 1 ? 'host' : 'hosts'}`,
+  );
 }
 
 /** Who is not connected waits, or is passed over; who is back, or has waited long enough to be asked again, is next. */
