@@ -3,7 +3,7 @@ import type { Judged, StoredPlan } from './plan.model.ts';
 import { dryRunEnd } from './plan.rows.ts';
 import { judge, planHash } from './plan.rules.ts';
 import { updateReady } from './plan-state.queries.ts';
-import { classNumbers, PlanTally } from './plan-tally.ts';
+import { type ClassMark, PlanTally } from './plan-tally.ts';
 import {
   type AskedTargetRow,
   type DryRunColumns,
@@ -25,7 +25,7 @@ const PAGE = 1_000;
 export async function settle(sql: Sql, plan: StoredPlan): Promise<{ readonly open: readonly string[] }> {
   const targets = await selectAllTargets(sql, plan.id);
   const tally = new PlanTally(plan.overrides);
-  const settled: { readonly hostId: string; readonly judged: Judged; readonly digest: string | null }[] = [];
+  const settled: { readonly hostId: string; readonly judged: Judged; readonly mark: ClassMark | null }[] = [];
   const open: string[] = [];
   for (let from = 0; from < targets.length; from += PAGE) {
     const some = targets.slice(from, from + PAGE);
@@ -35,20 +35,19 @@ export async function settle(sql: Sql, plan: StoredPlan): Promise<{ readonly ope
       const end = run === undefined ? undefined : dryRunEnd(run);
       const judged = known(target) ?? judge(end, plan.answersUntil);
       const host = { id: target.host_id, name: target.host_name };
-      settled.push({ hostId: host.id, judged, digest: tally.add(host, judged, end?.verdict ?? null) });
+      settled.push({ hostId: host.id, judged, mark: tally.add(host, judged, end?.verdict ?? null) });
       if (target.action_id !== null && end === undefined) open.push(target.action_id);
     }
   }
-  const groups = tally.groups();
-  const numberOf = classNumbers(groups.classes);
+  const { numberOf, ...groups } = tally.groups();
   await updateTargets(
     sql,
     plan.id,
-    settled.map(({ hostId, judged, digest }) => ({ hostId, ...judged, class: numberOf(judged, digest) })),
+    settled.map(({ hostId, judged, mark }) => ({ hostId, ...judged, class: numberOf(mark) })),
   );
   const hash = planHash(
     plan,
-    settled.map(({ hostId, judged, digest }) => ({ hostId, standing: judged.standing, digest })),
+    settled.map(({ hostId, judged, mark }) => ({ hostId, standing: judged.standing, digest: mark?.digest ?? null })),
   );
   await updateReady(sql, plan.id, hash, groups, PLAN_LIFE_S);
   return { open };

@@ -16,6 +16,12 @@ interface Group {
   readonly sample: HostName[];
 }
 
+/** The class that a host was put into. */
+export interface ClassMark {
+  readonly digest: string;
+  readonly key: string;
+}
+
 /** Puts the hosts of a plan together as they are added: by name, so that the first of each group is the first by name. */
 export class PlanTally {
   readonly #overrides: readonly OverrideWord[];
@@ -27,22 +33,23 @@ export class PlanTally {
     this.#overrides = overrides;
   }
 
-  /** @returns digest of the host's class; null: it has none. */
-  add(host: HostName, judged: Judged, verdict: StoredVerdict | null): string | null {
+  /** @returns null: it is in no class. */
+  add(host: HostName, judged: Judged, verdict: StoredVerdict | null): ClassMark | null {
     const { standing, code, message } = judged;
     switch (standing) {
       case 'would_change':
       case 'unchanged': {
         const overrides = setAside(verdict, this.#overrides);
-        const digest = classDigest(verdict, overrides);
-        count(this.#classes, keyOf(standing, digest), host, () => ({
+        const [digest, steps] = [classDigest(verdict), verdict?.plan ?? []];
+        const key = keyOf(standing, digest, steps);
+        count(this.#classes, key, host, () => ({
           standing,
           digest,
-          steps: verdict?.plan ?? [],
+          steps,
           overrides,
           reloadPaths: verdict?.reloadPaths ?? [],
         }));
-        return digest;
+        return { digest, key };
       }
       case 'refused': {
         const evidence = evidenceOf(verdict, judged);
@@ -55,30 +62,27 @@ export class PlanTally {
     }
   }
 
-  /** What would change comes first, then the most hosts. */
-  groups(): PlanGroups {
-    const classes = [...this.#classes.values()].sort(
-      (one, other) =>
+  /** What would change comes first, then the most hosts. `numberOf`: of a class that {@link add} told. */
+  groups(): PlanGroups & { readonly numberOf: (mark: ClassMark | null) => number | null } {
+    const sorted = [...this.#classes].sort(
+      ([, one], [, other]) =>
         Number(one.standing === 'unchanged') - Number(other.standing === 'unchanged') ||
         other.hosts - one.hosts ||
         compareText(one.digest, other.digest),
     );
+    const numbers = new Map(sorted.map(([key], number) => [key, number]));
     return {
-      classes: classes.map((group, number) => ({ class: number, ...group })),
+      classes: sorted.map(([, group], number) => ({ class: number, ...group })),
       refusals: byCount(this.#refusals),
       unknowns: byCount(this.#unknowns),
+      numberOf: (mark) => (mark === null ? null : (numbers.get(mark.key) ?? null)),
     };
   }
 }
 
-/** Number of a host's class in {@link PlanGroups}, by its standing and the digest of its class. */
-export function classNumbers(classes: readonly PlanClass[]): (judged: Judged, digest: string | null) => number | null {
-  const numbers = new Map(classes.map((one) => [keyOf(one.standing, one.digest), one.class]));
-  return ({ standing }, digest) => (digest === null ? null : (numbers.get(keyOf(standing, digest)) ?? null));
-}
-
-function keyOf(standing: string, digest: string): string {
-  return `${standing} ${digest}`;
+/** A digest is what a host says. One that says the digest of others and shows other steps is in a class of its own, so that its steps never stand for theirs. */
+function keyOf(standing: string, digest: string, steps: StoredVerdict['plan']): string {
+  return JSON.stringify([standing, digest, steps.map(({ kind, kmod, parameters }) => [kind, kmod, parameters])]);
 }
 
 function count<T extends object>(

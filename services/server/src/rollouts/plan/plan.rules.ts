@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OutcomeWord, OverrideWord } from '@modfleet/proto';
+import { FindingLayer, type OutcomeWord, type OverrideWord, planDigest } from '@modfleet/proto';
 import type { StoredVerdict } from '../../actions/action.model.ts';
 import { canonicalJson } from '../../idempotency/body-digest.ts';
 import type { DryRunEnd, Judged, PlanHost, PlanQuestion, Standing } from './plan.model.ts';
@@ -87,20 +87,17 @@ export function setAside(verdict: StoredVerdict | null, overrides: readonly Over
   return isSet ? [...overrides] : [];
 }
 
-/** Keeps the digests below apart from every other use of SHA-256 here. */
-const STEPS_DOMAIN = 'modfleet-plan-steps-v1\0';
-const HASH_DOMAIN = 'modfleet-rollout-plan-v1\0';
-
-/** What the agent's contract calls the digest of its plan, where the agent is new enough to tell it. */
-type Digested = Pick<StoredVerdict, 'plan'> & { readonly digest?: string | null | undefined };
-
-/** Hex; equal for hosts that would do the same, which makes them one class. As the host tells it; else computed here from its steps. */
-export function classDigest(verdict: Digested | null, overrides: readonly OverrideWord[]): string {
+/** Hex; what a host compares its own plan with later. As it tells it; of an older agent, which tells none, made here of what it says that it would do. */
+export function classDigest(verdict: StoredVerdict | null): string {
   if (verdict?.digest) return verdict.digest;
-  const steps = (verdict?.plan ?? []).map(({ kind, kmod, parameters }) => [kind, kmod, parameters]);
-  const canonical = JSON.stringify([steps, [...overrides].sort()]);
-  return createHash('sha256').update(STEPS_DOMAIN).update(canonical).digest('hex');
+  const { plan = [], findings = [] } = verdict ?? {};
+  const layer = FindingLayer.FINDING_LAYER_UNSPECIFIED;
+  const digest = planDigest({ plan, findings: findings.map((finding) => ({ ...finding, layer })) });
+  return Buffer.from(digest).toString('hex');
 }
+
+/** Keeps this digest apart from every other use of SHA-256 here. */
+const HASH_DOMAIN = 'modfleet-rollout-plan-v1\0';
 
 /** A target as far as an approval is bound to it. @param digest of its class; null: it has none. */
 export interface HashedTarget {
