@@ -43,6 +43,11 @@ await runMain(() =>
           'thousands of simulated hosts on one server: memory, CPU, joins, questions, changes, storms (--hosts N, --only PART[,PART], --growth)',
         run: async (args) => (await import('../bench/fleet.ts')).benchFleet(args),
       },
+      rollout: {
+        about:
+          'plans and rollouts over thousands of simulated hosts: nothing to do, budget, stop (--hosts N, --only PART[,PART], --dry-run: keeps nothing)',
+        run: async (args) => (await import('../bench/rollout.ts')).benchRollout(args),
+      },
       peers: {
         about:
           'which hosts have a kmod, beside clush, pdsh and ansible over ssh on as many hosts (--hosts N, --runs N)',

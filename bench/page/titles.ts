@@ -3,6 +3,7 @@ const TITLES: readonly (readonly [name: string, title: string])[] = [
   ['peers', 'Beside clush, pdsh and ansible'],
   ['first-light', 'Start, change, freeze, boot'],
   ['fleet', 'Thousands of hosts on one server'],
+  ['rollout', 'Rollouts over thousands of hosts'],
   ['replicas', 'Three servers'],
   ['storage', 'A fleet in the store'],
   ['export', 'Lists given whole'],

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { Bus } from '../bus/bus.ts';
 import type { StoredAction } from './action.model.ts';
@@ -10,6 +11,11 @@ export const ACTIONS_CHANNEL = 'actions';
 
 /** Ids in one message of the bus, which takes BUS_PAYLOAD_MAX_BYTES: 37 bytes each. */
 const IDS_A_MESSAGE = 200;
+/**
+ * Between two messages while many actions change: a NOTIFY is a transaction that locks the whole database as it commits. The first one waits for nobody, and what
+ * changed meanwhile is in the next, once.
+ */
+const MESSAGES_EVERY_MS = 25;
 
 /** A watcher looks at the row this often even when nobody calls: a lost wake-up costs a second, not the answer. */
 const LOOK_AGAIN_MS = 1_000;
@@ -22,6 +28,9 @@ export class ActionChanges implements OnModuleInit {
   readonly #metrics: ActionMetrics;
   readonly #logger = new Logger('actions');
   readonly #emitter = new EventEmitter().setMaxListeners(0);
+  /** Ids that other replicas are told next. */
+  readonly #untold = new Set<string>();
+  #telling = false;
 
   constructor(
     @Inject(Bus) bus: Bus,
@@ -56,12 +65,25 @@ export class ActionChanges implements OnModuleInit {
   /** After the commit. Never fails: watchers look again by themselves. */
   announce(ids: readonly string[]): void {
     for (const id of ids) this.#emitter.emit(eventOf(id));
-    for (let from = 0; from < ids.length; from += IDS_A_MESSAGE) {
-      const some = ids.slice(from, from + IDS_A_MESSAGE).join(',');
-      this.#bus.publish(ACTIONS_CHANNEL, some).catch((error: unknown) => {
+    for (const id of ids) this.#untold.add(id);
+    if (!this.#telling) void this.#tellOthers();
+  }
+
+  async #tellOthers(): Promise<void> {
+    this.#telling = true;
+    // What this turn of the event loop brings comes along.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (this.#untold.size > 0) {
+      const some = [...this.#untold].slice(0, IDS_A_MESSAGE);
+      for (const id of some) this.#untold.delete(id);
+      try {
+        await this.#bus.publish(ACTIONS_CHANNEL, some.join(','));
+      } catch (error) {
         this.#logger.debug({ message: 'other replicas were not told of a change', actionIds: some, err: error });
-      });
+      }
+      if (this.#untold.size < IDS_A_MESSAGE) await delay(MESSAGES_EVERY_MS, undefined, { ref: false });
     }
+    this.#telling = false;
   }
 
   /**

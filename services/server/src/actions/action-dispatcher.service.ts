@@ -2,23 +2,24 @@ import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } f
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
 import { SERVER_SOURCE } from '../audit/audit-source.ts';
 import { AuditService } from '../audit/audit.service.ts';
-import { SERVER_CONFIG, type ServerConfig } from '../config/server-config.ts';
-import { DatabaseService } from '../database/database.service.ts';
+import { DatabaseService, type Sql } from '../database/database.service.ts';
+import { Grouped } from '../database/grouped.ts';
 import { ReplicaMail } from '../replica-mail/replica-mail.service.ts';
 import { EpochFile } from '../signing/epoch-file.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { toRequest } from './action.mapper.ts';
-import type { StoredAction } from './action.model.ts';
-import { ActionRepository } from './action.repository.ts';
+import type { HeldAction, StoredAction } from './action.model.ts';
+import { ActionRepository, type Applied, type Change } from './action.repository.ts';
 import { ASK_AGAIN_MS } from './action.states.ts';
 import {
   claimNext,
   isHalted,
-  lockHostDispatch,
+  lockHostsDispatch,
   selectHolder,
   selectHolders,
   selectHostsWithWork,
   selectPending,
+  selectQueuedHosts,
 } from './dispatch.queries.ts';
 import { sayAgain } from './dispatch.rules.ts';
 import { DispatchRights } from './dispatch-rights.service.ts';
@@ -33,18 +34,29 @@ import { HostWork } from './host-work.ts';
  * - An action whose cancel was asked for is not sent again before its expiry, only its cancel is: nothing starts by being asked to stop.
  * - While a freeze holds, or commands are stopped, nothing is sent again either: the host may not have got it the first time.
  * - Nothing is signed here: what is forwarded is what was signed when it was accepted, of the epoch that holds.
+ * - Hosts that come at about the same time are decided in one transaction; one whose rows break it is decided, and fails, alone.
  */
 
-/** Of the connections to Postgres that sending takes at most: thousands of hosts may have something to be sent at once, and the API is to answer meanwhile. */
-const POOL_SHARE = 0.4;
+/** Hosts that are decided in one transaction. It holds the freeze and the gates in share mode: whoever stops waits for one of these, some 50 ms. */
+const TOGETHER = 100;
+/** Hosts that are looked after at a time: those of one transaction, and those that wait for the next. Thousands at once would leave the API no connection to Postgres. */
+const AT_ONCE = 2 * TOGETHER;
+
+/** What became of a host's turn: its next action was marked or ended; `again`: somebody changed that meanwhile; undefined: there is none to be sent. */
+type Turn = Applied | 'again' | undefined;
 
 /** Sends actions to the hosts of this replica. Wake-ups may be lost: the sweep finds what they leave. */
 @Injectable()
 export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #logger = new Logger('actions');
-  readonly #work: HostWork;
+  readonly #work = new HostWork((hostId, fromStart) => this.#round(hostId, fromStart), AT_ONCE);
   /** Hosts that have not been told again what they were sent before: a freeze held, or Postgres was away. */
   readonly #owed = new Set<string>();
+  readonly #turns = new Grouped<string, Turn>({
+    max: TOGETHER,
+    keyOf: (hostId) => hostId,
+    run: (hostIds) => this.#decide(hostIds),
+  });
   readonly #database: DatabaseService;
   readonly #actions: ActionRepository;
   readonly #changes: ActionChanges;
@@ -63,10 +75,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
     @Inject(DispatchRights) rights: DispatchRights,
     @Inject(AuditService) audit: AuditService,
     @Inject(EpochFile) epoch: EpochFile,
-    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'dbPoolSize'>,
   ) {
-    const atOnce = Math.max(1, Math.floor(config.dbPoolSize * POOL_SHARE));
-    this.#work = new HostWork((hostId, fromStart) => this.#round(hostId, fromStart), atOnce);
     this.#database = database;
     this.#actions = actions;
     this.#changes = changes;
@@ -169,7 +178,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
 
   /** What was sent and has not started, as far as is known, is asked back when the right to it is gone. */
   async #isTakenBack(id: string): Promise<boolean> {
-    const why = await this.#rights.whyWithdrawn(this.#database, id);
+    const why = (await this.#rights.whyWithdrawn(this.#database, [id])).get(id);
     const applied = why === undefined ? undefined : await this.#actions.apply(id, { kind: 'withdraw', why });
     if (applied !== undefined) this.#changes.applied(applied);
     return applied?.effects.some((effect) => effect.kind === 'send_cancel') === true;
@@ -182,34 +191,56 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   }
 
   async #sendNext(hostId: string): Promise<void> {
-    const claimed = await this.#database.tx('READ COMMITTED', async (sql) => {
-      await lockHostDispatch(sql, hostId);
-      const id = await claimNext(sql, hostId, this.#mail.self, () => this.#epoch.read());
-      if (id === undefined) return undefined;
-      const why = await this.#rights.whyWithdrawn(sql, id);
-      if (why === undefined) return this.#actions.applyIn(sql, id, { kind: 'dispatch' });
-      const withdrawn = await this.#actions.applyIn(sql, id, { kind: 'withdraw', why });
-      const { kmod } = withdrawn?.before ?? {};
-      await this.#audit.record(sql, SERVER_SOURCE, {
-        what: 'action.withdraw',
-        object: id,
-        kmod,
-        hosts: [hostId],
-        reason: why,
-      });
-      return withdrawn;
-    });
-    if (claimed === undefined) return;
-    if (claimed.after.state !== 'dispatched') {
-      this.#changes.applied(claimed);
+    const turn = await this.#turns.call(hostId);
+    if (turn === undefined) return;
+    if (turn === 'again') return this.#work.request(hostId, false);
+    if (turn.after.state !== 'dispatched') {
+      this.#changes.applied(turn);
       return this.#work.request(hostId, false);
     }
-    if (this.#send(claimed.after)) return this.#changes.applied(claimed);
-    const back = await this.#actions.apply(claimed.after.id, { kind: 'not_sent' });
+    if (this.#send(turn.after)) return this.#changes.applied(turn);
+    const back = await this.#actions.apply(turn.after.id, { kind: 'not_sent' });
     if (back !== undefined) this.#changes.applied(back);
   }
 
-  #send(action: StoredAction, sentBefore = false): boolean {
+  /** Marks the next action of each host, or ends it where the right to it is gone. About twelve statements, whatever the number of hosts. */
+  async #decide(hostIds: readonly string[]): Promise<Turn[]> {
+    // After each result its host is asked for: most have nothing, and take no lock.
+    const queued = await selectQueuedHosts(this.#database, hostIds);
+    const asked = hostIds.filter((hostId) => queued.has(hostId));
+    const turns =
+      asked.length === 0
+        ? new Map<string, Turn>()
+        : await this.#database.tx('READ COMMITTED', (sql) => this.#decideIn(sql, asked));
+    return hostIds.map((hostId) => turns.get(hostId));
+  }
+
+  async #decideIn(sql: Sql, hostIds: readonly string[]): Promise<Map<string, Turn>> {
+    await lockHostsDispatch(sql, hostIds);
+    const { ids, again } = await claimNext(sql, hostIds, this.#mail.self, () => this.#epoch.read());
+    const turns = new Map<string, Turn>(again.map((hostId) => [hostId, 'again']));
+    if (ids.size === 0) return turns;
+    const withdrawn = await this.#rights.whyWithdrawn(sql, [...ids.values()]);
+    const changes = [...ids.values()].map((id): Change => {
+      const why = withdrawn.get(id);
+      return { id, event: why === undefined ? { kind: 'dispatch' } : { kind: 'withdraw', why } };
+    });
+    const applied = await this.#actions.applyAllIn(sql, changes);
+    for (const one of applied) turns.set(one.before.hostId, one);
+    await this.#audit.record(
+      sql,
+      SERVER_SOURCE,
+      ...applied.flatMap(({ before: { id, kmod, hostId } }) => {
+        const reason = withdrawn.get(id);
+        return reason === undefined
+          ? []
+          : { what: 'action.withdraw' as const, object: id, kmod, hosts: [hostId], reason };
+      }),
+    );
+    return turns;
+  }
+
+  #send(action: HeldAction, sentBefore = false): boolean {
     const request = sentBefore ? { ...toRequest(action), sentBefore } : toRequest(action);
     return this.#gateway.send(action.hostId, { $case: 'actionRequest', value: request }) === 'sent';
   }

@@ -1,4 +1,5 @@
 import type { Sql } from '../database/database.service.ts';
+import { jsonParam } from '../database/json-param.ts';
 import type { UndoStepJson } from './action.model.ts';
 import type { Requester } from './action-requester.ts';
 
@@ -55,7 +56,7 @@ export async function insertActions(sql: Sql, actions: readonly InsertedAction[]
        RETURNING id, created_at)
      INSERT INTO action_transition (action_id, seq, at, state, note) SELECT id, 1, created_at, 'queued', 'accepted and stored' FROM inserted`,
     [
-      JSON.stringify(actions.map(toJson), wellFormed),
+      jsonParam(actions.map(toJson)),
       [...certificates.values()].map(({ id }) => id),
       [...certificates.values()].map(({ der }) => der),
     ],
@@ -95,9 +96,4 @@ function toJson(action: InsertedAction): Readonly<Record<string, unknown>> {
 /** As Postgres reads a bytea from text. */
 function bytea(bytes: Uint8Array): string {
   return `\\x${Buffer.from(bytes).toString('hex')}`;
-}
-
-/** jsonb takes no half of a surrogate pair; encoded as UTF-8, and so in what is signed, it is U+FFFD. */
-function wellFormed(_key: string, value: unknown): unknown {
-  return typeof value === 'string' ? value.toWellFormed() : value;
 }

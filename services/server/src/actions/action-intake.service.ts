@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { ActionResult, ActionProgress } from '@modfleet/proto';
-import { isUuid } from '@modfleet/proto';
+import { assertNever, isUuid } from '@modfleet/proto';
 import { AgentGateway, type ConnectedHost } from '../agent-session/agent-gateway.ts';
 import { isUnavailable } from '../database/database.errors.ts';
+import { Grouped } from '../database/grouped.ts';
 import { ActionChanges } from './action-changes.service.ts';
 import { ActionDispatcher } from './action-dispatcher.service.ts';
 import {
@@ -16,8 +17,7 @@ import {
   toStoredVerdict,
 } from './action.mapper.ts';
 import { ActionMetrics } from './action-metrics.service.ts';
-import { ActionRepository, type Applied, type Said } from './action.repository.ts';
-import { whyApart } from './dispatch.rules.ts';
+import { ActionRepository, type Applied, type HostReport, type Reported, type Said } from './action.repository.ts';
 import { rawReport, storable } from './raw-report.ts';
 
 /*
@@ -27,7 +27,11 @@ import { rawReport, storable } from './raw-report.ts';
  * - A host speaks for its own actions only; what it says of another's is kept apart under its own name.
  * - While Postgres is away results wait here, the newest of each id, in bounded number; beyond it the host is asked to come back later, and
  *   says them again then.
+ * - What many hosts say at the same time is stored in one transaction; what breaks it is stored, and fails, alone.
  */
+
+/** Reports that are stored in one transaction. */
+const TOGETHER = 100;
 
 /** Results that wait for Postgres; each is a few KiB. */
 const WAITING_LIMIT = 2_000;
@@ -50,6 +54,11 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   readonly #dispatcher: ActionDispatcher;
   readonly #gateway: AgentGateway;
   readonly #metrics: ActionMetrics;
+  readonly #reports = new Grouped<HostReport, Reported>({
+    max: TOGETHER,
+    keyOf: ({ id }) => id,
+    run: (reports) => this.#actions.applyReports(reports),
+  });
   readonly #waiting = new Map<string, { readonly session: Speaker; readonly result: ActionResult }>();
   #retry: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -87,7 +96,8 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
     if (event === undefined || !isUuid(progress.actionId)) return;
     const said: Said = progress.verdict === undefined ? {} : { verdict: toStoredVerdict(progress.verdict) };
     try {
-      this.#announced(await this.#actions.apply(progress.actionId, event, said, hostId));
+      const reported = await this.#reports.call({ id: progress.actionId, hostId, event, said });
+      if (reported.kind === 'applied') this.#announced(reported.applied);
     } catch (error) {
       if (!isUnavailable(error)) throw error;
     }
@@ -114,38 +124,40 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   }
 
   async #store(session: Speaker, result: ActionResult): Promise<void> {
-    const { hostId } = session;
+    const { hostId, sessionNo } = session;
     const { actionId } = result;
-    const raw = rawReport(result);
-    const known = await this.#actions.find(actionId);
-    const apart = whyApart(known, hostId, () => known !== undefined && isAbout(result, known, () => toRequest(known)));
-    if (apart !== undefined) {
-      await this.#keepApart(actionId, hostId, apart, raw);
-      this.#logger.error({
-        message: 'a report of a host is none of an action here; it is kept',
-        hostId,
-        actionId,
-        why: apart,
-      });
-    } else {
-      const said: Said = {
+    const reported = await this.#reports.call({
+      id: actionId,
+      hostId,
+      event: { kind: 'result', ...toReport(result) },
+      said: {
         result: toStoredResult(result),
         hostMessage: toHostMessage(result),
-        raw,
+        raw: rawReport(result),
         ...(result.verdict === undefined ? {} : { verdict: toStoredVerdict(result.verdict) }),
-      };
-      const event = { kind: 'result', ...toReport(result) } as const;
-      const applied = await this.#actions.applyReport(actionId, event, said, session);
-      // Not acknowledged: if it is still so, the host says it over its present session.
-      if (applied === 'superseded') return;
-      this.#announced(applied);
+      },
+      result: { sessionNo, isAbout: (known) => isAbout(result, known, () => toRequest(known)) },
+    });
+    switch (reported.kind) {
+      case 'superseded':
+        // Not acknowledged: if it is still so, the host says it over its present session.
+        return;
+      case 'apart':
+        this.#metrics.keptApart();
+        this.#logger.error({
+          message: 'a report of a host is none of an action here; it is kept',
+          hostId,
+          actionId,
+          why: reported.why,
+        });
+        break;
+      case 'applied':
+        this.#announced(reported.applied);
+        break;
+      default:
+        return assertNever(reported);
     }
     this.#acknowledge(hostId, actionId);
-  }
-
-  async #keepApart(actionId: string, hostId: string, why: string, raw: unknown): Promise<void> {
-    await this.#actions.keepUnknown(actionId, hostId, why, raw);
-    this.#metrics.keptApart();
   }
 
   #announced(applied: Applied | undefined): void {
@@ -180,19 +192,21 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   }
 
   async #retryAll(): Promise<void> {
-    for (const [key, { session, result }] of this.#waiting) {
-      if (this.#stopped) return;
-      try {
-        await this.#store(session, result);
-      } catch (error) {
-        if (isUnavailable(error)) return this.#retryLater();
-        this.#logger.error({
-          message: 'a result could not be stored; the host says it again at its next connection',
-          hostId: session.hostId,
-          err: error,
-        });
-      }
-      if (this.#waiting.get(key)?.result === result) this.#waiting.delete(key);
+    await Promise.all([...this.#waiting].map(([key, { session, result }]) => this.#retryOne(key, session, result)));
+    if (this.#waiting.size > 0) this.#retryLater();
+  }
+
+  async #retryOne(key: string, session: Speaker, result: ActionResult): Promise<void> {
+    try {
+      await this.#store(session, result);
+    } catch (error) {
+      if (isUnavailable(error)) return;
+      this.#logger.error({
+        message: 'a result could not be stored; the host says it again at its next connection',
+        hostId: session.hostId,
+        err: error,
+      });
     }
+    if (this.#waiting.get(key)?.result === result) this.#waiting.delete(key);
   }
 }

@@ -1,13 +1,14 @@
 import type { HostScope, Labels } from '../access/host-scope.ts';
 import { scopeCondition } from '../access/host-scope.queries.ts';
+import { jsonParam } from '../database/json-param.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import type { RequesterColumns } from './action-requester.ts';
 import type { Sql } from '../database/database.service.ts';
 import type { ActionState } from './action.states.ts';
 import type { StoredResult, StoredVerdict, UndoStepJson } from './action.model.ts';
 
-/** A row of `action` with what every reader needs beside it. */
-export interface ActionRow extends RequesterColumns {
+/** A row of `action` with what is needed beside it to change it. */
+export interface HeldRow extends RequesterColumns {
   readonly host_id: string;
   readonly host_name: string;
   readonly host_labels: Labels;
@@ -47,15 +48,20 @@ export interface ActionRow extends RequesterColumns {
   readonly plan_id: string | null;
   readonly approved_plans: Buffer[];
   readonly undo: UndoStepJson[];
+}
+
+/** A row of `action` with what every reader needs beside it. */
+export interface ActionRow extends HeldRow {
   readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
 }
 
-const COLUMNS = `
+const HELD_COLUMNS = `
   a.id, a.host_id, h.name AS host_name, h.labels AS host_labels, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
   a.requested_by, a.requested_account, a.requested_token, a.requested_sign_in, a.requester_seal, r.name AS requested_account_name, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
-  a.epoch, a.sequence, a.not_before, a.signature, c.certificate, a.rollout_id, a.plan_id, a.approved_plans, a.undo,
+  a.epoch, a.sequence, a.not_before, a.signature, c.certificate, a.rollout_id, a.plan_id, a.approved_plans, a.undo`;
+const COLUMNS = `${HELD_COLUMNS},
   (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
      FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
 const FROM = `
@@ -79,9 +85,12 @@ export async function selectNow(sql: Sql): Promise<Date> {
   return rows[0].now;
 }
 
-/** Holds the row until the transaction ends. False when there is no such action. */
-export async function lockAction(sql: Sql, id: string): Promise<boolean> {
-  return (await sql.query('SELECT 1 FROM action WHERE id = $1 FOR UPDATE', [id])).length > 0;
+/** Holds these actions until the transaction ends, in the order of their ids, and reads them as they are then. */
+export function holdActions(sql: Sql, ids: readonly string[]): Promise<HeldRow[]> {
+  return sql.query<HeldRow>(
+    `SELECT ${HELD_COLUMNS} ${FROM} WHERE a.id = ANY ($1::uuid[]) ORDER BY a.id FOR UPDATE OF a`,
+    [ids],
+  );
 }
 
 export interface ActionFilter {
@@ -148,40 +157,50 @@ export interface ActionUpdate {
   readonly message: string | null;
 }
 
-/** The caller holds the row. */
-export async function updateAction(sql: Sql, update: ActionUpdate): Promise<void> {
+/** Columns that an update writes, as JSON records. */
+const UPDATED = `"id" uuid, "state" text, "outcome" smallint, "resolvedOutcome" smallint, "dispatchedAt" timestamptz, "startedAt" timestamptz,
+  "endedAt" timestamptz, "resolvedAt" timestamptz, "cancelRequestedAt" timestamptz, "cancelledBy" text, "nextSweepAt" timestamptz, "verdict" jsonb,
+  "result" jsonb, "message" text, "confirmDeadline" timestamptz, "confirmOfferedAt" timestamptz, "confirmPeer" text`;
+
+/** A line of an action's timeline; `number` counts those that are written together. */
+export interface NewLine {
+  readonly id: string;
+  readonly number: number;
+  readonly at: Date;
+  readonly state: ActionState;
+  readonly outcome: number | null;
+  readonly note: string;
+}
+
+/**
+ * Writes changes of actions, one each, and lines of their timelines; the caller holds their rows. As JSON, in one statement: one for each action and line were
+ * two thirds of what an action cost.
+ */
+export async function updateActions(
+  sql: Sql,
+  updates: readonly ActionUpdate[],
+  lines: readonly NewLine[],
+): Promise<void> {
   await sql.query(
-    `UPDATE action SET
-       state = $2, outcome = $3, resolved_outcome = $4, dispatched_at = $5, started_at = $6, ended_at = $7, resolved_at = $8,
-       cancel_requested_at = $9, cancelled_by = $10, next_sweep_at = $11,
-       verdict = coalesce($12::jsonb, verdict),
-       result = CASE WHEN $13::jsonb IS NULL THEN result
-                     WHEN result IS NULL THEN $13::jsonb
-                     ELSE $13::jsonb || jsonb_build_object('earlier', result) END,
-       message = coalesce($14, message),
-       confirm_deadline = $15, confirm_offered_at = $16, confirm_peer = $17,
-       received_at = CASE WHEN $2 = 'received' THEN coalesce(received_at, clock_timestamp()) ELSE received_at END,
-       version = version + 1
-     WHERE id = $1`,
-    [
-      update.id,
-      update.state,
-      update.outcome,
-      update.resolvedOutcome,
-      update.dispatchedAt,
-      update.startedAt,
-      update.endedAt,
-      update.resolvedAt,
-      update.cancelRequestedAt,
-      update.cancelledBy,
-      update.nextSweepAt,
-      update.verdict === null ? null : JSON.stringify(update.verdict),
-      update.result === null ? null : JSON.stringify(update.result),
-      update.message,
-      update.confirmDeadline,
-      update.confirmOfferedAt,
-      update.confirmPeer,
-    ],
+    `WITH changed AS (
+       UPDATE action a SET
+         state = g."state", outcome = g."outcome", resolved_outcome = g."resolvedOutcome", dispatched_at = g."dispatchedAt", started_at = g."startedAt",
+         ended_at = g."endedAt", resolved_at = g."resolvedAt", cancel_requested_at = g."cancelRequestedAt", cancelled_by = g."cancelledBy",
+         next_sweep_at = g."nextSweepAt",
+         verdict = coalesce(g."verdict", a.verdict),
+         result = CASE WHEN g."result" IS NULL THEN a.result
+                       WHEN a.result IS NULL THEN g."result"
+                       ELSE g."result" || jsonb_build_object('earlier', a.result) END,
+         message = coalesce(g."message", a.message),
+         confirm_deadline = g."confirmDeadline", confirm_offered_at = g."confirmOfferedAt", confirm_peer = g."confirmPeer",
+         received_at = CASE WHEN g."state" = 'received' THEN coalesce(a.received_at, clock_timestamp()) ELSE a.received_at END,
+         version = a.version + 1
+         FROM jsonb_to_recordset($1::jsonb) AS g (${UPDATED})
+        WHERE a.id = g."id")
+     INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
+     SELECT l.id, (SELECT coalesce(max(t.seq), 0) FROM action_transition t WHERE t.action_id = l.id) + l.number, l.at, l.state, l.outcome, l.note
+       FROM jsonb_to_recordset($2::jsonb) AS l (id uuid, number integer, at timestamptz, state text, outcome smallint, note text)`,
+    [jsonParam(updates), jsonParam(lines)],
   );
 }
 
@@ -194,23 +213,6 @@ export async function endUnread(sql: Sql, id: string, outcome: number, note: str
      INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
      SELECT id, (SELECT coalesce(max(seq), 0) + 1 FROM action_transition WHERE action_id = $1), ended_at, 'ended', $2, $3 FROM gone`,
     [id, outcome, note],
-  );
-}
-
-export async function insertTransition(
-  sql: Sql,
-  line: {
-    readonly actionId: string;
-    readonly at: Date;
-    readonly state: ActionState;
-    readonly outcome: number | null;
-    readonly note: string;
-  },
-): Promise<void> {
-  await sql.query(
-    `INSERT INTO action_transition (action_id, seq, at, state, outcome, note)
-     SELECT $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5 FROM action_transition WHERE action_id = $1`,
-    [line.actionId, line.at, line.state, line.outcome, line.note],
   );
 }
 

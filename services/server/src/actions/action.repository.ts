@@ -6,25 +6,26 @@ import { DatabaseService, type Sql } from '../database/database.service.ts';
 import { decide, raisedNote, type ActionEffect, type ActionEvent, type ActionSnapshot } from './action.machine.ts';
 import type { Envelope } from '../signing/command-signer.ts';
 import { toUnsignedRequest } from './action.mapper.ts';
-import type { NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
+import type { HeldAction, NewAction, StoredAction, StoredResult, StoredVerdict } from './action.model.ts';
 import { insertActions } from './action-insert.queries.ts';
 import { lockQueued, queuedSnapshot, updateEnded } from './action-withdraw.queries.ts';
 import {
+  type ActionFilter,
+  type ActionUpdate,
   endUnread,
-  insertTransition,
+  holdActions,
   insertUnknownResult,
-  lockAction,
+  type NewLine,
   selectAction,
   selectActions,
   selectNow,
-  updateAction,
-  type ActionFilter,
+  updateActions,
 } from './action.queries.ts';
-import { fromRow } from './action.rows.ts';
+import { fromHeld, fromRow } from './action.rows.ts';
 import { outcomeNumber } from './action.states.ts';
 import type { Requester } from './action-requester.ts';
-import { nextSweep } from './dispatch.rules.ts';
-import { isSuperseded } from '../presence/session.queries.ts';
+import { nextSweep, whyApart } from './dispatch.rules.ts';
+import { shareNewestSessions } from '../presence/session.queries.ts';
 
 /** What a host said along with an event. */
 export interface Said {
@@ -42,11 +43,39 @@ export interface SignedAction {
   readonly envelope: Envelope;
 }
 
+/** One event that is to be applied to one action. */
+export interface Change {
+  readonly id: string;
+  readonly event: ActionEvent;
+  readonly said?: Said;
+  /** Set when a host speaks: another host's action is no action of it. */
+  readonly hostId?: string;
+}
+
 export interface Applied {
-  readonly before: StoredAction;
-  readonly after: StoredAction;
+  readonly before: HeldAction;
+  readonly after: HeldAction;
   readonly effects: readonly ActionEffect[];
 }
+
+/** What a host says of an action. */
+export interface HostReport {
+  readonly id: string;
+  readonly hostId: string;
+  readonly event: ActionEvent;
+  readonly said: Said;
+  /** Of a result: over which session it came, and whether it is about this request. Progress is taken from any, and lost where it is of no action. */
+  readonly result?: { readonly sessionNo: number; readonly isAbout: (known: HeldAction) => boolean };
+}
+
+/**
+ * What became of a report. `superseded`: the host has a newer session by now, over which it was told what is open and says its results anew; the
+ * host may have been asked again on the strength of what was known then. `apart`: it is of no action as it is known here, and was kept with the reason.
+ */
+export type Reported =
+  | { readonly kind: 'applied'; readonly applied: Applied | undefined }
+  | { readonly kind: 'superseded' }
+  | { readonly kind: 'apart'; readonly why: string };
 
 /** Actions in Postgres. The only writer of `action`, `action_transition` and `unknown_result`; every change goes through the machine. */
 @Injectable()
@@ -117,20 +146,39 @@ export class ActionRepository {
   }
 
   /**
-   * Applies what a host reports over one of its sessions. `superseded`: the host has a newer session by now, over which it was told what is open
-   * and says its results anew. The report is not applied: the host may have been asked again on the strength of what was known then.
+   * Takes what hosts report, of which no two are of one action, in one transaction: four statements, and one more for each that is kept apart.
+   *
+   * @returns what became of each, in their order.
    */
-  applyReport(
-    id: string,
-    event: ActionEvent,
-    said: Said,
-    session: { readonly hostId: string; readonly sessionNo: number },
-  ): Promise<Applied | 'superseded' | undefined> {
-    return this.#database.tx('READ COMMITTED', async (sql) =>
-      (await isSuperseded(sql, session.hostId, session.sessionNo))
-        ? 'superseded'
-        : this.applyIn(sql, id, event, said, session.hostId),
-    );
+  applyReports(reports: readonly HostReport[]): Promise<Reported[]> {
+    return this.#database.tx('READ COMMITTED', async (sql) => {
+      const newest = await shareNewestSessions(
+        sql,
+        reports.flatMap(({ hostId, result }) => (result === undefined ? [] : hostId)),
+      );
+      const held = await this.#hold(
+        sql,
+        reports.map(({ id }) => id),
+      );
+      const reported: (Reported | HostReport)[] = [];
+      for (const report of reports) {
+        const { id, hostId, result, said } = report;
+        const known = held.get(id);
+        const why =
+          result === undefined
+            ? undefined
+            : whyApart(known, hostId, () => known !== undefined && result.isAbout(known));
+        if (why !== undefined) {
+          await insertUnknownResult(sql, id, hostId, { why, result: said.raw ?? null });
+          reported.push({ kind: 'apart', why });
+        } else if (result !== undefined && (newest.get(hostId) ?? 0) > result.sessionNo)
+          reported.push({ kind: 'superseded' });
+        else reported.push(report);
+      }
+      const changes = reported.filter((one) => 'event' in one);
+      const applied = new Map((await this.#change(sql, held, changes)).map((one) => [one.before.id, one]));
+      return reported.map((one) => ('event' in one ? { kind: 'applied', applied: applied.get(one.id) } : one));
+    });
   }
 
   /** The same inside a transaction of the caller. Effects other than writes are the caller's, after the commit. */
@@ -141,37 +189,47 @@ export class ActionRepository {
     said: Said = {},
     hostId?: string,
   ): Promise<Applied | undefined> {
-    if (!isUuid(id) || !(await lockAction(sql, id))) return undefined;
-    const before = await this.find(id, sql);
-    if (before === undefined || (hostId !== undefined && before.hostId !== hostId)) return undefined;
+    const [applied] = await this.applyAllIn(sql, [{ id, event, said, ...(hostId === undefined ? {} : { hostId }) }]);
+    return applied;
+  }
+
+  /** The same of many actions at once, one event each; three statements. @returns those that are there, in the order of the changes. */
+  async applyAllIn(sql: Sql, changes: readonly Change[]): Promise<Applied[]> {
+    const held = await this.#hold(
+      sql,
+      changes.map(({ id }) => id),
+    );
+    return this.#change(sql, held, changes);
+  }
+
+  async #hold(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, HeldAction>> {
+    const wanted = ids.filter(isUuid);
+    if (wanted.length === 0) return new Map();
+    return new Map((await holdActions(sql, wanted)).map((row) => [row.id, fromHeld(row, this.#seals)]));
+  }
+
+  /** Decides and writes; the rows are held. */
+  async #change(sql: Sql, held: ReadonlyMap<string, HeldAction>, changes: readonly Change[]): Promise<Applied[]> {
+    const present = changes.flatMap((change) => {
+      const before = held.get(change.id);
+      if (before === undefined || (change.hostId !== undefined && before.hostId !== change.hostId)) return [];
+      return { ...change, before };
+    });
+    if (present.length === 0) return [];
     const now = await selectNow(sql);
-    const { next, effects } = decide(before, event, now);
-    const stores = effects.some((effect) => effect.kind === 'store_result');
-    const verdict = said.verdict ?? null;
-    const notes = effects.filter((effect) => effect.kind === 'record');
-    if (next !== before || notes.length > 0 || (verdict !== null && before.verdict === null)) {
-      await updateAction(sql, {
-        ...columnsOf(before.id, next),
-        verdict,
-        result: stores ? (said.result ?? null) : null,
-        message: stores ? (said.hostMessage ?? null) : null,
-      });
-    }
-    for (const { note } of notes) {
-      const outcome = next.resolvedOutcome ?? next.outcome;
-      await insertTransition(sql, {
-        actionId: id,
-        at: now,
-        state: next.state,
-        outcome: outcome === null ? null : outcomeNumber(outcome),
-        note,
-      });
-    }
-    for (const effect of effects) {
-      if (effect.kind === 'keep_result_apart')
-        await insertUnknownResult(sql, id, before.hostId, { why: effect.why, result: said.raw ?? null });
-    }
-    return { before, after: (await this.find(id, sql)) ?? before, effects };
+    const written = present.map(({ before, event, said = {} }) => writtenOf(before, event, said, now));
+    const updates = written.flatMap(({ update }) => update ?? []);
+    if (updates.length > 0)
+      await updateActions(
+        sql,
+        updates,
+        written.flatMap(({ lines }) => lines),
+      );
+    for (const { applied, raw } of written)
+      for (const effect of applied.effects)
+        if (effect.kind === 'keep_result_apart')
+          await insertUnknownResult(sql, applied.before.id, applied.before.hostId, { why: effect.why, result: raw });
+    return written.map(({ applied }) => applied);
   }
 
   /**
@@ -182,11 +240,46 @@ export class ActionRepository {
     const note = `${raisedNote(epoch, 'it may have run')}; its row cannot be read by this version of the server`;
     await endUnread(this.#database, id, outcomeNumber('unconfirmed'), note);
   }
+}
 
-  /** Keeps the result of an id that is no action of this host. */
-  async keepUnknown(id: string, hostId: string, why: string, raw: unknown): Promise<void> {
-    await insertUnknownResult(this.#database, id, hostId, { why, result: raw });
-  }
+/** What one event makes of one action, and what is to be written of it. Pure. */
+function writtenOf(
+  before: HeldAction,
+  event: ActionEvent,
+  said: Said,
+  now: Date,
+): {
+  readonly applied: Applied;
+  readonly update: ActionUpdate | undefined;
+  readonly lines: NewLine[];
+  readonly raw: unknown;
+} {
+  const { id } = before;
+  const { next, effects } = decide(before, event, now);
+  const stores = effects.some((effect) => effect.kind === 'store_result');
+  const verdict = said.verdict ?? null;
+  const result = stores ? (said.result ?? null) : null;
+  const message = stores ? (said.hostMessage ?? null) : null;
+  const notes = effects.filter((effect) => effect.kind === 'record');
+  const raw = said.raw ?? null;
+  if (next === before && notes.length === 0 && (verdict === null || before.verdict !== null))
+    return { applied: { before, after: before, effects }, update: undefined, lines: [], raw };
+  const outcome = next.resolvedOutcome ?? next.outcome;
+  const line = { id, at: now, state: next.state, outcome: outcome === null ? null : outcomeNumber(outcome) };
+  const after: HeldAction = {
+    ...before,
+    ...next,
+    verdict: verdict ?? before.verdict,
+    result: result === null ? before.result : before.result === null ? result : { ...result, earlier: before.result },
+    hostMessage: message ?? before.hostMessage,
+    version: before.version + 1,
+  };
+  return {
+    applied: { before, after, effects },
+    update: { ...columnsOf(id, next), verdict, result, message },
+    lines: notes.map(({ note }, index) => ({ ...line, number: index + 1, note })),
+    raw,
+  };
 }
 
 function columnsOf(id: string, next: ActionSnapshot) {

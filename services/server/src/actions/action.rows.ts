@@ -1,11 +1,22 @@
 import { isKnownVerb, isOverride, outcomeWord, VERB_WORDS, type OutcomeWord } from '@modfleet/proto';
 import type { AccessSeals } from '../access/seals.ts';
 import { requesterName } from './action-requester.ts';
-import type { StoredAction } from './action.model.ts';
-import type { ActionRow } from './action.queries.ts';
+import type { HeldAction, StoredAction } from './action.model.ts';
+import type { ActionRow, HeldRow } from './action.queries.ts';
 
 /** The domain's view of a row. */
 export function fromRow(row: ActionRow, seals: AccessSeals): StoredAction {
+  const timeline = (row.timeline ?? []).map((line) => ({
+    at: new Date(line.at),
+    state: line.state,
+    outcome: wordOf(line.outcome),
+    note: line.note ?? '',
+  }));
+  return { ...fromHeld(row, seals), timeline };
+}
+
+/** The same of a row that is held to be changed. */
+export function fromHeld(row: HeldRow, seals: AccessSeals): HeldAction {
   if (!isKnownVerb(row.verb))
     throw new Error(
       `action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`,
@@ -52,12 +63,6 @@ export function fromRow(row: ActionRow, seals: AccessSeals): StoredAction {
     confirmDeadline: row.confirm_deadline,
     confirmOfferedAt: row.confirm_offered_at,
     confirmPeer: row.confirm_peer,
-    timeline: (row.timeline ?? []).map((line) => ({
-      at: new Date(line.at),
-      state: line.state,
-      outcome: wordOf(line.outcome),
-      note: line.note ?? '',
-    })),
   };
 }
 

@@ -4,8 +4,8 @@ import { AccessService } from '../access/access.service.ts';
 import type { Sql } from '../database/database.service.ts';
 import { Sealing } from '../sign-in/sealing.ts';
 import type { Asker, Requester } from './action-requester.ts';
-import { selectRequester } from './dispatch-rights.queries.ts';
-import { whyWithdrawn } from './dispatch-rights.rules.ts';
+import { selectRequesters } from './dispatch-rights.queries.ts';
+import { type Withdrawal, whyWithdrawn } from './dispatch-rights.rules.ts';
 
 /** The right to an action, once more when it is sent: by the rows of then, without a cache. */
 @Injectable()
@@ -32,12 +32,18 @@ export class DispatchRights {
     return { accountId, tokenId, signInId, seal };
   }
 
-  /** Why the action may not be sent any more; undefined: it may. */
-  async whyWithdrawn(sql: Sql, actionId: string): Promise<string | undefined> {
-    const rows = await selectRequester(sql, actionId);
-    if (rows === undefined) return 'it is not there any more';
-    const withdrawal = whyWithdrawn(rows, this.#repository.seals, this.#sealing);
-    if (withdrawal?.broken !== undefined) this.#access.tellBroken(withdrawal.broken.kind, withdrawal.broken.id);
-    return withdrawal?.why;
+  /** Why each of the actions may not be sent any more, by action; none for one that may. */
+  async whyWithdrawn(sql: Sql, actionIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const requesters = await selectRequesters(sql, actionIds);
+    const withdrawn = new Map<string, string>();
+    for (const id of actionIds) {
+      const rows = requesters.get(id);
+      const withdrawal = rows === undefined ? NOT_THERE : whyWithdrawn(rows, this.#repository.seals, this.#sealing);
+      if (withdrawal?.broken !== undefined) this.#access.tellBroken(withdrawal.broken.kind, withdrawal.broken.id);
+      if (withdrawal !== undefined) withdrawn.set(id, withdrawal.why);
+    }
+    return withdrawn;
   }
 }
+
+const NOT_THERE: Withdrawal = { why: 'it is not there any more' };

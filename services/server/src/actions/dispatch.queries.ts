@@ -4,50 +4,98 @@ import { IN_FLIGHT } from './action.queries.ts';
 import type { PendingAction } from './dispatch.rules.ts';
 
 /**
- * Takes the host's dispatch lock until the transaction ends: two replicas that both believe to hold the host's session (while it moves from one
- * to the other) decide one after the other, and the second sees what the first sent.
+ * Takes the dispatch locks of hosts until the transaction ends: two replicas that both believe to hold a host's session (while it moves from one to the other)
+ * decide one after the other, and the second sees what the first sent. In the order of the locks, so that two groups of the same hosts never wait for each other.
  */
-export async function lockHostDispatch(sql: Sql, hostId: string): Promise<void> {
-  await sql.query(`SELECT pg_advisory_xact_lock(hashtextextended('modfleet-dispatch:' || $1, 0))`, [hostId]);
+export async function lockHostsDispatch(sql: Sql, hostIds: readonly string[]): Promise<void> {
+  await sql.query(
+    `SELECT pg_advisory_xact_lock(l.key) FROM (
+       SELECT DISTINCT hashtextextended('modfleet-dispatch:' || g.host_id, 0) AS key FROM unnest($1::text[]) AS g (host_id) ORDER BY 1) l`,
+    [hostIds],
+  );
 }
 
+/** Those of the hosts for which something is queued. No lock: what is queued later wakes by itself. */
+export async function selectQueuedHosts(sql: Sql, hostIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await sql.query<{ host_id: string }>(
+    `SELECT DISTINCT host_id FROM action WHERE host_id = ANY ($1::uuid[]) AND state <> 'ended' AND state = 'queued'`,
+    [hostIds],
+  );
+  return new Set(rows.map((row) => row.host_id));
+}
+
+/** What may be sent now. */
+export interface Claimed {
+  /** Action by host; their rows are held. */
+  readonly ids: ReadonlyMap<string, string>;
+  /** Hosts whose next action somebody else had just changed: they have another turn. */
+  readonly again: readonly string[];
+}
+
+const NOTHING: Claimed = { ids: new Map(), again: [] };
+
 /**
- * The next action of the host that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
- * row: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
+ * The next action of each of the hosts that may be sent now, its row held. All guards of the dispatch stand here, in the transaction that marks the
+ * rows: not frozen (the row of fleet_freeze is share-locked, so that a freeze waits for dispatches under way and none begins after it), before
  * its expiry, nothing else in flight on the host, the host neither retired, revoked nor quarantined, its session held by this replica. And commands are not
  * stopped (the row of command_stop is share-locked likewise), and the action's is of this epoch, or of before commands were signed. An action of a rollout: its
  * gate is open, held likewise; behind one that is not, the host's next action has its turn.
+ *
+ * Five statements, whatever the number of hosts. Rows are held in the order of their ids, then gates in the order of theirs: so does whoever takes back what a
+ * rollout has queued.
  *
  * @param readEpoch asked after the lock: no raise comes in between.
  */
 export async function claimNext(
   sql: Sql,
-  hostId: string,
+  hostIds: readonly string[],
   replicaId: string,
   readEpoch: () => number,
-): Promise<string | undefined> {
+): Promise<Claimed> {
   const thawed = await sql.query('SELECT 1 FROM fleet_freeze WHERE id = 1 AND NOT frozen FOR SHARE');
-  if (thawed.length === 0 || !(await shareCommands(sql))) return undefined;
-  const rows = await sql.query<{ id: string; rollout_id: string | null }>(
-    `SELECT a.id, a.rollout_id
-       FROM action a
-       JOIN host h ON h.id = a.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
-       JOIN host_session s ON s.host_id = a.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
-      WHERE a.host_id = $1 AND a.state = 'queued' AND a.expires_at > clock_timestamp()
-        AND (a.epoch = $3 OR a.epoch = 0)
-        AND ${GATE_IS_OPEN}
-        AND NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = $1 AND o.state IN ${IN_FLIGHT})
-      ORDER BY a.created_at, a.id
-      LIMIT 1
-        FOR UPDATE OF a`,
-    [hostId, replicaId, readEpoch()],
+  if (thawed.length === 0 || !(await shareCommands(sql))) return NOTHING;
+  const next = await sql.query<{ host_id: string; id: string }>(
+    `SELECT g.host_id, n.id
+       FROM unnest($1::uuid[]) AS g (host_id)
+       JOIN host h ON h.id = g.host_id AND h.retired_at IS NULL AND h.revoked_at IS NULL AND h.quarantined_at IS NULL
+       JOIN host_session s ON s.host_id = g.host_id AND s.replica_id = $2 AND s.disconnected_at IS NULL
+      CROSS JOIN LATERAL (
+            SELECT a.id FROM action a
+             WHERE a.host_id = g.host_id AND a.state <> 'ended' AND a.state = 'queued' AND a.expires_at > clock_timestamp()
+               AND (a.epoch = $3 OR a.epoch = 0)
+               AND ${GATE_IS_OPEN}
+             ORDER BY a.created_at, a.id
+             LIMIT 1) n
+      WHERE NOT EXISTS (SELECT 1 FROM action o WHERE o.host_id = g.host_id AND o.state <> 'ended' AND o.state IN ${IN_FLIGHT})`,
+    [hostIds, replicaId, readEpoch()],
   );
-  const [next] = rows;
-  if (next === undefined || next.rollout_id === null) return next?.id;
-  const gate = await sql.query('SELECT 1 FROM rollout_gate WHERE rollout_id = $1 AND open FOR SHARE', [
-    next.rollout_id,
-  ]);
-  return gate.length > 0 ? next.id : undefined;
+  if (next.length === 0) return NOTHING;
+  const held = await sql.query<{ id: string; rollout_id: string | null }>(
+    `SELECT id, rollout_id FROM action WHERE id = ANY ($1::uuid[]) AND state = 'queued' AND expires_at > clock_timestamp() ORDER BY id FOR UPDATE`,
+    [next.map(({ id }) => id)],
+  );
+  const open = await shareOpenGates(
+    sql,
+    held.flatMap(({ rollout_id }) => rollout_id ?? []),
+  );
+  const rows = new Map(held.map((row) => [row.id, row]));
+  const ids = new Map<string, string>();
+  const again: string[] = [];
+  for (const { host_id, id } of next) {
+    const row = rows.get(id);
+    if (row !== undefined && (row.rollout_id === null || open.has(row.rollout_id))) ids.set(host_id, id);
+    else again.push(host_id);
+  }
+  return { ids, again };
+}
+
+async function shareOpenGates(sql: Sql, rolloutIds: readonly string[]): Promise<ReadonlySet<string>> {
+  if (rolloutIds.length === 0) return new Set();
+  const rows = await sql.query<{ rollout_id: string }>(
+    'SELECT rollout_id FROM rollout_gate WHERE rollout_id = ANY ($1::uuid[]) AND open ORDER BY rollout_id FOR SHARE',
+    [[...new Set(rolloutIds)]],
+  );
+  return new Set(rows.map((row) => row.rollout_id));
 }
 
 /** The action is of no rollout, or of one that may send. A dry run for a plan is of none. */

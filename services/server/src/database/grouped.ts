@@ -51,9 +51,14 @@ export class Grouped<Call, Answer> {
     const keys = new Set<string>();
     const group: Waiting<Call, Answer>[] = [];
     const later: Waiting<Call, Answer>[] = [];
-    for (const waiting of this.#waiting) {
+    for (const [index, waiting] of this.#waiting.entries()) {
+      // Ten thousand that wait are not looked at for each group.
+      if (group.length === this.#work.max) {
+        this.#waiting = later.concat(this.#waiting.slice(index));
+        return group;
+      }
       const key = this.#work.keyOf(waiting.call);
-      if (group.length < this.#work.max && !keys.has(key)) group.push(waiting);
+      if (!keys.has(key)) group.push(waiting);
       else later.push(waiting);
       keys.add(key);
     }

@@ -20,13 +20,14 @@ export async function currentSessions(sql: Sql, hostIds: readonly string[]): Pro
   return new Map(rows.map(({ hostId, ...row }) => [hostId, row]));
 }
 
-/** Whether the host has opened a newer session than this; if not, none opens before the transaction ends. */
-export async function isSuperseded(sql: Sql, hostId: string, sessionNo: number): Promise<boolean> {
-  const [row] = await sql.query<{ newer: boolean }>(
-    'SELECT session_no > $2 AS newer FROM host_session WHERE host_id = $1 FOR SHARE',
-    [hostId, sessionNo],
+/** Number of the newest session of each of these hosts that had one; no newer one opens before the transaction ends. */
+export async function shareNewestSessions(sql: Sql, hostIds: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  if (hostIds.length === 0) return new Map();
+  const rows = await sql.query<{ hostId: string; sessionNo: number }>(
+    'SELECT host_id AS "hostId", session_no AS "sessionNo" FROM host_session WHERE host_id = ANY ($1::uuid[]) ORDER BY host_id FOR SHARE',
+    [hostIds],
   );
-  return row?.newer === true;
+  return new Map(rows.map(({ hostId, sessionNo }) => [hostId, sessionNo]));
 }
 
 export interface NewSession {
