@@ -40,6 +40,9 @@ import { HostWork } from './host-work.ts';
 /** Hosts that are decided in one transaction. It holds the freeze and the gates in share mode: whoever stops waits for one of these, some 50 ms. */
 const TOGETHER = 100;
 
+/** Between two groups while many hosts have their turn: some fifteen statements are shared by those of so long. */
+const BREATH_MS = 30;
+
 /** What became of a host's turn: its next action was marked or ended; `again`: somebody changed that meanwhile; undefined: there is none to be sent. */
 type Turn = Applied | 'again' | undefined;
 
@@ -52,6 +55,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #owed = new Set<string>();
   readonly #turns = new Grouped<string, Turn>({
     max: TOGETHER,
+    breathMs: BREATH_MS,
     keyOf: (hostId) => hostId,
     run: (hostIds) => this.#decide(hostIds),
   });
