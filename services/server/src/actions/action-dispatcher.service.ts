@@ -42,6 +42,9 @@ const TOGETHER = 100;
 /** Hosts that are looked after at a time: those of one transaction, and those that wait for the next. Thousands at once would leave the API no connection to Postgres. */
 const AT_ONCE = 2 * TOGETHER;
 
+/** Between two groups while many hosts have their turn: some fifteen statements are shared by those of so long. */
+const BREATH_MS = 30;
+
 /** What became of a host's turn: its next action was marked or ended; `again`: somebody changed that meanwhile; undefined: there is none to be sent. */
 type Turn = Applied | 'again' | undefined;
 
@@ -54,6 +57,7 @@ export class ActionDispatcher implements OnModuleInit, OnModuleDestroy {
   readonly #owed = new Set<string>();
   readonly #turns = new Grouped<string, Turn>({
     max: TOGETHER,
+    breathMs: BREATH_MS,
     keyOf: (hostId) => hostId,
     run: (hostIds) => this.#decide(hostIds),
   });

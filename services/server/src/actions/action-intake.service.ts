@@ -32,6 +32,8 @@ import { rawReport, storable } from './raw-report.ts';
 
 /** Reports that are stored in one transaction. */
 const TOGETHER = 100;
+/** Between two such transactions while many hosts speak. */
+const BREATH_MS = 30;
 
 /** Results that wait for Postgres; each is a few KiB. */
 const WAITING_LIMIT = 2_000;
@@ -56,6 +58,7 @@ export class ActionIntake implements OnModuleInit, OnModuleDestroy {
   readonly #metrics: ActionMetrics;
   readonly #reports = new Grouped<HostReport, Reported>({
     max: TOGETHER,
+    breathMs: BREATH_MS,
     keyOf: ({ id }) => id,
     run: (reports) => this.#actions.applyReports(reports),
   });

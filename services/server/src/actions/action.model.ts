@@ -70,8 +70,8 @@ export interface StoredAction extends ActionSnapshot {
   readonly timeline: readonly TimelineEntry[];
 }
 
-/** An action as it is read to be changed: without its timeline, which nothing is decided by. */
-export type HeldAction = Omit<StoredAction, 'timeline'>;
+/** An action as it is read to be changed: without what nothing is decided by. */
+export type HeldAction = Omit<StoredAction, 'timeline' | 'requestedBy'>;
 
 /** What is asked for, before it is signed and stored. */
 export interface NewAction {

@@ -8,7 +8,8 @@ import type { ActionState } from './action.states.ts';
 import type { StoredResult, StoredVerdict, UndoStepJson } from './action.model.ts';
 
 /** A row of `action` with what is needed beside it to change it. */
-export interface HeldRow extends RequesterColumns {
+export interface HeldRow {
+  readonly id: string;
   readonly host_id: string;
   readonly host_name: string;
   readonly host_labels: Labels;
@@ -51,24 +52,26 @@ export interface HeldRow extends RequesterColumns {
 }
 
 /** A row of `action` with what every reader needs beside it. */
-export interface ActionRow extends HeldRow {
+export interface ActionRow extends HeldRow, RequesterColumns {
   readonly timeline: { at: string; state: ActionState; outcome: number | null; note: string | null }[] | null;
 }
 
 const HELD_COLUMNS = `
   a.id, a.host_id, h.name AS host_name, h.labels AS host_labels, coalesce(p.live, false) AS host_connected, a.verb, a.kmod, a.parameters, a.dry_run, a.reason,
-  a.requested_by, a.requested_account, a.requested_token, a.requested_sign_in, a.requester_seal, r.name AS requested_account_name, a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
+  a.request_digest, a.state, a.outcome, a.created_at, a.expires_at, a.dispatched_at, a.started_at, a.ended_at,
   a.cancel_requested_at, a.cancelled_by, a.verdict, a.result, a.message, a.resolved_outcome, a.resolved_at, a.version,
   a.confirm_window_s, a.overrides, a.confirm_deadline, a.confirm_offered_at, a.confirm_peer,
   a.epoch, a.sequence, a.not_before, a.signature, c.certificate, a.rollout_id, a.plan_id, a.approved_plans, a.undo`;
 const COLUMNS = `${HELD_COLUMNS},
+  a.requested_by, a.requested_account, a.requested_token, a.requested_sign_in, a.requester_seal, r.name AS requested_account_name,
   (SELECT json_agg(json_build_object('at', t.at, 'state', t.state, 'outcome', t.outcome, 'note', t.note) ORDER BY t.seq)
      FROM action_transition t WHERE t.action_id = a.id) AS timeline`;
-const FROM = `
+const HELD_FROM = `
   FROM action a
   JOIN host h ON h.id = a.host_id
   LEFT JOIN session_presence p ON p.host_id = a.host_id
-  LEFT JOIN command_certificate c ON c.id = a.command_certificate
+  LEFT JOIN command_certificate c ON c.id = a.command_certificate`;
+const FROM = `${HELD_FROM}
   LEFT JOIN account r ON r.id = a.requested_account`;
 
 /** In flight, as SQL; the same states as IN_FLIGHT_STATES. */
@@ -88,7 +91,7 @@ export async function selectNow(sql: Sql): Promise<Date> {
 /** Holds these actions until the transaction ends, in the order of their ids, and reads them as they are then. */
 export function holdActions(sql: Sql, ids: readonly string[]): Promise<HeldRow[]> {
   return sql.query<HeldRow>(
-    `SELECT ${HELD_COLUMNS} ${FROM} WHERE a.id = ANY ($1::uuid[]) ORDER BY a.id FOR UPDATE OF a`,
+    `SELECT ${HELD_COLUMNS} ${HELD_FROM} WHERE a.id = ANY ($1::uuid[]) ORDER BY a.id FOR UPDATE OF a`,
     [ids],
   );
 }

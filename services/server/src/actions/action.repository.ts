@@ -205,7 +205,7 @@ export class ActionRepository {
   async #hold(sql: Sql, ids: readonly string[]): Promise<ReadonlyMap<string, HeldAction>> {
     const wanted = ids.filter(isUuid);
     if (wanted.length === 0) return new Map();
-    return new Map((await holdActions(sql, wanted)).map((row) => [row.id, fromHeld(row, this.#seals)]));
+    return new Map((await holdActions(sql, wanted)).map((row) => [row.id, fromHeld(row)]));
   }
 
   /** Decides and writes; the rows are held. */

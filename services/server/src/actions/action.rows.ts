@@ -12,11 +12,11 @@ export function fromRow(row: ActionRow, seals: AccessSeals): StoredAction {
     outcome: wordOf(line.outcome),
     note: line.note ?? '',
   }));
-  return { ...fromHeld(row, seals), timeline };
+  return { ...fromHeld(row), requestedBy: requesterName(row, seals), timeline };
 }
 
 /** The same of a row that is held to be changed. */
-export function fromHeld(row: HeldRow, seals: AccessSeals): HeldAction {
+export function fromHeld(row: HeldRow): HeldAction {
   if (!isKnownVerb(row.verb))
     throw new Error(
       `action ${row.id} has verb ${row.verb}, which this version does not know; was the server downgraded?`,
@@ -32,7 +32,6 @@ export function fromHeld(row: HeldRow, seals: AccessSeals): HeldAction {
     parameters: row.parameters,
     dryRun: row.dry_run,
     reason: row.reason,
-    requestedBy: requesterName(row, seals),
     requestDigest: row.request_digest,
     epoch: row.epoch,
     sequence: row.sequence,

@@ -33,44 +33,66 @@ export interface Withdrawal {
   readonly broken?: { readonly kind: 'requester' | 'account' | 'grant' | 'token' | 'sign_in'; readonly id: string };
 }
 
+/** What an account may do now, by its rows; or why nothing that it asked for with this credential is sent any more. */
+export type Standing = { readonly asker: Principal } | { readonly lost: Withdrawal };
+
 /**
  * Why an action may not be sent any more although it was taken: who asked for it lost the right, or the host left the scope of the right. Undefined: it may.
  * Pure.
  *
  * A token that expired since, and a sign-in that is over or was left (logout), withdraw nothing: the request was lawful, and the action has an expiry of its own. A
  * token that was revoked does, and a sign-in that was ended in any other way: it may have been stolen.
+ *
+ * @param standing {@link standingOf} of these rows: the same for all actions that one account asked for with one credential.
  */
-export function whyWithdrawn(rows: RequesterRows, seals: AccessSeals, sealing: Sealing): Withdrawal | undefined {
-  const { actionId, accountId, tokenId, signInId, name: calledThen, account, token, host } = rows;
+export function whyWithdrawn(
+  rows: RequesterRows,
+  seals: AccessSeals,
+  standing: () => Standing,
+): Withdrawal | undefined {
+  const { actionId, accountId, tokenId, signInId, name: calledThen, host } = rows;
   if (accountId === null) return { why: 'it was asked for before accounts were kept; ask again' };
   if (seals.requesterSealedAs(rows.seal, { actionId, accountId, tokenId, signInId, name: calledThen }) === undefined)
     return { why: 'who asked for it was changed outside the server', broken: { kind: 'requester', id: actionId } };
-  if (account === undefined) return { why: 'the account that asked for it is not there any more' };
-  if (tokenId !== null) {
-    if (token === undefined) return { why: 'the API token that asked for it is not there any more' };
-    if (!isSealed(token.seal, seals.token(tokenFacts(token))) || token.account_id !== accountId)
-      return {
-        why: `the API token ${token.prefix}… was changed outside the server`,
-        broken: { kind: 'token', id: token.id },
-      };
-    if (token.revoked_at !== null) return { why: `the API token ${token.prefix}… was revoked` };
-  }
-  if (signInId !== null) {
-    const ended = whySignInEnded(rows.signIn, accountId, sealing);
-    if (ended !== undefined) return ended;
-  }
-  const principal = principalOf(account, seals);
-  if (isRefusal(principal)) {
-    const { name, disabledAt } = accountFacts(account);
-    return principal.broken === undefined
-      ? { why: `the account ${name} was disabled at ${disabledAt?.toISOString() ?? ''}` }
-      : { why: `the account ${name} was changed outside the server`, broken: principal.broken };
-  }
+  const stands = standing();
+  if ('lost' in stands) return stands.lost;
+  const { asker: principal } = stands;
   const asker = { ...principal, brokenGrants: principal.brokenGrants.length, routes: null };
   if (decide(asker, 'act', host.labels).allowed) return undefined;
   const [broken] = principal.brokenGrants;
   const why = `the account ${principal.name} may not act on ${host.name} any more`;
   return broken === undefined ? { why } : { why, broken: { kind: 'grant', id: broken } };
+}
+
+/** Pure. */
+export function standingOf(
+  { accountId, tokenId, signInId, account, token, signIn }: Omit<RequesterRows, 'actionId' | 'host' | 'seal'>,
+  seals: AccessSeals,
+  sealing: Sealing,
+): Standing {
+  if (account === undefined || accountId === null)
+    return { lost: { why: 'the account that asked for it is not there any more' } };
+  if (tokenId !== null) {
+    if (token === undefined) return { lost: { why: 'the API token that asked for it is not there any more' } };
+    if (!isSealed(token.seal, seals.token(tokenFacts(token))) || token.account_id !== accountId)
+      return {
+        lost: {
+          why: `the API token ${token.prefix}… was changed outside the server`,
+          broken: { kind: 'token', id: token.id },
+        },
+      };
+    if (token.revoked_at !== null) return { lost: { why: `the API token ${token.prefix}… was revoked` } };
+  }
+  if (signInId !== null) {
+    const lost = whySignInEnded(signIn, accountId, sealing);
+    if (lost !== undefined) return { lost };
+  }
+  const asker = principalOf(account, seals);
+  if (!isRefusal(asker)) return { asker };
+  const { name, disabledAt } = accountFacts(account);
+  return asker.broken === undefined
+    ? { lost: { why: `the account ${name} was disabled at ${disabledAt?.toISOString() ?? ''}` } }
+    : { lost: { why: `the account ${name} was changed outside the server`, broken: asker.broken } };
 }
 
 function whySignInEnded(signIn: SignInEnd | undefined, accountId: string, sealing: Sealing): Withdrawal | undefined {

@@ -5,7 +5,13 @@ import type { Sql } from '../database/database.service.ts';
 import { Sealing } from '../sign-in/sealing.ts';
 import type { Asker, Requester } from './action-requester.ts';
 import { selectRequesters } from './dispatch-rights.queries.ts';
-import { type Withdrawal, whyWithdrawn } from './dispatch-rights.rules.ts';
+import {
+  type RequesterRows,
+  type Standing,
+  standingOf,
+  type Withdrawal,
+  whyWithdrawn,
+} from './dispatch-rights.rules.ts';
 
 /** The right to an action, once more when it is sent: by the rows of then, without a cache. */
 @Injectable()
@@ -36,9 +42,17 @@ export class DispatchRights {
   async whyWithdrawn(sql: Sql, actionIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const requesters = await selectRequesters(sql, actionIds);
     const withdrawn = new Map<string, string>();
+    const standings = new Map<string, Standing>();
+    const standing = (rows: RequesterRows): Standing => {
+      const key = [rows.accountId, rows.tokenId, rows.signInId].join(' ');
+      const known = standings.get(key) ?? standingOf(rows, this.#repository.seals, this.#sealing);
+      standings.set(key, known);
+      return known;
+    };
     for (const id of actionIds) {
       const rows = requesters.get(id);
-      const withdrawal = rows === undefined ? NOT_THERE : whyWithdrawn(rows, this.#repository.seals, this.#sealing);
+      const withdrawal =
+        rows === undefined ? NOT_THERE : whyWithdrawn(rows, this.#repository.seals, () => standing(rows));
       if (withdrawal?.broken !== undefined) this.#access.tellBroken(withdrawal.broken.kind, withdrawal.broken.id);
       if (withdrawal !== undefined) withdrawn.set(id, withdrawal.why);
     }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseUnavailableError } from './database.errors.ts';
 
 export interface GroupedWork<Call, Answer> {
@@ -6,6 +7,11 @@ export interface GroupedWork<Call, Answer> {
   /** Calls of one key are never in one group. */
   keyOf(call: Call): string;
   readonly max: number;
+  /**
+   * ms between the beginnings of two groups while several calls come at a time and fewer wait than fill one: what a group costs beside its calls is shared by
+   * more of them. Absent: 0.
+   */
+  readonly breathMs?: number;
 }
 
 interface Waiting<Call, Answer> {
@@ -19,7 +25,7 @@ interface Waiting<Call, Answer> {
  * hosts, and a host that comes alone waits for nobody.
  *
  * INVARIANTS
- * - One group at a time; what comes meanwhile is in the next, in its order.
+ * - One group at a time; what comes meanwhile is in the next, in its order. After one of several calls the next takes a breath.
  * - A call that breaks its group fails alone: the others are run again, each by itself. Where the database is away all of the group hear so.
  */
 export class Grouped<Call, Answer> {
@@ -43,7 +49,14 @@ export class Grouped<Call, Answer> {
   }
 
   async #runAll(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#runGroup(this.#nextGroup());
+    const { breathMs = 0, max } = this.#work;
+    while (this.#waiting.length > 0) {
+      const began = performance.now();
+      const group = this.#nextGroup();
+      await this.#runGroup(group);
+      const leftMs = breathMs - (performance.now() - began);
+      if (group.length > 1 && leftMs > 0 && this.#waiting.length < max) await delay(leftMs);
+    }
     this.#running = false;
   }
 

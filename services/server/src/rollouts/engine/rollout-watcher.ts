@@ -48,6 +48,8 @@ const CONNECTED_MS = 1_000;
 const IDLE_MS = 500;
 /** Between two steps when many call: what comes meanwhile comes together. */
 const BREATH_MS = 50;
+/** At least twice as long as the step took, since a step over ten thousand hosts takes as long as it takes for one result as for a thousand; at most this. */
+const LONG_BREATH_MS = 400;
 /** Between two looks at hosts that did not answer. */
 const LOOK_AGAIN_MS = 5_000;
 
@@ -97,6 +99,7 @@ export class RolloutWatcher {
   /** Until the rollout is over, the lease is lost, or {@link stop}. Never fails. */
   async run(): Promise<void> {
     while (!this.#over.signal.aborted) {
+      const began = performance.now();
       try {
         this.#rollout ??= await this.#parts.store.load(this.#lease);
         if (this.#rollout === undefined) return;
@@ -107,7 +110,7 @@ export class RolloutWatcher {
         if (!isUnavailable(error))
           this.#logger.error({ message: 'a step of a rollout failed', rollout: this.rolloutId, err: error });
       }
-      await this.#pause();
+      await this.#pause(performance.now() - began);
     }
   }
 
@@ -275,8 +278,9 @@ export class RolloutWatcher {
       });
   }
 
-  async #pause(): Promise<void> {
-    const waitMs = this.#woken ? BREATH_MS : Math.min(IDLE_MS, (LEASE_S * 1000) / 4);
+  async #pause(tookMs: number): Promise<void> {
+    const breathMs = Math.min(Math.max(BREATH_MS, 2 * tookMs), LONG_BREATH_MS);
+    const waitMs = this.#woken ? breathMs : Math.min(IDLE_MS, (LEASE_S * 1000) / 4);
     if (!this.#woken) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, waitMs);
