@@ -1,7 +1,7 @@
 import { accountFacts, tokenFacts, type ApiTokenRow } from '../access/access.rows.ts';
 import { decide } from '../access/decision.ts';
 import type { Labels } from '../access/host-scope.ts';
-import { isRefusal, principalOf } from '../access/principal.ts';
+import { isRefusal, type Principal, principalOf } from '../access/principal.ts';
 import type { AccountWithGrants } from '../access/principal.queries.ts';
 import { type AccessSeals, isSealed } from '../access/seals.ts';
 import type { Sealing } from '../sign-in/sealing.ts';
