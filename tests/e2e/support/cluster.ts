@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type EmbeddedPostgres, freePort, startEmbeddedPostgres } from '../../../scripts/lib/embedded-postgres.mjs';
 import { prepareForServer } from '../../../scripts/lib/server-role.ts';
@@ -40,9 +41,9 @@ export class TestCluster {
   /** The servers' way to PostgreSQL for LISTEN alone: what may be cut to have their bus down. */
   readonly listenLine: TcpProxy;
   readonly identityPort: number;
-  readonly database: pg.Client;
-  readonly #sessionPort: number;
-  readonly #postgres: EmbeddedPostgres;
+  database: pg.Client;
+  readonly sessionPort: number;
+  #postgres: EmbeddedPostgres;
   readonly #serverUrl: string;
   readonly #settings: NodeJS.ProcessEnv;
   readonly #directUrl: string;
@@ -63,7 +64,7 @@ export class TestCluster {
     this.#serverUrl = parts.serverUrl;
     this.listenLine = parts.direct.proxy;
     this.#directUrl = parts.direct.url;
-    [this.#sessionPort, this.identityPort] = parts.ports;
+    [this.sessionPort, this.identityPort] = parts.ports;
     this.#balancers = parts.balancers;
     this.database = parts.database;
     this.#settings = parts.settings;
@@ -72,17 +73,10 @@ export class TestCluster {
   /** @param settings of every server. */
   static async start(count: number, settings: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'modfleet-cluster-'));
-    const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), {
-      settings: { fsync: 'off', port: String(await freePort()) },
-    });
-    const killAtExit = (): void => void process.kill(postgres.pid, 'SIGQUIT');
-    process.once('exit', killAtExit);
-    void postgres.exited.then(() => process.off('exit', killAtExit));
+    const postgres = await startPostgres(folder, await freePort());
     const serverUrl = await prepareForServer(postgres, join(folder, 'postgres'));
     const ports = [await freePort(), await freePort()] as const;
-    const database = new pg.Client(postgres.url());
-    await database.connect();
-    database.on('error', () => undefined);
+    const database = await connected(postgres);
     const cluster = new TestCluster({
       folder,
       postgres,
@@ -153,6 +147,16 @@ export class TestCluster {
     return this.servers.map(({ replica }) => rows.find((row) => row.replica === replica)?.hosts ?? 0);
   }
 
+  /** PostgreSQL stops, is away for so long, and starts again where it was. */
+  async databaseAway(ms: number): Promise<void> {
+    const port = Number(new URL(this.#postgres.url()).port);
+    await this.database.end();
+    await this.#postgres.stop();
+    await delay(ms);
+    this.#postgres = await startPostgres(this.folder, port);
+    this.database = await connected(this.#postgres);
+  }
+
   async stop(): Promise<void> {
     for (const balancer of this.#balancers) balancer.close();
     await Promise.all(this.servers.map(({ process: server }) => server.end()));
@@ -178,7 +182,7 @@ export class TestCluster {
         DATABASE_DIRECT_URL: this.#directUrl,
         MODFLEET_STATE_DIR: folder,
         MODFLEET_HTTP_LISTEN: '127.0.0.1:0',
-        MODFLEET_SESSION_LISTEN: `${host}:${this.#sessionPort}`,
+        MODFLEET_SESSION_LISTEN: `${host}:${this.sessionPort}`,
         MODFLEET_IDENTITY_LISTEN: `${host}:${this.identityPort}`,
         MODFLEET_AGENT_PROXIES: '127.0.0.1',
         MODFLEET_RATE_JOINS_PER_SECOND: '0',
@@ -197,4 +201,22 @@ export class TestCluster {
     await eventually(`server ${number} is ready`, async () => (await fetch(`${http}/readyz`)).ok || undefined);
     return { process: server, http, replica };
   }
+}
+
+/** It ends with this process. */
+async function startPostgres(folder: string, port: number): Promise<EmbeddedPostgres> {
+  const postgres = await startEmbeddedPostgres(join(folder, 'postgres'), {
+    settings: { fsync: 'off', port: String(port) },
+  });
+  const killAtExit = (): void => void process.kill(postgres.pid, 'SIGQUIT');
+  process.once('exit', killAtExit);
+  void postgres.exited.then(() => process.off('exit', killAtExit));
+  return postgres;
+}
+
+async function connected(postgres: EmbeddedPostgres): Promise<pg.Client> {
+  const database = new pg.Client(postgres.url());
+  await database.connect();
+  database.on('error', () => undefined);
+  return database;
 }
