@@ -162,7 +162,7 @@ describe('bodies', () => {
     [
       'a wrong verb',
       JSON.stringify({ ...LOAD, verb: 'remove' }),
-      'verb takes one of load, unload, reload, not "remove"',
+      'verb takes one of load, unload, reload, ensure_loaded, ensure_unloaded, set_parameters, not "remove"',
     ],
     ['a text for a flag', JSON.stringify({ ...LOAD, dryRun: 'yes' }), 'dryRun takes true or false'],
     ['a field given twice', '{"host":"first","host":"odd","verb":"load","kmod":"nfs"}', '"host" twice'],

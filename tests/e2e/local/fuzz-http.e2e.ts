@@ -9,7 +9,7 @@ import { TestFleet } from '../support/fleet.ts';
 
 /** A few of the calls that `npm run proof -- fuzz-http` makes by the ten thousand; the same ones each time, so that a test that fails here failed for what was changed. */
 const seed = Number(process.env['MODFLEET_SEED'] ?? 1);
-const calls = Number(process.env['MODFLEET_RUNS'] ?? 80);
+const calls = Number(process.env['MODFLEET_RUNS'] ?? 120);
 
 let fleet: TestFleet;
 let planted: Planted;

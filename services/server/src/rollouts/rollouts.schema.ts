@@ -6,17 +6,11 @@ import { rolloutVerb } from './plan/plan.schema.ts';
 const COUNT = /^[0-9]{1,7}$/;
 const PERCENT = /^(100|[0-9]{1,2})(\.[0-9]{1,2})?%$/;
 
+const AMOUNT = 'takes a number of hosts or a percentage, as 5 or 2.5%';
+
 /** A number of hosts, or a share of them that is rounded down: 5, "5", "2.5%". */
 export const amount = z
-  .union([
-    z.int().min(0),
-    z
-      .string()
-      .refine(
-        (text) => COUNT.test(text) || PERCENT.test(text),
-        'takes a number of hosts or a percentage, as 5 or 2.5%',
-      ),
-  ])
+  .union([z.int().min(0), z.string().refine((text) => COUNT.test(text) || PERCENT.test(text))], { error: AMOUNT })
   .transform(String);
 
 export const FAILURE_KINDS = [
@@ -70,7 +64,7 @@ export const rolloutOptions = {
     .optional()
     .describe('true: a first wave of one host of each kernel release and kind of hardware.'),
   concurrency: z
-    .union([amount, z.literal('unlimited')])
+    .union([amount, z.literal('unlimited')], { error: `${AMOUNT}, or "unlimited"` })
     .optional()
     .describe('Hosts under way at a time; the smaller of 50 and 5 % when absent, at least 1.'),
   bake: z
@@ -99,10 +93,13 @@ export const rolloutOptions = {
       'wait (when absent): a host that is not connected has until the deadline, and the waves go on without it.',
     ),
   order: z
-    .union([
-      z.strictObject({ by: z.literal('random'), seed: z.int().min(0).max(2_147_483_647).optional() }),
-      z.strictObject({ by: z.literal('label'), label: labelKey }),
-    ])
+    .union(
+      [
+        z.strictObject({ by: z.literal('random'), seed: z.int().min(0).max(2_147_483_647).optional() }),
+        z.strictObject({ by: z.literal('label'), label: labelKey }),
+      ],
+      { error: 'takes {"by":"random","seed":N} or {"by":"label","label":KEY}' },
+    )
     .optional()
     .describe('Random when absent.'),
   requireApproval: z.boolean().optional().describe('true: begins when somebody else has approved it.'),
