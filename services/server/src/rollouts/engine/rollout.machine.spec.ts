@@ -112,6 +112,23 @@ describe('a rollout', () => {
     expect(world.model.targets.get('host-1')?.attempts).toBe(4);
   });
 
+  it('looks at a host that came after its wave was over, before it says how all went', () => {
+    const world = new SimulatedWorld([2, 1], {}, (hostId) => ({ ...GOOD, healthy: hostId !== 'host-0' }));
+    world.connected.delete('host-0');
+    for (let round = 0; round < 30; round += 1) world.round();
+    expect(world.model.waves.map(({ endedAt }) => endedAt !== null)).toEqual([true, true]);
+    world.connected.add('host-0');
+    world.run();
+    expect([world.model.rollout.state, world.model.rollout.why]).toEqual([
+      'paused',
+      'over its budget: 1 unhealthy in all, budget 0',
+    ]);
+    world.ask('resume');
+    world.run();
+    expect(world.model.rollout.state).toBe('failed');
+    expect(world.model.targets.get('host-0')?.healthSeen).toBe(true);
+  });
+
   it('stops for hosts that are not healthy after their wave', () => {
     const world = new SimulatedWorld([2, 2], {}, (hostId) => ({ ...GOOD, healthy: hostId !== 'host-1' }));
     world.run(20);
@@ -279,7 +296,10 @@ function check(before: RolloutModel, decision: Decision, after: RolloutModel, li
   }
   expect(after.targets.size).toBe(before.targets.size);
   if (after.rollout.state === 'succeeded') {
-    for (const target of after.targets.values()) expect(['succeeded', 'unchanged']).toContain(effectiveOutcome(target));
+    for (const target of after.targets.values()) {
+      expect(['succeeded', 'unchanged']).toContain(effectiveOutcome(target));
+      if (target.changed === true) expect([target.healthSeen, target.health]).toEqual([true, []]);
+    }
   }
   if (isEndedState(after.rollout.state)) {
     for (const target of after.targets.values()) expect(target.state).toBe('ended');

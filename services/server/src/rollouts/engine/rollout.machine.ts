@@ -4,7 +4,7 @@ import { Draft, type Effect } from './draft.ts';
 import { isEndedState, type Rollout, type RolloutModel, type Target, type Wave } from './rollout.model.ts';
 import { rollBackStep } from './roll-back.ts';
 import { takeReports } from './reports.ts';
-import { waveStep } from './wave-step.ts';
+import { lookedAfter, takeLooks, waveStep } from './wave-step.ts';
 import type { StepInput } from './step-input.ts';
 
 /*
@@ -32,6 +32,7 @@ const TAMPERED = 'its rows were changed outside the server, so nothing is sent: 
 export function decide(model: RolloutModel, input: StepInput): Decision {
   const draft = new Draft(model, input.now);
   takeReports(draft, input);
+  takeLooks(draft, input);
   takeControls(draft, input.controls);
   if (input.tampered && ['running', 'rolling_back'].includes(draft.rollout.state)) draft.pause(TAMPERED);
   switch (draft.rollout.state) {
@@ -111,7 +112,8 @@ function dispatch(draft: Draft, input: StepInput): void {
 function finish(draft: Draft): void {
   if (draft.rollout.state !== 'running') return;
   if (draft.waves.some(({ endedAt }) => endedAt === null)) return;
-  if (draft.all().every(({ state }) => state === 'ended')) settle(draft);
+  // Who waited past the end of its wave has not been looked at yet; the budget judges what is found before the next step.
+  if (draft.all().every(({ state }) => state === 'ended') && lookedAfter(draft)) settle(draft);
 }
 
 /** The deadline is over: nothing begins any more; what is under way may end. */
@@ -124,7 +126,7 @@ function overtime(draft: Draft): void {
     else draft.endTarget(target, 'not_run', 'deadline', 'the deadline was over before it was its turn');
   }
   draft.withdrawQueued();
-  if (draft.underWay() === 0) settle(draft, 'the deadline is over: ');
+  if (draft.underWay() === 0 && lookedAfter(draft)) settle(draft, 'the deadline is over: ');
 }
 
 /** `succeeded` says of every host that it is as was asked for. */

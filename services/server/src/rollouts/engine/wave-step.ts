@@ -10,7 +10,6 @@ const SILENT_AFTER_MS = 60_000;
 /** Begins, bakes, looks after and ends waves; says which hosts wait for what. */
 export function waveStep(draft: Draft, input: StepInput): void {
   begin(draft);
-  takeLooks(draft, input);
   waits(draft, input);
   // A wave without anything to do is over at once, and the next one begins.
   while (endWave(draft)) {
@@ -87,22 +86,31 @@ function isBusy({ state, wait }: Target): boolean {
   return state === 'dispatched' || (state === 'pending' && wait === '');
 }
 
-/** Every host that was changed has been looked at; asks for those that were not. */
-function lookedAfter(draft: Draft, wave: Wave): boolean {
+/** Every host of the wave that was changed has been looked at, or of all waves; asks for those that were not. */
+export function lookedAfter(draft: Draft, wave?: Wave): boolean {
   const due = draft
     .all()
-    .filter(({ wave: number, changed, healthSeen }) => number === wave.number && changed === true && !healthSeen);
+    .filter(
+      ({ wave: number, changed, healthSeen }) =>
+        (wave === undefined || number === wave.number) && changed === true && !healthSeen,
+    );
   if (due.length > 0) draft.effect({ kind: 'look', hostIds: due.map(({ hostId }) => hostId) });
   return due.length === 0;
 }
 
-function takeLooks(draft: Draft, { looks }: StepInput): void {
+function bakedAt({ rollout }: Draft, wave: Wave | undefined): number {
+  return Math.min(wave?.bakeUntil ?? Infinity, rollout.deadline);
+}
+
+/** What looks at hosts have found, whatever the rollout does by now. */
+export function takeLooks(draft: Draft, { looks }: Pick<StepInput, 'looks'>): void {
   for (const { hostId, problems } of looks) {
     const target = draft.targets.get(hostId);
     if (target === undefined || target.healthSeen || target.state !== 'ended') continue;
     const wave = draft.waves[target.wave];
     if (problems !== null) draft.put({ ...target, healthSeen: true, health: problems });
-    else if (draft.now >= (wave?.bakeUntil ?? Infinity) + SILENT_AFTER_MS)
+    // One that was late is given the same time from its own end; a bake lasts no longer than the rollout.
+    else if (draft.now >= Math.max(bakedAt(draft, wave), target.endedAt ?? 0) + SILENT_AFTER_MS)
       draft.put({
         ...target,
         healthSeen: true,
