@@ -52,6 +52,8 @@ const RESOLVED = `CASE WHEN t.outcome IN ('unconfirmed', 'stuck') THEN coalesce(
   CASE a.resolved_outcome WHEN 1 THEN 'succeeded' WHEN 2 THEN 'unchanged' WHEN 3 THEN 'refused' WHEN 4 THEN 'failed' WHEN 5 THEN 'reverted' WHEN 6 THEN 'expired'
     WHEN 7 THEN 'cancelled' WHEN 8 THEN 'interrupted' WHEN 10 THEN 'stuck' END) END`;
 const EFFECTIVE = `coalesce(${RESOLVED}, t.outcome)`;
+/** It was as asked, and is as before by now. */
+const PUT_BACK = `coalesce(t.undo_outcome IN ('succeeded', 'unchanged'), false)`;
 /** As the API calls it: what is at the host is running. */
 const STATE = `CASE WHEN t.state = 'pending' AND t.wait <> '' THEN 'waiting'
   WHEN t.state = 'dispatched' AND a.state IN ('dispatched', 'received', 'started') THEN 'running' ELSE t.state END`;
@@ -157,7 +159,7 @@ export function selectSummaries(
        FROM rollout r JOIN rollout_plan p ON p.id = r.plan_id
        CROSS JOIN LATERAL (
          SELECT count(*)::int AS hosts, count(*) FILTER (WHERE t.state = 'ended')::int AS ended,
-                count(*) FILTER (WHERE ${EFFECTIVE} IN ('succeeded', 'unchanged'))::int AS as_asked
+                count(*) FILTER (WHERE ${EFFECTIVE} IN ('succeeded', 'unchanged') AND NOT ${PUT_BACK})::int AS as_asked
            FROM rollout_target t LEFT JOIN action a ON a.id = t.action_id WHERE t.rollout_id = r.id) c
       WHERE (${stateIs}::text IS NULL OR r.state = ${stateIs})
         AND (${createdAt}::timestamptz IS NULL OR (r.created_at, r.id) < (${createdAt}, ${id}::uuid)) AND ${inScope(scope, params)}

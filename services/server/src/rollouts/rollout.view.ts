@@ -68,7 +68,7 @@ export function toRolloutItem({ row, waves, counts, failures }: Shown): RolloutI
         ? null
         : { by: row.approved_by, at: row.approved_at.toISOString() },
     wave: row.wave,
-    waves: waves.map((wave) => toWave(wave, counts, options)),
+    waves: waves.map((wave) => toWave(wave, row, counts, options)),
     counts: total,
     failures: failures.flatMap(toFailure),
     budget: budgetOf(row, waves, counts, options),
@@ -78,24 +78,24 @@ export function toRolloutItem({ row, waves, counts, failures }: Shown): RolloutI
   };
 }
 
-function toWave(wave: WaveTimesRow, counts: readonly CountRow[], { canary }: RolloutOptions): ShownWave {
-  const state =
-    wave.ended_at !== null
-      ? 'ended'
-      : wave.done_at !== null
-        ? 'baking'
-        : wave.started_at !== null
-          ? 'running'
-          : 'pending';
+function toWave(wave: WaveTimesRow, row: ShownRow, counts: readonly CountRow[], { canary }: RolloutOptions): ShownWave {
   return {
     wave: wave.number,
     canary: canary && wave.number === 0,
-    state,
-    counts: countsOf(counts.filter((row) => row.wave === wave.number)),
+    state: waveState(wave, row),
+    counts: countsOf(counts.filter((one) => one.wave === wave.number)),
     startedAt: iso(wave.started_at),
     bakeUntil: iso(wave.bake_until),
     endedAt: iso(wave.ended_at),
   };
+}
+
+/** A rollout that is over, or goes back, has no wave under way. */
+function waveState(wave: WaveTimesRow, { state }: ShownRow): ShownWave['state'] {
+  const isOver = isEndedState(state) || state === 'rolling_back';
+  if (wave.started_at === null) return isOver ? 'not_run' : 'pending';
+  if (wave.ended_at !== null || isOver) return 'ended';
+  return wave.done_at === null ? 'running' : 'baking';
 }
 
 function countsOf(rows: readonly CountRow[]): Counts {

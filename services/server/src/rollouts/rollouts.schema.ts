@@ -148,7 +148,9 @@ export const rolloutWaveSchema = z
   .strictObject({
     wave: z.int().describe('From 0.'),
     canary: z.boolean(),
-    state: z.enum(['pending', 'running', 'baking', 'ended']),
+    state: z
+      .enum(['pending', 'running', 'baking', 'ended', 'not_run'])
+      .describe('not_run: the rollout ended before its turn.'),
     counts: rolloutCountsSchema,
     startedAt: instant.nullable(),
     bakeUntil: instant.nullable(),
@@ -237,7 +239,7 @@ export const rolloutSummarySchema = z
     endedAt: rolloutFields.endedAt,
     hosts: z.int(),
     ended: z.int(),
-    asAsked: z.int().describe('Hosts that are as was asked for: succeeded or unchanged.'),
+    asAsked: z.int().describe('Hosts that are as was asked for: succeeded or unchanged, and not put back since.'),
   })
   .meta({ id: 'RolloutSummary' });
 export const rolloutListSchema = z

@@ -38,7 +38,7 @@ function fresh(now: readonly string[], before: readonly string[]): string[] {
 function waveChanges(rollout: AnyRollout, told: AnyRollout | undefined, io: Pick<Io, 'now' | 'timeZone'>): string[] {
   return rollout.waves.flatMap((wave) => {
     const before = told?.waves.find((each) => each.wave === wave.wave);
-    if (wave.state === 'pending' || before?.state === wave.state) return [];
+    if (wave.state === 'pending' || wave.state === 'not_run' || before?.state === wave.state) return [];
     const { total, asAsked } = tally(wave.counts);
     const how = wave.state === 'running' ? count(total, 'host') : `${asAsked} of ${count(total, 'host')} as asked`;
     return [`wave ${waveName(wave)} of ${rollout.waves.length - 1} ${waveState(wave, io)}: ${how}`];

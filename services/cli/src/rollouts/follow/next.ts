@@ -63,6 +63,10 @@ function again(rollout: AnyRollout, type: (verb: string, rest?: string) => strin
   const sum = (words: readonly RolloutTargetOutcomeWord[]) => words.reduce((n, word) => n + (ended[word] ?? 0), 0);
   const unreached = sum(RETRIED.unreached);
   const { asAsked } = tally(rollout.counts);
+  const { rollback } = rollout;
+  // After a roll back nobody wants more of it.
+  if (rollback !== null)
+    return rollback.failed > 0 ? [['put back those that were not, again', type('rollback')] as [string, string]] : [];
   return [
     ...(sum(RETRIED.failed) > 0 ? [['those that failed again', type('retry', ' --failed')] as [string, string]] : []),
     ...(unreached > 0 ? [['those that were not reached', type('retry', ' --unreached')] as [string, string]] : []),

@@ -80,5 +80,5 @@ function waveColor(wave: RolloutWave, colors: Colors): (text: string) => string 
   const { notSo, notKnown } = tally(wave.counts);
   if (notSo > 0 || wave.counts.unhealthy > 0) return colors.red;
   if (notKnown > 0) return colors.yellow;
-  return wave.state === 'pending' ? colors.dim : (text) => text;
+  return wave.state === 'pending' || wave.state === 'not_run' ? colors.dim : (text) => text;
 }

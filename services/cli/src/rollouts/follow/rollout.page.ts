@@ -26,7 +26,7 @@ export function renderRollout(rollout: AnyRollout, io: Io, sink: Sink = io.out):
     '\n',
     facts(rollout, io),
     `\nWaves:\n`,
-    renderTable(waveColumns(io), rollout.waves, sink.columns, colors, '  '),
+    renderTable(waveColumns(io, rollout.rollback !== null), rollout.waves, sink.columns, colors, '  '),
     ...failureLines(rollout, colors, wide),
     ...budgetLines(rollout, colors, wide),
     renderNext(nextCommands(rollout)),
@@ -70,11 +70,13 @@ export function waveName(wave: Pick<RolloutWave, 'wave' | 'canary'>): string {
 
 export function waveState(wave: RolloutWave, io: Pick<Io, 'now' | 'timeZone'>): string {
   if (wave.state === 'pending') return 'to come';
+  if (wave.state === 'not_run') return 'not run';
   if (wave.state !== 'baking' || wave.bakeUntil === null) return wave.state;
   return `baking until ${exactClock(wave.bakeUntil, io.now(), io.timeZone)}`;
 }
 
-function waveColumns(io: Io): Column<RolloutWave>[] {
+/** `before`: hosts were put back since, so that what a wave reached is no news of them. */
+function waveColumns(io: Io, before: boolean): Column<RolloutWave>[] {
   const n = (head: string, of: (wave: RolloutWave) => number, bad = false): Column<RolloutWave> => ({
     head,
     cell: (row) => (of(row) === 0 ? '' : String(of(row))),
@@ -85,7 +87,7 @@ function waveColumns(io: Io): Column<RolloutWave>[] {
     { head: 'WAVE', cell: waveName },
     { head: 'STATE', cell: (row) => waveState(row, io) },
     { head: 'HOSTS', cell: (row) => String(row.counts.total) },
-    { head: 'AS ASKED', cell: (row) => String(tally(row.counts).asAsked) },
+    { head: before ? 'WAS AS ASKED' : 'AS ASKED', cell: (row) => String(tally(row.counts).asAsked) },
     n('NOT SO', (row) => tally(row.counts).notSo, true),
     n('NOT KNOWN', (row) => tally(row.counts).notKnown, true),
     n('NOT HEALTHY', (row) => row.counts.unhealthy, true),

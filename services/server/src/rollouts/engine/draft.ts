@@ -1,6 +1,7 @@
 import {
   effectiveOutcome,
   isAsAsked,
+  isBack,
   type Rollout,
   type RolloutModel,
   type RolloutState,
@@ -165,6 +166,7 @@ export class Draft implements RolloutModel {
   rollBack(why: string, control: number | undefined): void {
     this.endPending(why);
     this.withdrawQueued();
+    this.#tryBackAgain();
     const undoUntil = this.now + this.rollout.options.deadline * 1000;
     this.move('rolling_back', why);
     this.rollout = {
@@ -172,6 +174,15 @@ export class Draft implements RolloutModel {
       endedAt: null,
       memory: { ...this.rollout.memory, undoUntil, ...(control === undefined ? {} : { undoControl: control }) },
     };
+  }
+
+  /** An earlier roll back left these as they were changed; a routine that hangs is not asked again before a reboot. */
+  #tryBackAgain(): void {
+    for (const target of this.all()) {
+      const { undo } = target;
+      if (undo.state !== 'ended' || isBack(target) || undo.outcome === 'stuck') continue;
+      this.put({ ...target, undo: { ...undo, state: 'pending', outcome: null, actionId: null } });
+    }
   }
 
   /** What has been accepted and may not have been sent is asked back; what was sent before goes on. */

@@ -1,4 +1,3 @@
-import type { OutcomeWord } from '@modfleet/proto';
 import type { Draft } from './draft.ts';
 import type { Target, TargetOutcome } from './rollout.model.ts';
 import type { Report, StepInput } from './step-input.ts';
@@ -54,8 +53,6 @@ function outcomeOf(report: Report): TargetOutcome {
   return report.outcome === 'refused' && report.code === 'drifted' ? 'drifted' : report.outcome;
 }
 
-const BACK: readonly OutcomeWord[] = ['succeeded', 'unchanged'];
-
 function takeUndo(draft: Draft, target: Target, report: Report): void {
   const { undo } = target;
   const isAboutUndo = undo.state === 'dispatched' ? undo.actionId === report.actionId : report.actionId === null;
@@ -76,9 +73,4 @@ function takeUndo(draft: Draft, target: Target, report: Report): void {
     notBefore: null,
     undo: { ...undo, state: 'ended', outcome: report.outcome, message: report.message },
   });
-}
-
-/** The host is as it was before the rollout. */
-export function isBack({ undo }: Target): boolean {
-  return undo.outcome !== null && BACK.includes(undo.outcome);
 }

@@ -1,6 +1,5 @@
 import type { Draft } from './draft.ts';
-import { isBack } from './reports.ts';
-import type { Target } from './rollout.model.ts';
+import { isBack, type Target } from './rollout.model.ts';
 import type { StepInput } from './step-input.ts';
 
 /** Puts back what was changed, the last first, as many at a time as the rollout itself; ends when nobody is left to wait for. */

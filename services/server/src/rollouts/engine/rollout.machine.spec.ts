@@ -71,6 +71,25 @@ describe('a rollout', () => {
     expect(outcomes(world)).toEqual({ succeeded: 4, failed: 1, not_run: 1 });
   });
 
+  it('a second roll back takes those that the first did not put back, and no others', () => {
+    const world = new SimulatedWorld([3]);
+    world.run(5);
+    world.undoes = (hostId) => (hostId === 'host-1' ? 'failed' : 'succeeded');
+    world.ask('roll_back');
+    world.round();
+    world.run();
+    expect([world.model.rollout.state, world.model.rollout.why]).toEqual([
+      'failed',
+      'roll back: 2 of 3 hosts that changed were put back',
+    ]);
+    world.undoes = () => 'succeeded';
+    world.ask('roll_back');
+    const again = [...Array.from({ length: 5 }, () => world.round())].flatMap(({ effects }) =>
+      effects.flatMap((effect) => (effect.kind === 'dispatch' ? effect.hostId : [])),
+    );
+    expect([world.model.rollout.state, again]).toEqual(['rolled_back', ['host-1']]);
+  });
+
   it('does not say rolled back while nobody knows of a host whether it changed', () => {
     const world = new SimulatedWorld([2], {}, failing([1], { outcome: 'interrupted', changed: null }));
     world.run(5);

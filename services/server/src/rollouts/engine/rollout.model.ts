@@ -117,3 +117,10 @@ export function isAsAsked(target: Target): boolean {
   const outcome = effectiveOutcome(target);
   return outcome === 'succeeded' || outcome === 'unchanged';
 }
+
+const BACK: readonly (OutcomeWord | null)[] = ['succeeded', 'unchanged'];
+
+/** The host is as it was before the rollout. */
+export function isBack({ undo }: Pick<Target, 'undo'>): boolean {
+  return BACK.includes(undo.outcome);
+}

@@ -28,6 +28,8 @@ export class SimulatedWorld {
   now = Date.UTC(2026, 0, 1);
   model: RolloutModel;
   halted = false;
+  /** How the way back of a host ends. */
+  undoes: (hostId: string) => OutcomeWord = () => 'succeeded';
   readonly connected = new Set<string>();
   readonly actions = new Map<string, WorldAction>();
   readonly decisions: Decision[] = [];
@@ -139,7 +141,9 @@ export class SimulatedWorld {
       const { outcome, code, changed } = this.#behaviour(action.hostId);
       this.#end(
         action,
-        action.role === 'undo' ? { outcome: 'succeeded', code: '', changed: true } : { outcome, code, changed },
+        action.role === 'undo'
+          ? { outcome: this.undoes(action.hostId), code: '', changed: true }
+          : { outcome, code, changed },
       );
     }
   }
