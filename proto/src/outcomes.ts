@@ -77,6 +77,11 @@ export const VERB_WORDS = {
 /** One of the words above. */
 export type VerbWord = (typeof VERB_WORDS)[KnownVerb];
 
+/** Whether a verb wants the kmod gone. */
+export function takesAway(verb: VerbWord): boolean {
+  return verb === 'unload' || verb === 'ensure_unloaded';
+}
+
 /** Whether a number from the wire is a verb that this build knows. */
 export function isKnownVerb(verb: number): verb is KnownVerb {
   return Object.hasOwn(VERB_WORDS, verb);

@@ -1,29 +1,13 @@
 import type { Sql } from '../database/database.service.ts';
 import { jsonParam } from '../database/json-param.ts';
-import type { UndoStepJson } from './action.model.ts';
+import type { NewAction } from './action.model.ts';
 import type { Requester } from './action-requester.ts';
 
-export interface InsertedAction {
-  readonly id: string;
-  readonly hostId: string;
+/** An action that was signed, as its row has it. */
+export interface InsertedAction extends Omit<NewAction, 'verb'> {
   readonly verb: number;
-  readonly kmod: string;
-  readonly parameters: readonly string[];
-  readonly dryRun: boolean;
-  readonly reason: string | null;
-  readonly requestedBy: string;
   readonly requestDigest: Uint8Array;
-  readonly expiresAt: Date;
-  readonly confirmWindowSeconds: number;
-  readonly overrides: readonly string[];
-  readonly undo: readonly UndoStepJson[];
-  readonly approvedPlans: readonly Uint8Array[];
-  readonly rolloutId: string | null;
-  readonly planId: string | null;
   readonly requester: Requester;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly notBefore: Date;
   readonly signature: Buffer;
   /** Kept beside the actions, once. */
   readonly certificate: { readonly id: Buffer; readonly der: Buffer };

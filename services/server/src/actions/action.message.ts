@@ -1,4 +1,4 @@
-import { assertNever, type OutcomeWord, splitPaths, type VerbWord } from '@modfleet/proto';
+import { assertNever, type OutcomeWord, splitPaths, takesAway, type VerbWord } from '@modfleet/proto';
 import { RIGHT_WITHDRAWN } from './action.machine.ts';
 import type { StoredAction } from './action.model.ts';
 import { resultGraceMs } from './action.states.ts';
@@ -55,7 +55,7 @@ export function canReturn(
   action: Pick<Described, 'verb' | 'dryRun' | 'outcome' | 'resolvedOutcome' | 'result'>,
 ): boolean {
   const outcome = action.resolvedOutcome ?? action.outcome;
-  if ((action.verb !== 'unload' && action.verb !== 'ensure_unloaded') || action.dryRun) return false;
+  if (!takesAway(action.verb) || action.dryRun) return false;
   return (outcome === 'succeeded' || outcome === 'unchanged') && (action.result?.reloadPaths.length ?? 0) > 0;
 }
 

@@ -1,4 +1,10 @@
-import { CONFIRM_WINDOW_DEFAULT_S, CONFIRM_WINDOW_MAX_S, CONFIRM_WINDOW_MIN_S, OVERRIDES } from '@modfleet/proto';
+import {
+  CONFIRM_WINDOW_DEFAULT_S,
+  CONFIRM_WINDOW_MAX_S,
+  CONFIRM_WINDOW_MIN_S,
+  OVERRIDES,
+  takesAway,
+} from '@modfleet/proto';
 import { z } from 'zod';
 import {
   cursorQuery,
@@ -38,8 +44,6 @@ const parameterValue = z
 
 /** Parameters of a kmod as a caller gives them. */
 export const parametersInput = z.record(parameterName, parameterValue);
-/** Verbs that take a kmod away. */
-const UNLOADS: readonly string[] = ['unload', 'ensure_unloaded'];
 
 export const createActionBody = z
   .strictObject({
@@ -77,7 +81,7 @@ export const createActionBody = z
     message: 'an override needs a confirm window: add confirmWindow',
     path: ['overrides'],
   })
-  .refine((body) => !UNLOADS.includes(body.verb) || Object.keys(body.parameters ?? {}).length === 0, {
+  .refine((body) => !takesAway(body.verb) || Object.keys(body.parameters ?? {}).length === 0, {
     message: 'an unload takes no parameters',
     path: ['parameters'],
   })

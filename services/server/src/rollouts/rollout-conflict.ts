@@ -1,22 +1,14 @@
+import { takesAway } from '@modfleet/proto';
 import type { Sql } from '../database/database.service.ts';
 import { AppError } from '../errors/app-error.ts';
 import type { RolloutVerb } from './plan/plan.model.ts';
+import { rolloutVerb } from './plan/plan.schema.ts';
 import { rolloutVerbOf, verbNumber } from './rollout-verb.ts';
 import { selectConflict } from './rollout-conflict.queries.ts';
 
-/** What a verb wants of a kmod. */
-const WANTS = {
-  load: 'loaded',
-  ensure_loaded: 'loaded',
-  reload: 'loaded',
-  set_parameters: 'loaded',
-  unload: 'unloaded',
-  ensure_unloaded: 'unloaded',
-} as const satisfies Record<RolloutVerb, 'loaded' | 'unloaded'>;
-
 /** Verbs that want the opposite. Pure. */
 export function oppositesOf(verb: RolloutVerb): RolloutVerb[] {
-  return (Object.keys(WANTS) as RolloutVerb[]).filter((other) => WANTS[other] !== WANTS[verb]);
+  return rolloutVerb.options.filter((other) => takesAway(other) !== takesAway(verb));
 }
 
 /**
@@ -29,7 +21,7 @@ export async function requireNoConflict(
   { verb, kmod }: { readonly verb: RolloutVerb; readonly kmod: string },
   hostIds: readonly string[],
 ): Promise<void> {
-  const verbs = oppositesOf(verb).flatMap((other) => verbNumber(other) ?? []);
+  const verbs = oppositesOf(verb).map(verbNumber);
   const conflict = await selectConflict(sql, kmod, verbs, hostIds);
   if (conflict === undefined) return;
   const { rolloutId, shared } = conflict;

@@ -1,15 +1,14 @@
-import { verbFromWord, type VerbWord } from '@modfleet/proto';
+import { type KnownVerb, VERB_WORDS } from '@modfleet/proto';
 import type { RolloutVerb } from './plan/plan.model.ts';
 import { rolloutVerb } from './plan/plan.schema.ts';
 
-/** Number of a verb in the contract; undefined for one that the contract of this build does not have. */
-export function verbNumber(verb: RolloutVerb): number | undefined {
-  return verbFromWord(verb);
-}
+const NUMBERS = new Map(Object.entries(VERB_WORDS).map(([number, word]) => [word, Number(number) as KnownVerb]));
 
-/** Whether hosts can be asked for it: the contract of this build has it. */
-export function isContractVerb(verb: RolloutVerb): verb is RolloutVerb & VerbWord {
-  return verbNumber(verb) !== undefined;
+/** Number of a verb in the contract. */
+export function verbNumber(verb: RolloutVerb): KnownVerb {
+  const number = NUMBERS.get(verb);
+  if (number === undefined) throw new Error(`the contract has no verb ${verb}`);
+  return number;
 }
 
 /** The word of a stored verb. @throws Error for one that no rollout has. */

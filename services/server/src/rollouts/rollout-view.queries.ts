@@ -1,7 +1,11 @@
+import { ALL_OUTCOME_WORDS, type OutcomeWord, takesAway } from '@modfleet/proto';
 import type { HostScope } from '../access/host-scope.ts';
+import { outcomeNumber } from '../actions/action.states.ts';
 import type { Sql } from '../database/database.service.ts';
 import { SqlParams } from '../database/sql-params.ts';
 import type { RolloutState, TargetOutcome } from './engine/rollout.model.ts';
+import { rolloutVerb } from './plan/plan.schema.ts';
+import { verbNumber } from './rollout-verb.ts';
 import { allHostsInScope } from './rollout-scope.queries.ts';
 
 /** A rollout as it is shown, without its targets. */
@@ -47,16 +51,17 @@ export async function selectShown(sql: Sql, id: string, scope: HostScope): Promi
   return rows[0];
 }
 
-/** A late report stands in the place of what it resolved, also after the rollout is over. The outcomes' numbers are the contract's. */
+/** A late report stands in the place of what it resolved, also after the rollout is over. */
 const RESOLVED = `CASE WHEN t.outcome IN ('unconfirmed', 'stuck') THEN coalesce(t.resolved_outcome,
-  CASE a.resolved_outcome WHEN 1 THEN 'succeeded' WHEN 2 THEN 'unchanged' WHEN 3 THEN 'refused' WHEN 4 THEN 'failed' WHEN 5 THEN 'reverted' WHEN 6 THEN 'expired'
-    WHEN 7 THEN 'cancelled' WHEN 8 THEN 'interrupted' WHEN 10 THEN 'stuck' END) END`;
+  CASE a.resolved_outcome ${ALL_OUTCOME_WORDS.map((word) => `WHEN ${outcomeNumber(word)} THEN '${word}'`).join(' ')} END) END`;
 const EFFECTIVE = `coalesce(${RESOLVED}, t.outcome)`;
 /** It was as asked, and is as before by now. */
 const PUT_BACK = `coalesce(t.undo_outcome IN ('succeeded', 'unchanged'), false)`;
 /** As the API calls it: what is at the host is running. */
 const STATE = `CASE WHEN t.state = 'pending' AND t.wait <> '' THEN 'waiting'
   WHEN t.state = 'dispatched' AND a.state IN ('dispatched', 'received', 'started') THEN 'running' ELSE t.state END`;
+
+const AWAY = rolloutVerb.options.filter(takesAway).map(verbNumber).join(', ');
 
 /** Hosts of a rollout in one state, by wave. */
 export interface CountRow {
@@ -79,7 +84,7 @@ export function countTargets(sql: Sql, rolloutId: string): Promise<CountRow[]> {
     `SELECT s.*, count(*)::int AS hosts FROM (
        SELECT t.wave, ${STATE} AS state, t.wait, ${EFFECTIVE} AS outcome, t.outcome = 'refused' AND t.attempts = 0 AS planned,
               t.health <> '[]'::jsonb AS unhealthy,
-              a.verb IN (2, 5) AND ${EFFECTIVE} IN ('succeeded', 'unchanged') AND jsonb_array_length(coalesce(a.result -> 'reloadPaths', '[]')) > 0
+              a.verb IN (${AWAY}) AND ${EFFECTIVE} IN ('succeeded', 'unchanged') AND jsonb_array_length(coalesce(a.result -> 'reloadPaths', '[]')) > 0
                 AND t.undo_state = '' AS can_return,
               CASE t.undo_state WHEN '' THEN 'none' WHEN 'ended' THEN CASE WHEN t.undo_outcome IN ('succeeded', 'unchanged') THEN 'restored' ELSE 'failed' END
                 ELSE t.undo_state END AS undo,
@@ -89,15 +94,6 @@ export function countTargets(sql: Sql, rolloutId: string): Promise<CountRow[]> {
       GROUP BY s.wave, s.state, s.wait, s.outcome, s.planned, s.unhealthy, s.can_return, s.undo, s.unknown`,
     [rolloutId],
   );
-}
-
-export interface WaveTimesRow {
-  readonly number: number;
-  readonly size: number;
-  readonly started_at: Date | null;
-  readonly done_at: Date | null;
-  readonly bake_until: Date | null;
-  readonly ended_at: Date | null;
 }
 
 /** Failures alike, with some of their hosts. `kind_outcome`: what failed; 'unhealthy' for what a look found. */
@@ -186,7 +182,7 @@ export interface ShownTargetRow {
   readonly health: { readonly what: string; readonly detail: string }[];
   readonly health_seen: boolean;
   readonly undo_state: '' | 'pending' | 'dispatched' | 'ended';
-  readonly undo_outcome: string | null;
+  readonly undo_outcome: OutcomeWord | null;
   readonly undo_message: string;
   readonly undo_action_id: string | null;
   readonly started_at: Date | null;

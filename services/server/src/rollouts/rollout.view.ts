@@ -1,38 +1,28 @@
 import type { z } from 'zod';
 import { toRecord } from '../actions/action.view.ts';
-import { hostsOf } from './engine/amounts.ts';
-import { FREE_KINDS, KIND_OF_OUTCOME } from './engine/budget.ts';
+import { type Counted, KIND_OF_OUTCOME, linesOf, noFailures } from './engine/budget.ts';
 import { rolloutOptionsOf } from './engine/options.ts';
 import { isEndedState, type FailureKind, type RolloutOptions } from './engine/rollout.model.ts';
+import type { WaveRow } from './engine/rollout.rows.ts';
 import { describeRollout } from './rollout.message.ts';
-import type {
-  CountRow,
-  FailureRow,
-  ShownRow,
-  ShownTargetRow,
-  SummaryRow,
-  WaveTimesRow,
-} from './rollout-view.queries.ts';
+import type { CountRow, FailureRow, ShownRow, ShownTargetRow, SummaryRow } from './rollout-view.queries.ts';
 import { rolloutVerbOf } from './rollout-verb.ts';
-import {
-  FAILURE_KINDS,
-  type budgetLineSchema,
-  type rolloutCountsSchema,
-  type rolloutItemSchema,
-  type rolloutSummarySchema,
-  type rolloutTargetSchema,
-  type rolloutWaveSchema,
+import type {
+  rolloutCountsSchema,
+  rolloutItemSchema,
+  rolloutSummarySchema,
+  rolloutTargetSchema,
+  rolloutWaveSchema,
 } from './rollouts.schema.ts';
 
 export type RolloutItem = z.output<typeof rolloutItemSchema>;
 type Counts = z.output<typeof rolloutCountsSchema>;
 type ShownWave = z.output<typeof rolloutWaveSchema>;
-type BudgetLine = z.output<typeof budgetLineSchema>;
 
 /** Everything that a rollout's item is made of, read at one moment. */
 export interface Shown {
   readonly row: ShownRow;
-  readonly waves: readonly WaveTimesRow[];
+  readonly waves: readonly WaveRow[];
   readonly counts: readonly CountRow[];
   readonly failures: readonly FailureRow[];
 }
@@ -71,14 +61,14 @@ export function toRolloutItem({ row, waves, counts, failures }: Shown): RolloutI
     waves: waves.map((wave) => toWave(wave, row, counts, options)),
     counts: total,
     failures: failures.flatMap(toFailure),
-    budget: budgetOf(row, waves, counts, options),
+    budget: linesOf({ ...row, options }, counted(counts), counted(counts.filter(({ wave }) => wave === row.wave))),
     canReturn,
     rollback,
     version: row.version,
   };
 }
 
-function toWave(wave: WaveTimesRow, row: ShownRow, counts: readonly CountRow[], { canary }: RolloutOptions): ShownWave {
+function toWave(wave: WaveRow, row: ShownRow, counts: readonly CountRow[], { canary }: RolloutOptions): ShownWave {
   return {
     wave: wave.number,
     canary: canary && wave.number === 0,
@@ -91,7 +81,7 @@ function toWave(wave: WaveTimesRow, row: ShownRow, counts: readonly CountRow[], 
 }
 
 /** A rollout that is over, or goes back, has no wave under way. */
-function waveState(wave: WaveTimesRow, { state }: ShownRow): ShownWave['state'] {
+function waveState(wave: WaveRow, { state }: ShownRow): ShownWave['state'] {
   const isOver = isEndedState(state) || state === 'rolling_back';
   if (wave.started_at === null) return isOver ? 'not_run' : 'pending';
   if (wave.ended_at !== null || isOver) return 'ended';
@@ -112,45 +102,21 @@ function countsOf(rows: readonly CountRow[]): Counts {
   };
 }
 
-/** As engine/budget.ts counts, over rows that are counted already. */
-function budgetOf(
-  row: ShownRow,
-  waves: readonly WaveTimesRow[],
-  counts: readonly CountRow[],
-  { budget }: RolloutOptions,
-): BudgetLine[] {
-  const inWave = counts.filter(({ wave }) => wave === row.wave);
-  const size = waves.find(({ number }) => number === row.wave)?.size ?? 0;
-  return FAILURE_KINDS.flatMap((kind) => {
-    const whole = budget.whole[kind] ?? (FREE_KINDS.includes(kind) ? undefined : '0');
-    const perWave = budget.wave[kind];
-    const accepted = row.memory.accepted;
-    return [
-      ...(whole === undefined
-        ? []
-        : [line('whole', kind, hostsOf(whole, sum(counts)), counts, accepted[`whole ${kind}`])]),
-      ...(perWave === undefined
-        ? []
-        : [line('wave', kind, hostsOf(perWave, size), inWave, accepted[`wave ${row.wave} ${kind}`])]),
-    ];
-  });
+/** Rows that are counted already, as a budget takes them. */
+function counted(rows: readonly CountRow[]): Counted {
+  const failures = noFailures();
+  for (const row of rows) {
+    const kind = failureOf(row);
+    if (kind !== undefined) failures[kind] += row.hosts;
+    if (row.unhealthy) failures.unhealthy += row.hosts;
+  }
+  return { hosts: sum(rows), failures };
 }
 
-function line(
-  scope: BudgetLine['scope'],
-  kind: FailureKind,
-  limit: number,
-  rows: readonly CountRow[],
-  accepted = 0,
-): BudgetLine {
-  const count = sum(rows.filter((row) => isFailure(row, kind)));
-  return { scope, kind, limit, count, exceeded: count > Math.max(limit, accepted) };
-}
-
-function isFailure(row: CountRow, kind: FailureKind): boolean {
-  if (kind === 'unhealthy') return row.unhealthy;
-  if (row.outcome === null) return kind === 'unreachable' && row.wait === 'unreachable';
-  return !row.planned && KIND_OF_OUTCOME[row.outcome] === kind;
+/** What engine/budget.ts says of a target. */
+function failureOf({ outcome, wait, planned }: CountRow): FailureKind | undefined {
+  if (outcome === null) return wait === 'unreachable' ? 'unreachable' : undefined;
+  return planned ? undefined : KIND_OF_OUTCOME[outcome];
 }
 
 function rollbackOf(row: ShownRow, counts: readonly CountRow[]): RolloutItem['rollback'] {
@@ -208,7 +174,7 @@ export function toTarget(row: ShownTargetRow): z.output<typeof rolloutTargetSche
         ? null
         : {
             state: row.undo_state,
-            outcome: row.undo_outcome as z.output<typeof rolloutTargetSchema>['outcome'] as never,
+            outcome: row.undo_outcome,
             message: row.undo_message,
             action: row.undo_action_id,
           },

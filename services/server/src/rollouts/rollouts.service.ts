@@ -15,7 +15,7 @@ import { FreezeService } from '../freeze/freeze.service.ts';
 import { selectCommand } from './engine/command.queries.ts';
 import { complaintAboutControl } from './engine/controls.ts';
 import { setGate } from './engine/model.queries.ts';
-import { type AskerColumns, sealOf } from './engine/rollout-seal.ts';
+import { sealedAsker } from './engine/rollout-seal.ts';
 import type { ControlKind } from './engine/step-input.ts';
 import { complaintAboutWaves } from './engine/waves.ts';
 import { PlansService } from './plan/plans.service.ts';
@@ -228,7 +228,7 @@ export class RolloutsService {
     await insertRollout(
       sql,
       {
-        ...askerColumns(caller, sealOf(this.#access.seals, id, 'create', hash, caller)),
+        ...sealedAsker(this.#access.seals, id, 'create', hash, caller),
         id,
         plan_id: plan.id,
         parent_id: parent,
@@ -263,8 +263,8 @@ export class RolloutsService {
     caller: Caller,
     source: AuditSource,
   ): Promise<AskedControl> {
-    const seal = sealOf(this.#access.seals, row.id, kind, row.hash, caller);
-    const seq = await insertControl(sql, row.id, kind, askerColumns(caller, seal), reason);
+    const asker = sealedAsker(this.#access.seals, row.id, kind, row.hash, caller);
+    const seq = await insertControl(sql, row.id, kind, asker, reason);
     await this.#audit.record(sql, source, { what: `rollout.${kind}`, object: row.id, kmod: row.kmod, reason });
     return { rolloutId: row.id, seq };
   }
@@ -284,14 +284,4 @@ export class RolloutsService {
         `the account ${caller.name} may not ${permission} on ${foreign}, a host of this rollout`,
       );
   }
-}
-
-function askerColumns({ accountId, name, credential }: Caller, seal: Buffer): AskerColumns {
-  return {
-    requested_by: name,
-    requested_account: accountId,
-    requested_token: credential.kind === 'token' ? credential.id : null,
-    requested_sign_in: credential.kind === 'session' ? credential.id : null,
-    seal,
-  };
 }

@@ -3,6 +3,8 @@ import { hostsOf } from './amounts.ts';
 import {
   effectiveOutcome,
   type FailureKind,
+  type Memory,
+  type Rollout,
   type RolloutModel,
   type Target,
   type TargetOutcome,
@@ -31,7 +33,7 @@ export const KIND_OF_OUTCOME: Partial<Record<TargetOutcome, FailureKind>> = {
 };
 
 /** Without a limit of their own: nothing was touched on these hosts. */
-export const FREE_KINDS: readonly FailureKind[] = ['refused', 'unreachable'];
+const FREE_KINDS: readonly FailureKind[] = ['refused', 'unreachable'];
 
 /**
  * What kind of failure a target is; undefined: none, so far. What the plan has said is no news: a host that it called refused was approved as such.
@@ -43,24 +45,37 @@ export function failureOf(target: Target): FailureKind | undefined {
   return KIND_OF_OUTCOME[outcome];
 }
 
+/** Hosts by kind of failure. */
+export type FailureCounts = Readonly<Record<FailureKind, number>>;
+
+/** What a budget is held against: of the whole rollout, and of the wave under way. */
+export interface Counted {
+  readonly hosts: number;
+  readonly failures: FailureCounts;
+}
+
 /** All limits that hold now: those of the whole rollout, and of the wave under way. */
 export function budgetLines({ rollout, waves, targets }: RolloutModel): BudgetLine[] {
-  const whole = countFailures(targets.values());
-  const inWave = countFailures([...targets.values()].filter(({ wave }) => wave === rollout.wave));
-  const size = waves[rollout.wave]?.size ?? 0;
-  const { budget } = rollout.options;
-  const lines: BudgetLine[] = [];
-  for (const kind of FAILURE_KINDS) {
-    const given = budget.whole[kind] ?? (FREE_KINDS.includes(kind) ? undefined : '0');
-    if (given !== undefined)
-      lines.push(
-        line('whole', kind, hostsOf(given, targets.size), whole[kind], rollout.memory.accepted[`whole ${kind}`]),
-      );
+  const inWave = [...targets.values()].filter(({ wave }) => wave === rollout.wave);
+  const whole = { hosts: targets.size, failures: countFailures(targets.values()) };
+  return linesOf(rollout, whole, { hosts: waves[rollout.wave]?.size ?? 0, failures: countFailures(inWave) });
+}
+
+/** The same over what is counted already. */
+export function linesOf(
+  { wave, memory, options }: Pick<Rollout, 'wave' | 'options'> & { readonly memory: Pick<Memory, 'accepted'> },
+  inAll: Counted,
+  inWave: Counted,
+): BudgetLine[] {
+  const { budget } = options;
+  return FAILURE_KINDS.flatMap((kind) => {
+    const whole = budget.whole[kind] ?? (FREE_KINDS.includes(kind) ? undefined : '0');
     const perWave = budget.wave[kind];
-    const accepted = rollout.memory.accepted[`wave ${rollout.wave} ${kind}`];
-    if (perWave !== undefined) lines.push(line('wave', kind, hostsOf(perWave, size), inWave[kind], accepted));
-  }
-  return lines;
+    return [
+      ...(whole === undefined ? [] : [line('whole', kind, whole, inAll, memory.accepted[`whole ${kind}`])]),
+      ...(perWave === undefined ? [] : [line('wave', kind, perWave, inWave, memory.accepted[`wave ${wave} ${kind}`])]),
+    ];
+  });
 }
 
 /** Counts as they are, to be accepted by whoever resumes. */
@@ -76,19 +91,26 @@ export function acceptedNow(model: RolloutModel): Record<string, number> {
 function line(
   scope: BudgetLine['scope'],
   kind: FailureKind,
-  limit: number,
-  count: number,
-  accepted: number | undefined,
+  given: string,
+  { hosts, failures }: Counted,
+  accepted = 0,
 ): BudgetLine {
-  return { scope, kind, limit, count, exceeded: count > Math.max(limit, accepted ?? 0) };
+  const limit = hostsOf(given, hosts);
+  const count = failures[kind];
+  return { scope, kind, limit, count, exceeded: count > Math.max(limit, accepted) };
 }
 
-function countFailures(targets: Iterable<Target>): Record<FailureKind, number> {
-  const counts = Object.fromEntries(FAILURE_KINDS.map((kind) => [kind, 0])) as Record<FailureKind, number>;
+function countFailures(targets: Iterable<Target>): FailureCounts {
+  const counts = noFailures();
   for (const target of targets) {
     const kind = failureOf(target);
     if (kind !== undefined) counts[kind] += 1;
     if (target.health.length > 0) counts.unhealthy += 1;
   }
   return counts;
+}
+
+/** To be counted up. */
+export function noFailures(): Record<FailureKind, number> {
+  return Object.fromEntries(FAILURE_KINDS.map((kind) => [kind, 0])) as Record<FailureKind, number>;
 }

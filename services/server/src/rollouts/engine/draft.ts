@@ -204,7 +204,7 @@ export class Draft implements RolloutModel {
       if (target.state === 'pending') this.endTarget(target, 'not_run', 'not_run', `not begun: ${why}`);
   }
 
-  /** Whether anything is other than in the model. */
+  /** What the step has changed, and what is to be done. */
   decision() {
     return {
       rollout: this.rollout,

@@ -10,8 +10,8 @@ export interface Looked {
   readonly now: HostHealth | null;
   /** Null: the host could not say. */
   readonly presence: 'loaded' | 'builtin' | 'on_disk' | 'absent' | null;
-  /** Whether the rollout loads the kmod or takes it away; null: neither (parameters of a kmod that may be built in). */
-  readonly wants: 'loaded' | 'unloaded' | null;
+  /** Of the kmod; one that is built in counts as loaded. */
+  readonly wants: 'loaded' | 'unloaded';
 }
 
 /** tainted-kernels.rst: bit 7 an oops, bit 9 a warning. */

@@ -11,14 +11,13 @@ export interface RolloutHead extends RolloutRow {
   readonly requested_account: string;
   readonly requested_token: string | null;
   readonly requested_sign_in: string | null;
-  readonly approved_by: string | null;
   readonly reason: string | null;
 }
 
 export async function selectHead(sql: Sql, rolloutId: string): Promise<RolloutHead | undefined> {
   const rows = await sql.query<RolloutHead>(
     `SELECT id, state, state_why, options, deadline, wave, memory, started_at, ended_at, plan_id, parent_id, hash, seal, requested_by, requested_account,
-            requested_token, requested_sign_in, approved_by, reason
+            requested_token, requested_sign_in, reason
        FROM rollout WHERE id = $1`,
     [rolloutId],
   );

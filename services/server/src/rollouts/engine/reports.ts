@@ -1,9 +1,8 @@
+import { isRetried } from '../plan/plan.rules.ts';
 import type { Draft } from './draft.ts';
 import type { Target, TargetOutcome } from './rollout.model.ts';
 import type { Report, StepInput } from './step-input.ts';
 
-/** Refusals that pass by themselves; design 7. */
-const RETRIED = ['in_use', 'busy'];
 /** Before such a host is asked again. */
 export const RETRY_MS = 30_000;
 
@@ -36,7 +35,7 @@ function takeForward(draft: Draft, target: Target, report: Report): void {
   // Proven not to have begun: its turn comes again when it is connected.
   if (report.outcome === 'expired' && goesOn && draft.rollout.options.offline === 'wait')
     return draft.put({ ...target, state: 'pending', actionId: null, code: 'expired', message: report.message });
-  if (report.outcome === 'refused' && RETRIED.includes(report.code) && goesOn) {
+  if (report.outcome === 'refused' && isRetried(report.code) && goesOn) {
     const { code, message } = report;
     return draft.put({ ...target, state: 'pending', wait: 'in_use', notBefore: draft.now + RETRY_MS, code, message });
   }
@@ -59,7 +58,7 @@ function takeUndo(draft: Draft, target: Target, report: Report): void {
   if (!isAboutUndo || (undo.state !== 'dispatched' && undo.state !== 'pending')) return;
   const inTime = draft.now < (draft.rollout.memory.undoUntil ?? 0);
   const again =
-    report.withdrawn || report.outcome === 'expired' || (report.outcome === 'refused' && RETRIED.includes(report.code));
+    report.withdrawn || report.outcome === 'expired' || (report.outcome === 'refused' && isRetried(report.code));
   if (again && inTime) {
     const notBefore = report.withdrawn ? null : draft.now + RETRY_MS;
     return draft.put({

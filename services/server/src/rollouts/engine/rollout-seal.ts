@@ -1,5 +1,4 @@
-import type { AccessSeals } from '../../access/seals.ts';
-import { isSealed } from '../../access/seals.ts';
+import { type AccessSeals, isSealed } from '../../access/seals.ts';
 import type { Asker } from '../../actions/action-batch.service.ts';
 
 /** Who asked, as a row has it. */
@@ -8,15 +7,27 @@ export interface AskerColumns {
   readonly requested_account: string;
   readonly requested_token: string | null;
   readonly requested_sign_in: string | null;
+  /** HMAC of what was asked of a rollout, and by whom. */
   readonly seal: Buffer;
 }
 
-/** The HMAC of what was asked of a rollout: `what` is create, approve, pause …. */
-export function sealOf(seals: AccessSeals, rolloutId: string, what: string, hash: Buffer, asker: Asker): Buffer {
-  const { accountId, name, credential } = asker;
-  const tokenId = credential.kind === 'token' ? credential.id : null;
-  const signInId = credential.kind === 'session' ? credential.id : null;
-  return seals.rollout({ rolloutId, what, hash, accountId, tokenId, signInId, name });
+type Unsealed = Omit<AskerColumns, 'seal'>;
+
+/** @param what create, approve, pause …. @param hash of the rollout (rollout-hash.ts). */
+export function sealedAsker(
+  seals: AccessSeals,
+  rolloutId: string,
+  what: string,
+  hash: Buffer,
+  { accountId, name, credential }: Asker,
+): AskerColumns {
+  const row = {
+    requested_by: name,
+    requested_account: accountId,
+    requested_token: credential.kind === 'token' ? credential.id : null,
+    requested_sign_in: credential.kind === 'session' ? credential.id : null,
+  };
+  return { ...row, seal: sealOf(seals, rolloutId, what, hash, row) };
 }
 
 /** Who asked; undefined: the row was changed outside the server. */
@@ -27,11 +38,7 @@ export function provenAsker(
   hash: Buffer,
   row: AskerColumns,
 ): Asker | undefined {
-  const asker = askerOf(row);
-  return asker !== undefined && isSealed(row.seal, sealOf(seals, rolloutId, what, hash, asker)) ? asker : undefined;
-}
-
-function askerOf(row: AskerColumns): Asker | undefined {
+  if (!isSealed(row.seal, sealOf(seals, rolloutId, what, hash, row))) return undefined;
   const { requested_token: token, requested_sign_in: signIn } = row;
   const credential =
     token !== null
@@ -39,7 +46,17 @@ function askerOf(row: AskerColumns): Asker | undefined {
       : signIn !== null
         ? ({ kind: 'session', id: signIn } as const)
         : undefined;
-  return credential === undefined
-    ? undefined
-    : { accountId: row.requested_account, name: row.requested_by, credential };
+  return credential && { accountId: row.requested_account, name: row.requested_by, credential };
+}
+
+function sealOf(seals: AccessSeals, rolloutId: string, what: string, hash: Buffer, row: Unsealed): Buffer {
+  return seals.rollout({
+    rolloutId,
+    what,
+    hash,
+    accountId: row.requested_account,
+    tokenId: row.requested_token,
+    signInId: row.requested_sign_in,
+    name: row.requested_by,
+  });
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { takesAway } from '@modfleet/proto';
 import type { AccessSeals } from '../../access/seals.ts';
 import type { ActionBatch, Asker, BatchAction } from '../../actions/action-batch.service.ts';
 import { selectNow } from '../../actions/action.queries.ts';
@@ -14,7 +15,8 @@ import { holdLease, type Lease, LEASE_S } from './lease.queries.ts';
 import { updateApproved } from './model.queries.ts';
 import { toReport, WITHDRAWN_BY } from './reports-of-actions.ts';
 import { applied, decide, type Decision, isOver } from './rollout.machine.ts';
-import type { RolloutModel, Target } from './rollout.model.ts';
+import type { Target } from './rollout.model.ts';
+import { leftOut, NO_WAY_BACK, notSent, UNPROVEN, withAction } from './sent-targets.ts';
 import { provenAsker } from './rollout-seal.ts';
 import type { LoadedRollout, RolloutStore } from './rollout-store.ts';
 import type { Control, Look, Report } from './step-input.ts';
@@ -253,11 +255,7 @@ export class RolloutWatcher {
     const wanted = effects.findLast((effect) => effect.kind === 'look');
     if (wanted?.kind !== 'look' || this.#looking || performance.now() < this.#lookAgainAt) return;
     this.#looking = true;
-    const wants = ['unload', 'ensure_unloaded'].includes(command.verb)
-      ? 'unloaded'
-      : command.verb === 'set_parameters'
-        ? null
-        : 'loaded';
+    const wants = takesAway(command.verb) ? 'unloaded' : 'loaded';
     this.#parts.health
       .look(this.rolloutId, command.kmod, wants, wanted.hostIds, this.#over.signal)
       .then((looks) => {
@@ -293,44 +291,4 @@ export class RolloutWatcher {
     } else await new Promise((resolve) => setTimeout(resolve, waitMs));
     this.#woken = false;
   }
-}
-
-const UNPROVEN = 'unproven';
-const NO_WAY_BACK = 'no_way_back';
-
-const LEFT_WORDS: Readonly<Record<string, string>> = {
-  host_not_found: 'the host is not there any more',
-  host_retired: 'the host was retired',
-  host_revoked: 'the host was revoked',
-  host_quarantined: 'the host is quarantined',
-  [UNPROVEN]: 'who asked for it was changed outside the server',
-  [NO_WAY_BACK]: 'the host did not say what would put it back',
-};
-
-function leftOut(hostId: string, role: 'forward' | 'undo', code: string): Report {
-  const message = LEFT_WORDS[code] ?? code;
-  return {
-    hostId,
-    actionId: null,
-    role,
-    outcome: 'refused',
-    resolves: false,
-    withdrawn: false,
-    rightLost: false,
-    code,
-    message,
-    changed: false,
-  };
-}
-
-function withAction(target: Target, role: 'forward' | 'undo', actionId: string): Target {
-  return role === 'undo' ? { ...target, undo: { ...target.undo, actionId } } : { ...target, actionId };
-}
-
-/** As before the step decided to send it. */
-function notSent(model: RolloutModel, target: Target, role: 'forward' | 'undo'): Target {
-  const before = model.targets.get(target.hostId);
-  if (role === 'undo')
-    return { ...target, undo: { ...target.undo, state: 'pending', attempts: target.undo.attempts - 1 } };
-  return { ...target, state: 'pending', attempts: target.attempts - 1, startedAt: before?.startedAt ?? null };
 }

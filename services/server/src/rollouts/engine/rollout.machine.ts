@@ -8,7 +8,7 @@ import { lookedAfter, takeLooks, waveStep } from './wave-step.ts';
 import type { StepInput } from './step-input.ts';
 
 /*
- * INVARIANTS (rollout.machine.spec.ts holds the machine to them with random events, clocks and crashes)
+ * INVARIANTS (rollout.machine.property.spec.ts holds the machine to them with random events, clocks and crashes)
  * - After a result that exceeds a budget nothing is dispatched, in this wave or a later one, until a person says so.
  * - At most `concurrency` hosts are under way.
  * - Every target ends, with one outcome, and an outcome never changes; `unconfirmed` and `stuck` may be resolved, once.
@@ -44,7 +44,7 @@ export function decide(model: RolloutModel, input: StepInput): Decision {
       standingStill(draft, input);
       break;
     case 'aborting':
-      if (draft.underWay() === 0) end(draft, 'aborted', draft.rollout.why);
+      if (draft.underWay() === 0) draft.end('aborted', draft.rollout.why);
       break;
     case 'rolling_back':
       rollBackStep(draft, input);
@@ -132,13 +132,9 @@ function overtime(draft: Draft): void {
 /** `succeeded` says of every host that it is as was asked for. */
 function settle(draft: Draft, because = ''): void {
   const { asAsked, unhealthy, total } = draft.standing();
-  if (asAsked === total && unhealthy === 0) return end(draft, 'succeeded', '');
+  if (asAsked === total && unhealthy === 0) return draft.end('succeeded', '');
   const sick = unhealthy === 0 ? '' : `, ${unhealthy} not healthy afterwards`;
-  end(draft, 'failed', `${because}${total - asAsked} of ${total} hosts are not as was asked for${sick}`);
-}
-
-function end(draft: Draft, state: 'succeeded' | 'failed' | 'aborted', why: string): void {
-  draft.end(state, why);
+  draft.end('failed', `${because}${total - asAsked} of ${total} hosts are not as was asked for${sick}`);
 }
 
 /** Whether a watcher has nothing left to do. */

@@ -78,7 +78,7 @@ export function rolloutOf(row: RolloutRow): Rollout {
     options: rolloutOptionsOf(row.options),
     deadline: row.deadline.getTime(),
     wave: row.wave,
-    memory: { ...row.memory, accepted: row.memory.accepted },
+    memory: row.memory,
     startedAt: time(row.started_at),
     endedAt: time(row.ended_at),
   };

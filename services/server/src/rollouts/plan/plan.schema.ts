@@ -1,6 +1,12 @@
-import { CONFIRM_WINDOW_MAX_S, CONFIRM_WINDOW_MIN_S, OVERRIDES } from '@modfleet/proto';
+import { CONFIRM_WINDOW_MAX_S, CONFIRM_WINDOW_MIN_S, OVERRIDES, takesAway } from '@modfleet/proto';
 import { z } from 'zod';
-import { evidenceSchema, parametersInput, planStepSchema, reloadPathSchema } from '../../actions/actions.schema.ts';
+import {
+  evidenceSchema,
+  parametersInput,
+  planStepSchema,
+  reloadPathSchema,
+  verbWord,
+} from '../../actions/actions.schema.ts';
 import {
   cursorQuery,
   envelope,
@@ -15,7 +21,7 @@ import {
 } from '../../http/common.schema.ts';
 
 /** Verbs that a rollout carries out. `restore` is none of them: a roll back makes those. */
-export const rolloutVerb = z.enum(['load', 'unload', 'reload', 'set_parameters', 'ensure_loaded', 'ensure_unloaded']);
+export const rolloutVerb = verbWord;
 
 /** What a host's verdict means for a plan. */
 export const standingWord = z
@@ -52,10 +58,10 @@ export const createPlanBody = z
     message: 'an override needs a confirm window: add confirmWindow',
     path: ['overrides'],
   })
-  .refine(
-    (body) => !['unload', 'ensure_unloaded'].includes(body.verb) || Object.keys(body.parameters ?? {}).length === 0,
-    { message: 'an unload takes no parameters', path: ['parameters'] },
-  )
+  .refine((body) => !takesAway(body.verb) || Object.keys(body.parameters ?? {}).length === 0, {
+    message: 'an unload takes no parameters',
+    path: ['parameters'],
+  })
   .refine((body) => body.verb !== 'set_parameters' || Object.keys(body.parameters ?? {}).length > 0, {
     message: 'set_parameters needs at least one parameter',
     path: ['parameters'],

@@ -14,7 +14,7 @@ import { AppError } from '../../errors/app-error.ts';
 import { FreezeService } from '../../freeze/freeze.service.ts';
 import { resolveTarget } from '../../selectors/target.ts';
 import { requireNoConflict } from '../rollout-conflict.ts';
-import { isContractVerb, verbNumber } from '../rollout-verb.ts';
+import { verbNumber } from '../rollout-verb.ts';
 import { draftTargets, newTargets, requireSize } from './plan-draft.ts';
 import type { CreatePlan, PlanItem, PlanQuestion, PlanTargetFilter, PlanTargetItem, StoredPlan } from './plan.model.ts';
 import {
@@ -75,9 +75,6 @@ export class PlansService {
   async create(sql: Sql, body: CreatePlan, caller: Caller, source: AuditSource): Promise<CreatedPlan> {
     await this.#freeze.requireThawed(sql);
     const { verb, reason = null } = body;
-    const number = verbNumber(verb);
-    if (number === undefined || !isContractVerb(verb))
-      throw new AppError('body_invalid', `hosts cannot be asked for ${verb} by this server yet`);
     const scope = scopeOf(caller, 'read');
     const { hosts, unknown, unknownIds } = await resolveTarget(sql, body, scope);
     requireSize(hosts.length, unknown);
@@ -91,7 +88,7 @@ export class PlansService {
     const expiresAt = new Date(answersUntil.getTime() + PLAN_LIFE_S * 1000);
     const times = { createdAt: now, answersUntil, expiresAt };
     const asker = { requestedBy: caller.name, reason };
-    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: number, unknownHosts: unknownIds });
+    await insertPlan(sql, { ...question, ...times, ...asker, id, verb: verbNumber(verb), unknownHosts: unknownIds });
     const asked = drafts.flatMap(({ host, judged }) => (judged === undefined ? host.id : []));
     const dryRun = { ...question, verb, dryRun: true, expiresAt: answersUntil, planId: id, reason, ...NO_ROLLOUT };
     const created = await this.#ask(sql, asked, dryRun, caller);
