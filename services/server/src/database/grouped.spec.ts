@@ -5,10 +5,11 @@ import { Grouped } from './grouped.ts';
 
 describe('calls in groups', () => {
   const groups: string[][] = [];
-  const grouped = (max: number, fails?: (calls: readonly string[]) => unknown) => {
+  const grouped = (max: number, fails?: (calls: readonly string[]) => unknown, breathMs = 0) => {
     groups.length = 0;
     return new Grouped<string, string>({
       max,
+      breathMs,
       keyOf: (call) => call.split(':')[0] ?? '',
       run: async (calls) => {
         groups.push([...calls]);
@@ -25,6 +26,20 @@ describe('calls in groups', () => {
     expect(await Promise.all(['a', 'b', 'c'].map((call) => calls.call(call)))).toEqual(['a!', 'b!', 'c!']);
     expect(await calls.call('d')).toBe('d!');
     expect(groups).toEqual([['a', 'b', 'c'], ['d']]);
+  });
+
+  it('takes a breath after a group of several, so that the next is of more; one that comes alone waits for nobody', async () => {
+    const calls = grouped(10, undefined, 60);
+    const first = ['a', 'b'].map((call) => calls.call(call));
+    const later = ['c', 'd'].map((call, at) => delay(10 * (at + 1)).then(() => calls.call(call)));
+    expect(await Promise.all([...first, ...later])).toEqual(['a!', 'b!', 'c!', 'd!']);
+    expect(groups).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+    ]);
+    // Were it to wait, this test would be over its time.
+    const patient = grouped(10, undefined, 3_600_000);
+    expect([await patient.call('e'), await patient.call('f')]).toEqual(['e!', 'f!']);
   });
 
   it('takes no more than the most, and no two of one key, in one group; order of a key is kept', async () => {
