@@ -37,6 +37,8 @@ class H2Transport implements SessionTransport {
   readonly #reader = new FrameReader(MAX_RECEIVE_BYTES);
   readonly #opened: Promise<ClientHttp2Stream | undefined>;
   #http2: ClientHttp2Session | undefined;
+  /** The peer has proven who it is. */
+  #met = false;
   #listener: (message: ToAgent) => void = () => undefined;
   #finish!: (end: TransportEnd) => void;
   #ended = false;
@@ -49,6 +51,7 @@ class H2Transport implements SessionTransport {
     socket.setNoDelay(true);
     this.#opened = proven.then(
       () => {
+        this.#met = true;
         socket.on('error', (error) => this.#fail(error.message));
         socket.on('close', () => this.#fail('the connection ended'));
         return this.#ended ? undefined : this.#open();
@@ -122,6 +125,7 @@ class H2Transport implements SessionTransport {
         kind: 'failed',
         code: codeOf(status),
         details: wordsOf(headers['grpc-message']),
+        met: true,
         answered: true,
       });
   }
@@ -141,7 +145,7 @@ class H2Transport implements SessionTransport {
   }
 
   #fail(details: string, code: number = STATUS.unavailable): void {
-    this.#finishOnce({ kind: 'failed', code, details, answered: false });
+    this.#finishOnce({ kind: 'failed', code, details, met: this.#met, answered: false });
   }
 
   #finishOnce(end: TransportEnd): void {

@@ -64,7 +64,7 @@ export function memoryTransport(): { readonly agent: SessionTransport; readonly 
         gate = new Promise((resolve) => (open = resolve));
       },
       resume: () => open(),
-      fail: (code, details) => finishOnce({ kind: 'failed', code, details, answered: true }),
+      fail: (code, details) => finishOnce({ kind: 'failed', code, details, met: true, answered: true }),
       end: () => finishOnce({ kind: 'ended' }),
     },
   };

@@ -77,6 +77,14 @@ describe('shouldDiagnose', () => {
     ]);
   });
 
+  it('asks about none that ended before our server was met, unless it says why', () => {
+    const unmet: SessionEnd = { ...FAILED, met: false };
+    expect(shouldDiagnose(unmet, { failures: 50 }, 0)).toBe(false);
+    expect(shouldDiagnose({ ...unmet, details: 'not our server: certificate of another CA' }, { failures: 0 }, 0)).toBe(
+      true,
+    );
+  });
+
   it('asks at most twice a minute, and less and less', () => {
     let state = diagnosed({ failures: 4 }, 1000);
     expect(shouldDiagnose(FAILED, state, 30_999)).toBe(false);

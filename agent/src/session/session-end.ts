@@ -6,12 +6,15 @@ export type SessionEnd =
   | { readonly kind: 'stopped' }
   /** The server asks to come back later. */
   | { readonly kind: 'reconnect'; readonly afterMs: number; readonly reason: string }
-  /** The connection failed, or was never made. `code` is the gRPC status; `answered`: the server gave it, over a connection that it took. */
+  /**
+   * The connection failed, or was never made. `code` is the gRPC status; `met`: our server was at the other end; `answered`: it gave the status, over a connection that it took.
+   */
   | {
       readonly kind: 'failed';
       readonly welcomed: boolean;
       readonly code: number;
       readonly details: string;
+      readonly met?: boolean;
       readonly answered?: boolean;
     }
   /** The next connection is made anew: an action changed this host's network, or the host has a new certificate. */

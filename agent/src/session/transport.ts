@@ -11,8 +11,14 @@ export type TransportEnd =
   | { readonly kind: 'closed' }
   /** The server ended the stream in order. */
   | { readonly kind: 'ended' }
-  /** gRPC status code and words. `answered`: they are the server's, over a connection that it took. */
-  | { readonly kind: 'failed'; readonly code: number; readonly details: string; readonly answered: boolean };
+  /** gRPC status code and words. `met`: our server was at the other end; `answered`: the words are its own, over a connection that it took. */
+  | {
+      readonly kind: 'failed';
+      readonly code: number;
+      readonly details: string;
+      readonly met: boolean;
+      readonly answered: boolean;
+    };
 
 /** IP addresses of a connection. */
 export interface ConnectionAddresses {

@@ -24,8 +24,7 @@ import { IngestService } from '../ingest/ingest.service.ts';
 import { Metrics } from '../metrics/metrics.service.ts';
 import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { ConfirmHandlers } from './confirm-handlers.ts';
-import type { GateLimits } from './connection-gate.ts';
-import { GrpcListener } from './grpc-listener.ts';
+import { GrpcListener, type ListenerLimits } from './grpc-listener.ts';
 import { connectionsThatFit, openFilesLimit } from './open-files.ts';
 import { ServerTls } from './server-tls.ts';
 import { SessionHandlers } from './session-handlers.ts';
@@ -33,12 +32,14 @@ import { SessionRegistry } from './session-registry.service.ts';
 
 /**
  * 20,000 hosts a replica; a fleet that comes back at once is let in within a minute. Few handshakes at a time: all that are under way take turns, and on a busy machine a
- * thousand of them (as it was) each took longer than the time that a handshake has, so that 10,000 hosts came back never. Who is turned away has cost nothing yet.
+ * thousand of them (as it was) each took longer than the time that a handshake has, so that 10,000 hosts came back never. The others wait in a line, as many as come in while an
+ * agent waits; who finds no place there comes again.
  */
 const SESSION_LIMITS = {
   connections: 25_000,
   unfinished: 256,
-  perAddress: { connections: 12_500, unfinished: 128 },
+  waiting: 4_096,
+  perAddress: { connections: 12_500, unfinished: 128, waiting: 2_048 },
   perSecond: 500,
   burst: 1_000,
 };
@@ -46,7 +47,8 @@ const SESSION_LIMITS = {
 const IDENTITY_LIMITS = {
   connections: 512,
   unfinished: 256,
-  perAddress: { connections: 256, unfinished: 128 },
+  waiting: 1_024,
+  perAddress: { connections: 256, unfinished: 128, waiting: 512 },
   perSecond: 200,
   burst: 400,
 };
@@ -209,7 +211,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   }
 
   /** Those that a person has to do something about: there is room for no more hosts. */
-  #tellOfRefusal(name: string, reason: string, { connections, perAddress }: GateLimits): void {
+  #tellOfRefusal(name: string, reason: string, { connections, perAddress }: ListenerLimits): void {
     if (reason !== 'connections' && reason !== 'address_connections') return;
     const now = performance.now();
     if (now - this.#refusalToldAt < REFUSALS_TOLD_MS) return;
@@ -223,7 +225,7 @@ export class AgentListeners implements OnApplicationBootstrap, BeforeApplication
   async #listener(
     name: 'session' | 'identity',
     listen: ListenAddress,
-    limits: GateLimits,
+    limits: ListenerLimits,
     grpc: Record<string, number>,
     clientCa: string | null,
   ): Promise<GrpcListener> {

@@ -14,7 +14,8 @@ import { comesTrue } from '../testing/comes-true.ts';
 const LIMITS = {
   connections: 10,
   unfinished: 2,
-  perAddress: { connections: 10, unfinished: 10 },
+  waiting: 1,
+  perAddress: { connections: 10, unfinished: 10, waiting: 10 },
   perSecond: 1_000,
   burst: 1_000,
 };
@@ -79,15 +80,53 @@ describe('GrpcListener', () => {
   }
 
   it('drops connections that never finish their handshake, and takes others then', async () => {
-    const refused: string[] = [];
-    const { listener, port } = await listen({ handshakeTimeoutMs: 300, onRefused: (why) => refused.push(why) });
+    const { listener, port } = await listen({ handshakeTimeoutMs: 300 });
     const first = [mute(port), mute(port)];
     await comesTrue(() => expect(listener.openConnections).toBe(2));
-    await mute(port).closed;
-    expect(refused).toEqual(['unfinished']);
     await Promise.all(first.map((connection) => connection.closed));
     expect(await challenge(port)).toBe(32);
     await comesTrue(() => expect(listener.openConnections).toBe(0));
+  });
+
+  it('lets others wait meanwhile, as many as there are places, and for so long', async () => {
+    const refused: string[] = [];
+    const { listener, port } = await listen({
+      handshakeTimeoutMs: 1_000,
+      lineTimeoutMs: 300,
+      onRefused: (why) => refused.push(why),
+    });
+    const first = [mute(port), mute(port)];
+    await comesTrue(() => expect(listener.openConnections).toBe(2));
+    const late = mute(port).closed;
+    await mute(port).closed;
+    expect(refused).toEqual(['line']);
+    await late;
+    expect(refused).toEqual(['line', 'waited']);
+    sockets[0]?.destroy();
+    await first[0]?.closed;
+    expect(await challenge(port)).toBe(32);
+  });
+
+  it('takes who waited, with all that was said meanwhile, as soon as there is room', async () => {
+    const { listener, port } = await listen();
+    mute(port);
+    mute(port);
+    await comesTrue(() => expect(listener.openConnections).toBe(2));
+    const answered = challenge(port);
+    // Its first bytes are there before it is let in.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    for (const socket of sockets.splice(0)) socket.destroy();
+    expect(await answered).toBe(32);
+  });
+
+  it('leaves nobody waiting when it stops', async () => {
+    const { listener, port } = await listen();
+    mute(port);
+    mute(port);
+    await comesTrue(() => expect(listener.openConnections).toBe(2));
+    const waiting = mute(port);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await Promise.all([listener.stop(100), waiting.closed]);
   });
 
   it('takes so many connections from one address, and no more for a while', async () => {

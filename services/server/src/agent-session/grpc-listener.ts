@@ -2,7 +2,9 @@
  * A gRPC server behind a TCP listener of our own.
  *
  * INVARIANTS
- * - Every accepted socket is either destroyed at once or handed to grpc-js; each is counted in the gate exactly once in and once out.
+ * - Every accepted socket is destroyed at once, or waits in the line (at most LINE_TIMEOUT_MS) and is then destroyed or handed to grpc-js; each that is handed on is counted in
+ *   the gate exactly once in and once out.
+ * - Of who waits nothing is read: what a flood sends stays in the kernel's own small buffers.
  * - A connection that has not made its first call within HANDSHAKE_TIMEOUT_MS is destroyed: half a TLS handshake costs an attacker nothing.
  * - `stop` ends: what does not close within its grace is destroyed.
  */
@@ -14,17 +16,26 @@ import type { BucketLimit } from '../rate-limits/token-bucket.ts';
 import { addressKey, TokenBuckets } from '../rate-limits/token-buckets.ts';
 import { AgentTlsCredentials } from './grpc-credentials.ts';
 import { ConnectionGate, type GateLimits, type Refusal } from './connection-gate.ts';
+import { type LineLimits, type Turn, WaitingLine } from './waiting-line.ts';
 import { ProxyFront } from './proxy/proxy-front.ts';
 import type { Peer } from './proxy/proxy-header.ts';
 
 /** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow, and a small machine with much to do is slow itself. */
 const HANDSHAKE_TIMEOUT_MS = 30_000;
+/** Agents wait twice as long for their welcome. */
+const LINE_TIMEOUT_MS = 30_000;
+/** How soon somebody is looked for whom the rate lets in now. */
+const RATE_LOOK_MS = 20;
 /** Addresses that are remembered. */
 const ADDRESSES = 20_000;
 
+export interface ListenerLimits extends GateLimits, LineLimits {
+  readonly perAddress: GateLimits['perAddress'] & LineLimits['perAddress'];
+}
+
 export interface GrpcListenerOptions {
   readonly listen: ListenAddress;
-  readonly limits: GateLimits;
+  readonly limits: ListenerLimits;
   /** New connections of one address; absent: no limit of its own. */
   readonly addressLimit?: BucketLimit;
   readonly grpc: ServerOptions;
@@ -33,13 +44,34 @@ export interface GrpcListenerOptions {
   readonly identity: ServerIdentity;
   /** Another time limit for tests. */
   readonly handshakeTimeoutMs?: number;
+  readonly lineTimeoutMs?: number;
   /** Who says in a PROXY header whose connection it is; absent: nobody. */
   readonly balancers?: BlockList | undefined;
   /** `words`: what was wrong with a balancer's header. */
-  readonly onRefused?: (refusal: Refusal | 'address' | 'proxy_header', words?: string) => void;
+  readonly onRefused?: (refusal: Refused, words?: string) => void;
 }
 
+/** Why a connection is turned away: by the gate, for the rate of its address, its balancer's header, no place in the line, or a turn that did not come in time. */
+type Refused = Refusal | 'address' | 'proxy_header' | 'line' | 'waited';
+
 type Injector = ReturnType<Server['createConnectionInjector']>;
+
+/** Somebody who wants in. */
+interface Comer {
+  readonly socket: Socket;
+  /** As the gate counts it. */
+  readonly address: string;
+  /** Whose connection it is, where a balancer has said so. */
+  readonly proxiedFor: string | undefined;
+  readonly expiry: NodeJS.Timeout;
+}
+
+/** What ends by itself while somebody waits: how long it concerns. */
+const WAITED_FOR: Partial<Record<Refusal, Turn>> = {
+  address_unfinished: 'waits',
+  unfinished: 'all_wait',
+  rate: 'all_wait',
+};
 
 /** The port is taken or not ours to have; the message names it and the way out. */
 export class ListenError extends Error {
@@ -52,6 +84,8 @@ export class GrpcListener {
   readonly #gate: ConnectionGate;
   readonly #addresses: TokenBuckets | undefined;
   readonly #front: ProxyFront;
+  readonly #line: WaitingLine<Comer>;
+  #lineTimer: NodeJS.Timeout | undefined;
   readonly #net: NetServer;
   /** Whose connection it is, by the balancer's end of it. */
   readonly #peers = new Map<string, string>();
@@ -65,6 +99,7 @@ export class GrpcListener {
   constructor(options: GrpcListenerOptions) {
     this.#options = options;
     this.#gate = new ConnectionGate(options.limits, performance.now());
+    this.#line = new WaitingLine(options.limits);
     this.#addresses =
       options.addressLimit === undefined ? undefined : new TokenBuckets(options.addressLimit, ADDRESSES);
     this.#front = new ProxyFront({
@@ -75,8 +110,9 @@ export class GrpcListener {
     });
     this.server = new Server({ 'grpc.enable_channelz': 0, ...options.grpc });
     this.#injector = this.#newInjector(options.identity, options.clientCa);
-    this.#net = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000 }, (socket) =>
-      this.#accept(socket),
+    this.#net = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 15_000, pauseOnConnect: true },
+      (socket) => this.#accept(socket),
     );
   }
 
@@ -124,6 +160,7 @@ export class GrpcListener {
     const closed = new Promise<void>((resolve) => this.#net.close(() => resolve()));
     for (const injector of [...this.#replaced, this.#injector]) injector.drain(graceMs);
     this.#front.stop();
+    this.#turnAllAway();
     const timer = setTimeout(() => this.#destroyAll(), graceMs);
     await closed;
     clearTimeout(timer);
@@ -143,18 +180,68 @@ export class GrpcListener {
   }
 
   #admit(socket: Socket, from: Peer, proxied: boolean): void {
-    const now = performance.now();
-    // First: what one address is refused takes nothing from the others.
     const address = addressKey(from.address);
-    const isTooOften = this.#addresses?.take(address, now).allowed === false;
-    const refusal = isTooOften ? 'address' : this.#gate.admit(address, now);
-    if (refusal !== undefined) {
-      this.#options.onRefused?.(refusal);
-      socket.destroy();
-      return;
+    // First: what one address is refused takes nothing from the others.
+    if (this.#addresses?.take(address, performance.now()).allowed === false) return this.#turnAway(socket, 'address');
+    const comer: Comer = {
+      socket,
+      address,
+      proxiedFor: proxied ? `${from.address}:${from.port}` : undefined,
+      expiry: setTimeout(() => {
+        if (this.#line.remove(address, comer)) this.#turnAway(socket, 'waited');
+      }, this.#options.lineTimeoutMs ?? LINE_TIMEOUT_MS),
+    };
+    if (this.#line.length === 0 && this.#turn(comer, this.#turnOf(address))) return;
+    if (this.#line.push(address, comer)) return this.#advance();
+    clearTimeout(comer.expiry);
+    this.#turnAway(socket, 'line');
+  }
+
+  /** False: it has to wait. */
+  #turn(comer: Comer, turn: Turn): boolean {
+    if (turn === 'waits' || turn === 'all_wait') return false;
+    clearTimeout(comer.expiry);
+    if (turn === 'in') this.#letIn(comer);
+    else this.#turnAway(comer.socket, turn.away);
+    return true;
+  }
+
+  /** Lets in, or turns away, whoever need not wait. */
+  #advance(): void {
+    for (;;) {
+      const taken = this.#line.take((address) => this.#turnOf(address));
+      if (taken === undefined) break;
+      this.#turn(taken.who, taken.turn);
     }
+    // The rate lets more in with time alone; everybody else waits for somebody to go on or away.
+    if (this.#line.length > 0 && this.#lineTimer === undefined)
+      this.#lineTimer = setTimeout(() => {
+        this.#lineTimer = undefined;
+        this.#advance();
+      }, RATE_LOOK_MS);
+  }
+
+  #turnOf(address: string): Turn {
+    const refusal = this.#gate.admit(address, performance.now());
+    return refusal === undefined ? 'in' : (WAITED_FOR[refusal] ?? { away: refusal });
+  }
+
+  #turnAway(socket: Socket, refusal: Refused): void {
+    this.#options.onRefused?.(refusal);
+    socket.destroy();
+  }
+
+  #turnAllAway(): void {
+    clearTimeout(this.#lineTimer);
+    for (let taken = this.#line.take(() => 'in'); taken !== undefined; taken = this.#line.take(() => 'in')) {
+      clearTimeout(taken.who.expiry);
+      taken.who.socket.destroy();
+    }
+  }
+
+  #letIn({ socket, address, proxiedFor }: Comer): void {
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
-    if (proxied) this.#peers.set(peer, `${from.address}:${from.port}`);
+    if (proxiedFor !== undefined) this.#peers.set(peer, proxiedFor);
     let finished = false;
     const timer = setTimeout(() => socket.destroy(), this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS);
     this.#pending.set(peer, () => {
@@ -162,6 +249,7 @@ export class GrpcListener {
       clearTimeout(timer);
       this.#pending.delete(peer);
       this.#gate.finished(address);
+      this.#advance();
     });
     this.#sockets.set(peer, socket);
     socket.once('close', () => {
@@ -170,6 +258,7 @@ export class GrpcListener {
       this.#peers.delete(peer);
       this.#sockets.delete(peer);
       this.#gate.closed(address, finished);
+      this.#advance();
     });
     this.#injector.injectConnection(socket);
   }

@@ -10,7 +10,7 @@ describe('LiveQuery', () => {
     const query = new LiveQuery(targets, clock);
     const seen: string[] = [];
     const reading = (async () => {
-      for await (const answer of query.answers()) seen.push(answer.host.name);
+      for await (const answers of query.answers()) seen.push(...answers.map(({ host }) => host.name));
     })();
     query.answer('b', []);
     query.noAnswer('c', 'silent', 'not connected');
@@ -42,7 +42,7 @@ describe('LiveQuery', () => {
         query.finish('time is over');
         query.answer('a', []);
         const seen: string[] = [];
-        for await (const answer of query.answers()) seen.push(answer.host.id);
+        for await (const answers of query.answers()) seen.push(...answers.map(({ host }) => host.id));
         const end = query.end();
         expect(end.answered).toBe(seen.length);
         expect([...seen, ...end.noAnswer.map(({ host }) => host.id)].sort()).toEqual(['a', 'b', 'c']);

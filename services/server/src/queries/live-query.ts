@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { z } from 'zod';
 import type { queryAnswerSchema, queryEndSchema } from './queries.schema.ts';
 
@@ -28,7 +29,7 @@ export class LiveQuery {
   readonly #targets: ReadonlyMap<string, QueryTarget>;
   readonly #open: Set<string>;
   readonly #noAnswer = new Map<string, NoAnswer>();
-  readonly #answers: HostAnswer[] = [];
+  #answers: HostAnswer[] = [];
   readonly #clock: QueryClock;
   readonly #startedAt: number;
   #answered = 0;
@@ -70,13 +71,18 @@ export class LiveQuery {
     this.#wake?.();
   }
 
-  /** Answers as they come; ends when every target is accounted for. */
-  async *answers(): AsyncGenerator<HostAnswer> {
+  /** Answers as they come, all that wait at a time; ends when every target is accounted for. */
+  async *answers(): AsyncGenerator<readonly HostAnswer[]> {
     for (;;) {
-      const next = this.#answers.shift();
-      if (next !== undefined) yield next;
+      const next = this.#answers;
+      this.#answers = [];
+      if (next.length > 0) yield next;
       else if (this.done) return;
-      else await new Promise<void>((resolve) => (this.#wake = resolve));
+      else {
+        await new Promise<void>((resolve) => (this.#wake = resolve));
+        // What this turn of the event loop brings comes along.
+        await nextTurn();
+      }
     }
   }
 

@@ -77,7 +77,8 @@ export class QueriesController {
         event: 'start',
         data: { queryId, targets: hosts.length, unknown, asOf: asOf.toISOString(), freeze },
       });
-      for await (const answer of live.answers()) await stream.send({ event: 'answer', data: answer });
+      for await (const answers of live.answers())
+        await stream.send(...answers.map((data) => ({ event: 'answer', data })));
       await stream.send({ event: 'end', data: live.end() });
       stream.end();
     } finally {

@@ -1,4 +1,5 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import type { Query, QueryAnswer } from '@modfleet/proto';
 import { toHealth } from '../actions/action.mapper.ts';
 import { AgentGateway } from '../agent-session/agent-gateway.ts';
@@ -13,6 +14,8 @@ import type { HeldHost } from './query-targets.queries.ts';
 const QUERY_LIMIT = 200;
 /** How long a question of another replica is remembered after its time limit. */
 const FORGET_MS = 1_000;
+/** Hosts asked before others get a turn, the first answers among them: some 5 ms. */
+const ASKED_A_TURN = 50;
 
 export interface Question {
   readonly queryId: string;
@@ -29,6 +32,7 @@ export interface Question {
  */
 @Injectable()
 export class QueriesService implements OnModuleInit {
+  readonly #log = new Logger('Queries');
   readonly #gateway: AgentGateway;
   readonly #mail: ReplicaMail;
   /** Questions asked here. */
@@ -51,7 +55,11 @@ export class QueriesService implements OnModuleInit {
 
   onModuleInit(): void {
     this.#gateway.register({ onQueryAnswer: ({ hostId }, answer) => this.#fromHost(hostId, answer) });
-    this.#mail.on('ask', (message) => this.#askHere(message));
+    this.#mail.on('ask', (message) => {
+      this.#askHere(message).catch((error: unknown) =>
+        this.#log.error('a question was not asked whole', error as Error),
+      );
+    });
     this.#mail.on('answer', (message) => this.#fromReplica(message));
     this.#mail.on('not_here', ({ queryId, hostIds }) => this.#lost(queryId, hostIds));
   }
@@ -97,14 +105,17 @@ export class QueriesService implements OnModuleInit {
     return live;
   }
 
-  #askHere({ queryId, asker, kmods, health, hostIds, timeoutMs }: MessageOf<'ask'>): void {
+  async #askHere({ queryId, asker, kmods, health, hostIds, timeoutMs }: MessageOf<'ask'>): Promise<void> {
     const query: Query = { queryId, kmods, timeoutMs, health };
     this.#askers.set(queryId, { asker, health, hostIds: new Set(hostIds) });
     setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
-    const gone = hostIds.filter(
-      (hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here',
-    );
-    if (gone.length > 0) this.#mail.send(asker, { kind: 'not_here', queryId, hostIds: gone });
+    for (let from = 0; from < hostIds.length && this.#askers.has(queryId); from += ASKED_A_TURN) {
+      const gone = hostIds
+        .slice(from, from + ASKED_A_TURN)
+        .filter((hostId) => this.#gateway.send(hostId, { $case: 'query', value: query }) === 'not_here');
+      if (gone.length > 0) this.#mail.send(asker, { kind: 'not_here', queryId, hostIds: gone });
+      await nextTurn();
+    }
   }
 
   #fromHost(hostId: string, answer: QueryAnswer): void {

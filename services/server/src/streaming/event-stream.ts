@@ -53,9 +53,9 @@ export class EventStream {
     return this.#gone.signal;
   }
 
-  /** Resolves when the socket takes more; at once when the stream is closed. */
-  async send(event: StreamEvent): Promise<void> {
-    if (this.#write(encode(this.#format, event)) || this.closed.aborted) return;
+  /** Several go in one write. Resolves when the socket takes more; at once when the stream is closed. */
+  async send(...events: readonly StreamEvent[]): Promise<void> {
+    if (this.#write(events.map((event) => encode(this.#format, event)).join('')) || this.closed.aborted) return;
     await new Promise<void>((resolve) => {
       const done = (): void => {
         this.#response.off('drain', done);

@@ -18,7 +18,8 @@ import { LOCAL_HEADER, proxyHeader } from './testing/write-header.ts';
 const LIMITS = {
   connections: 10,
   unfinished: 3,
-  perAddress: { connections: 10, unfinished: 3 },
+  waiting: 0,
+  perAddress: { connections: 10, unfinished: 3, waiting: 0 },
   perSecond: 1_000,
   burst: 1_000,
 };

@@ -35,11 +35,12 @@ export class HealthLook {
     try {
       const live = this.#queries.ask(question, AbortSignal.any([signal, over.signal]));
       const problems = new Map<string, Look['problems']>();
-      for await (const { host, kmods, health } of live.answers()) {
-        const presence = kmods[0]?.presence ?? null;
-        const looked = { before: before.get(host.id) ?? null, now: health ?? null, presence, wants };
-        problems.set(host.id, healthProblems(looked));
-      }
+      for await (const answers of live.answers())
+        for (const { host, kmods, health } of answers) {
+          const presence = kmods[0]?.presence ?? null;
+          const looked = { before: before.get(host.id) ?? null, now: health ?? null, presence, wants };
+          problems.set(host.id, healthProblems(looked));
+        }
       return hostIds.map((hostId) => ({ hostId, problems: problems.get(hostId) ?? null }));
     } finally {
       over.abort();
