@@ -1,5 +1,6 @@
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { SERVER_TLS_NAME } from '@modfleet/proto';
+import type { HostIdentity } from '../identity/host-identity.ts';
 import type { Credentials } from '../identity/kept-identity.ts';
 import { verifyPeer } from '../identity/verified-tls.ts';
 
@@ -27,18 +28,16 @@ export interface SessionConnection {
  */
 export function connectToSessionListener(
   { host, port, localAddress }: SessionAddress,
-  { identity, keyPem, now }: Credentials,
+  credentials: Credentials,
 ): SessionConnection {
+  const { identity, now } = credentials;
   const socket = connect({
     host,
     port,
     ...(localAddress === undefined ? {} : { localAddress }),
     servername: SERVER_TLS_NAME,
-    ca: identity.caPem,
-    cert: identity.certificatePem,
-    key: keyPem,
+    secureContext: contextOf(credentials),
     ALPNProtocols: ['h2'],
-    minVersion: 'TLSv1.2',
     // The check is verifyPeer below.
     rejectUnauthorized: false,
   });
@@ -58,4 +57,21 @@ export function connectToSessionListener(
   // Whoever waits for it hears of it; a connection that nobody waits for any more fails in silence.
   proven.catch(() => undefined);
   return { socket, proven };
+}
+
+/** An identity is replaced, never changed, and keeps its key. */
+const contexts = new WeakMap<HostIdentity, SecureContext>();
+
+/** Reading certificates and key is a third of what an attempt at a connection costs. */
+function contextOf({ identity, keyPem }: Credentials): SecureContext {
+  const known = contexts.get(identity);
+  if (known !== undefined) return known;
+  const context = createSecureContext({
+    ca: identity.caPem,
+    cert: identity.certificatePem,
+    key: keyPem,
+    minVersion: 'TLSv1.2',
+  });
+  contexts.set(identity, context);
+  return context;
 }
