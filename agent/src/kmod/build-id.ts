@@ -23,15 +23,20 @@ function parseNotes(note: Uint8Array, littleEndian: boolean): string | undefined
     if (content + contentSize > note.length) return undefined;
     if (
       type === NT_GNU_BUILD_ID &&
-      Buffer.from(note.subarray(offset + HEADER_BYTES, content))
+      bytesAt(note, offset + HEADER_BYTES, content)
         .toString('latin1')
         .startsWith('GNU\0')
     ) {
-      return Buffer.from(note.subarray(content, content + contentSize)).toString('hex');
+      return bytesAt(note, content, content + contentSize).toString('hex');
     }
     offset = content + aligned(contentSize);
   }
   return undefined;
+}
+
+/** The same bytes, not a copy. */
+function bytesAt(note: Uint8Array, from: number, to: number): Buffer {
+  return Buffer.from(note.buffer, note.byteOffset + from, to - from);
 }
 
 function aligned(bytes: number): number {

@@ -1,13 +1,17 @@
 import path from 'node:path';
-import type { HostEntry } from '../../../agent/src/host/host-files.ts';
+import type { HostEntry, ReadOutcome } from '../../../agent/src/host/host-files.ts';
 
 /** What stands at a path of a captured tree: a text, bytes, or a link. Folders come from the paths below them. */
 export type TreeNode = string | Uint8Array | { readonly link: string };
+
+/** What a host may ask of a path. */
+export type Asked = 'text' | 'bytes' | 'list' | 'link' | 'real' | 'stat';
 
 /** A tree that many simulated hosts share: read-only, with the entries of every folder at hand. */
 export class Tree {
   readonly #nodes: ReadonlyMap<string, TreeNode>;
   readonly #folders = new Map<string, readonly HostEntry[]>();
+  readonly #answers = new Map<Asked, Map<string, ReadOutcome<unknown>>>();
 
   /** @param nodes by absolute path. */
   constructor(nodes: ReadonlyMap<string, TreeNode>) {
@@ -34,6 +38,13 @@ export class Tree {
 
   node(file: string): TreeNode | undefined {
     return this.#nodes.get(file);
+  }
+
+  /** What was answered before, by path: a thousand hosts of one tree ask the same. */
+  answers(asked: Asked): Map<string, ReadOutcome<unknown>> {
+    const answers = this.#answers.get(asked) ?? new Map<string, ReadOutcome<unknown>>();
+    this.#answers.set(asked, answers);
+    return answers;
   }
 
   /** Entries sorted by name; undefined where there is no folder. */
