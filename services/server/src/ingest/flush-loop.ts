@@ -15,12 +15,13 @@ const GATHER_MS = 25;
 const RETRY_MIN_MS = 200;
 const RETRY_MAX_MS = 2_000;
 
-/** Runs batches one at a time: soon after news, again while something waits, and less often while they fail. */
+/** Runs batches one at a time: soon after news, again while something waits, and less often while they fail. After its stop it runs nothing, whatever is said. */
 export class FlushLoop {
   readonly #work: FlushWork;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
+  #stopped = false;
 
   constructor(work: FlushWork) {
     this.#work = work;
@@ -31,16 +32,17 @@ export class FlushLoop {
     this.#wakeIn(GATHER_MS);
   }
 
-  /** Runs what waits once more, and no more. */
+  /** Runs what waits, as long as that goes well. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
-    if (this.#work.waits()) await this.#once();
-    clearTimeout(this.#timer);
+    this.#failures = 0;
+    while (this.#failures === 0 && this.#work.waits()) await this.#once();
   }
 
   #wakeIn(delayMs: number): void {
-    if (this.#timer !== undefined || this.#running !== undefined) return;
+    if (this.#stopped || this.#timer !== undefined || this.#running !== undefined) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#running = this.#once().finally(() => {
