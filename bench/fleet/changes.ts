@@ -5,46 +5,70 @@ import { quantile } from '../quantile.ts';
 import { delayFigures } from './delay-figures.ts';
 import type { MeasuredFleet } from './measured-fleet.ts';
 
-/** Offered; what the hosts really did is counted. */
-const OFFERED_PER_SECOND = 2_200;
+/** Offered, one after the other, until the answers come too late; what the hosts really did is counted. */
+const OFFERED_PER_SECOND = [150, 300, 600, 1_200, 2_200] as const;
 const WANTED_PER_SECOND = 2_000;
-const SECONDS = 30;
+const SECONDS = 15;
 /** So many a second are looked for in the answer. */
-const LOOKED_FOR_PER_SECOND = 5;
+const LOOKED_FOR_PER_SECOND = 10;
 const VISIBLE_MS = 1_000;
 const LOOK_MS = 25;
 const GIVEN_UP_MS = 20_000;
 
-/** As many changes as the fleet can make, and how soon a sample of them is in the answer. */
+interface Step {
+  readonly rate: number;
+  /** ms until each of a sample was in the answer. */
+  readonly visibleMs: readonly number[];
+}
+
+/** How many changes a second the server takes so that each is soon in the answer. */
 export async function measureChanges(fleet: MeasuredFleet): Promise<Figure[]> {
-  const { server, swarm } = fleet;
+  const borne: Step[] = [];
+  const { result, delays, cpuPercent } = await fleet.server.watched(async () => {
+    for (const offered of OFFERED_PER_SECOND) {
+      const step = await offer(fleet, offered);
+      await fleet.calm();
+      if (quantile(step.visibleMs, 0.99) > VISIBLE_MS) return step;
+      borne.push(step);
+    }
+    return undefined;
+  });
+  const best = borne.at(-1);
+  const rate = figure(
+    'changes a second, each in the answer within 1 s',
+    best?.rate ?? 0,
+    '/s',
+    null,
+    `offered ${OFFERED_PER_SECOND.join(', ')} for ${SECONDS} s each${result === undefined ? '' : `; of ${Math.round(result.rate)} a second p99 was ${Math.round(quantile(result.visibleMs, 0.99))} ms`}; server ${Math.round(cpuPercent)} % of a core in all`,
+    0,
+  );
+  const visible = (best ?? result)?.visibleMs ?? [];
+  return [
+    { ...rate, reach: WANTED_PER_SECOND, holds: rate.value >= WANTED_PER_SECOND },
+    figure(
+      'change until it is in the answer: p99',
+      quantile(visible, 0.99),
+      'ms',
+      VISIBLE_MS,
+      `${visible.length} changes looked for, at that rate`,
+      0,
+    ),
+    figure('change until it is in the answer: p50', quantile(visible, 0.5), 'ms', null, '', 0),
+    ...delayFigures('changes', delays),
+  ];
+}
+
+async function offer(fleet: MeasuredFleet, perSecond: number): Promise<Step> {
+  const { swarm } = fleet;
   const looks: Promise<number>[] = [];
   swarm.onChange((change) => looks.push(visibleAfter(fleet, change)));
   const before = swarm.counts().changes;
-  let rate = 0;
-  const { result, delays, cpuPercent } = await server.watched(async () => {
-    fleet.changes(OFFERED_PER_SECOND, Math.round(OFFERED_PER_SECOND / LOOKED_FOR_PER_SECOND));
-    const began = performance.now();
-    await delay(SECONDS * 1_000);
-    rate = (swarm.counts().changes - before) / ((performance.now() - began) / 1_000);
-    fleet.changes(0);
-    return await Promise.all(looks);
-  });
-  const rateFigure = figure(
-    'changes a second that came in',
-    rate,
-    '/s',
-    null,
-    `${SECONDS} s; server ${Math.round(cpuPercent)} % of a core`,
-    0,
-  );
-  const note = `${result.length} changes looked for`;
-  return [
-    { ...rateFigure, reach: WANTED_PER_SECOND, holds: rateFigure.value >= WANTED_PER_SECOND },
-    figure('change until it is in the answer: p99', quantile(result, 0.99), 'ms', VISIBLE_MS, note, 0),
-    figure('change until it is in the answer: p50', quantile(result, 0.5), 'ms', null, '', 0),
-    ...delayFigures('changes', delays),
-  ];
+  const began = performance.now();
+  fleet.changes(perSecond, Math.round(perSecond / LOOKED_FOR_PER_SECOND));
+  await delay(SECONDS * 1_000);
+  const rate = (swarm.counts().changes - before) / ((performance.now() - began) / 1_000);
+  fleet.changes(0);
+  return { rate, visibleMs: await Promise.all(looks) };
 }
 
 /** ms until the API's answer has it. */
