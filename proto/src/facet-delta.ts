@@ -1,7 +1,7 @@
 import { FacetDelta } from '../gen/modfleet/types/v1/facet.ts';
 import { FacetDeltaError } from './facet-errors.ts';
 import { shapeOf } from './facet-encoding.ts';
-import { bytesOfFrames, type Frame, framesOf } from './facet-frames.ts';
+import { bytesOfFrames, differingFrames, type Frame, framesOf } from './facet-frames.ts';
 import { FACET_WORDS, type KnownFacet } from './facet-values.ts';
 import { sortedBy } from './sorting.ts';
 
@@ -14,8 +14,8 @@ export type FacetChange = Pick<FacetDelta, 'removed' | 'upserted'>;
  */
 export function diffFacets(facet: KnownFacet, base: Uint8Array, next: Uint8Array): FacetChange | undefined {
   if (shapeOf(facet).entries === undefined) return undefined;
-  const before = new Map(framesOf(facet, base).entries.map(({ key, bytes }) => [key, bytes]));
-  const after = framesOf(facet, next);
+  const { base: frames, next: after } = differingFrames(facet, base, next);
+  const before = new Map(frames.map(({ key, bytes }) => [key, bytes]));
   const removed = new Set(before.keys());
   const upserted: Frame[] = [];
   for (const frame of after.entries) {

@@ -31,24 +31,31 @@ export class FacetEncoder<F extends KnownFacet> {
     if (entries === undefined) return encodeFacet(this.#facet, value);
     const sorted = sortedBy(entries.of(value), entries.keyOf);
     const changed = last === undefined ? undefined : changedFrom(last.entries, sorted);
-    const bytes =
+    this.#last =
       last === undefined || changed === undefined || changed.length * 2 > sorted.length
-        ? encodeFacet(this.#facet, value)
+        ? this.#whole(value, sorted)
         : this.#patched(last, value, sorted, changed);
-    const frames = framesOf(this.#facet, bytes);
-    let end = frames.before.length;
-    this.#last = {
-      entries: sorted,
-      ends: frames.entries.map((frame) => (end += frame.bytes.length)),
-      begin: frames.before.length,
-      bytes,
-    };
-    return bytes;
+    return this.#last.bytes;
   }
 
-  #patched(last: Last, value: FacetValues[F], sorted: readonly unknown[], changed: readonly unknown[]): Uint8Array {
+  #whole(value: FacetValues[F], entries: readonly unknown[]): Last {
+    const bytes = encodeFacet(this.#facet, value);
+    const frames = framesOf(this.#facet, bytes);
+    const begin = frames.before.length;
+    return {
+      entries,
+      begin,
+      ends: endsOf(
+        begin,
+        frames.entries.map((frame) => frame.bytes),
+      ),
+      bytes,
+    };
+  }
+
+  #patched(last: Last, value: FacetValues[F], sorted: readonly unknown[], changed: readonly unknown[]): Last {
     const { entries } = shapeOf(this.#facet);
-    if (entries === undefined) return encodeFacet(this.#facet, value);
+    if (entries === undefined) return this.#whole(value, sorted);
     // What is no entry, and the entries that are new.
     const patch = framesOf(this.#facet, encodeFacet(this.#facet, entries.with(value, [...changed])));
     const anew = new Map(patch.entries.map((frame) => [frame.key, frame.bytes]));
@@ -58,8 +65,15 @@ export class FacetEncoder<F extends KnownFacet> {
       if (at === undefined) return anew.get(entries.keyOf(entry)) ?? new Uint8Array();
       return last.bytes.subarray(at === 0 ? last.begin : last.ends[at - 1], last.ends[at]);
     });
-    return Buffer.concat([patch.before, ...pieces, patch.after]);
+    const begin = patch.before.length;
+    const bytes = Buffer.concat([patch.before, ...pieces, patch.after]);
+    return { entries: sorted, begin, ends: endsOf(begin, pieces), bytes };
   }
+}
+
+function endsOf(begin: number, pieces: readonly Uint8Array[]): number[] {
+  let end = begin;
+  return pieces.map((piece) => (end += piece.length));
 }
 
 /** Entries that are not among the last. */

@@ -24,9 +24,7 @@ export interface Frames {
  * @throws FacetEncodingError when the bytes are no message, or not in canonical order, or the facet has no entries (`config`).
  */
 export function framesOf(facet: KnownFacet, bytes: Uint8Array): Frames {
-  const shape = shapeOf(facet).entries;
-  if (shape === undefined) throw new FacetEncodingError(`facet ${FACET_WORDS[facet]} has no entries: it is read whole`);
-  const { field, keyFields } = shape;
+  const { field, keyFields } = entriesOf(facet);
   const entries: Frame[] = [];
   let from = bytes.length;
   let to = bytes.length;
@@ -62,6 +60,64 @@ export function framesOf(facet: KnownFacet, bytes: Uint8Array): Frames {
   return entries.length === 0
     ? { before: bytes, entries, after: new Uint8Array() }
     : { before: bytes.subarray(0, from), entries, after: bytes.subarray(to) };
+}
+
+/**
+ * Where two canonical values of a facet differ: the entries of each between what both begin with and what both end with. Of the hundred and forty-nine entries of a hundred and
+ * fifty that stayed no key is read.
+ *
+ * @throws FacetEncodingError as {@link framesOf}, as far as it has to look.
+ */
+export function differingFrames(
+  facet: KnownFacet,
+  base: Uint8Array,
+  next: Uint8Array,
+): { readonly base: readonly Frame[]; readonly next: Frames } {
+  const [left, right] = [spansOf(facet, base), spansOf(facet, next)];
+  const same = (at: number, other: number): boolean => {
+    const [from, to] = [left[at], right[other]];
+    return from !== undefined && to !== undefined && Buffer.compare(from, to) === 0;
+  };
+  let start = 0;
+  while (start < left.length && start < right.length && same(start, start)) start += 1;
+  let tail = 0;
+  const shorter = Math.min(left.length, right.length) - start;
+  while (tail < shorter && same(left.length - 1 - tail, right.length - 1 - tail)) tail += 1;
+  const middle = (spans: readonly Uint8Array[]): readonly Frame[] =>
+    framesOf(facet, Buffer.concat(spans.slice(start, spans.length - tail))).entries;
+  return { base: middle(left), next: { ...aroundEntries(next, right), entries: middle(right) } };
+}
+
+/** What comes before and after the entries. */
+function aroundEntries(bytes: Uint8Array, spans: readonly Uint8Array[]): Omit<Frames, 'entries'> {
+  const [first, last] = [spans[0], spans.at(-1)];
+  if (first === undefined || last === undefined) return { before: bytes, after: new Uint8Array() };
+  const end = last.byteOffset - bytes.byteOffset + last.length;
+  return { before: bytes.subarray(0, first.byteOffset - bytes.byteOffset), after: bytes.subarray(end) };
+}
+
+/** The bytes of each entry, unread. */
+function spansOf(facet: KnownFacet, bytes: Uint8Array): Uint8Array[] {
+  const { field } = entriesOf(facet);
+  const spans: Uint8Array[] = [];
+  const reader = new BinaryReader(bytes);
+  try {
+    while (reader.pos < reader.len) {
+      const start = reader.pos;
+      const [number, wireType] = reader.tag();
+      reader.skip(wireType, number);
+      if (number === field && wireType === WireType.LengthDelimited) spans.push(bytes.subarray(start, reader.pos));
+    }
+  } catch (cause) {
+    throw new FacetEncodingError(`facet ${FACET_WORDS[facet]}: the bytes are no message of this kind`, { cause });
+  }
+  return spans;
+}
+
+function entriesOf(facet: KnownFacet) {
+  const shape = shapeOf(facet).entries;
+  if (shape === undefined) throw new FacetEncodingError(`facet ${FACET_WORDS[facet]} has no entries: it is read whole`);
+  return shape;
 }
 
 /** The bytes of frames, put together. */
