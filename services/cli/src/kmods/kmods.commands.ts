@@ -63,7 +63,11 @@ export const registerKmods: Register = (program, run) => {
     .addOption(atOption('which had it loaded then').conflicts('live'))
     .option('--live', 'ask every matching host now; shows reference counts and holders')
     .addOption(
-      durationOption('--timeout <time>', 'with --live: how long to wait for answers (default: 2s)', QUERY_TIMEOUT),
+      durationOption(
+        '--timeout <time>',
+        'with --live: how long to wait while no answer comes (default: 2s)',
+        QUERY_TIMEOUT,
+      ),
     )
     .addOption(limitOption())
     .addOption(allPagesOption())

@@ -43,6 +43,10 @@ export class LiveQuery {
     this.#startedAt = clock.now();
   }
 
+  get answered(): number {
+    return this.#answered;
+  }
+
   get done(): boolean {
     return this.#over || this.#open.size === 0;
   }

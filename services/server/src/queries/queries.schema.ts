@@ -18,7 +18,14 @@ export const queryBody = z
     kmods: z.array(kmodNameInput).min(1).max(100),
     ...targetFields,
     health: z.literal(true).optional().describe("true: each host's health, too."),
-    timeoutMs: z.int().min(100).max(30_000).optional().describe('Milliseconds to wait; 2000 when absent.'),
+    timeoutMs: z
+      .int()
+      .min(100)
+      .max(30_000)
+      .optional()
+      .describe(
+        'Milliseconds to wait while no answer comes; 2000 when absent. As long as answers come in the question goes on, for a minute at most.',
+      ),
   })
   .refine(exactlyOneTarget, { message: exactlyOneTargetMessage });
 

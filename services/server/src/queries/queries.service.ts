@@ -12,8 +12,8 @@ import type { HeldHost } from './query-targets.queries.ts';
 
 /** Questions that are out at a time in this process; each holds its answers until they are sent. */
 const QUERY_LIMIT = 200;
-/** How long a question of another replica is remembered after its time limit. */
-const FORGET_MS = 1_000;
+/** A question ends then, whatever still comes in. */
+const LONGEST_MS = 60_000;
 /** Hosts asked before others get a turn, the first answers among them: some 5 ms. */
 const ASKED_A_TURN = 50;
 
@@ -23,7 +23,17 @@ export interface Question {
   /** The hosts' health, too. */
   readonly health: boolean;
   readonly hosts: readonly HeldHost[];
+  /**
+   * How long it waits while no answer comes. Not how long it lasts: a server has a fraction of a millisecond's work with each host, and ten thousand that answer at once are heard one after the
+   * other. To say of those that wait their turn that they did not answer would be wrong.
+   */
   readonly timeoutMs: number;
+}
+
+interface Own {
+  readonly live: LiveQuery;
+  /** Ends it when nothing comes any more. */
+  readonly quiet: NodeJS.Timeout;
 }
 
 /**
@@ -36,7 +46,7 @@ export class QueriesService implements OnModuleInit {
   readonly #gateway: AgentGateway;
   readonly #mail: ReplicaMail;
   /** Questions asked here. */
-  readonly #own = new Map<string, LiveQuery>();
+  readonly #own = new Map<string, Own>();
   /** Questions that hosts of this replica were asked: who wants the answers. */
   readonly #askers = new Map<
     string,
@@ -77,17 +87,20 @@ export class QueriesService implements OnModuleInit {
     }
     const { queryId, timeoutMs } = question;
     const live = new LiveQuery(question.hosts, performance);
-    this.#own.set(queryId, live);
-    const timer = setTimeout(() => {
-      live.finish(`no answer within ${timeoutMs} ms`);
-      // Its answers may still be on their way to a slow reader; nothing more comes in for it.
-      this.#own.delete(queryId);
-    }, timeoutMs);
-    const stop = (): void => {
-      clearTimeout(timer);
-      live.finish('nobody waits for the answer any more');
+    // Its answers may still be on their way to a slow reader; nothing more comes in for it.
+    const finish = (why: string): void => {
+      clearTimeout(quiet);
+      clearTimeout(longest);
+      live.finish(why);
       this.#own.delete(queryId);
     };
+    const quiet = setTimeout(
+      () => finish(`no answer within ${timeoutMs} ms${live.answered === 0 ? '' : ' of the last that came'}`),
+      timeoutMs,
+    );
+    const longest = setTimeout(() => finish(`no answer within ${LONGEST_MS} ms`), LONGEST_MS);
+    this.#own.set(queryId, { live, quiet });
+    const stop = (): void => finish('nobody waits for the answer any more');
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
     for (const host of question.hosts) if (host.replica_id === null) live.noAnswer(host.id, 'silent', silence(host));
@@ -108,7 +121,7 @@ export class QueriesService implements OnModuleInit {
   async #askHere({ queryId, asker, kmods, health, hostIds, timeoutMs }: MessageOf<'ask'>): Promise<void> {
     const query: Query = { queryId, kmods, timeoutMs, health };
     this.#askers.set(queryId, { asker, health, hostIds: new Set(hostIds) });
-    setTimeout(() => this.#askers.delete(queryId), timeoutMs + FORGET_MS).unref();
+    setTimeout(() => this.#askers.delete(queryId), LONGEST_MS).unref();
     for (let from = 0; from < hostIds.length && this.#askers.has(queryId); from += ASKED_A_TURN) {
       const gone = hostIds
         .slice(from, from + ASKED_A_TURN)
@@ -121,6 +134,7 @@ export class QueriesService implements OnModuleInit {
   #fromHost(hostId: string, answer: QueryAnswer): void {
     const asked = this.#askers.get(answer.queryId);
     if (asked === undefined || !asked.hostIds.delete(hostId)) return;
+    if (asked.hostIds.size === 0) this.#askers.delete(answer.queryId);
     const kmods = answer.kmods.map(toKmodAnswer);
     const health = asked.health ? { health: answer.health === undefined ? null : toHealth(answer.health) } : {};
     this.#mail.send(asked.asker, {
@@ -134,15 +148,17 @@ export class QueriesService implements OnModuleInit {
   }
 
   #fromReplica({ queryId, hostId, kmods, health, error }: MessageOf<'answer'>): void {
-    const live = this.#own.get(queryId);
-    if (error !== '') return live?.noAnswer(hostId, 'error', error);
+    const own = this.#own.get(queryId);
+    if (own === undefined) return;
+    own.quiet.refresh();
+    if (error !== '') return own.live.noAnswer(hostId, 'error', error);
     const parsed = kmodAnswers.safeParse(kmods);
-    if (parsed.success) live?.answer(hostId, parsed.data satisfies HostAnswer['kmods'], health);
-    else live?.noAnswer(hostId, 'error', 'the answer was not understood; do all servers run the same version?');
+    if (parsed.success) own.live.answer(hostId, parsed.data satisfies HostAnswer['kmods'], health);
+    else own.live.noAnswer(hostId, 'error', 'the answer was not understood; do all servers run the same version?');
   }
 
   #lost(queryId: string, hostIds: readonly string[]): void {
-    const live = this.#own.get(queryId);
+    const live = this.#own.get(queryId)?.live;
     for (const hostId of hostIds) live?.noAnswer(hostId, 'silent', 'its connection ended just now');
   }
 }
