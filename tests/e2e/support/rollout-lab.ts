@@ -124,7 +124,9 @@ export class RolloutLab {
 
   /** What is loaded at the host's next boot and how, past all product: each file with all of its lines. */
   async atBoot(name: string): Promise<string> {
-    const { stdout } = await this.lab.host(name).run('grep -r . /etc/modules-load.d /etc/modprobe.d 2>/dev/null | sort');
+    const { stdout } = await this.lab
+      .host(name)
+      .run('grep -r . /etc/modules-load.d /etc/modprobe.d 2>/dev/null | sort');
     return stdout;
   }
 
