@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { Facet, type KmodBlock } from '@modfleet/proto';
 import type { HostFiles } from '../host/host-files.ts';
 import { valueOf } from '../host/read-outcome.ts';
 import { computeBlocks, sortBlocks } from '../kmod/blocks.ts';
 import { staleImageBlocks } from '../kmod/boot-image.ts';
 import { readKmodIndex } from '../kmod/kmod-index.ts';
-import { readModprobeConfig, type ModprobeConfig } from '../kmod/modprobe-config.ts';
+import { ModprobeFilesParser, readModprobeConfig, type ModprobeConfig } from '../kmod/modprobe-config.ts';
 import { findModulesFolder, readKernelRelease } from '../kmod/modules-dir.ts';
 import { indexStamp } from './available-digest.ts';
 import { containerKind } from './host-kind.ts';
@@ -33,7 +32,8 @@ export const observeConfig = (files: HostFiles): Promise<Observation<Facet.FACET
  */
 export class ConfigObserver {
   readonly #files: HostFiles;
-  #known: { readonly stamp: string; readonly blocks: readonly KmodBlock[] } | undefined;
+  readonly #parser = new ModprobeFilesParser();
+  #known: { readonly sources: readonly unknown[]; readonly blocks: readonly KmodBlock[] } | undefined;
 
   constructor(files: HostFiles) {
     this.#files = files;
@@ -50,7 +50,10 @@ export class ConfigObserver {
     }
     const release = valueOf(await readKernelRelease(files));
     const folder = release === undefined ? undefined : valueOf(await findModulesFolder(files, release));
-    const [config, switches] = await Promise.all([readModprobeConfig(files, folder), readKernelSwitches(files)]);
+    const [config, switches] = await Promise.all([
+      readModprobeConfig(files, folder, this.#parser.parse),
+      readKernelSwitches(files),
+    ]);
     const modulesLoad = await readModulesLoad(files, config.kernelCmdline);
     const blocks = await this.#blocks({ release, folder, config, switches });
     const stale = release === undefined ? [] : await staleImageBlocks(files, release, blocks);
@@ -84,17 +87,20 @@ export class ConfigObserver {
 
   async #blocks({ release, folder, config, switches }: BlockSources): Promise<readonly KmodBlock[]> {
     const asksIndex = release !== undefined && folder !== undefined && needsIndex(config);
-    const stamp = createHash('sha256')
-      .update(JSON.stringify([config.entries, config.kernelCmdline, switches.modulesDisabled, release, folder]))
-      .update(asksIndex ? await indexStamp(this.#files, folder) : '')
-      .digest('hex');
-    if (this.#known?.stamp === stamp) return this.#known.blocks;
+    const stamp = asksIndex ? await indexStamp(this.#files, folder) : '';
+    const { kernelCmdline, entries } = config;
+    const sources = [kernelCmdline, switches.modulesDisabled, release, folder, stamp, ...entries];
+    if (this.#known !== undefined && areSame(this.#known.sources, sources)) return this.#known.blocks;
     const index = asksIndex ? valueOf(await readKmodIndex(this.#files, release)) : undefined;
     const blocks = computeBlocks({ config, index, modulesDisabled: switches.modulesDisabled });
     // What could not be read is tried again.
-    this.#known = asksIndex && index === undefined ? undefined : { stamp, blocks };
+    this.#known = asksIndex && index === undefined ? undefined : { sources, blocks };
     return blocks;
   }
+}
+
+function areSame(before: readonly unknown[], now: readonly unknown[]): boolean {
+  return before.length === now.length && before.every((item, at) => item === now[at]);
 }
 
 /** The index costs 20 to 40 ms: only install and alias lines and initcall_blacklist ask for it. */

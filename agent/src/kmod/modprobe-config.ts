@@ -3,8 +3,14 @@ import { whyUnreadable } from '../host/read-outcome.ts';
 import { fnmatch } from './glob.ts';
 import { parseSoftdepArguments, type SoftDependencies } from './index-parsers.ts';
 import { cmdlineBlocks, parseCmdline, type CmdlineBlocks } from './kernel-cmdline.ts';
-import { MODPROBE_FOLDERS, readConfigFiles } from './modprobe-files.ts';
-import { parseModprobeFile, type IgnoredLine, type ModprobeEntry, type ModprobeKeyword } from './modprobe-lines.ts';
+import { type ConfigFile, MODPROBE_FOLDERS, readConfigFiles } from './modprobe-files.ts';
+import {
+  parseModprobeFile,
+  type IgnoredLine,
+  type ModprobeEntry,
+  type ModprobeKeyword,
+  type ParsedModprobeFile,
+} from './modprobe-lines.ts';
 
 /** modprobe's effective configuration: every line that counts, in the order in which it counts. */
 export interface ModprobeConfig {
@@ -20,6 +26,22 @@ export interface ModprobeConfig {
   readonly unreadableFiles: readonly string[];
 }
 
+/** Reads the same files again and again: what says the same as the last time is the same object. */
+export class ModprobeFilesParser {
+  #known = new Map<string, { readonly text: string; readonly parsed: ParsedModprobeFile }>();
+
+  readonly parse = (files: readonly ConfigFile[]): readonly ParsedModprobeFile[] => {
+    const earlier = this.#known;
+    this.#known = new Map(
+      files.map((file) => {
+        const known = earlier.get(file.path);
+        return [file.path, known?.text === file.text ? known : { text: file.text, parsed: parseModprobeFile(file) }];
+      }),
+    );
+    return [...this.#known.values()].map(({ parsed }) => parsed);
+  };
+}
+
 /** A softdep line that counts, with where it stands. */
 export interface EffectiveSoftdep extends SoftDependencies {
   readonly entry: ModprobeEntry;
@@ -29,13 +51,17 @@ export interface EffectiveSoftdep extends SoftDependencies {
  * Reads what modprobe would read for this release. modules.softdep takes its place among the files by its name
  * (libkmod-config.c: kmod_config_new), so a line in `00-x.conf` counts before it and one in `zz.conf` does not.
  */
-export async function readModprobeConfig(files: HostFiles, modulesFolder: string | undefined): Promise<ModprobeConfig> {
+export async function readModprobeConfig(
+  files: HostFiles,
+  modulesFolder: string | undefined,
+  parseFiles = (found: readonly ConfigFile[]): readonly ParsedModprobeFile[] => found.map(parseModprobeFile),
+): Promise<ModprobeConfig> {
   const softdep = modulesFolder === undefined ? [] : [`${modulesFolder}/modules.softdep`];
   const [config, cmdline] = await Promise.all([
     readConfigFiles(files, MODPROBE_FOLDERS, softdep),
     files.readText('/proc/cmdline'),
   ]);
-  const parsed = config.files.map(parseModprobeFile);
+  const parsed = parseFiles(config.files);
   const kernelCmdline = cmdline.kind === 'ok' ? cmdline.value.trim() : '';
   return {
     entries: parsed.flatMap((file) => file.entries),
