@@ -15,7 +15,6 @@ import { type RolloutItem, toSummary, toTarget } from './rollout.view.ts';
 import {
   createRolloutBody,
   retryRolloutBody,
-  rolloutItemSchema,
   rolloutListQuery,
   rolloutListSchema,
   rolloutNoteListSchema,
@@ -142,9 +141,9 @@ export class RolloutsController {
   @ApiOperation({
     summary: 'Follow a rollout to its end',
     description:
-      'text/event-stream (or application/x-ndjson): events `rollout`, the id is the version. The state comes first, then what changes; the stream ends with the rollout. Last-Event-ID is honoured: 204 when the client has seen the end.',
+      'text/event-stream (or application/x-ndjson): events `rollout`, the id is the version. The state comes first, then what changes, a freeze of the fleet too; the stream ends with the rollout. Last-Event-ID is honoured: 204 when the client has seen the end.',
   })
-  @ApiStream(rolloutItemSchema, 'A stream of the rollout.')
+  @ApiStream(rolloutSchema, 'A stream of the rollout.')
   @ApiProblems('rollout_not_found')
   async watch(@Param('id') id: string, @Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await this.#watch.stream(id, request, reply);

@@ -261,6 +261,20 @@ describe('rows that were changed outside the server', () => {
   });
 });
 
+it('tells who follows it of a freeze, and of its end', async () => {
+  await bench.hosts(1);
+  const made = await bench.create({ requireApproval: true });
+  const response = await stack.fetch('GET', `/rollouts/${made.id}/watch`, undefined, { accept: 'text/event-stream' });
+  const events = eventsOf(response);
+  const freezeOfNext = async (): Promise<unknown> => ((await events.next()).value?.data as unknown as Rollout).freeze;
+  expect(await freezeOfNext()).toBeNull();
+  await stack.fetch('POST', '/freeze', { reason: 'look first' });
+  expect(await freezeOfNext()).toMatchObject({ reason: 'look first' });
+  await stack.fetch('POST', '/thaw', {});
+  expect(await freezeOfNext()).toBeNull();
+  await events.return(undefined);
+});
+
 it('is followed to its end', async () => {
   await bench.hosts(3);
   const made = await bench.create({ waves: ['1', '3'] });

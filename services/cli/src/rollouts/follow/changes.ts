@@ -1,9 +1,9 @@
 import { count } from '../../output/words.ts';
 import { sampleText } from '../plan/plan-words.ts';
-import { budgetReasons, messageSentence, rolloutHeadline, soFar } from './headline.ts';
+import { budgetReasons, freezeSentence, messageSentence, rolloutHeadline, soFar } from './headline.ts';
 import { nextCommands } from './next.ts';
 import { waveName, waveState } from './rollout.page.ts';
-import { type AnyRollout, needsPerson, tally } from './tally.ts';
+import { type AnyRollout, freezeOf, needsPerson, tally } from './tally.ts';
 import type { Io } from '../../io.ts';
 
 /** Progress is told so often in a rollout, so that thousands of hosts do not make thousands of lines. */
@@ -24,11 +24,19 @@ export function changeLines(
     ...(rollout.state === 'paused'
       ? fresh(budgetReasons(rollout), isNew || told === undefined ? [] : budgetReasons(told))
       : []),
+    ...freezeChange(rollout, told),
     ...waveChanges(rollout, told, io),
     ...failureChanges(rollout, told),
     ...(isNew || !hasMovedOn(rollout, told) ? [] : [soFar(rollout)]),
     ...(isNew && needsPerson(rollout) ? nextCommands(rollout).map(([what, command]) => `  ${what}: ${command}`) : []),
   ];
+}
+
+/** Nothing of a rollout that runs is sent while the fleet is frozen: who follows it would wait for what does not come. */
+function freezeChange(rollout: AnyRollout, told: AnyRollout | undefined): string[] {
+  const [now, before] = [freezeOf(rollout), told === undefined ? null : freezeOf(told)];
+  if (now?.at === before?.at) return [];
+  return [now === null ? 'the fleet is thawed: it goes on' : freezeSentence(now)];
 }
 
 function fresh(now: readonly string[], before: readonly string[]): string[] {

@@ -180,6 +180,22 @@ describe('rollouts show', () => {
 describe('rollouts watch', () => {
   const watch = (...more: string[]) => cli.run(['rollouts', 'watch', ROLLOUT_ID, ...more]);
 
+  it('tells that the fleet is frozen, and that it goes on', async () => {
+    const freeze = { by: 'lee', reason: 'look first', at: AS_OF };
+    cli
+      .server()
+      .on(
+        WATCH,
+        events(event(rollout()), event(rollout({ freeze })), event(rollout({ freeze: null })), event(succeeded())),
+      );
+    const { err } = await watch();
+    const lines = err.split('\n').filter((line) => /frozen|thawed/.test(line));
+    expect(lines).toEqual([
+      '14:03:30  The fleet is frozen by lee: look first. Nothing is sent until it is thawed: modfleet thaw',
+      '14:03:30  the fleet is thawed: it goes on',
+    ]);
+  });
+
   it('tells line by line in a pipe, and survives a lost connection', async () => {
     cli
       .server()

@@ -1,7 +1,13 @@
+import type { Rollout } from '@modfleet/server/api-types';
 import { assertNever } from '../../output/assert-never.ts';
 import { count, list, sentence } from '../../output/words.ts';
 import { asAskedWord, takesAway, task } from '../verbs.ts';
 import { type AnyRollout, isEnded, otherEnds, tally } from './tally.ts';
+
+/** That the fleet is frozen, without a full stop. */
+export function freezeSentence({ by, reason }: NonNullable<Rollout['freeze']>): string {
+  return `The fleet is frozen by ${by}: ${reason}. Nothing is sent until it is thawed: modfleet thaw`;
+}
 
 /** How a rollout stands, in a sentence without its full stop. INVARIANT: never more than was seen: what is not known is told as such. */
 export function rolloutHeadline(rollout: AnyRollout): string {

@@ -5,10 +5,10 @@ import { colorsFor, type Colors } from '../../output/style.ts';
 import { displayWidth, truncate, wrap } from '../../output/width.ts';
 import { count } from '../../output/words.ts';
 import { sampleText } from '../plan/plan-words.ts';
-import { budgetReasons, messageSentence, rolloutHeadline } from './headline.ts';
+import { budgetReasons, freezeSentence, messageSentence, rolloutHeadline } from './headline.ts';
 import { nextCommands } from './next.ts';
 import { headColor, waveName, waveState } from './rollout.page.ts';
-import { type AnyRollout, needsPerson, otherEnds, tally } from './tally.ts';
+import { type AnyRollout, freezeOf, isEnded, needsPerson, otherEnds, tally } from './tally.ts';
 
 const BAR = 20;
 /** Lines of a screen are few. */
@@ -28,9 +28,11 @@ export function progressLines(rollout: AnyRollout, io: Io, sink: Sink): string[]
   const whole = (text: string, paint: (text: string) => string = (plain) => plain) =>
     wrap(clean(text), sink.columns).map(paint);
   const said = messageSentence(rollout);
+  const freeze = freezeOf(rollout);
   const lines = [
     ...whole(`${rolloutHeadline(rollout)}.`, (text) => colors.bold(headColor(rollout, colors)(text))),
     ...(said === '' ? [] : whole(said)),
+    ...(freeze === null || isEnded(rollout) ? [] : whole(`${freezeSentence(freeze)}.`, colors.yellow)),
     ...(rollout.state === 'paused'
       ? budgetReasons(rollout).flatMap((why) => whole(`Why: ${why}.`, colors.yellow))
       : []),

@@ -3,6 +3,11 @@ import type { Rollout, RolloutCounts, RolloutItem, RolloutTargetOutcomeWord } fr
 /** A rollout as it comes: alone, or in an event or an answer. */
 export type AnyRollout = Rollout | RolloutItem;
 
+/** Whether the fleet is frozen, as far as it was said. */
+export function freezeOf(rollout: AnyRollout): Rollout['freeze'] {
+  return 'freeze' in rollout ? rollout.freeze : null;
+}
+
 /** Outcomes of hosts that are as asked. */
 const AS_ASKED: readonly RolloutTargetOutcomeWord[] = ['succeeded', 'unchanged'];
 /** Outcomes of which nobody can say whether the host is as asked: neither done nor safe. */
