@@ -1,6 +1,7 @@
 import type { TrustBundle, TrustState } from '@modfleet/proto';
 import { messageOf } from '../error-words.ts';
 import type { Log } from '../log.ts';
+import type { HostIdentity } from './host-identity.ts';
 import type { KeptIdentity } from './kept-identity.ts';
 import { bundleField, bundleOf, readBundle, trustFields, trustOf, trustStateOf } from './trust.ts';
 
@@ -17,6 +18,8 @@ export interface TrustKeeperParts {
 export class TrustKeeper {
   readonly #parts: TrustKeeperParts;
   #line: Promise<unknown> = Promise.resolve();
+  /** An identity is replaced, never changed. */
+  #told: { readonly identity: HostIdentity; readonly state: TrustState } | undefined;
 
   constructor(parts: TrustKeeperParts) {
     this.#parts = parts;
@@ -25,7 +28,9 @@ export class TrustKeeper {
   /** What the server is told. */
   state(): TrustState {
     const { current } = this.#parts.kept;
-    return trustStateOf(trustOf(current), current.certificatePem);
+    if (this.#told?.identity !== current)
+      this.#told = { identity: current, state: trustStateOf(trustOf(current), current.certificatePem) };
+    return this.#told.state;
   }
 
   /** Takes a bundle that the server gave, one after the other; true when what this host trusts changed. Never rejects. */

@@ -67,6 +67,10 @@ class H2Transport implements SessionTransport {
     this.#listener = listener;
   }
 
+  async ready(): Promise<void> {
+    await this.#opened;
+  }
+
   async send(message: ToServer): Promise<void> {
     const stream = await this.#opened;
     if (stream === undefined || this.#ended) return;

@@ -7,7 +7,7 @@ export interface MemoryServerEnd {
   send(message: ToAgent): void;
   /** Next message of the agent; waits for it. Rejects once the transport has ended and nothing is left. */
   next(): Promise<ToServer>;
-  /** Takes no more messages until `resume`: the agent's `send` does not resolve. */
+  /** Takes no more messages until `resume`: the agent's `ready` and `send` do not resolve. */
   pause(): void;
   resume(): void;
   fail(code: number, details: string): void;
@@ -39,6 +39,7 @@ export function memoryTransport(): { readonly agent: SessionTransport; readonly 
       onMessage: (given) => (listener = given),
       close: () => finishOnce({ kind: 'closed' }),
       addresses: () => ({ local: '192.0.2.2', remote: '192.0.2.1' }),
+      ready: () => gate,
       async send(message) {
         await gate;
         if (ended) return;

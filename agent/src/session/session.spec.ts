@@ -50,6 +50,24 @@ describe('a session', () => {
     await expect(ended).resolves.toEqual({ kind: 'stopped' });
   });
 
+  it('says in Hello what is so when the server lets it in, not when it came to the door', async () => {
+    const { server, session, bootClock, inventory, ended } = startSession(
+      new FakeInventory(loadedSnapshot('floppy')),
+      new FakeEngine(),
+      { atTheDoor: true },
+    );
+    bootClock.ms += 30_000;
+    await vi.advanceTimersByTimeAsync(30_000);
+    const [now] = inventory.snapshots();
+    server.resume();
+    expect(await server.next()).toMatchObject({
+      $case: 'hello',
+      value: { boottimeMs: 40_000, facets: [{ observedAgeMs: 40_000 - (now?.observedAtMs ?? 0) }] },
+    });
+    session.stop();
+    await ended;
+  });
+
   it('ends when no Welcome comes', async () => {
     const { ended } = startSession(new FakeInventory());
     await vi.advanceTimersByTimeAsync(60_000);

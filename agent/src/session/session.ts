@@ -60,7 +60,7 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #transport: SessionTransport;
   readonly #outbox = new Outbox();
-  readonly #announced: readonly FacetSnapshot[];
+  #announced: readonly FacetSnapshot[];
   readonly #gate: FreshTimeGate;
   readonly #said = new SaidFacets();
   #facets: FacetSender | undefined;
@@ -151,6 +151,10 @@ export class Session {
 
   async #pump(facts: HostFacts): Promise<void> {
     const { bootClock, engine, trust } = this.#parts;
+    // It may have to wait for its turn at the server's door, and what it says is as of when it is let in.
+    await this.#transport.ready();
+    if (this.#over) return;
+    this.#announced = this.#parts.inventory.snapshots();
     this.#helloAtMs = bootClock.nowMs();
     await this.#transport.send(
       this.#said.say(helloOf(facts, this.#announced, engine, this.#helloAtMs, trust.state()), false),

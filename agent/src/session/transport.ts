@@ -28,6 +28,8 @@ export interface ConnectionAddresses {
 
 /** The stream, wrapped once: nothing above it sees gRPC. */
 export interface SessionTransport {
+  /** Resolves once the server has been met and what is sent goes out, or the transport has ended. */
+  ready(): Promise<void>;
   /** Resolves when the stream takes the next message; also once the transport has ended (what was sent then is lost). One caller at a time. */
   send(message: ToServer): Promise<void>;
   /** One listener. Called from before the first message on. */

@@ -31,12 +31,17 @@ export interface SessionFixture {
   readonly ended: Promise<SessionEnd>;
 }
 
-/** Starts a session; the first message of the agent waits in `server`. */
-export function startSession(inventory: FakeInventory, engine = new FakeEngine()): SessionFixture {
+/** Starts a session; the first message of the agent waits in `server`. `atTheDoor`: until the server resumes. */
+export function startSession(
+  inventory: FakeInventory,
+  engine = new FakeEngine(),
+  { atTheDoor = false } = {},
+): SessionFixture {
   const bootClock = new FakeBootClock();
   const serverClock = new OffsetServerClock(bootClock);
   const events = new EventBuffer(bootClock);
   const { agent, server } = memoryTransport();
+  if (atTheDoor) server.pause();
   const parts: SessionParts = {
     inventory,
     engine,
