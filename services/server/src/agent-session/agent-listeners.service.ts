@@ -38,8 +38,8 @@ import { SessionRegistry } from './session-registry.service.ts';
 const SESSION_LIMITS = {
   connections: 25_000,
   unfinished: 256,
-  waiting: 4_096,
-  perAddress: { connections: 12_500, unfinished: 128, waiting: 2_048 },
+  waiting: 8_192,
+  perAddress: { connections: 12_500, unfinished: 128, waiting: 4_096 },
   perSecond: 500,
   burst: 1_000,
 };

@@ -22,8 +22,8 @@ import type { Peer } from './proxy/proxy-header.ts';
 
 /** A TLS handshake over a bad line takes a second or two; a fleet that comes back at once makes a server slow, and a small machine with much to do is slow itself. */
 const HANDSHAKE_TIMEOUT_MS = 30_000;
-/** Agents wait twice as long for their welcome. */
-const LINE_TIMEOUT_MS = 30_000;
+/** Agents wait a minute for their welcome, and come again. */
+const LINE_TIMEOUT_MS = 45_000;
 /** How soon somebody is looked for whom the rate lets in now. */
 const RATE_LOOK_MS = 20;
 /** Addresses that are remembered. */
