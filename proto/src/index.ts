@@ -15,6 +15,7 @@ export { deviceKey } from './facet-shapes.ts';
 export { DIGEST_BYTES, decodeFacet, encodeFacet, facetDigest, sameDigest, sha256 } from './facet-encoding.ts';
 export * from './facet-errors.ts';
 export * from './facet-delta.ts';
+export { changedParts, entryAt, type FacetChange, type FacetParts, partsOf } from './facet-parts.ts';
 export { FacetEncoder } from './facet-encoder.ts';
 export { type Frame, type Frames, framesOf } from './facet-frames.ts';
 export * from './facet-chunks.ts';

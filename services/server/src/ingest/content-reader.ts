@@ -6,6 +6,7 @@ import {
   encodeFacet,
   Facet,
   FACET_MAX_BYTES,
+  type FacetChange,
   type FacetUpdate,
   type KnownFacet,
   sha256,
@@ -13,11 +14,13 @@ import {
 import { DatabaseService } from '../database/database.service.ts';
 import { ContentError, ContentTooLongError, type FacetContent, readContent } from './facet-content.ts';
 import type { HostTracker } from './host-tracker.ts';
-import { LoadedReader } from './loaded-reader.ts';
+import { LoadedReader, type LoadedValue } from './loaded-reader.ts';
 import { loadedKmods, storedValue } from './set.queries.ts';
 
-/** Canonical bytes kept to apply deltas to: of ten thousand hosts whose kmods differ. One that is not here is made from the database. */
+/** Values kept to apply deltas to: of ten thousand hosts whose kmods differ. One that is not here is made from the database. */
 const VALUE_CACHE_BYTES = 96 * 1024 * 1024;
+/** What an entry that was taken apart costs beside its bytes: places and references, the words are shared. */
+const PART_BYTES = 32;
 /** Contents being assembled from chunks, of all hosts together. */
 const ASSEMBLING_BYTES_MAX = 128 * 1024 * 1024;
 
@@ -36,13 +39,19 @@ const LONGEST: Readonly<Record<KnownFacet, number>> = {
 
 type Content = NonNullable<FacetUpdate['content']>;
 
+/** Canonical bytes; `loaded`: taken apart. */
+interface Value {
+  readonly bytes: Uint8Array;
+  readonly loaded?: LoadedValue;
+}
+
 /** Makes whole, proven contents of what hosts send: whole, as a change against another value, or in chunks. */
 @Injectable()
 export class ContentReader {
   readonly #database: DatabaseService;
-  readonly #values = new LRUCache<string, Uint8Array>({
+  readonly #values = new LRUCache<string, Value>({
     maxSize: VALUE_CACHE_BYTES,
-    sizeCalculation: (bytes) => bytes.length + 64,
+    sizeCalculation: ({ bytes, loaded }) => bytes.length + 64 + (loaded?.kmods.length ?? 0) * PART_BYTES,
   });
   readonly #assemblers = new Map<string, ChunkAssembler>();
   readonly #loaded = new LoadedReader();
@@ -65,10 +74,14 @@ export class ContentReader {
     const length = announcedLength(content);
     if (length > LONGEST[facet])
       throw new ContentTooLongError(`${length} bytes are more than any machine has: ${LONGEST[facet]} are allowed`);
-    const bytes = await this.#bytesOf(tracker, facet, content);
-    if (bytes === undefined) return undefined;
-    const read = readContent(facet, hex, bytes, (value) => this.#loaded.read(value));
-    this.#values.set(`${facet}:${hex}`, bytes);
+    const value = await this.#valueOf(tracker, facet, content);
+    if (value === undefined) return undefined;
+    let { loaded } = value;
+    const read = readContent(facet, hex, value.bytes, (bytes) => {
+      loaded ??= this.#loaded.read(bytes);
+      return { kmods: [...loaded.kmods] };
+    });
+    this.#values.set(`${facet}:${hex}`, loaded === undefined ? value : { bytes: loaded.parts.bytes, loaded });
     return read;
   }
 
@@ -77,20 +90,34 @@ export class ContentReader {
     this.#assemblers.delete(assemblerKey(tracker, facet));
   }
 
-  async #bytesOf(tracker: HostTracker, facet: KnownFacet, content: Content): Promise<Uint8Array | undefined> {
+  async #valueOf(tracker: HostTracker, facet: KnownFacet, content: Content): Promise<Value | undefined> {
     switch (content.$case) {
       case 'whole':
-        return content.value;
+        return { bytes: content.value };
       case 'digestOnly':
         return undefined;
-      case 'chunk':
-        return this.#assemble(assemblerKey(tracker, facet), content.value);
+      case 'chunk': {
+        const bytes = this.#assemble(assemblerKey(tracker, facet), content.value);
+        return bytes === undefined ? undefined : { bytes };
+      }
       case 'delta': {
-        const base = content.value.baseDigest.toString('hex');
-        const value = this.#values.get(`${facet}:${base}`) ?? (await this.#stored(facet, tracker.peer.hostId, base));
-        return value === undefined ? undefined : applyDelta(facet, value, content.value);
+        const base = await this.#baseOf(tracker, facet, content.value.baseDigest.toString('hex'));
+        return base === undefined ? undefined : this.#changed(facet, base, content.value);
       }
     }
+  }
+
+  async #baseOf(tracker: HostTracker, facet: KnownFacet, hex: string): Promise<Value | undefined> {
+    const known = this.#values.get(`${facet}:${hex}`);
+    if (known !== undefined) return known;
+    const bytes = await this.#stored(facet, tracker.peer.hostId, hex);
+    return bytes === undefined ? undefined : { bytes };
+  }
+
+  #changed(facet: KnownFacet, { bytes, loaded }: Value, change: FacetChange): Value {
+    if (facet !== Facet.FACET_LOADED) return { bytes: applyDelta(facet, bytes, change) };
+    const changed = this.#loaded.changed(loaded ?? this.#loaded.read(bytes), change);
+    return { bytes: changed.parts.bytes, loaded: changed };
   }
 
   /** What is loaded is stored by builds: its bytes are made again, and are of use only if they are those of the digest. */

@@ -1,8 +1,23 @@
 import { LRUCache } from 'lru-cache';
-import { decodeFacet, Facet, framesOf, type LoadedFacet, type LoadedKmod } from '@modfleet/proto';
+import {
+  changedParts,
+  decodeFacet,
+  entryAt,
+  Facet,
+  type FacetChange,
+  type FacetParts,
+  type LoadedKmod,
+  partsOf,
+} from '@modfleet/proto';
 
 /** Builds of a dozen kernel releases with everything that any host loads. */
 const KEPT = 50_000;
+
+/** Canonical bytes of `loaded`, taken apart, and what each entry says. */
+export interface LoadedValue {
+  readonly parts: FacetParts;
+  readonly kmods: readonly LoadedKmod[];
+}
 
 /**
  * Decodes what hosts have loaded. Ten thousand hosts say the same of most of their kmods, byte for byte: each such entry is decoded once and is then the same object
@@ -12,16 +27,24 @@ export class LoadedReader {
   readonly #kmods = new LRUCache<string, LoadedKmod>({ max: KEPT });
 
   /** @throws FacetEncodingError when the bytes are not canonical. */
-  read(bytes: Uint8Array): LoadedFacet {
-    const kmods = framesOf(Facet.FACET_LOADED, bytes).entries.map((frame) => {
-      const text = Buffer.from(frame.bytes.buffer, frame.bytes.byteOffset, frame.bytes.length).toString('latin1');
-      const known = this.#kmods.get(text);
-      if (known !== undefined) return known;
-      const [kmod] = decodeFacet(Facet.FACET_LOADED, frame.bytes).kmods;
-      if (kmod === undefined) throw new Error('a frame without its entry');
-      this.#kmods.set(text, kmod);
-      return kmod;
-    });
-    return { kmods };
+  read(bytes: Uint8Array): LoadedValue {
+    const parts = partsOf(Facet.FACET_LOADED, bytes);
+    return { parts, kmods: parts.keys.map((_key, at) => this.#kmodOf(entryAt(parts, at))) };
+  }
+
+  /** What a host has loaded after a change: only what came with it is read. @throws FacetDeltaError, FacetEncodingError */
+  changed(base: LoadedValue, change: FacetChange): LoadedValue {
+    const { parts, origins } = changedParts(Facet.FACET_LOADED, base.parts, change);
+    return { parts, kmods: origins.map((origin, at) => base.kmods[origin] ?? this.#kmodOf(entryAt(parts, at))) };
+  }
+
+  #kmodOf(entry: Uint8Array): LoadedKmod {
+    const text = Buffer.from(entry.buffer, entry.byteOffset, entry.length).toString('latin1');
+    const known = this.#kmods.get(text);
+    if (known !== undefined) return known;
+    const [kmod] = decodeFacet(Facet.FACET_LOADED, entry).kmods;
+    if (kmod === undefined) throw new Error('a frame without its entry');
+    this.#kmods.set(text, kmod);
+    return kmod;
   }
 }
