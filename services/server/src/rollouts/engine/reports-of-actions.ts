@@ -9,7 +9,8 @@ export const WITHDRAWN_BY = 'its rollout';
 /** A row of an action that ended, as the machine takes it. Pure. */
 export function toReport(row: ReportRow): Report {
   const outcome = outcomeWord(row.outcome) ?? 'interrupted';
-  const code = outcome === 'refused' ? (row.decided_by ?? '') : (row.reason_code ?? '');
+  // A host may refuse before it looks, without a verdict, and after a verdict that was good: what the result says comes first.
+  const code = row.reason_code || (outcome === 'refused' && row.decided_by) || '';
   return {
     hostId: row.host_id,
     actionId: row.action_id,
