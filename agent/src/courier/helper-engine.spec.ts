@@ -15,7 +15,15 @@ afterEach(async () => {
   for (const engine of engines.splice(0)) await engine.stop();
 });
 
-function aCourier(world: HelperWorld, options: { hostId?: string; confirm?: ConfirmAnswer; openLink?: OpenLink } = {}) {
+interface CourierOptions {
+  readonly hostId?: string;
+  readonly confirm?: ConfirmAnswer;
+  readonly openLink?: OpenLink;
+  /** Timers up to here are over at once, ms. */
+  readonly hasteMs?: number;
+}
+
+function aCourier(world: HelperWorld, options: CourierOptions = {}) {
   const engine = new HelperEngine({
     openLink: options.openLink ?? world.openLink,
     hostId: options.hostId ?? HOST_ID,
@@ -28,7 +36,7 @@ function aCourier(world: HelperWorld, options: { hostId?: string; confirm?: Conf
     log: world.log,
     // Retries at once; whatever waits longer than two seconds waits for something that a test does not want to wait for.
     timers: {
-      set: (work, ms) => (ms <= 2_000 ? setImmediate(work) : undefined),
+      set: (work, ms) => (ms <= (options.hasteMs ?? 2_000) ? setImmediate(work) : undefined),
       clear: (timer) => clearImmediate(timer as NodeJS.Immediate | undefined),
     },
   });
@@ -177,10 +185,24 @@ describe('the courier', () => {
       },
     });
     engine.submit(world.request());
-    expect((await resultNo(1)).message).toMatch(/does not start.*nothing was touched/);
+    const refused = await resultNo(1);
+    expect(refused).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'unsupported' });
+    expect(refused.message).toMatch(/does not start.*nothing was touched/);
     expect(world.kernel.effects).toEqual([]);
     engine.submit(world.request({ actionId: '00000000-0000-4000-8000-00000000000b' }));
     expect((await resultNo(2)).outcome).toBe(Outcome.OUTCOME_SUCCEEDED);
+  });
+
+  it('is busy, and not unable, when helpers take too long to be ready', async () => {
+    const world = new HelperWorld();
+    const { engine, resultNo } = aCourier(world, {
+      openLink: () => Promise.resolve(linkOver(duplexPair()[0])),
+      hasteMs: 90_000,
+    });
+    engine.submit(world.request());
+    const refused = await resultNo(1);
+    expect(refused).toMatchObject({ outcome: Outcome.OUTCOME_REFUSED, reasonCode: 'busy' });
+    expect(refused.message).toMatch(/not ready in 90 s.*nothing was touched/);
   });
 
   it('refuses what a helper refuses to take, also all of a connection', async () => {

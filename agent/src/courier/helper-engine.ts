@@ -19,7 +19,7 @@ import type { Confirmer } from '../confirm/confirmer.ts';
 import { HELPER_PROTOCOL, type HelperKind } from '../helper/wire/protocol.ts';
 import type { CourierWord } from '../helper/wire/strict-codec.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
-import { HelperLane, type Timers } from './helper-lane.ts';
+import { HelperLane, type NotTaken, type Timers } from './helper-lane.ts';
 import type { HelperLink, OpenLink } from './helper-link.ts';
 
 /** Before this, a reading of the server's time is told anew to a helper that is still at work: it counts 5 minutes, ms. */
@@ -178,7 +178,7 @@ export class HelperEngine implements ActionEngine {
       onResult: (result) => this.#say(result),
       onStep: (id, kmod, begins) => (begins ? this.#attribution.begin(id, kmod) : this.#attribution.end(id, kmod)),
       onConfirmWanted: (wanted, answer) => void this.#confirm(wanted, answer),
-      onNotTaken: (request, message, code) => this.#notTaken(request, message, code),
+      onNotTaken: (request, why) => this.#notTaken(request, why),
       onCancelRefused: (actionId) => this.#tell({ actionId, phase: ActionPhase.ACTION_PHASE_CANCEL_REFUSED }),
     });
   }
@@ -231,9 +231,9 @@ export class HelperEngine implements ActionEngine {
     answer({ $case: 'confirmAnswered', value: { actionId, kind, detail, attempt } });
   }
 
-  #notTaken(request: ActionRequest, message: string, code: string | undefined): void {
+  #notTaken(request: ActionRequest, { code, message, looked }: NotTaken): void {
     const { actionId } = request;
-    if (request.sentBefore === true && code === undefined) {
+    if (request.sentBefore === true && !looked) {
       // A helper may have done it already, and this one has not looked: that nothing was touched cannot be said.
       this.#parts.log.warn({ actionId }, `an action that was sent before is not answered now: ${message}`);
       return;
@@ -241,7 +241,7 @@ export class HelperEngine implements ActionEngine {
     const digest = Buffer.from(requestDigest(request)).toString('hex');
     const words = `${message}; nothing was touched`;
     const result = {
-      ...plainResult(request, digest, Outcome.OUTCOME_REFUSED, code ?? 'unsupported', words),
+      ...plainResult(request, digest, Outcome.OUTCOME_REFUSED, code, words),
       finishedAtMs: Math.round(this.#parts.serverClock.now()?.ms ?? 0),
     };
     this.#own.set(actionId, result);

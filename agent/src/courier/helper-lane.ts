@@ -48,12 +48,18 @@ export interface LaneParts {
   readonly onResult: (result: ActionResult) => void;
   readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
   readonly onConfirmWanted: (wanted: ConfirmWanted, answer: (word: CourierWord) => void) => void;
-  /**
-   * The request was not taken, for certain: nothing of it was written, nothing touched. `code`: the helper's, which has looked for the request in
-   * its journal; undefined when none has.
-   */
-  readonly onNotTaken: (request: ActionRequest, message: string, code?: string) => void;
+  /** The request was not taken, for certain: nothing of it was written, nothing touched. */
+  readonly onNotTaken: (request: ActionRequest, why: NotTaken) => void;
   readonly onCancelRefused: (actionId: string) => void;
+}
+
+/** Why a request was not taken. */
+export interface NotTaken {
+  /** `unsupported`: this host cannot; `busy`: it was too slow, another time may do. Otherwise the helper's own. */
+  readonly code: string;
+  readonly message: string;
+  /** The helper has looked for the request in its journal. */
+  readonly looked: boolean;
 }
 
 interface Pending {
@@ -88,6 +94,8 @@ export class HelperLane {
   #toldGeneration: number | undefined;
   #failures = 0;
   #failedStarts = 0;
+  /** The helper of this link was given up because it took too long. */
+  #wasLate = false;
   #trouble = '';
   #timer: unknown;
   #readyTimer: unknown;
@@ -214,8 +222,11 @@ export class HelperLane {
     link.onWord((word) => this.#heard(word));
     link.onEnd((why) => this.#ended(why));
     if (this.#stopped) return link.close();
-    const late = `it was not ready in ${READY_WITHIN_MS / 1000} s`;
-    this.#readyTimer = this.#parts.timers.set(() => link.drop(late), READY_WITHIN_MS);
+    this.#wasLate = false;
+    this.#readyTimer = this.#parts.timers.set(() => {
+      this.#wasLate = true;
+      link.drop(`it was not ready in ${READY_WITHIN_MS / 1000} s`);
+    }, READY_WITHIN_MS);
     const open = this.#parts.open();
     this.#toldGeneration = open.trust?.generation;
     link.send({ $case: 'open', value: open });
@@ -249,7 +260,9 @@ export class HelperLane {
         const { actionId, code, message } = word.value;
         const request = this.#pending.get(actionId)?.request;
         this.#pending.delete(actionId);
-        if (request !== undefined) this.#parts.onNotTaken(request, message, code === NOT_KNOWN ? undefined : code);
+        const looked = code !== NOT_KNOWN;
+        if (request !== undefined)
+          this.#parts.onNotTaken(request, { code: looked ? code : 'unsupported', message, looked });
         this.#pump();
         return;
       }
@@ -317,11 +330,11 @@ export class HelperLane {
     this.#retryLater();
   }
 
-  #answerUntaken(message: string): void {
+  #answerUntaken(message: string, code: 'unsupported' | 'busy' = 'unsupported'): void {
     for (const [id, { request, breaks }] of this.#pending) {
       if (breaks > 0) continue;
       this.#pending.delete(id);
-      this.#parts.onNotTaken(request, message);
+      this.#parts.onNotTaken(request, { code, message, looked: false });
     }
     for (const id of this.#cancels) {
       this.#cancels.delete(id);
@@ -350,12 +363,13 @@ export class HelperLane {
     this.#retryLater();
   }
 
-  /** A helper that was not ready has been sent nothing. */
+  /** A helper that was not ready has been sent nothing. One that took too long says that the host is slow now, not that it cannot. */
   #startFailed(why: string): void {
     this.#failedStarts += 1;
     if (this.#failedStarts < MAX_FAILED_STARTS) return;
     const unit = `modfleet-${this.#parts.kind === 'act' ? 'helper' : 'evidence'}@*`;
-    this.#answerUntaken(`the agent's helper does not start: ${why}; "journalctl -u '${unit}'" says more`);
+    const message = `the agent's helper does not start: ${why}; "journalctl -u '${unit}'" says more`;
+    this.#answerUntaken(message, this.#wasLate ? 'busy' : 'unsupported');
   }
 
   #retryLater(): void {
