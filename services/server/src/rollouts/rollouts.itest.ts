@@ -266,7 +266,10 @@ it('tells who follows it of a freeze, and of its end', async () => {
   const made = await bench.create({ requireApproval: true });
   const response = await stack.fetch('GET', `/rollouts/${made.id}/watch`, undefined, { accept: 'text/event-stream' });
   const events = eventsOf(response);
-  const freezeOfNext = async (): Promise<unknown> => ((await events.next()).value?.data as unknown as Rollout).freeze;
+  const freezeOfNext = async (): Promise<unknown> => {
+    const { value } = await events.next();
+    return (value?.data as Partial<Rollout> | undefined)?.freeze;
+  };
   expect(await freezeOfNext()).toBeNull();
   await stack.fetch('POST', '/freeze', { reason: 'look first' });
   expect(await freezeOfNext()).toMatchObject({ reason: 'look first' });
