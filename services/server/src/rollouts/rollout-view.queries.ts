@@ -109,7 +109,8 @@ export function selectFailures(sql: Sql, rolloutId: string, limit: number): Prom
   return sql.query<FailureRow>(
     `SELECT f.outcome, f.code, (array_agg(f.message ORDER BY f.position))[1] AS message, count(*)::int AS hosts,
             (SELECT json_agg(x) FROM (SELECT unnest((array_agg(json_build_object('id', f.host_id, 'name', h.name) ORDER BY f.position))[1:5]) AS x) s) AS sample
-       FROM (SELECT t.position, t.host_id, CASE WHEN t.state = 'ended' THEN ${EFFECTIVE} ELSE 'unreachable' END AS outcome, t.code, t.message
+       FROM (SELECT t.position, t.host_id, CASE WHEN t.state = 'ended' THEN ${EFFECTIVE} ELSE 'unreachable' END AS outcome, t.code,
+                    CASE WHEN t.state = 'ended' THEN t.message ELSE 'not connected; it is waited for until the deadline' END AS message
                FROM rollout_target t LEFT JOIN action a ON a.id = t.action_id
               WHERE t.rollout_id = $1 AND ((t.state = 'ended' AND ${EFFECTIVE} NOT IN ('succeeded', 'unchanged', 'not_run', 'cancelled')) OR t.wait = 'unreachable')
              UNION ALL

@@ -261,6 +261,16 @@ describe('rows that were changed outside the server', () => {
   });
 });
 
+it('says of a host that is waited for why, and until when', async () => {
+  await bench.hosts(1);
+  const made = await bench.create({ requireApproval: true });
+  await stack.database.query(`UPDATE rollout_target SET wait = 'unreachable' WHERE rollout_id = $1`, [made.id]);
+  const { failures } = await bench.in(made.id, 'awaiting_approval');
+  expect(failures).toMatchObject([
+    { kind: 'unreachable', code: '', message: 'not connected; it is waited for until the deadline', hosts: 1 },
+  ]);
+});
+
 it('tells who follows it of a freeze, and of its end', async () => {
   await bench.hosts(1);
   const made = await bench.create({ requireApproval: true });
