@@ -77,6 +77,15 @@ export class RolloutCluster {
   }
 
   async #join(doorOf: (number: number) => string): Promise<void> {
+    try {
+      await this.#joinAll(doorOf);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #joinAll(doorOf: (number: number) => string): Promise<void> {
     const { servers, token, identityPort } = this.cluster;
     const [first] = servers;
     if (first === undefined) throw new Error('no server runs');
