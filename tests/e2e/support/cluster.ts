@@ -66,6 +66,7 @@ export class TestCluster {
   database: pg.Client;
   readonly sessionPort: number;
   #postgres: EmbeddedPostgres;
+  #asking: Promise<unknown> = Promise.resolve();
   readonly #serverUrl: string;
   readonly #settings: NodeJS.ProcessEnv;
   readonly #place: ClusterPlace;
@@ -160,9 +161,11 @@ export class TestCluster {
     return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   }
 
-  /** Rows, as the superuser sees them. */
+  /** Rows, as the superuser sees them. A connection takes one question at a time. */
   async rows<T>(sql: string, params: readonly unknown[] = []): Promise<T[]> {
-    return (await this.database.query(sql, [...params])).rows as T[];
+    const asked = this.#asking.then(() => this.database.query(sql, [...params]));
+    this.#asking = asked.catch(() => undefined);
+    return (await asked).rows as T[];
   }
 
   /** Hosts that are connected, by the number of their server. */
