@@ -9,7 +9,7 @@ import {
 import { SHORT_RESTS } from '../../tests/e2e/support/rollout-kills.ts';
 import { type Figure, figure } from '../figures.ts';
 import type { ProofAsked } from './asked.ts';
-import { inWords, promises, verdict } from './problems.ts';
+import { allPromises, inWords, verdict } from './problems.ts';
 
 const AWAY_S = 30;
 const DEAF_S = 10;
@@ -47,5 +47,5 @@ export function told(
 ): Figure[] {
   const words = `${state}: ${inWords(outcomes)}; ${actions} actions, ${routines} routines${more === '' ? '' : `; ${more}`}`;
   console.log(`${what}: ${words}; ${verdict(problems)}`);
-  return promises(what, problems, words);
+  return [allPromises(what, problems, words)];
 }

@@ -12,6 +12,12 @@ export function promises(of: string, problems: readonly Problem[], note: string)
   ];
 }
 
+/** The same in one figure, of one rollout. */
+export function allPromises(of: string, problems: readonly Problem[], note: string): Figure {
+  const words = problems.length === 0 ? note : `${firstWords(problems)}; ${note}`;
+  return figure(`${of}: lost, done twice, open too long or miscounted`, problems.length, '', 0, words);
+}
+
 /** How often each word came, in words. */
 export function counted(words: Iterable<string>): string {
   const counts = new Map<string, number>();
