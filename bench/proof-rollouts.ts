@@ -43,14 +43,20 @@ export async function proveRollouts(args: readonly string[]): Promise<number> {
     `seeds from ${asked.first}; the same again: npm run proof -- rollouts --first ${asked.first} --seeds ${asked.seeds} --hosts ${asked.hosts}`,
   );
   const all: Figure[] = [];
+  let broke = false;
   for (const part of parts) {
-    const figures = await PARTS[part](asked);
-    // What was found so far stays when the rest is given up.
-    keepFigures(RESULT, part, where, figures);
-    all.push(...figures);
+    try {
+      const figures = await PARTS[part](asked);
+      // What was found so far stays when the rest is given up.
+      keepFigures(RESULT, part, where, figures);
+      all.push(...figures);
+    } catch (error) {
+      broke = true;
+      console.log(`${part} broke off: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
   console.log(`\n${figureTable(all)}\n\n${resultFile(RESULT)}`);
-  return all.some(({ holds }) => holds === false) ? 1 : 0;
+  return broke || all.some(({ holds }) => holds === false) ? 1 : 0;
 }
 
 function partOf(word: string): Part {
