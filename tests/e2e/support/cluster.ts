@@ -203,7 +203,7 @@ export class TestCluster {
     const listening = join(folder, 'listening.json');
     rmSync(listening, { force: true });
     const { within, http: api, settings: demanded } = this.#place;
-    const [command = '', ...args] = [...within, process.execPath, '--enable-source-maps', serverEntry, 'serve'];
+    const [command, ...args] = [...within, process.execPath, '--enable-source-maps', serverEntry, 'serve'];
     const server = startProcess(
       command,
       args,
