@@ -37,6 +37,8 @@ export interface RolloutRow {
   readonly lease_term: number;
   readonly wave: number;
   readonly deadline: Date;
+  /** It is over, and was neither aborted nor rolled back. */
+  readonly went_on: boolean;
 }
 
 interface Shown {
@@ -164,7 +166,8 @@ export class RolloutCluster {
 
   async row(id: string): Promise<RolloutRow> {
     const [row] = await this.cluster.rows<RolloutRow>(
-      'SELECT id, state, version::int, lease_owner, lease_term::int, wave, deadline FROM rollout WHERE id = $1',
+      `SELECT id, state, version::int, lease_owner, lease_term::int, wave, deadline,
+              state IN ('succeeded', 'failed') AND NOT memory ? 'undoUntil' AS went_on FROM rollout WHERE id = $1`,
       [id],
     );
     if (row === undefined) throw new Error(`no rollout ${id}`);
@@ -197,6 +200,7 @@ export class RolloutCluster {
   /** All that can be seen of it at its end. */
   async seen(id: string, verb: 'load' | 'unload', asked: RolloutAsked, settled = false): Promise<RolloutSeen> {
     const shown = (await this.ask('GET', `/api/v1/rollouts/${id}`)).body as unknown as Shown;
+    const row = await this.row(id);
     const [resumed] = await this.cluster.rows<{ asked_at: Date }>(
       `SELECT min(asked_at) AS asked_at FROM rollout_control WHERE rollout_id = $1 AND kind = 'resume' HAVING count(*) > 0`,
       [id],
@@ -205,7 +209,8 @@ export class RolloutCluster {
       verb,
       hosts: this.names(),
       concurrency: asked.concurrency,
-      deadline: (await this.row(id)).deadline.getTime(),
+      deadline: row.deadline.getTime(),
+      wentOn: row.went_on,
       mayFail: asked.mayFail,
       mayHang: asked.mayHang ?? 0,
       settled,

@@ -27,6 +27,7 @@ const good: RolloutSeen = {
   hosts: ['a', 'b'],
   concurrency: 1,
   deadline: 100_000,
+  wentOn: true,
   mayFail: 0,
   mayHang: 0,
   settled: false,
@@ -68,6 +69,13 @@ it('finds nothing wrong with a routine that hung, and returned late', () => {
   const actions = [action('a', { outcome: 'stuck', resolved: 'succeeded' })];
   const targets = hung.targets.map((one) => ({ ...one, outcome: 'succeeded' }));
   expect(judgeRollout({ ...hung, ...succeeded, actions, targets, settled: true })).toEqual([]);
+});
+
+it('finds nothing wrong with a kmod in use that nobody waits for, since the rollout was aborted', () => {
+  const targets = good.targets.map((one) => ({ ...one, outcome: 'refused', code: 'in_use' }));
+  const refused = { counted: { refused: 2 }, countedInWaves: { refused: 2 }, listed: { refused: 2 } };
+  const actions = good.actions.map((one) => ({ ...one, outcome: 'refused' as const }));
+  expect(judgeRollout({ ...good, ...refused, targets, actions, ran: [], wentOn: false })).toEqual([]);
 });
 
 it('finds nothing wrong with what nobody had heard of in time, and was told late', () => {

@@ -39,6 +39,8 @@ export interface RolloutSeen {
   /** More failures than this exceed the budget. */
   /** After it nothing begins, ms. */
   readonly deadline: number;
+  /** Nobody aborted it or rolled it back, no budget either. */
+  readonly wentOn: boolean;
   readonly mayFail: number;
   /** The same of exit routines that do not return. */
   readonly mayHang: number;
@@ -183,8 +185,9 @@ function paceProblems(seen: RolloutSeen): Problem[] {
   return words.map((text) => ({ kind: 'wrong', words: text }));
 }
 
-/** A kmod in use is waited for: no host is given up because of it before the deadline. */
-function waitProblems({ targets, deadline }: RolloutSeen): Problem[] {
+/** A kmod in use is waited for: no host is given up because of it before the deadline, unless nothing goes forward any more. */
+function waitProblems({ targets, deadline, wentOn }: RolloutSeen): Problem[] {
+  if (!wentOn) return [];
   return targets
     .filter(({ outcome, code, endedAt }) => outcome === 'refused' && code === 'in_use' && (endedAt ?? 0) < deadline)
     .map(({ host }) => ({ kind: 'wrong', words: `${host} was given up before the deadline, as in use` }));
