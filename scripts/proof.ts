@@ -39,6 +39,14 @@ await runMain(() =>
           return (await import('../bench/proof-audit.ts')).proveAudit(args);
         },
       },
+      rollouts: {
+        about:
+          'servers killed in the middle of rollouts, over 100 seeds; PostgreSQL away for 30 s; hosts and servers in network namespaces with a bad or cut line between them (--seeds N, --first N, --hosts N, --only kills,faults,partition)',
+        run: async (args) => {
+          importServerSources();
+          return (await import('../bench/proof-rollouts.ts')).proveRollouts(args);
+        },
+      },
       kills: {
         about:
           'agent killed before and after each record and step of an action, agent and server killed at random moments; 200 rounds (--rounds N, --minutes N, --seed N, --series 6.1|6.12)',

@@ -1,18 +1,20 @@
 import { parseArgs } from 'node:util';
 import { runChecks } from './lib/checks.ts';
-import { composeMissing, dockerMissing, labMissing, natsMissing } from './lib/machine-needs.ts';
+import { composeMissing, dockerMissing, labMissing, namespacesMissing, natsMissing } from './lib/machine-needs.ts';
 import { build } from './lib/make.ts';
 import { ScriptError, runMain } from './lib/program.ts';
 import { type Suite, type SuiteResult, runSuite } from './lib/suites.ts';
 
 const HELP = `npm test [-- OPTIONS] [SUITE …]: everything, or the named suites: check unit integration
-testcontainers nats e2e cluster lab compose.
+testcontainers nats e2e partition cluster lab compose.
 
   --require-all   what this machine cannot run counts as failed, not as skipped (CI)
   --help          this text`;
 
 /** They want a real nats-server. */
 const NATS_FILES = ['services/server/src/bus/nats-*.itest.ts'];
+/** They want network namespaces. */
+const PARTITION_FILES = ['tests/e2e/local/partition.e2e.ts'];
 
 const SUITES: readonly Suite[] = [
   { name: 'unit', project: 'unit*', files: ['{proto,agent,services,lab,scripts,bench,tests}/**/*.spec.ts'] },
@@ -38,7 +40,8 @@ const SUITES: readonly Suite[] = [
     env: { MODFLEET_TEST_POSTGRES: 'embedded' },
     missing: natsMissing,
   },
-  { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'] },
+  { name: 'e2e', project: 'e2e', files: ['tests/e2e/local/**/*.e2e.ts'], except: PARTITION_FILES },
+  { name: 'partition', project: 'e2e', files: PARTITION_FILES, missing: namespacesMissing },
   { name: 'cluster', project: 'containers', files: ['tests/e2e/cluster/**/*.e2e.ts'], missing: natsMissing },
   { name: 'lab', project: 'lab', files: ['tests/e2e/lab/**/*.e2e.ts'], missing: labMissing, beside: true },
   { name: 'compose', project: 'containers', files: ['tests/e2e/compose/**/*.e2e.ts'], missing: composeMissing },

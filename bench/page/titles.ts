@@ -13,6 +13,7 @@ const TITLES: readonly (readonly [name: string, title: string])[] = [
   ['oracle', 'Predictions against real kernels'],
   ['proof-once', 'Proof: nothing is done twice'],
   ['proof-kills', 'Proof: killed at any point'],
+  ['proof-rollouts', 'Proof: rollouts through killed servers and bad lines'],
   ['proof-confirm', 'Proof: back when nobody confirms'],
   ['proof-journal', 'Proof: a damaged journal'],
   ['proof-audit', 'Proof: a changed audit log is found'],

@@ -112,6 +112,8 @@ describe.each(['debian-6.1', 'debian-6.12'])('a simulated host with the kernel o
     const ran = await host.exec.run('rmmod', ['sctp'], { timeoutMs: 1 });
     expect(ran.ended).toEqual({ kind: 'timed_out', reaped: false });
     expect(host.kernel.procModules()).toMatch(/^sctp \d+ -1 - Unloading /m);
+    host.kernel.exitReturns('sctp');
+    expect(host.kernel.procModules()).not.toContain('sctp ');
   });
 });
 

@@ -41,6 +41,8 @@ export interface SwarmHostParts {
   readonly behaviour: Behaviour;
   /** How long a step takes, ms. */
   readonly stepMs: () => number;
+  /** How long a routine that hangs is waited for, ms; absent: as long as the agent does. */
+  readonly hangMs?: number;
   readonly log: Log;
   readonly random: () => number;
   /** An action has ended here. @param outcome in the words of the API. */
@@ -91,7 +93,7 @@ export class SwarmHost {
     ]);
     this.kernel = new SimulatedKernel(captured.build, texts, plan.kmods, behaviour);
     this.files = new KernelFiles(captured.tree, this.kernel);
-    this.exec = new KernelExec(this.kernel, parts.stepMs);
+    this.exec = new KernelExec(this.kernel, parts.stepMs, parts.hangMs);
     this.writes = new KernelWrites(this.kernel);
   }
 

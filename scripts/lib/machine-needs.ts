@@ -29,3 +29,16 @@ export async function labMissing(): Promise<string | undefined> {
   const found = await checkPrerequisites();
   return found.ok ? undefined : found.hint;
 }
+
+/** Why network namespaces with a line between them (tests/e2e/support/bad-line) cannot be made here, or undefined. */
+export async function namespacesMissing(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return 'network namespaces are made by root alone';
+  const compiler = await runProgram('gcc', ['--version']);
+  if (compiler.status !== 0) return 'no gcc (Debian: apt-get install gcc)';
+  const probe = `modfleet-probe-${process.pid}`;
+  const made = await runProgram('ip', ['netns', 'add', probe]);
+  if (made.status !== 0) return `no network namespace can be made: ${made.output.trim() || 'no ip (iproute2)'}`;
+  const tun = await runProgram('ip', ['-n', probe, 'tuntap', 'add', 'dev', 'probe0', 'mode', 'tun']);
+  await runProgram('ip', ['netns', 'delete', probe]);
+  return tun.status === 0 ? undefined : `no TUN device can be made: ${tun.output.trim()}`;
+}

@@ -11,10 +11,13 @@ export class KernelExec implements Exec {
   readonly #kernel: SimulatedKernel;
   /** How long a routine takes, ms. */
   readonly #stepMs: () => number;
+  readonly #hangMs: number;
 
-  constructor(kernel: SimulatedKernel, stepMs: () => number) {
+  /** @param hangMs how long a routine that hangs is waited for at most, where that is less than what the agent would wait. */
+  constructor(kernel: SimulatedKernel, stepMs: () => number, hangMs = Infinity) {
     this.#kernel = kernel;
     this.#stepMs = stepMs;
+    this.#hangMs = hangMs;
   }
 
   find(program: ProgramName): string | undefined {
@@ -53,7 +56,7 @@ export class KernelExec implements Exec {
       case 'refused':
         return ended(1, effect.stderr, takesMs);
       case 'hangs':
-        await delay(timeoutMs);
+        await delay(Math.min(timeoutMs, this.#hangMs));
         // A process inside the kernel does not die.
         return { ended: { kind: 'timed_out', reaped: false }, stdout: '', stderr: '', durationMs: timeoutMs };
     }

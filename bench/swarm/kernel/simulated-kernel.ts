@@ -117,6 +117,14 @@ export class SimulatedKernel implements OwnFiles {
     return DONE;
   }
 
+  /** The exit routine that hangs returns after all. */
+  exitReturns(name: string): void {
+    if (this.#loaded.get(name)?.state !== 'Unloading') return;
+    this.#loaded.delete(name);
+    this.#procModules = undefined;
+    this.#tell('remove', name);
+  }
+
   procModules(): string {
     this.#procModules ??= this.#lines();
     return this.#procModules;

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RolloutCluster } from '../support/rollout-cluster.ts';
 import { answersLost, databaseAway, pausedAndFrozen, stoppedWatcher } from '../support/rollout-faults.ts';
-import { killRound } from '../support/rollout-kills.ts';
+import { killRound, SHORT_RESTS } from '../support/rollout-kills.ts';
 
 /** The full count: `npm run proof -- rollouts`. */
 const HOSTS = 40;
@@ -11,7 +11,7 @@ const SEEDS = 5;
 describe('a rollout over two servers', () => {
   let on: RolloutCluster;
   beforeAll(async () => {
-    on = await RolloutCluster.start(HOSTS);
+    on = await RolloutCluster.start(HOSTS, SHORT_RESTS);
   });
   afterAll(() => on.stop());
 

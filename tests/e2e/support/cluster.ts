@@ -31,6 +31,28 @@ export interface ApiReply {
   readonly body: Record<string, unknown>;
 }
 
+/** Where the servers of a cluster run, and how they are reached. */
+export interface ClusterPlace {
+  /** What stands before the command of a server. */
+  readonly within: readonly string[];
+  /** Address of a server's listeners for agents, by its number. */
+  readonly agents: (number: number) => string;
+  /** Address of every server's API. */
+  readonly http: string;
+  /** Address of this machine by which servers reach PostgreSQL. */
+  readonly database: string;
+  readonly settings: NodeJS.ProcessEnv;
+}
+
+/** On this machine, beside everything else. */
+const HERE: ClusterPlace = {
+  within: [],
+  agents: (number) => `127.0.0.${number + 2}`,
+  http: '127.0.0.1',
+  database: '127.0.0.1',
+  settings: {},
+};
+
 /**
  * Several servers on one PostgreSQL behind a balancer, as docs/operations.md says to set them up: each with a state folder of its own, `ca` and `keys` copied
  * from the first.
@@ -44,8 +66,10 @@ export class TestCluster {
   database: pg.Client;
   readonly sessionPort: number;
   #postgres: EmbeddedPostgres;
+  #asking: Promise<unknown> = Promise.resolve();
   readonly #serverUrl: string;
   readonly #settings: NodeJS.ProcessEnv;
+  readonly #place: ClusterPlace;
   readonly #directUrl: string;
   readonly #balancers: readonly TcpBalancer[];
 
@@ -58,6 +82,7 @@ export class TestCluster {
     balancers: readonly TcpBalancer[];
     database: pg.Client;
     settings: NodeJS.ProcessEnv;
+    place: ClusterPlace;
   }) {
     this.folder = parts.folder;
     this.#postgres = parts.postgres;
@@ -68,10 +93,11 @@ export class TestCluster {
     this.#balancers = parts.balancers;
     this.database = parts.database;
     this.#settings = parts.settings;
+    this.#place = parts.place;
   }
 
-  /** @param settings of every server. */
-  static async start(count: number, settings: NodeJS.ProcessEnv = {}): Promise<TestCluster> {
+  /** @param settings of every server. @param place elsewhere than here no balancer reaches them. */
+  static async start(count: number, settings: NodeJS.ProcessEnv = {}, place = HERE): Promise<TestCluster> {
     const folder = mkdtempSync(join(tmpdir(), 'modfleet-cluster-'));
     const postgres = await startPostgres(folder, await freePort());
     const serverUrl = await prepareForServer(postgres, join(folder, 'postgres'));
@@ -81,11 +107,12 @@ export class TestCluster {
       folder,
       postgres,
       serverUrl,
-      direct: await TcpProxy.before(serverUrl),
+      direct: await TcpProxy.before(serverUrl, place.database),
       ports,
-      balancers: await Promise.all(ports.map((port) => TcpBalancer.listen(port))),
+      balancers: place === HERE ? await Promise.all(ports.map((port) => TcpBalancer.listen(port))) : [],
       database,
       settings,
+      place,
     });
     for (let each = 0; each < count; each += 1) await cluster.add();
     return cluster;
@@ -103,7 +130,7 @@ export class TestCluster {
     if (number > 0)
       for (const shared of ['ca', 'keys'])
         cpSync(join(this.folder, 'server-0', shared), join(folder, shared), { recursive: true });
-    const host = `127.0.0.${number + 2}`;
+    const host = this.#place.agents(number);
     const server = { number, host, folder, ...(await this.#run(number, host, folder)) };
     this.servers.push(server);
     for (const balancer of this.#balancers) balancer.add(host);
@@ -134,9 +161,11 @@ export class TestCluster {
     return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   }
 
-  /** Rows, as the superuser sees them. */
+  /** Rows, as the superuser sees them. A connection takes one question at a time. */
   async rows<T>(sql: string, params: readonly unknown[] = []): Promise<T[]> {
-    return (await this.database.query(sql, [...params])).rows as T[];
+    const asked = this.#asking.then(() => this.database.query(sql, [...params]));
+    this.#asking = asked.catch(() => undefined);
+    return (await asked).rows as T[];
   }
 
   /** Hosts that are connected, by the number of their server. */
@@ -173,21 +202,25 @@ export class TestCluster {
   ): Promise<Pick<ClusterServer, 'process' | 'http' | 'replica'>> {
     const listening = join(folder, 'listening.json');
     rmSync(listening, { force: true });
+    const { within, http: api, settings: demanded } = this.#place;
+    const [command, ...args] = [...within, process.execPath, '--enable-source-maps', serverEntry, 'serve'];
     const server = startProcess(
-      process.execPath,
-      ['--enable-source-maps', serverEntry, 'serve'],
+      command,
+      args,
       {
         ...process.env,
-        DATABASE_URL: this.#serverUrl,
+        // Elsewhere all that servers ask of PostgreSQL takes the one way that there is.
+        DATABASE_URL: this.#place === HERE ? this.#serverUrl : this.#directUrl,
         DATABASE_DIRECT_URL: this.#directUrl,
         MODFLEET_STATE_DIR: folder,
-        MODFLEET_HTTP_LISTEN: '127.0.0.1:0',
+        MODFLEET_HTTP_LISTEN: `${api}:0`,
         MODFLEET_SESSION_LISTEN: `${host}:${this.sessionPort}`,
         MODFLEET_IDENTITY_LISTEN: `${host}:${this.identityPort}`,
         MODFLEET_AGENT_PROXIES: '127.0.0.1',
         MODFLEET_RATE_JOINS_PER_SECOND: '0',
         MODFLEET_RATE_IDENTITY_PER_SECOND: '0',
         MODFLEET_RATE_ADDRESS_PER_SECOND: '0',
+        ...demanded,
         ...this.#settings,
       },
       join(folder, 'server.log'),

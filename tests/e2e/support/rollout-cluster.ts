@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { outcomeWord, Verb } from '@modfleet/proto';
+import { type OutcomeWord, outcomeWord, Verb } from '@modfleet/proto';
 import { makeJoinStrings } from '../../../bench/swarm/join-strings.ts';
 import { connectApi } from '../../../scripts/lib/api.ts';
 import { type ApiReply, type ClusterServer, TestCluster } from './cluster.ts';
+import type { BadLine } from './bad-line/bad-line.ts';
 import { LossyProxy } from './lossy-proxy.ts';
 import type { ActionSeen, RolloutSeen, TargetSeen } from './rollout-judge.ts';
 import { HOSTS_SEED, RolloutHosts } from './rollout-hosts.ts';
@@ -19,6 +20,8 @@ export interface RolloutAsked {
   readonly waves: readonly string[];
   readonly concurrency: number;
   readonly mayFail: number;
+  /** The same of exit routines that do not return; absent: none may. */
+  readonly mayHang?: number;
   readonly onBudget: 'pause' | 'abort' | 'roll_back';
   readonly deadline: number;
   readonly bake?: number;
@@ -33,6 +36,9 @@ export interface RolloutRow {
   readonly lease_owner: string | null;
   readonly lease_term: number;
   readonly wave: number;
+  readonly deadline: Date;
+  /** It is over, and was neither aborted nor rolled back. */
+  readonly went_on: boolean;
 }
 
 interface Shown {
@@ -45,33 +51,61 @@ interface Shown {
 export class RolloutCluster {
   readonly cluster: TestCluster;
   readonly hosts: RolloutHosts;
-  /** The hosts' way to the session listeners: it can lose what the servers say. */
-  readonly line: LossyProxy;
-  readonly #identityLine: LossyProxy;
+  readonly #proxies: readonly LossyProxy[];
 
-  private constructor(cluster: TestCluster, hosts: RolloutHosts, lines: readonly [LossyProxy, LossyProxy]) {
+  private constructor(cluster: TestCluster, hosts: RolloutHosts, proxies: readonly LossyProxy[]) {
     this.cluster = cluster;
     this.hosts = hosts;
-    [this.line, this.#identityLine] = lines;
+    this.#proxies = proxies;
   }
 
   static async start(count: number, settings: NodeJS.ProcessEnv = {}): Promise<RolloutCluster> {
     const cluster = await TestCluster.start(2, settings);
-    const [first] = cluster.servers;
-    if (first === undefined) throw new Error('no server runs');
-    const joinStrings = await makeJoinStrings(connectApi(first.http, cluster.token), count, HOSTS_SEED);
+    const { sessionPort, identityPort } = cluster;
     const hosts = new RolloutHosts(count, (number) => `127.88.0.${number + 1}`);
-    const line = (port: number): Promise<LossyProxy> => LossyProxy.listen(DOOR, { host: '127.0.0.1', port });
-    const all = new RolloutCluster(cluster, hosts, [await line(cluster.sessionPort), await line(cluster.identityPort)]);
-    await hosts.join({ host: DOOR, identityPort: cluster.identityPort }, joinStrings);
-    await all.connected();
+    const listen = (port: number): Promise<LossyProxy> => LossyProxy.listen(DOOR, { host: '127.0.0.1', port });
+    const all = new RolloutCluster(cluster, hosts, [await listen(sessionPort), await listen(identityPort)]);
+    await all.#join(() => DOOR);
     return all;
+  }
+
+  /** The servers stand at the other end of the line, and each host connects straight to one of them. The line stays the caller's. */
+  static async across(line: BadLine, count: number, settings: NodeJS.ProcessEnv = {}): Promise<RolloutCluster> {
+    const cluster = await TestCluster.start(2, settings, line.thereForServers());
+    const hosts = new RolloutHosts(count, (number) => line.hostAddress(number));
+    const all = new RolloutCluster(cluster, hosts, []);
+    await all.#join((number) => line.serverAddress(number % cluster.servers.length));
+    return all;
+  }
+
+  async #join(doorOf: (number: number) => string): Promise<void> {
+    try {
+      await this.#joinAll(doorOf);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #joinAll(doorOf: (number: number) => string): Promise<void> {
+    const { servers, token, identityPort } = this.cluster;
+    const [first] = servers;
+    if (first === undefined) throw new Error('no server runs');
+    const joinStrings = await makeJoinStrings(connectApi(first.http, token), this.hosts.hosts.length, HOSTS_SEED);
+    await this.hosts.join((number) => ({ host: doorOf(number), identityPort }), joinStrings);
+    await this.connected();
+  }
+
+  /** The hosts' way to the session listeners: it can lose what the servers say. */
+  get line(): LossyProxy {
+    const [line] = this.#proxies;
+    if (line === undefined) throw new Error('these hosts connect straight to the servers');
+    return line;
   }
 
   async stop(): Promise<void> {
     await this.hosts.stop();
-    this.line.close();
-    this.#identityLine.close();
+    for (const proxy of this.#proxies) proxy.close();
     await this.cluster.stop();
   }
 
@@ -118,8 +152,10 @@ export class RolloutCluster {
     return id;
   }
 
-  async create(plan: string, { mayFail, ...options }: RolloutAsked): Promise<string> {
-    const budget = { whole: { failed: mayFail } };
+  async create(plan: string, { mayFail, mayHang = 0, ...options }: RolloutAsked): Promise<string> {
+    const budget = { whole: { failed: mayFail, stuck: mayHang } };
+    // A plan is a dry run on every host, and none of what the rollout sends.
+    this.hosts.arrivals = 0;
     const made = await this.ask('POST', '/api/v1/rollouts', { plan, bake: 0, budget, ...options });
     return String(taken(made, 201).body['id']);
   }
@@ -130,7 +166,8 @@ export class RolloutCluster {
 
   async row(id: string): Promise<RolloutRow> {
     const [row] = await this.cluster.rows<RolloutRow>(
-      'SELECT id, state, version::int, lease_owner, lease_term::int, wave FROM rollout WHERE id = $1',
+      `SELECT id, state, version::int, lease_owner, lease_term::int, wave, deadline,
+              state IN ('succeeded', 'failed') AND NOT memory ? 'undoUntil' AS went_on FROM rollout WHERE id = $1`,
       [id],
     );
     if (row === undefined) throw new Error(`no rollout ${id}`);
@@ -161,8 +198,9 @@ export class RolloutCluster {
   }
 
   /** All that can be seen of it at its end. */
-  async seen(id: string, verb: 'load' | 'unload', asked: RolloutAsked): Promise<RolloutSeen> {
+  async seen(id: string, verb: 'load' | 'unload', asked: RolloutAsked, settled = false): Promise<RolloutSeen> {
     const shown = (await this.ask('GET', `/api/v1/rollouts/${id}`)).body as unknown as Shown;
+    const row = await this.row(id);
     const [resumed] = await this.cluster.rows<{ asked_at: Date }>(
       `SELECT min(asked_at) AS asked_at FROM rollout_control WHERE rollout_id = $1 AND kind = 'resume' HAVING count(*) > 0`,
       [id],
@@ -171,7 +209,11 @@ export class RolloutCluster {
       verb,
       hosts: this.names(),
       concurrency: asked.concurrency,
+      deadline: row.deadline.getTime(),
+      wentOn: row.went_on,
       mayFail: asked.mayFail,
+      mayHang: asked.mayHang ?? 0,
+      settled,
       resumedAt: resumed?.asked_at.getTime() ?? null,
       targets: await targetsOf((sql, params) => this.cluster.rows(sql, params), id),
       actions: await this.actions(id),
@@ -200,11 +242,12 @@ export async function actionsOf(rows: Rows, rolloutId: string): Promise<ActionSe
     verb: number;
     state: string;
     outcome: number | null;
+    resolved: number | null;
     dispatched_at: Date | null;
     ended_at: Date | null;
     expires_at: Date;
   }>(
-    `SELECT a.id, h.name AS host, a.verb, a.state, coalesce(a.resolved_outcome, a.outcome) AS outcome, a.dispatched_at, a.ended_at, a.expires_at
+    `SELECT a.id, h.name AS host, a.verb, a.state, a.outcome, a.resolved_outcome AS resolved, a.dispatched_at, a.ended_at, a.expires_at
        FROM action a JOIN host h ON h.id = a.host_id WHERE a.rollout_id = $1`,
     [rolloutId],
   );
@@ -213,20 +256,33 @@ export async function actionsOf(rows: Rows, rolloutId: string): Promise<ActionSe
     host: row.host,
     role: row.verb === Number(Verb.VERB_RESTORE) ? 'undo' : 'forward',
     state: row.state,
-    outcome: row.outcome === null ? null : (outcomeWord(row.outcome) ?? null),
+    outcome: wordOf(row.outcome),
+    resolved: wordOf(row.resolved),
     dispatchedAt: row.dispatched_at?.getTime() ?? null,
     endedAt: row.ended_at?.getTime() ?? null,
     expiresAt: row.expires_at.getTime(),
   }));
 }
 
-export function targetsOf(rows: Rows, rolloutId: string): Promise<TargetSeen[]> {
-  return rows<TargetSeen>(
-    `SELECT h.name AS host, t.state, coalesce(t.resolved_outcome, t.outcome) AS outcome, t.attempts, t.action_id AS "actionId",
-            t.undo_attempts AS "undoAttempts", t.undo_action_id AS "undoActionId"
-       FROM rollout_target t JOIN host h ON h.id = t.host_id WHERE t.rollout_id = $1 ORDER BY t.position`,
+/** What was reported late stands in the place of what it resolved, also after the end of the rollout, when it is in the action's row alone. */
+export async function targetsOf(rows: Rows, rolloutId: string): Promise<TargetSeen[]> {
+  const found = await rows<Omit<TargetSeen, 'endedAt'> & { readonly ended: Date | null; readonly late: number | null }>(
+    `SELECT h.name AS host, t.state, coalesce(t.resolved_outcome, t.outcome) AS outcome, t.code, t.ended_at AS ended, t.attempts, t.action_id AS "actionId",
+            t.undo_attempts AS "undoAttempts", t.undo_action_id AS "undoActionId",
+            CASE WHEN t.outcome IN ('unconfirmed', 'stuck') AND t.resolved_outcome IS NULL THEN a.resolved_outcome END AS late
+       FROM rollout_target t JOIN host h ON h.id = t.host_id LEFT JOIN action a ON a.id = t.action_id
+      WHERE t.rollout_id = $1 ORDER BY t.position`,
     [rolloutId],
   );
+  return found.map(({ late, ended, ...row }) => ({
+    ...row,
+    endedAt: ended?.getTime() ?? null,
+    outcome: wordOf(late) ?? row.outcome,
+  }));
+}
+
+function wordOf(outcome: number | null): OutcomeWord | null {
+  return outcome === null ? null : (outcomeWord(outcome) ?? null);
 }
 
 function summed(all: readonly Record<string, number>[]): Record<string, number> {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { KMOD, type RolloutAsked, type RolloutCluster } from './rollout-cluster.ts';
-import { judgeRollout } from './rollout-judge.ts';
+import { judgeRollout, type Problem } from './rollout-judge.ts';
 import { eventually } from './wait.ts';
 
 /** One rollout that went on through something. */
@@ -9,7 +9,7 @@ export interface FaultFindings {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly actions: number;
   readonly routines: number;
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
 /** Slow enough to meet what comes. */
@@ -23,26 +23,42 @@ const SLOW: RolloutAsked = {
 const REACHED = 6;
 /** Between the answer to a pause or freeze and the last dispatch, ms. */
 const STOPPED_MS = 1_000;
+/** A host that is back is asked at once. */
+const LATE_MS = 20_000;
 /** A dispatch that comes late would have come by then. */
 const QUIET_MS = 3_000;
 
-interface Begun {
+export interface Begun {
   readonly id: string;
   end(): Promise<FaultFindings>;
 }
 
 /** A rollout that has reached a few hosts. */
-async function begun(on: RolloutCluster, verb: 'load' | 'unload'): Promise<Begun> {
+export async function begun(
+  on: RolloutCluster,
+  verb: 'load' | 'unload',
+  options: Partial<RolloutAsked> = {},
+): Promise<Begun> {
+  const asked = { ...SLOW, ...options };
   on.hosts.prepare(KMOD, verb === 'unload');
-  const id = await on.create(await on.planned(verb), SLOW);
+  const id = await on.create(await on.planned(verb), asked);
   await eventually('some hosts are reached', () => on.hosts.arrivals >= REACHED || undefined, 60_000, 10);
   const end = async (): Promise<FaultFindings> => {
     const state = await on.ended(id);
-    const seen = await on.seen(id, verb, SLOW);
+    await on.connected();
+    await openResolved(on, id);
+    const seen = await on.seen(id, verb, asked, true);
     const { listed: outcomes, actions, ran } = seen;
     return { state, outcomes, actions: actions.length, routines: ran.length, problems: judgeRollout(seen) };
   };
   return { id, end };
+}
+
+/** Of what nobody had heard in time the hosts are asked when they are back. What never comes is told by the judge. */
+async function openResolved(on: RolloutCluster, id: string): Promise<void> {
+  const open = async (): Promise<boolean> =>
+    (await on.actions(id)).some(({ outcome, resolved }) => outcome === 'unconfirmed' && resolved === null);
+  await eventually('nothing is left open', async () => !(await open()) || undefined, LATE_MS).catch(() => undefined);
 }
 
 export interface StoppedFindings extends FaultFindings {
@@ -77,17 +93,21 @@ export async function stoppedWatcher(on: RolloutCluster): Promise<StoppedFinding
     await on.control(id, 'resume');
     const found = await end();
     const { lease_term: term } = await on.row(id);
-    const problems = [
-      ...found.problems,
+    const words = [
       ...(after.text === standing.text
         ? []
         : [`the watcher that was stopped changed ${standing.text} to ${after.text}`]),
       ...(term === before.lease_term + 1 ? [] : [`the lease is of term ${term}, not ${before.lease_term + 1}`]),
     ];
+    const problems = [...found.problems, ...words.map(wrong)];
     return { ...found, takenOverMs, madeMeanwhile: standing.actions - made, problems };
   } finally {
     process.kill(watcher.process.pid, 'SIGCONT');
   }
+}
+
+function wrong(words: string): Problem {
+  return { kind: 'wrong', words };
 }
 
 /** Rows of a rollout that stands still. */
@@ -144,7 +164,7 @@ export async function pausedAndFrozen(on: RolloutCluster): Promise<StopFindings>
   await on.ask('POST', '/api/v1/thaw', {});
   const found = await end();
   const late = Math.max(pauseLateMs, freezeLateMs);
-  const problems = late > STOPPED_MS ? [...found.problems, `sent ${late} ms after the answer`] : found.problems;
+  const problems = late > STOPPED_MS ? [...found.problems, wrong(`sent ${late} ms after the answer`)] : found.problems;
   return { ...found, pauseLateMs, freezeLateMs, problems };
 }
 

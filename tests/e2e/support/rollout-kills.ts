@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Outcome } from '@modfleet/proto';
 import type { ClusterServer } from './cluster.ts';
-import { KMOD, type RolloutAsked, type RolloutCluster } from './rollout-cluster.ts';
-import { judgeRollout, mostAtOnce, sentOverBudget } from './rollout-judge.ts';
+import { KMOD, type RolloutCluster } from './rollout-cluster.ts';
+import { judgeRollout, mostAtOnce, type Problem, sentOverBudget } from './rollout-judge.ts';
+import { mix } from './rollout-mix.ts';
 import { seededRandom } from './seeded-random.ts';
 import { eventually } from './wait.ts';
 
@@ -24,24 +26,36 @@ export interface RolloutKill {
   readonly outcomes: Readonly<Record<string, number>>;
   readonly actions: number;
   readonly routines: number;
+  /** Ends of its actions: what is resolved later stands here as it ended. */
+  readonly ended: Readonly<Record<string, number>>;
+  /** Refusals by what decided them: a kmod in use is asked about again. */
+  readonly refused: Readonly<Record<string, number>>;
   readonly mostAtOnce: number;
   readonly sentOverBudget: number;
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
 }
 
-/** A lease that is not renewed is over after 10 s, and a free one is looked for every second; then a busy machine. */
-const TAKEN_OVER_MS = 15_000;
+const LEASE_S = 3;
+/** Servers that do not rest as long as they do unless told otherwise: nothing happens meanwhile. */
+export const SHORT_RESTS = {
+  MODFLEET_ROLLOUT_LEASE_SECONDS: String(LEASE_S),
+  MODFLEET_ROLLOUT_RETRY_SECONDS: '1',
+} as const;
+/** A lease that is not renewed is over, and a free one is looked for every second; then a busy machine. */
+const TAKEN_OVER_MS = LEASE_S * 1000 + 5_000;
 
-/** One rollout over all hosts: a seed decides what it is, what the hosts do, who is killed, and when. */
+/** One rollout over all hosts: a seed decides what it is, what the hosts do, who is killed, and when. The servers have {@link SHORT_RESTS}. */
 export async function killRound(on: RolloutCluster, seed: number): Promise<RolloutKill> {
   const random = seededRandom(seed);
   const victim = VICTIMS[seed % VICTIMS.length] ?? 'both';
   const verb = random() < 0.5 ? 'load' : 'unload';
   const { hosts } = on;
-  hosts.prepare(KMOD, verb === 'unload');
-  const plan = await on.planned(verb);
-  const asked = askedBy(random, mixed(on, verb, random));
   const begun = performance.now();
+  hosts.prepare(KMOD, verb === 'unload');
+  // What hosts are like may change between the plan and the rollout, or be what the plan has seen.
+  const seenByPlan = random() < 0.5 ? mix(on, verb, random) : undefined;
+  const plan = await on.planned(verb);
+  const asked = seenByPlan ?? mix(on, verb, random);
   const id = await on.create(plan, asked);
   const killAfter = Math.floor(random() * hosts.hosts.length);
   const goneOn = decidePauses(on, id, random);
@@ -60,20 +74,24 @@ export async function killRound(on: RolloutCluster, seed: number): Promise<Rollo
   const atKill = await statesOf(on, id);
   const killedAt = performance.now();
   await Promise.all(victims.map(({ process }) => process.end('SIGKILL')));
-  if (victim === 'both') await restart(on, victims);
+  if (victim === 'both') {
+    await restart(on, victims);
+    on.hosts.tryAgain();
+  }
   const takenOver = victim === 'other' ? Promise.resolve(null) : takenOverMs(on, id, term, killedAt);
   const state = await on.ended(id);
   goneOn.stop();
   await goneOn.done;
-  const tookMs = performance.now() - begun;
   if (victim !== 'both') await restart(on, victims);
   await on.connected();
-  const seen = await on.seen(id, verb, asked);
   const tookOverMs = await takenOver;
+  await returnLate(on, id, verb);
+  const seen = await on.seen(id, verb, asked, true);
+  const tookMs = performance.now() - begun;
   const problems = judgeRollout(seen);
   // Two servers that have to start again need longer, and nobody counts on them.
   if (victim === 'watcher' && tookOverMs !== null && tookOverMs > TAKEN_OVER_MS)
-    problems.push(`the other server took the rollout after ${Math.round(tookOverMs)} ms`);
+    problems.push({ kind: 'wrong', words: `the other server took the rollout after ${Math.round(tookOverMs)} ms` });
   return {
     seed,
     victim,
@@ -86,34 +104,11 @@ export async function killRound(on: RolloutCluster, seed: number): Promise<Rollo
     outcomes: seen.listed,
     actions: seen.actions.length,
     routines: seen.ran.length,
+    ended: tally(seen.actions.map(({ outcome }) => outcome ?? 'open')),
+    refused: await refusedBy(on, id),
     mostAtOnce: mostAtOnce(seen.actions),
     sentOverBudget: sentOverBudget(seen).length,
     problems,
-  };
-}
-
-/** Some hosts fail, on some somebody was faster, and one is in use. @returns how many will fail. */
-function mixed(on: RolloutCluster, verb: 'load' | 'unload', random: () => number): number {
-  let failing = 0;
-  for (const name of on.names()) {
-    const drawn = random();
-    if (drawn < 0.15) {
-      on.hosts.fails(name);
-      failing += 1;
-    } else if (drawn < 0.25) on.hosts.change(name, KMOD, verb === 'load');
-  }
-  return failing;
-}
-
-function askedBy(random: () => number, failing: number): RolloutAsked {
-  const strict = random() < 0.5;
-  const onBudget = (['pause', 'abort', 'roll_back'] as const)[Math.floor(random() * 3)] ?? 'pause';
-  return {
-    waves: ['2', '30%', '100%'],
-    concurrency: 4 + Math.floor(random() * 8),
-    mayFail: strict ? Math.floor((random() * failing) / 2) : failing,
-    onBudget,
-    deadline: 600,
   };
 }
 
@@ -131,6 +126,33 @@ function decidePauses(on: RolloutCluster, id: string, random: () => number) {
     }
   })();
   return { stop: () => void (stopped = true), done };
+}
+
+/** Routines that hang return at last. An agent looks at what is stuck before anything else that it is asked: a plan asks all. */
+async function returnLate(on: RolloutCluster, id: string, verb: 'load' | 'unload'): Promise<void> {
+  const stuck = async (): Promise<number> =>
+    (await on.actions(id)).filter(({ outcome, resolved }) => outcome === 'stuck' && resolved === null).length;
+  if ((await stuck()) === 0) return;
+  on.hosts.returnLate(KMOD);
+  await on.planned(verb);
+  // What never comes is told by the judge.
+  await eventually('what was stuck is resolved', async () => (await stuck()) === 0 || undefined, 10_000).catch(
+    () => undefined,
+  );
+}
+
+async function refusedBy(on: RolloutCluster, id: string): Promise<Record<string, number>> {
+  const rows = await on.cluster.rows<{ code: string }>(
+    `SELECT coalesce(verdict ->> 'decidedBy', 'nobody') AS code FROM action WHERE rollout_id = $1 AND outcome = $2`,
+    [id, Outcome.OUTCOME_REFUSED],
+  );
+  return tally(rows.map(({ code }) => code));
+}
+
+function tally(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
 }
 
 async function isOver(on: RolloutCluster, id: string): Promise<boolean> {

@@ -108,6 +108,10 @@ export const environmentSchema = z.object({
   MODFLEET_MOVE_PER_SECOND: wholeNumber(0, 1_000, 50),
   /** An even fleet is left alone. */
   MODFLEET_MOVE_TOLERANCE_PERCENT: wholeNumber(1, 100, 10),
+  /** How long a rollout rests after the server that watched over it died; shorter than a step of its watcher may take under load, and servers take it from each other. */
+  MODFLEET_ROLLOUT_LEASE_SECONDS: wholeNumber(2, 300, 10),
+  /** Half a minute: what uses a kmod seldom lets go of it within seconds, and each time the host is asked it is an action of its own. */
+  MODFLEET_ROLLOUT_RETRY_SECONDS: wholeNumber(1, 3_600, 30),
   /** A quarter: what an incident review looks back over. */
   MODFLEET_EVENT_RETENTION_DAYS: wholeNumber(1, 3650, 90),
   MODFLEET_RETIRE_AFTER_DAYS: wholeNumber(1, 3650, 30),
@@ -178,6 +182,8 @@ export interface ServerConfig {
   /** 0: hosts stay where they are. */
   readonly movePerSecond: number;
   readonly moveTolerancePercent: number;
+  readonly rolloutLeaseSeconds: number;
+  readonly rolloutRetrySeconds: number;
   readonly eventRetentionDays: number;
   readonly retireAfterDays: number;
   readonly heartbeatIntervalMs: number;
@@ -288,6 +294,8 @@ export function readServerConfig(environment: Environment = process.env): Server
     trustedProxy: values.MODFLEET_TRUSTED_PROXY ?? null,
     agentProxies: values.MODFLEET_AGENT_PROXIES ?? null,
     movePerSecond: values.MODFLEET_MOVE_PER_SECOND,
+    rolloutLeaseSeconds: values.MODFLEET_ROLLOUT_LEASE_SECONDS,
+    rolloutRetrySeconds: values.MODFLEET_ROLLOUT_RETRY_SECONDS,
     moveTolerancePercent: values.MODFLEET_MOVE_TOLERANCE_PERCENT,
     eventRetentionDays: values.MODFLEET_EVENT_RETENTION_DAYS,
     retireAfterDays: values.MODFLEET_RETIRE_AFTER_DAYS,

@@ -4,19 +4,22 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 export class TcpProxy {
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  readonly #listen: string;
   #server: Server | undefined;
   port = 0;
 
-  constructor(target: { readonly host: string; readonly port: number }) {
+  /** @param listen address that it listens on. */
+  constructor(target: { readonly host: string; readonly port: number }, listen = '127.0.0.1') {
     this.#target = target;
+    this.#listen = listen;
   }
 
   /** The same URL through a proxy of its own. */
-  static async before(url: string): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
+  static async before(url: string, listen = '127.0.0.1'): Promise<{ readonly proxy: TcpProxy; readonly url: string }> {
     const through = new URL(url);
-    const proxy = new TcpProxy({ host: through.hostname, port: Number(through.port || 5432) });
+    const proxy = new TcpProxy({ host: through.hostname, port: Number(through.port || 5432) }, listen);
     await proxy.mend();
-    through.hostname = '127.0.0.1';
+    through.hostname = listen;
     through.port = String(proxy.port);
     return { proxy, url: through.href };
   }
@@ -27,7 +30,7 @@ export class TcpProxy {
     this.#server = server;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen(this.port, '127.0.0.1', () => {
+      server.listen(this.port, this.#listen, () => {
         const address = server.address();
         this.port = typeof address === 'object' && address !== null ? address.port : 0;
         resolve();

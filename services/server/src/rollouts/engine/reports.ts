@@ -3,17 +3,14 @@ import type { Draft } from './draft.ts';
 import type { Target, TargetOutcome } from './rollout.model.ts';
 import type { Report, StepInput } from './step-input.ts';
 
-/** Before such a host is asked again. */
-export const RETRY_MS = 30_000;
-
 /** How actions ended, as targets' ends. */
-export function takeReports(draft: Draft, { reports }: Pick<StepInput, 'reports'>): void {
+export function takeReports(draft: Draft, { reports, retryMs }: Pick<StepInput, 'reports' | 'retryMs'>): void {
   for (const report of reports) {
     const target = draft.targets.get(report.hostId);
     if (target === undefined) continue;
-    if (report.role === 'undo') takeUndo(draft, target, report);
+    if (report.role === 'undo') takeUndo(draft, target, report, retryMs);
     else if (report.resolves) resolve(draft, target, report);
-    else if (isAbout(target, report)) takeForward(draft, target, report);
+    else if (isAbout(target, report)) takeForward(draft, target, report, retryMs);
   }
 }
 
@@ -26,7 +23,7 @@ function resolve(draft: Draft, target: Target, report: Report): void {
   draft.resolveTarget(target, outcomeOf(report), report.code, report.message, report.changed);
 }
 
-function takeForward(draft: Draft, target: Target, report: Report): void {
+function takeForward(draft: Draft, target: Target, report: Report, retryMs: number): void {
   const goesOn = draft.goesForward;
   if (report.withdrawn) {
     if (goesOn) return draft.put({ ...target, state: 'pending', attempts: target.attempts - 1, actionId: null });
@@ -37,7 +34,7 @@ function takeForward(draft: Draft, target: Target, report: Report): void {
     return draft.put({ ...target, state: 'pending', actionId: null, code: 'expired', message: report.message });
   if (report.outcome === 'refused' && isRetried(report.code) && goesOn) {
     const { code, message } = report;
-    return draft.put({ ...target, state: 'pending', wait: 'in_use', notBefore: draft.now + RETRY_MS, code, message });
+    return draft.put({ ...target, state: 'pending', wait: 'in_use', notBefore: draft.now + retryMs, code, message });
   }
   draft.endTarget(attempted(target), outcomeOf(report), report.code, report.message, report.changed);
   if (report.rightLost && draft.rollout.state === 'running') draft.pause(`${report.message}`);
@@ -52,7 +49,7 @@ function outcomeOf(report: Report): TargetOutcome {
   return report.outcome === 'refused' && report.code === 'drifted' ? 'drifted' : report.outcome;
 }
 
-function takeUndo(draft: Draft, target: Target, report: Report): void {
+function takeUndo(draft: Draft, target: Target, report: Report, retryMs: number): void {
   const { undo } = target;
   const isAboutUndo = undo.state === 'dispatched' ? undo.actionId === report.actionId : report.actionId === null;
   if (!isAboutUndo || (undo.state !== 'dispatched' && undo.state !== 'pending')) return;
@@ -60,7 +57,7 @@ function takeUndo(draft: Draft, target: Target, report: Report): void {
   const again =
     report.withdrawn || report.outcome === 'expired' || (report.outcome === 'refused' && isRetried(report.code));
   if (again && inTime) {
-    const notBefore = report.withdrawn ? null : draft.now + RETRY_MS;
+    const notBefore = report.withdrawn ? null : draft.now + retryMs;
     return draft.put({
       ...target,
       notBefore,

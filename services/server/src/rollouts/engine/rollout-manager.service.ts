@@ -4,6 +4,7 @@ import { ACTIONS_CHANNEL } from '../../actions/action-changes.service.ts';
 import { ActionBatch } from '../../actions/action-batch.service.ts';
 import { AuditService } from '../../audit/audit.service.ts';
 import { Bus } from '../../bus/bus.ts';
+import { SERVER_CONFIG, type ServerConfig } from '../../config/server-config.ts';
 import { isUnavailable } from '../../database/database.errors.ts';
 import { DatabaseService } from '../../database/database.service.ts';
 import { FREEZE_CHANNEL } from '../../freeze/freeze.service.ts';
@@ -27,6 +28,7 @@ export class RolloutManager implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #database: DatabaseService;
   readonly #bus: Bus;
   readonly #replicaId: string;
+  readonly #leaseSeconds: number;
   readonly #parts;
   readonly #watchers = new Map<string, { readonly watcher: RolloutWatcher; readonly done: Promise<void> }>();
   readonly #unsubscribe: (() => void)[] = [];
@@ -45,12 +47,15 @@ export class RolloutManager implements OnApplicationBootstrap, OnModuleDestroy {
     @Inject(AccessRepository) { seals }: AccessRepository,
     @Inject(RolloutChanges) changes: RolloutChanges,
     @Inject(RolloutMetrics) metrics: RolloutMetrics,
+    @Inject(SERVER_CONFIG) config: Pick<ServerConfig, 'rolloutLeaseSeconds' | 'rolloutRetrySeconds'>,
   ) {
     this.#database = database;
     this.#bus = bus;
     this.#replicaId = replicaId;
+    this.#leaseSeconds = config.rolloutLeaseSeconds;
+    const retryMs = config.rolloutRetrySeconds * 1000;
     const announce = (rolloutId: string): void => changes.announce(rolloutId);
-    this.#parts = { database, store, batch, health, audit, seals, metrics, announce };
+    this.#parts = { database, store, batch, health, audit, seals, metrics, announce, retryMs };
     changes.onAsked((rolloutId) => this.#asked(rolloutId));
   }
 
@@ -80,7 +85,8 @@ export class RolloutManager implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.#taking || this.#stopped) return;
     this.#taking = true;
     try {
-      for (const lease of await takeLeases(this.#database, this.#replicaId, TAKEN_AT_ONCE)) this.#watch(lease);
+      const leases = await takeLeases(this.#database, this.#replicaId, this.#leaseSeconds, TAKEN_AT_ONCE);
+      for (const lease of leases) this.#watch(lease);
     } catch (error) {
       if (!isUnavailable(error)) this.#logger.error({ message: 'rollouts could not be taken', err: error });
     } finally {

@@ -11,7 +11,7 @@ import type { DatabaseService, Sql } from '../../database/database.service.ts';
 import type { RolloutMetrics } from '../rollout-metrics.service.ts';
 import { selectUndo } from './command.queries.ts';
 import type { HealthLook } from './health-look.service.ts';
-import { holdLease, type Lease, LEASE_S } from './lease.queries.ts';
+import { holdLease, type Lease } from './lease.queries.ts';
 import { updateApproved } from './model.queries.ts';
 import { toReport, WITHDRAWN_BY } from './reports-of-actions.ts';
 import { applied, decide, type Decision, isOver } from './rollout.machine.ts';
@@ -40,6 +40,8 @@ export interface WatcherParts {
   readonly metrics: Pick<RolloutMetrics, 'decided'>;
   /** After a commit that changed something. */
   readonly announce: (rolloutId: string) => void;
+  /** Before a host whose kmod was in use is asked again. */
+  readonly retryMs: number;
 }
 
 /** Ends of actions a step. */
@@ -134,6 +136,7 @@ export class RolloutWatcher {
         halted: await isHalted(sql),
         tampered: rollout.asker === undefined,
         looks: taken.looks,
+        retryMs: this.#parts.retryMs,
       });
       const sent = await this.#carryOut(sql, rollout, decision, controls, now);
       const changed = await this.#parts.store.save(sql, model, sent.decision, now);
@@ -278,7 +281,7 @@ export class RolloutWatcher {
 
   async #pause(tookMs: number): Promise<void> {
     const breathMs = Math.min(Math.max(BREATH_MS, 2 * tookMs), LONG_BREATH_MS);
-    const waitMs = this.#woken ? breathMs : Math.min(IDLE_MS, (LEASE_S * 1000) / 4);
+    const waitMs = this.#woken ? breathMs : Math.min(IDLE_MS, (this.#lease.seconds * 1000) / 4);
     if (!this.#woken) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, waitMs);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Behaviour, GOOD, SimulatedWorld } from '../testing/simulated-world.ts';
+import { type Behaviour, GOOD, RETRY_MS, SimulatedWorld } from '../testing/simulated-world.ts';
 import { budgetLines } from './budget.ts';
 import { type Decision, decide } from './rollout.machine.ts';
 import { effectiveOutcome, isEndedState, type RolloutModel, type RolloutOptions } from './rollout.model.ts';
@@ -194,6 +194,7 @@ describe('whatever happens', () => {
           halted: world.halted,
           tampered: false,
           looks: [],
+          retryMs: RETRY_MS,
         };
         const here = decide(world.model, input);
         world.rebuild();

@@ -50,4 +50,6 @@ export interface StepInput {
   /** What stands in its rows is not what was asked for: somebody changed them outside the server. */
   readonly tampered: boolean;
   readonly looks: readonly Look[];
+  /** Before a host whose kmod was in use, or that was not put back, is asked again. */
+  readonly retryMs: number;
 }

@@ -21,6 +21,9 @@ export interface Behaviour {
   readonly healthy: boolean;
 }
 
+/** Before a host whose kmod was in use is asked again. */
+export const RETRY_MS = 30_000;
+
 export const GOOD: Behaviour = { outcome: 'succeeded', code: '', changed: true, healthy: true };
 
 /** A fleet, its hosts' connections and what they report, for the machine alone: no database, no time but the one given. */
@@ -89,6 +92,7 @@ export class SimulatedWorld {
       halted: this.halted,
       tampered: false,
       looks: this.#looks,
+      retryMs: RETRY_MS,
     };
     this.#controls = [];
     this.#reports = [];
