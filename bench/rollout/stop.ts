@@ -8,13 +8,16 @@ const LOOK_MS = 20;
 const SENT = 0.2;
 
 interface Stopped {
+  /** From the request to the last dispatch. */
   readonly ms: number;
   readonly sent: number;
+  /** After the request, and after its answer. */
+  readonly sentSince: number;
   readonly sentAfter: number;
-  readonly askedMs: number;
+  readonly answerMs: number;
 }
 
-/** A rollout without a limit of concurrency is paused, and another one frozen, while it goes on: from the answer to the last dispatch after it. */
+/** A rollout without a limit of concurrency is paused, and another one frozen, while it goes on: from the request to the last dispatch after it. */
 export async function measureStop(api: RolloutApi): Promise<Figure[]> {
   const plan = await api.plan(UNCHANGED);
   const pause = await stopped(api, plan, (id) => api.post(`/rollouts/${id}/pause`, { reason: 'measuring' }));
@@ -39,22 +42,25 @@ async function stopped(
   const answered = Date.now();
   // Long after the reach.
   await delay(3 * REACH_MS);
-  const [row] = await api.rows<{ ms: number; sent: number; after: number }>(
+  const [row] = await api.rows<{ ms: number; sent: number; since: number; after: number }>(
     `SELECT coalesce(extract(epoch FROM max(dispatched_at))::float8 * 1000 - $2::float8, 0) AS ms, count(dispatched_at)::int AS sent,
-            (count(*) FILTER (WHERE dispatched_at > to_timestamp($2::float8 / 1000)))::int AS after
+            (count(*) FILTER (WHERE dispatched_at > to_timestamp($2::float8 / 1000)))::int AS since,
+            (count(*) FILTER (WHERE dispatched_at > to_timestamp($3::float8 / 1000)))::int AS after
        FROM action WHERE rollout_id = $1`,
-    [id, answered],
+    [id, asked, answered],
   );
   await api.post(`/rollouts/${id}/abort`);
   await api.post('/thaw');
   await api.standing(id);
-  return { ms: Math.max(0, row?.ms ?? 0), sent: row?.sent ?? 0, sentAfter: row?.after ?? 0, askedMs: answered - asked };
+  const { ms = 0, sent = 0, since = 0, after = 0 } = row ?? {};
+  return { ms: Math.max(0, ms), sent, sentSince: since, sentAfter: after, answerMs: answered - asked };
 }
 
-function stopFigure({ fleet: { hosts } }: RolloutApi, what: string, { ms, sent, sentAfter, askedMs }: Stopped): Figure {
+function stopFigure({ fleet: { hosts } }: RolloutApi, what: string, stopped: Stopped): Figure {
+  const { ms, sent, sentSince, sentAfter, answerMs } = stopped;
   const held = hosts - sent;
-  const note = `answered after ${askedMs} ms; ${sentAfter} sent after it, ${held} of ${hosts} hosts held back`;
-  const measured = figure(`${what} until the last dispatch, from its answer`, ms, 'ms', REACH_MS, note, 0);
+  const note = `${sentSince} sent after the request, ${sentAfter} after its answer, which took ${answerMs} ms; ${held} of ${hosts} hosts held back`;
+  const measured = figure(`${what} until the last dispatch, from the request`, ms, 'ms', REACH_MS, note, 0);
   // Where all had been sent there was nothing to stop.
   return held === 0 ? { ...measured, holds: false } : measured;
 }
