@@ -192,7 +192,11 @@ export class GrpcListener {
       }, this.#options.lineTimeoutMs ?? LINE_TIMEOUT_MS),
     };
     if (this.#line.length === 0 && this.#turn(comer, this.#turnOf(address))) return;
-    if (this.#line.push(address, comer)) return this.#advance();
+    if (this.#line.push(address, comer)) {
+      // Who goes meanwhile (behind a balancer that is noticed) does not take the place of another.
+      socket.once('close', () => this.#line.remove(address, comer) && clearTimeout(comer.expiry));
+      return this.#advance();
+    }
     clearTimeout(comer.expiry);
     this.#turnAway(socket, 'line');
   }

@@ -171,6 +171,27 @@ describe('a listener behind a balancer', () => {
     expect(refused).toContain('address');
   });
 
+  it('gives the place of one who went while it waited in the line to another', async () => {
+    const limits = { ...LIMITS, unfinished: 1, waiting: 2, perAddress: { ...LIMITS.perAddress, waiting: 2 } };
+    const { port, address, listener } = await listen({ limits });
+    const comes = async (): Promise<Socket> => {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      await once(socket, 'connect');
+      socket.write(HEADER);
+      return socket;
+    };
+    const first = await comes();
+    await comesTrue(() => expect(listener.openConnections).toBe(1));
+    const second = await comes();
+    await delay(100);
+    second.resetAndDestroy();
+    await delay(100);
+    first.destroy();
+    const through = await balancer(address, (upstream) => void upstream.write(HEADER));
+    expect(await challenge(through)).toBe(32);
+    await comesTrue(() => expect(listener.openConnections).toBe(0));
+  });
+
   it('bounds those that have sent no header yet, forgets them when they go, and ends them when it stops', async () => {
     const { port, address, refused, listener } = await listen();
     const silent = Array.from({ length: LIMITS.unfinished }, () =>
