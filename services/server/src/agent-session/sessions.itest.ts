@@ -15,6 +15,9 @@ interface Row {
   readonly bootId: string;
 }
 
+/** Servers start and stop here; on a busy machine a connection takes longer than a caller of the API should wait. */
+const PATIENT = { dbConnectTimeoutMs: 30_000 };
+
 describe('sessions', () => {
   let postgres: TestPostgres;
   let side: AgentSide;
@@ -25,7 +28,7 @@ describe('sessions', () => {
   });
   afterAll(() => postgres.close());
   beforeEach(async () => {
-    side = await AgentSide.start((await postgres.createDatabase()).url);
+    side = await AgentSide.start((await postgres.createDatabase()).url, { config: PATIENT });
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((session) => session.drop()));
@@ -76,7 +79,7 @@ describe('sessions', () => {
   it('turns away who shows no certificate, another CA’s, or a key that the host does not have', async () => {
     const agent = await side.host();
     const stranger = await TestAgent.create('stranger');
-    const other = await AgentSide.start((await postgres.createDatabase()).url);
+    const other = await AgentSide.start((await postgres.createDatabase()).url, { config: PATIENT });
     try {
       await stranger.enroll(other, await other.joinToken());
       stranger.caPem = side.ca.certificatePem;
@@ -218,7 +221,7 @@ describe('sessions', () => {
     expect(await session.expect('reconnect')).toMatchObject({ reason: 'shutdown' });
     expect(await session.ended).toBeNull();
     await stopping;
-    side = await AgentSide.start((await postgres.createDatabase()).url);
+    side = await AgentSide.start((await postgres.createDatabase()).url, { config: PATIENT });
   });
 
   describe('across replicas', () => {
@@ -227,8 +230,8 @@ describe('sessions', () => {
     beforeEach(async () => {
       await side.stop();
       databaseUrl = (await postgres.createDatabase()).url;
-      side = await AgentSide.start(databaseUrl);
-      other = await AgentSide.start(databaseUrl, { stateDir: side.stateDir });
+      side = await AgentSide.start(databaseUrl, { config: PATIENT });
+      other = await AgentSide.start(databaseUrl, { stateDir: side.stateDir, config: PATIENT });
     });
     afterEach(() => other.stop());
 
