@@ -1,68 +1,90 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { FlushLoop } from './flush-loop.ts';
 
-/** So many batches wait; a run takes one, or fails. */
-function loopOver(waiting: number): {
-  loop: FlushLoop;
-  runs: () => number;
-  left: () => number;
-  add: () => void;
-  fail: (fails: boolean) => void;
-} {
-  let [left, runs, fails] = [waiting, 0, false];
-  const loop = new FlushLoop({
-    run: async () => {
-      runs += 1;
-      await Promise.resolve();
-      if (fails) throw new Error('no database');
-      left -= 1;
+/** Work of which batches are left, and some fail. */
+function someWork(left: number, failing = 0) {
+  const work = {
+    left,
+    failing,
+    running: 0,
+    ran: 0,
+    said: [] as string[],
+    async run(): Promise<void> {
+      work.running += 1;
+      expect(work.running).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      work.running -= 1;
+      work.ran += 1;
+      if (work.failing-- > 0) throw new Error('away');
+      work.left -= 1;
     },
-    waits: () => left > 0,
-    failed: () => undefined,
-    recovered: () => undefined,
-  });
-  return {
-    loop,
-    runs: () => runs,
-    left: () => left,
-    add: () => {
-      left += 1;
-      loop.wake();
-    },
-    fail: (next) => (fails = next),
+    waits: () => work.left > 0,
+    failed: (_error: unknown, times: number) => void work.said.push(`failed ${times}`),
+    recovered: () => void work.said.push('recovered'),
   };
+  return work;
 }
 
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
 describe('FlushLoop', () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
-
-  it('goes on while something waits', async () => {
-    const { loop, left } = loopOver(3);
-    loop.wake();
+  it('gathers news, runs one batch at a time, and rests when nothing waits', async () => {
+    const work = someWork(3);
+    const loop = new FlushLoop(work);
+    for (let news = 0; news < 5; news += 1) loop.wake();
+    await vi.advanceTimersByTimeAsync(24);
+    expect(work.ran).toBe(0);
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(left()).toBe(0);
-  });
-
-  it('writes all that waits when it stops, and nothing after', async () => {
-    const { loop, left, runs, add } = loopOver(4);
-    loop.wake();
-    await loop.stop();
-    expect(left()).toBe(0);
-    add();
-    await vi.advanceTimersByTimeAsync(60_000);
-    expect(runs()).toBe(4);
+    expect([work.ran, work.left, work.said]).toEqual([3, 0, []]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('tries once more where nothing can be written when it stops, and no more', async () => {
-    const { loop, left, runs, fail } = loopOver(2);
-    fail(true);
+  it('tries again less and less often while batches fail, and says when they no longer do', async () => {
+    const work = someWork(1, 3);
+    const loop = new FlushLoop(work);
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(40);
+    expect(work.said).toEqual(['failed 0']);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(work.ran).toBe(1);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(work.said).toEqual(['failed 0', 'failed 1', 'failed 2', 'recovered']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('ends with all that waits, one batch at a time, after the one under way', async () => {
+    const work = someWork(5);
+    const loop = new FlushLoop(work);
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(30);
+    expect(work.running).toBe(1);
+    const stopped = loop.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    await stopped;
+    expect([work.ran, work.left]).toEqual([5, 0]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('runs nothing after its end, whatever is said', async () => {
+    const work = someWork(0);
+    const loop = new FlushLoop(work);
+    await loop.stop();
+    work.left = 1;
+    loop.wake();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([work.ran, vi.getTimerCount()]).toEqual([0, 0]);
+  });
+
+  it('ends after one batch more where that fails', async () => {
+    const work = someWork(2, 100);
+    const loop = new FlushLoop(work);
     loop.wake();
     await vi.advanceTimersByTimeAsync(5_000);
-    const before = runs();
-    await loop.stop();
+    const { ran } = work;
+    const stopped = loop.stop();
     await vi.advanceTimersByTimeAsync(60_000);
-    expect([left(), runs() - before]).toEqual([2, 1]);
+    await stopped;
+    expect([work.ran - ran, work.left, vi.getTimerCount()]).toEqual([1, 2, 0]);
   });
 });
