@@ -19,8 +19,9 @@ import type { Confirmer } from '../confirm/confirmer.ts';
 import { HELPER_PROTOCOL, type HelperKind } from '../helper/wire/protocol.ts';
 import type { CourierWord } from '../helper/wire/strict-codec.ts';
 import type { BootClock, ServerClock } from '../time/clock.ts';
-import { HelperLane, type NotTaken, type Timers } from './helper-lane.ts';
+import { HelperLane } from './helper-lane.ts';
 import type { HelperLink, OpenLink } from './helper-link.ts';
+import type { NotTaken, Timers } from './lane-parts.ts';
 
 /** Before this, a reading of the server's time is told anew to a helper that is still at work: it counts 5 minutes, ms. */
 const TELL_TIME_EVERY_MS = 60_000;

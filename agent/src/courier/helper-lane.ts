@@ -1,16 +1,8 @@
-import {
-  ActionPhase,
-  type ActionRequest,
-  type ActionResult,
-  assertNever,
-  type Book,
-  type ConfirmWanted,
-} from '@modfleet/proto';
-import type { ActionProgressReport } from '../actions/action-engine.ts';
-import type { ActionLog } from '../actions/action-host.ts';
-import { HELPER_PROTOCOL, type HelperKind, NOT_KNOWN } from '../helper/wire/protocol.ts';
+import { ActionPhase, type ActionRequest, type ActionResult, assertNever, type Book } from '@modfleet/proto';
+import { HELPER_PROTOCOL, NOT_KNOWN } from '../helper/wire/protocol.ts';
 import type { CourierWord, HelperWord } from '../helper/wire/strict-codec.ts';
-import { type HelperLink, HelperUnavailableError, type OpenLink } from './helper-link.ts';
+import { type HelperLink, HelperUnavailableError } from './helper-link.ts';
+import type { LaneParts } from './lane-parts.ts';
 import { isLastWord, isSame } from './said-results.ts';
 
 /** First and longest wait before a helper that could not be reached, or broke off, is asked again, ms. */
@@ -30,37 +22,6 @@ const STUCK_LOOK_MS = 15_000;
 
 /** Helpers that may break off over one request before it is given up: it may have run, so nothing is said of it, and the server says unconfirmed. */
 const MAX_BREAKS = 5;
-
-/** Timer functions, for tests. */
-export interface Timers {
-  set(work: () => void, ms: number): unknown;
-  clear(timer: unknown): void;
-}
-
-export interface LaneParts {
-  readonly kind: HelperKind;
-  readonly openLink: OpenLink;
-  /** First frame, and what keeps a long connection up to date. */
-  readonly open: () => Extract<CourierWord, { $case: 'open' }>['value'];
-  readonly log: ActionLog;
-  readonly timers: Timers;
-  readonly onProgress: (report: ActionProgressReport) => void;
-  readonly onResult: (result: ActionResult) => void;
-  readonly onStep: (actionId: string, kmod: string, begins: boolean) => void;
-  readonly onConfirmWanted: (wanted: ConfirmWanted, answer: (word: CourierWord) => void) => void;
-  /** The request was not taken, for certain: nothing of it was written, nothing touched. */
-  readonly onNotTaken: (request: ActionRequest, why: NotTaken) => void;
-  readonly onCancelRefused: (actionId: string) => void;
-}
-
-/** Why a request was not taken. */
-export interface NotTaken {
-  /** `unsupported`: this host cannot; `busy`: it was too slow, another time may do. Otherwise the helper's own. */
-  readonly code: string;
-  readonly message: string;
-  /** The helper has looked for the request in its journal. */
-  readonly looked: boolean;
-}
 
 interface Pending {
   readonly request: ActionRequest;
