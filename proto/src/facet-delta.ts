@@ -29,12 +29,7 @@ export function diffFacets(facet: KnownFacet, base: Uint8Array, next: Uint8Array
  * @throws FacetEncodingError when base or change are not canonical.
  */
 export function applyDelta(facet: KnownFacet, base: Uint8Array, change: FacetChange): Uint8Array {
-  refuseWhole(facet);
-  return changedParts(facet, partsOf(facet, base), change).parts.bytes;
-}
-
-/** @throws FacetDeltaError when the facet travels whole, never as a change. */
-export function refuseWhole(facet: KnownFacet): void {
   if (shapeOf(facet).entries === undefined)
     throw new FacetDeltaError(`facet ${FACET_WORDS[facet]} travels whole, never as a change`);
+  return changedParts(facet, partsOf(facet, base), change).parts.bytes;
 }

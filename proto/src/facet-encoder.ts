@@ -1,14 +1,12 @@
 import { encodeFacet, shapeOf } from './facet-encoding.ts';
 import { framesOf } from './facet-frames.ts';
+import { endsOf, entryAt, partsOf, type Placed } from './facet-parts.ts';
 import type { FacetValues, KnownFacet } from './facet-values.ts';
 import { sortedBy } from './sorting.ts';
 
-/** Entries as they were encoded last, and where each ends in the bytes. */
-interface Last {
+/** Entries as they were encoded last, and where they are in the bytes. */
+interface Last extends Placed {
   readonly entries: readonly unknown[];
-  readonly ends: readonly number[];
-  readonly begin: number;
-  readonly bytes: Uint8Array;
 }
 
 /**
@@ -39,18 +37,7 @@ export class FacetEncoder<F extends KnownFacet> {
   }
 
   #whole(value: FacetValues[F], entries: readonly unknown[]): Last {
-    const bytes = encodeFacet(this.#facet, value);
-    const frames = framesOf(this.#facet, bytes);
-    const begin = frames.before.length;
-    return {
-      entries,
-      begin,
-      ends: endsOf(
-        begin,
-        frames.entries.map((frame) => frame.bytes),
-      ),
-      bytes,
-    };
+    return { entries, ...partsOf(this.#facet, encodeFacet(this.#facet, value)) };
   }
 
   #patched(last: Last, value: FacetValues[F], sorted: readonly unknown[], changed: readonly unknown[]): Last {
@@ -62,18 +49,13 @@ export class FacetEncoder<F extends KnownFacet> {
     const places = new Map(last.entries.map((entry, at) => [entry, at]));
     const pieces = sorted.map((entry) => {
       const at = places.get(entry);
-      if (at === undefined) return anew.get(entries.keyOf(entry)) ?? new Uint8Array();
-      return last.bytes.subarray(at === 0 ? last.begin : last.ends[at - 1], last.ends[at]);
+      return at === undefined ? (anew.get(entries.keyOf(entry)) ?? new Uint8Array()) : entryAt(last, at);
     });
     const begin = patch.before.length;
     const bytes = Buffer.concat([patch.before, ...pieces, patch.after]);
-    return { entries: sorted, begin, ends: endsOf(begin, pieces), bytes };
+    const lengths = pieces.map((piece) => piece.length);
+    return { entries: sorted, begin, ends: endsOf(begin, lengths), bytes };
   }
-}
-
-function endsOf(begin: number, pieces: readonly Uint8Array[]): number[] {
-  let end = begin;
-  return pieces.map((piece) => (end += piece.length));
 }
 
 /** Entries that are not among the last. */

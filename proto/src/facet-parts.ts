@@ -7,15 +7,19 @@ import { compareText } from './sorting.ts';
 /** What changed between two values of a facet, still without the digest of its base. */
 export type FacetChange = Pick<FacetDelta, 'removed' | 'upserted'>;
 
-/** Canonical bytes of a facet, and where its entries are: who applies one change after the other takes the value apart once. */
-export interface FacetParts {
+/** Canonical bytes of a facet, and where its entries are. */
+export interface Placed {
   readonly bytes: Uint8Array;
-  /** Of the entries, in order. */
-  readonly keys: readonly string[];
   /** Where the first entry begins. */
   readonly begin: number;
   /** Where each entry ends. */
   readonly ends: readonly number[];
+}
+
+/** A value taken apart: once, for one change after the other. */
+export interface FacetParts extends Placed {
+  /** Of the entries, in order. */
+  readonly keys: readonly string[];
 }
 
 /** @throws FacetEncodingError as {@link framesOf} */
@@ -29,7 +33,7 @@ export function partsOf(facet: KnownFacet, bytes: Uint8Array): FacetParts {
 }
 
 /** The bytes of one entry. */
-export function entryAt({ bytes, begin, ends }: FacetParts, at: number): Uint8Array {
+export function entryAt({ bytes, begin, ends }: Placed, at: number): Uint8Array {
   return bytes.subarray(at === 0 ? begin : ends[at - 1], ends[at]);
 }
 
@@ -129,7 +133,8 @@ class Merge {
   }
 }
 
-function endsOf(begin: number, lengths: readonly number[]): number[] {
+/** Where entries of these lengths end that follow upon each other. */
+export function endsOf(begin: number, lengths: readonly number[]): number[] {
   let end = begin;
   return lengths.map((length) => (end += length));
 }

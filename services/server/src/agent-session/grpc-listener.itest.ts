@@ -66,6 +66,13 @@ describe('GrpcListener', () => {
     sockets.push(socket);
     return { closed: new Promise((resolve) => socket.once('close', () => resolve())) };
   };
+  /** A listener whose every place for a handshake is taken by one who says nothing. */
+  async function full(): ReturnType<typeof listen> {
+    const made = await listen();
+    for (let taken = 0; taken < LIMITS.unfinished; taken += 1) mute(made.port);
+    await comesTrue(() => expect(made.listener.openConnections).toBe(LIMITS.unfinished));
+    return made;
+  }
   async function challenge(port: number): Promise<number> {
     const agent = await TestAgent.create('caller');
     agent.caPem = ca.certificatePem;
@@ -108,10 +115,7 @@ describe('GrpcListener', () => {
   });
 
   it('takes who waited, with all that was said meanwhile, as soon as there is room', async () => {
-    const { listener, port } = await listen();
-    mute(port);
-    mute(port);
-    await comesTrue(() => expect(listener.openConnections).toBe(2));
+    const { port } = await full();
     const answered = challenge(port);
     // Its first bytes are there before it is let in.
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -120,10 +124,7 @@ describe('GrpcListener', () => {
   });
 
   it('leaves nobody waiting when it stops', async () => {
-    const { listener, port } = await listen();
-    mute(port);
-    mute(port);
-    await comesTrue(() => expect(listener.openConnections).toBe(2));
+    const { listener, port } = await full();
     const waiting = mute(port);
     await new Promise((resolve) => setTimeout(resolve, 100));
     await Promise.all([listener.stop(100), waiting.closed]);
