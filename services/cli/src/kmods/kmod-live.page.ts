@@ -63,7 +63,9 @@ export function liveSentence(answer: LiveAnswer): string {
     ...(counts.builtin > 0 ? [`built in on ${counts.builtin}`] : []),
   ];
   const not = counts.onDisk + counts.absent;
-  const verb = counts.unknown > 0 && run === 0 ? 'say that they run' : run === 1 || end.targets === 1 ? 'runs' : 'run';
+  const isOne = end.targets === 1;
+  const saying = isOne ? 'says that it runs' : 'say that they run';
+  const verb = counts.unknown > 0 && run === 0 ? saying : run === 1 || isOne ? 'runs' : 'run';
   const parts = [
     `${run} of ${count(end.targets, 'host')} ${verb} ${name} now${how.length > 0 ? ` (${how.join(', ')})` : ''}`,
   ];

@@ -44,6 +44,14 @@ const held = answer(2, {
 });
 
 describe('kmods hosts --live', () => {
+  it('says of one host what one host says', async () => {
+    const one = { ...start, data: { ...start.data, targets: 1 } };
+    cli.server().on('GET /kmods/snd_pcm', json(resolved));
+    cli.server().on('POST /queries', events(one, end({ targets: 1, answered: 0 })));
+    const { err } = await cli.run(['kmods', 'hosts', 'snd-pcm', '--live']);
+    expect(err).toBe('0 of 1 host says that it runs snd_pcm now; 1 did not answer: db-2 (silent).\n');
+  });
+
   it('shows who runs it now, who holds it, who did not answer', async () => {
     cli.server().on('GET /kmods/snd_pcm', json(resolved));
     cli.server().on('POST /queries', events(start, held, answer(1, { presence: 'on_disk', refcount: null }), end()));
